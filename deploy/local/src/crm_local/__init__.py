@@ -1,0 +1,1 @@
+"""The embedded stack: PostgreSQL, services and gateway on one machine, supervised (`make run`)."""

@@ -1,0 +1,96 @@
+"""`python -m crm_local run`: start everything, tell how to use it, supervise it until Ctrl-C."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+from crm_local.configuration import Configuration, read_configuration
+from crm_local.errors import StackError
+from crm_local.stack import LocalStack
+
+
+def _say(line: str) -> None:
+    # Neither a terminal without Unicode nor a reader that went away may end the supervision.
+    with suppress(BrokenPipeError):
+        sys.stdout.buffer.write(f"{line}\n".encode(sys.stdout.encoding, "replace"))
+        sys.stdout.buffer.flush()
+
+
+def _welcome(stack: LocalStack) -> str:
+    dev = stack.dev
+    addresses = "\n".join(f"  {name:<10} {url}" for name, url in stack.urls.items())
+    return f"""
+Relata runs. Ctrl-C stops it; the next start finds its data again.
+
+{addresses}
+  docs       {dev["gateway_url"]}/docs
+  API key    {dev["api_key"]}
+  files      {stack.folder.path} (dev.json, logs/)
+
+Try it:
+
+  curl -s {dev["gateway_url"]}/v1/contacts \\
+    -H 'Authorization: Bearer {dev["api_key"]}' \\
+    -H 'Content-Type: application/json' \\
+    -d '{{"full_name": "欧阳晓梅", "emails": [{{"address": "xiaomei@example.com", "primary": true}}]}}'
+"""
+
+
+async def _run(stack: LocalStack) -> int:
+    asked = asyncio.Event()
+
+    def ask() -> None:
+        if asked.is_set():  # the second Ctrl-C: at once
+            stack.kill_all()
+        asked.set()
+
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:  # nohup ignores it
+            asyncio.get_running_loop().add_signal_handler(signum, ask)
+    work, stop = asyncio.create_task(_work(stack)), asyncio.create_task(asked.wait())
+    try:
+        await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+        if not asked.is_set():
+            await work
+        _say("Stopping …")
+    finally:
+        work.cancel()
+        stop.cancel()
+        await asyncio.gather(work, stop, return_exceptions=True)
+        await stack.stop()
+    return 0
+
+
+async def _work(stack: LocalStack) -> None:
+    await stack.start()
+    _say(_welcome(stack))
+    await stack.wait()
+
+
+def _make(configuration: Configuration, say: Callable[[str], None]) -> LocalStack:
+    return LocalStack(configuration, say=say)
+
+
+def main(
+    arguments: list[str] | None = None,
+    make: Callable[[Configuration, Callable[[str], None]], LocalStack] = _make,
+) -> int:
+    """The exit code: 0 after Ctrl-C or SIGTERM, 1 with one sentence on the standard error output."""
+    parser = argparse.ArgumentParser(prog="python -m crm_local", description=__doc__)
+    parser.add_argument("command", choices=["run"], help="start the embedded stack and supervise it")
+    parser.parse_args(arguments)
+    try:
+        return asyncio.run(_run(make(read_configuration(os.environ), _say)))
+    except StackError as error:
+        sys.stderr.write(f"Relata cannot run: {error}\n")
+    except OSError as error:
+        sys.stderr.write(f"Relata cannot run: {error.filename or 'the system'}: {error.strerror or error}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

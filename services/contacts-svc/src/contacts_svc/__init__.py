@@ -1,0 +1,1 @@
+"""contacts-svc: the one true record of a customer."""

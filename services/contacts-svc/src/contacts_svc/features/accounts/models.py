@@ -1,0 +1,37 @@
+"""The account table."""
+
+from typing import Any
+
+from crm_kit.db.models import CodePointText, EntityRow, json_column, text_list_column
+from sqlalchemy import Index, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from contacts_svc.base import Base
+
+
+class AccountRow(EntityRow, Base, table=True):
+    __tablename__ = "account"
+    __table_args__ = (
+        Index("account_created", "tenant_id", "created_at", "id"),
+        Index("account_updated", "tenant_id", "updated_at", "id"),
+        Index("account_name", "tenant_id", "name", "id"),
+        Index("account_domain", "tenant_id", "domain"),
+        Index("account_external_keys", "external_keys", postgresql_using="gin"),
+        Index("account_tags", "tags", postgresql_using="gin"),
+    )
+
+    name: str = Field(sa_type=CodePointText, nullable=False)
+    domain: str | None = Field(default=None, sa_type=CodePointText)
+    industry: str | None = Field(default=None, sa_type=CodePointText)
+    size: int | None = None
+    parent_id: str | None = Field(default=None, sa_type=CodePointText)
+    phone: str | None = Field(default=None, sa_type=CodePointText)
+    address: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+    lifecycle_stage: str = Field(default="lead", sa_type=Text, nullable=False)
+    owner_id: str | None = Field(default=None, sa_type=CodePointText)
+    team_id: str | None = Field(default=None, sa_type=CodePointText)
+    external_ids: dict[str, str] = json_column(dict)
+    external_keys: list[str] = text_list_column()
+    tags: list[str] = text_list_column()
+    custom: dict[str, Any] = json_column(dict)

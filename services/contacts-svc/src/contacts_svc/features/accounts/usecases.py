@@ -1,0 +1,106 @@
+"""What can be done with an account."""
+
+from collections.abc import Mapping, Sequence
+
+from crm_contracts.contacts import Account
+from crm_contracts.ids import AccountId
+from crm_kit.db.session import WriteSession
+from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.http.principal import Principal
+from crm_kit.resources import given
+from pydantic import JsonValue
+
+from contacts_svc.features.accounts import repository
+from contacts_svc.features.accounts.errors import AccountExternalIdTaken
+from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
+from contacts_svc.features.accounts.models import AccountRow
+from contacts_svc.features.accounts.schemas import AccountWrite
+from contacts_svc.features.contacts import rules as contact_rules
+
+_MAX_DEPTH = 20
+
+
+async def create_account(session: WriteSession, data: AccountWrite, caller: Principal) -> Account:
+    row = AccountRow(id=AccountId.new(), name=data.name)
+    _write(row, data, caller.region)
+    await _check(session, row, parent_changed=True)
+    return await ACCOUNT_EVENTS.created(session, row)
+
+
+async def update_account(session: WriteSession, row: AccountRow, data: AccountWrite, caller: Principal) -> None:
+    before = ACCOUNT_EVENTS.snapshot(row)
+    _write(row, data, caller.region)
+    await _check(session, row, parent_changed=row.parent_id != before.parent_id)
+    await ACCOUNT_EVENTS.updated(session, row, before)
+
+
+async def delete_account(session: WriteSession, row: AccountRow, _caller: Principal) -> None:
+    """What referred to it stays and shows the reference as unresolved."""
+    await ACCOUNT_EVENTS.deleted(session, row)
+
+
+def _write(row: AccountRow, data: AccountWrite, region: str) -> None:
+    row.phone = _phone(data.phone, region)
+    row.external_ids = dict(data.external_ids)
+    row.external_keys = contact_rules.external_keys(data.external_ids)
+    row.address = data.address.model_dump(mode="json") if data.address else None
+    row.tags = contact_rules.unique(data.tags)
+    row.custom = dict(data.custom)
+    for field in ("name", "domain", "industry", "size", "parent_id", "lifecycle_stage", "owner_id", "team_id"):
+        setattr(row, field, getattr(data, field))
+
+
+def _phone(number: str | None, region: str) -> str | None:
+    try:
+        return contact_rules.normalise_phone(number, region) if number is not None else None
+    except contact_rules.InvalidPhone:
+        detail = Text(
+            "Must be a valid phone number, best with its country code", "必须是有效的电话号码，最好带国家代码"
+        )
+        raise ValidationFailed(detail, errors=[FieldError("/phone", "phone", detail)]) from None
+
+
+async def _check(session: WriteSession, row: AccountRow, *, parent_changed: bool) -> None:
+    if parent_changed and row.parent_id is not None:
+        await _check_parent(session, row)
+    await repository.lock_external_keys(session, row.external_keys)
+    if row.external_keys:
+        holders = [
+            found for found in await repository.ids_with_external_key(session, row.external_keys) if found != row.id
+        ]
+        if holders:
+            raise AccountExternalIdTaken(
+                Text(f"{holders[0]} has it.", f"{holders[0]} 已使用该标识。"), members={"account_id": holders[0]}
+            )
+
+
+async def _check_parent(session: WriteSession, row: AccountRow) -> None:
+    """A parent exists and is no descendant."""
+    assert row.parent_id is not None
+    if not await repository.account_exists(session, row.parent_id):
+        raise _parent_fault("not_found", Text("There is no such account", "不存在该客户公司"))
+    ancestor: str | None = row.parent_id
+    for _ in range(_MAX_DEPTH):
+        if ancestor is None:
+            return
+        if ancestor == row.id:
+            raise _parent_fault("cycle", Text("An account cannot be its own ancestor", "客户公司不能成为自己的上级"))
+        ancestor = await repository.parent_of(session, ancestor)
+    raise _parent_fault("too_deep", Text(f"At most {_MAX_DEPTH} levels", f"最多 {_MAX_DEPTH} 层"))
+
+
+def _parent_fault(code: str, detail: Text) -> ValidationFailed:
+    return ValidationFailed(detail, errors=[FieldError("/parent_id", code, detail)])
+
+
+async def match_domain(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    domain = given(AccountWrite, data, "domain", name="-").domain
+    assert domain is not None
+    await repository.lock_domain(session, domain)
+    return await repository.ids_with_domain(session, domain)
+
+
+async def match_external_id(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    keys = contact_rules.external_keys(given(AccountWrite, data, "external_ids", name="-").external_ids)
+    await repository.lock_external_keys(session, keys)
+    return await repository.ids_with_external_key(session, keys)

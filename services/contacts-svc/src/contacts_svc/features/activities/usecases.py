@@ -1,0 +1,36 @@
+"""What can be done with an activity."""
+
+from crm_contracts.contacts import Activity
+from crm_contracts.ids import ActivityId
+from crm_kit.db.models import utc_now
+from crm_kit.db.session import WriteSession
+from crm_kit.http.principal import Principal
+
+from contacts_svc.features.activities.events import ACTIVITY_EVENTS
+from contacts_svc.features.activities.models import ActivityRow
+from contacts_svc.features.activities.schemas import ActivityWrite
+
+
+async def log_activity(session: WriteSession, data: ActivityWrite, caller: Principal) -> Activity:
+    row = ActivityRow(id=ActivityId.new(), kind=data.kind, at=data.at or utc_now(), actor_id=caller.subject)
+    _write(row, data)
+    return await ACTIVITY_EVENTS.created(session, row)
+
+
+async def update_activity(session: WriteSession, row: ActivityRow, data: ActivityWrite, _caller: Principal) -> None:
+    before = ACTIVITY_EVENTS.snapshot(row)
+    _write(row, data)
+    await ACTIVITY_EVENTS.updated(session, row, before)
+
+
+async def delete_activity(session: WriteSession, row: ActivityRow, _caller: Principal) -> None:
+    await ACTIVITY_EVENTS.deleted(session, row)
+
+
+def _write(row: ActivityRow, data: ActivityWrite) -> None:
+    """References may be ahead of what they refer to: an activity from a mailbox can come before its contact."""
+    row.at = data.at or row.at
+    row.actor_id = data.actor_id or row.actor_id
+    row.data = dict(data.data)
+    for field in ("kind", "direction", "channel", "subject", "body", "contact_id", "account_id"):
+        setattr(row, field, getattr(data, field))

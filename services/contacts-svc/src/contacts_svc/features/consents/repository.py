@@ -1,0 +1,51 @@
+"""Every statement about the ledger."""
+
+from collections.abc import Sequence
+
+from crm_kit.db.locks import lock_keys
+from crm_kit.db.models import columns
+from crm_kit.db.session import ReadSession, WriteSession
+from sqlalchemy import func, select
+
+from contacts_svc.features.consents.models import ConsentRow
+from contacts_svc.features.contacts.models import ContactRow
+
+_c = columns(ConsentRow)
+
+
+async def contact_exists(session: ReadSession, contact_id: str) -> bool:
+    contact = columns(ContactRow)
+    return await session.scalar(select(contact.id).where(contact.id == contact_id)) is not None
+
+
+async def next_number(session: WriteSession, contact_id: str) -> int:
+    """The position of the next entry; locks the contact's ledger until the transaction ends."""
+    await lock_keys(session, "consent", [contact_id])
+    last = await session.scalar(select(func.max(_c.number)).where(_c.contact_id == contact_id))
+    return (last or 0) + 1
+
+
+async def by_origin(session: ReadSession, origin_id: str) -> ConsentRow | None:
+    row: ConsentRow | None = await session.scalar(select(ConsentRow).where(_c.origin_id == origin_id))
+    return row
+
+
+async def by_id(session: ReadSession, consent_id: str) -> ConsentRow | None:
+    row: ConsentRow | None = await session.scalar(select(ConsentRow).where(_c.id == consent_id))
+    return row
+
+
+async def deciding_entries(session: ReadSession, contact_id: str) -> Sequence[ConsentRow]:
+    """The entry with the greatest (`at`, `number`) of each channel and purpose."""
+    statement = (
+        select(ConsentRow)
+        .where(_c.contact_id == contact_id)
+        .distinct(_c.channel, _c.purpose)
+        .order_by(_c.channel, _c.purpose, _c.at.desc(), _c.number.desc())
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def newest_entries(session: ReadSession, contact_id: str, limit: int) -> Sequence[ConsentRow]:
+    statement = select(ConsentRow).where(_c.contact_id == contact_id).order_by(_c.at.desc(), _c.id.desc()).limit(limit)
+    return (await session.scalars(statement)).all()

@@ -1,0 +1,49 @@
+"""The contact table."""
+
+from datetime import date
+from typing import Any
+
+from crm_kit.db.models import CodePointText, EntityRow, json_column, text_list_column
+from sqlalchemy import Index, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from contacts_svc.base import Base
+
+
+class ContactRow(EntityRow, Base, table=True):
+    """`email_keys`, `phone_numbers` and `external_keys` hold what equality is looked up by."""
+
+    __tablename__ = "contact"
+    __table_args__ = (
+        Index("contact_created", "tenant_id", "created_at", "id"),
+        Index("contact_updated", "tenant_id", "updated_at", "id"),
+        Index("contact_name", "tenant_id", "full_name", "id"),
+        Index("contact_account", "tenant_id", "account_id", "id"),
+        Index("contact_email_keys", "email_keys", postgresql_using="gin"),
+        Index("contact_phone_numbers", "phone_numbers", postgresql_using="gin"),
+        Index("contact_external_keys", "external_keys", postgresql_using="gin"),
+        Index("contact_tags", "tags", postgresql_using="gin"),
+    )
+
+    first_name: str | None = Field(default=None, sa_type=CodePointText)
+    last_name: str | None = Field(default=None, sa_type=CodePointText)
+    full_name: str | None = Field(default=None, sa_type=CodePointText)
+    emails: list[dict[str, Any]] = json_column(list)
+    email_keys: list[str] = text_list_column()
+    phones: list[dict[str, Any]] = json_column(list)
+    phone_numbers: list[str] = text_list_column()
+    wechat: str | None = Field(default=None, sa_type=CodePointText)
+    title: str | None = Field(default=None, sa_type=Text)
+    account_id: str | None = Field(default=None, sa_type=CodePointText)
+    address: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+    language: str | None = Field(default=None, sa_type=Text)
+    birthday: date | None = None
+    source: str | None = Field(default=None, sa_type=CodePointText)
+    lifecycle_stage: str = Field(default="lead", sa_type=Text, nullable=False)
+    owner_id: str | None = Field(default=None, sa_type=CodePointText)
+    team_id: str | None = Field(default=None, sa_type=CodePointText)
+    external_ids: dict[str, str] = json_column(dict)
+    external_keys: list[str] = text_list_column()
+    tags: list[str] = text_list_column()
+    custom: dict[str, Any] = json_column(dict)

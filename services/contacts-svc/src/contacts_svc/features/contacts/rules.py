@@ -1,0 +1,116 @@
+"""Pure decisions about contacts: names, addresses of communication, external ids."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff·]+")
+
+# Two-character surnames in use today; the first two characters of a longer name are one of them or else one is.
+COMPOUND_SURNAMES: Final = frozenset(
+    """
+    欧阳 太史 端木 上官 司马 东方 独孤 南宫 万俟 闻人 夏侯 诸葛 尉迟 公羊 赫连 澹台 皇甫 宗政 濮阳 公冶 太叔 申屠
+    公孙 慕容 仲孙 钟离 长孙 宇文 司徒 鲜于 司空 闾丘 子车 亓官 司寇 巫马 公西 颛孙 壤驷 公良 漆雕 乐正 宰父 谷梁
+    拓跋 夹谷 轩辕 令狐 段干 百里 呼延 东郭 南门 羊舌 微生 梁丘 左丘 东门 西门 第五 歐陽 司馬 諸葛 東方 獨孤 長孫
+    """.split()
+)
+
+
+class PersonName(NamedTuple):
+    first: str | None
+    last: str | None
+    full: str | None
+
+
+class InvalidPhone(ValueError):
+    """Not a telephone number that could be dialled."""
+
+
+class InvalidEmail(ValueError):
+    """Not an e-mail address."""
+
+
+def is_han(text: str) -> bool:
+    """Whether a name is written in Chinese characters alone."""
+    return bool(_HAN.fullmatch(text.replace(" ", "").replace("\u3000", "")))
+
+
+def complete_name(first: str | None, last: str | None, full: str | None) -> PersonName:
+    """Fills in the parts that were not given; never changes one that was.
+
+    A Chinese name is kept whole, and split into surname and given name: 欧阳晓梅 is 欧阳 and 晓梅, 王伟 is 王 and 伟.
+    Any other full name is split at its last space.
+    """
+    if full is None:
+        return PersonName(first, last, _joined(first, last))
+    if first is not None or last is not None:
+        return PersonName(first, last, full)
+    if is_han(full):
+        surname, given = split_han(full)
+        return PersonName(given, surname, full)
+    head, _, tail = full.rpartition(" ")
+    return PersonName(head.strip() or None, tail, full) if head.strip() else PersonName(full, None, full)
+
+
+def split_han(full: str) -> tuple[str, str | None]:
+    """Surname and given name of a Chinese name; of one of a single character, the surname alone."""
+    parts = full.split()
+    if len(parts) == 2:
+        return parts[0], parts[1]
+    name = "".join(parts)
+    if "·" in name:  # a name of another people in Chinese writing: given name first, as 卡尔·马克思
+        given, _, family = name.rpartition("·")
+        return family or name, given or None
+    length = 2 if len(name) > 2 and name[:2] in COMPOUND_SURNAMES else 1
+    return name[:length], name[length:] or None
+
+
+def _joined(first: str | None, last: str | None) -> str | None:
+    if first is None or last is None:
+        return first or last
+    if is_han(first) and is_han(last):
+        return last + first
+    return f"{first} {last}"
+
+
+def normalise_phone(number: str, region: str) -> str:
+    """E.164. A number without country code is one of `region` (ISO 3166-1). Raises InvalidPhone.
+
+    An extension has no place in E.164 and is refused rather than dropped.
+    """
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException as error:
+        raise InvalidPhone(number) from error
+    if parsed.extension or not phonenumbers.is_possible_number(parsed) or not phonenumbers.is_valid_number(parsed):
+        raise InvalidPhone(number)
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def normalise_email(address: str) -> str:
+    """The address with its domain in lower case; the local part as given. Asks no name server. Raises InvalidEmail."""
+    try:
+        return validate_email(address.strip(), check_deliverability=False, allow_smtputf8=True).normalized
+    except EmailNotValidError as error:
+        raise InvalidEmail(address) from error
+
+
+def email_key(address: str) -> str:
+    """What two addresses are compared by: in practice no mail system tells cases apart."""
+    return address.casefold()
+
+
+def external_key(system: str, value: str) -> str:
+    return f"{system}:{value}"
+
+
+def external_keys(external_ids: Mapping[str, str]) -> list[str]:
+    return sorted(external_key(system, value) for system, value in external_ids.items())
+
+
+def unique(values: Sequence[str]) -> list[str]:
+    """In the order of their first occurrence."""
+    return list(dict.fromkeys(values))

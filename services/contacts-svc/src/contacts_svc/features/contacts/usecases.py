@@ -1,0 +1,135 @@
+"""What can be done with a contact."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crm_contracts.contacts import Contact
+from crm_contracts.ids import ContactId
+from crm_kit.db.session import WriteSession
+from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.http.principal import Principal
+from crm_kit.resources import given
+from pydantic import JsonValue
+
+from contacts_svc.features.accounts.repository import account_exists
+from contacts_svc.features.contacts import repository, rules
+from contacts_svc.features.contacts.errors import ExternalIdTaken
+from contacts_svc.features.contacts.events import CONTACT_EVENTS
+from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
+
+
+async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
+    row = ContactRow(id=ContactId.new())
+    _write(row, data, caller.region)
+    await _check(session, row, account_changed=True)
+    return await CONTACT_EVENTS.created(session, row)
+
+
+async def update_contact(session: WriteSession, row: ContactRow, data: ContactWrite, caller: Principal) -> None:
+    before = CONTACT_EVENTS.snapshot(row)
+    _write(row, _with_followed_name(before, data), caller.region)
+    await _check(session, row, account_changed=row.account_id != before.account_id)
+    await CONTACT_EVENTS.updated(session, row, before)
+
+
+async def delete_contact(session: WriteSession, row: ContactRow, _caller: Principal) -> None:
+    await CONTACT_EVENTS.deleted(session, row)
+
+
+def _with_followed_name(before: Contact, data: ContactWrite) -> ContactWrite:
+    """Where only some parts of the name changed, the others follow instead of contradicting them."""
+    parts_changed = (data.first_name, data.last_name) != (before.first_name, before.last_name)
+    full_changed = data.full_name != before.full_name
+    if full_changed and not parts_changed and data.full_name is not None:
+        return data.model_copy(update={"first_name": None, "last_name": None})
+    if parts_changed and not full_changed:
+        return data.model_copy(update={"full_name": None})
+    return data
+
+
+def _write(row: ContactRow, data: ContactWrite, region: str) -> None:
+    name = rules.complete_name(data.first_name, data.last_name, data.full_name)
+    row.first_name, row.last_name, row.full_name = name
+    row.emails = _emails(data)
+    row.email_keys = rules.unique([rules.email_key(email["address"]) for email in row.emails])
+    row.phones = _phones(data.phones, region)
+    row.phone_numbers = rules.unique([phone["number"] for phone in row.phones])
+    row.external_ids = dict(data.external_ids)
+    row.external_keys = rules.external_keys(data.external_ids)
+    row.address = data.address.model_dump(mode="json") if data.address else None
+    row.tags = rules.unique(data.tags)
+    row.custom = dict(data.custom)
+    for field in (
+        "wechat",
+        "title",
+        "account_id",
+        "language",
+        "birthday",
+        "source",
+        "lifecycle_stage",
+        "owner_id",
+        "team_id",
+    ):
+        setattr(row, field, getattr(data, field))
+
+
+def _emails(data: ContactWrite) -> list[dict[str, Any]]:
+    """Exactly one is primary: the one that says so, else the first."""
+    emails = [email.model_dump(mode="json") for email in data.emails]
+    if emails and not any(email["primary"] for email in emails):
+        emails[0]["primary"] = True
+    return emails
+
+
+def _phones(phones: Sequence[PhoneWrite], region: str) -> list[dict[str, Any]]:
+    faults: list[FieldError] = []
+    normalised: list[dict[str, Any]] = []
+    for index, phone in enumerate(phones):
+        try:
+            normalised.append({"number": rules.normalise_phone(phone.number, region), "label": phone.label})
+        except rules.InvalidPhone:
+            detail = Text(
+                "Must be a valid phone number, best with its country code", "必须是有效的电话号码，最好带国家代码"
+            )
+            faults.append(FieldError(f"/phones/{index}/number", "phone", detail))
+    if faults:
+        raise ValidationFailed(Text("A phone number is not valid.", "电话号码无效。"), errors=faults)
+    return normalised
+
+
+async def _check(session: WriteSession, row: ContactRow, *, account_changed: bool) -> None:
+    if account_changed and row.account_id is not None and not await account_exists(session, row.account_id):
+        detail = Text("There is no such account", "不存在该客户公司")
+        raise ValidationFailed(detail, errors=[FieldError("/account_id", "not_found", detail)])
+    await repository.lock_external_keys(session, row.external_keys)
+    holder = await repository.holder_of_external_key(session, row.external_keys, row.id)
+    if holder is not None:
+        contact_id, key = holder
+        raise ExternalIdTaken(
+            Text(f"{contact_id} has {key}.", f"{contact_id} 已使用 {key}。"), members={"contact_id": contact_id}
+        )
+
+
+async def match_email(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    """The contacts with the data's primary, or first, address."""
+    written = given(ContactWrite, data, "emails").emails
+    address = next((email.address for email in written if email.primary), written[0].address)
+    key = rules.email_key(address)
+    await repository.lock_email(session, key)
+    return await repository.ids_with_email(session, key)
+
+
+async def match_phone(session: WriteSession, data: Mapping[str, JsonValue], caller: Principal) -> Sequence[str]:
+    """The contacts with the data's first number."""
+    written = given(ContactWrite, data, "phones").phones
+    number: str = _phones(written[:1], caller.region)[0]["number"]
+    await repository.lock_phone(session, number)
+    return await repository.ids_with_phone(session, number)
+
+
+async def match_external_id(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    """The contacts with any of the data's external ids."""
+    keys = rules.external_keys(given(ContactWrite, data, "external_ids").external_ids)
+    await repository.lock_external_keys(session, keys)
+    return await repository.ids_with_external_key(session, keys)

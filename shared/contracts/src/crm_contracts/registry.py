@@ -1,0 +1,89 @@
+"""Every topic there is: who publishes it, what it carries, which events occur on it."""
+
+from dataclasses import dataclass
+
+from crm_contracts import campaigns, contacts, pipeline, tenancy, tickets
+from crm_contracts.types import Entity
+
+PARTITIONS = 12
+"""Part of the contract: raising it moves keys to other partitions."""
+
+BASIC = ("created", "updated", "deleted")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One entity type's events. `actions` are the verbs of its event types; `version` their major version."""
+
+    service: str
+    entity: str
+    model: type[Entity]
+    actions: tuple[str, ...] = BASIC
+    version: int = 1
+
+    @property
+    def name(self) -> str:
+        return f"crm.{self.service}.{self.entity}"
+
+    def event_type(self, action: str) -> str:
+        """Raises ValueError for an action that is not declared."""
+        if action not in self.actions:
+            raise ValueError(f"{self.name} declares no event {action!r}")
+        return f"{self.name}.{action}.v{self.version}"
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        return tuple(self.event_type(action) for action in self.actions)
+
+
+TENANT = Topic("gateway", "tenant", tenancy.Tenant)
+
+CONTACT = Topic("contacts", "contact", contacts.Contact)
+ACCOUNT = Topic("contacts", "account", contacts.Account)
+ACTIVITY = Topic("contacts", "activity", contacts.Activity)
+CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted"))
+
+PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
+DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"))
+ORDER = Topic("pipeline", "order", pipeline.Order)
+
+TICKET = Topic("tickets", "ticket", tickets.Ticket, (*BASIC, "message_added", "solved", "reopened"))
+TICKET_MESSAGE = Topic("tickets", "ticket_message", tickets.TicketMessage)
+
+TEMPLATE = Topic("campaigns", "template", campaigns.Template)
+SEGMENT = Topic("campaigns", "segment", campaigns.Segment)
+SEGMENT_MEMBER = Topic("campaigns", "segment_member", campaigns.SegmentMember, ("created", "deleted"))
+CAMPAIGN = Topic(
+    "campaigns",
+    "campaign",
+    campaigns.Campaign,
+    (*BASIC, "scheduled", "started", "paused", "cancelled", "finished"),
+)
+MESSAGE = Topic(
+    "campaigns",
+    "message",
+    campaigns.Message,
+    ("queued", "updated", "sent", "skipped", "failed", "cancelled", "deleted"),
+)
+UNSUBSCRIBE = Topic("campaigns", "unsubscribe", campaigns.Unsubscribe, ("created", "deleted"))
+
+TOPICS: tuple[Topic, ...] = (
+    TENANT,
+    CONTACT,
+    ACCOUNT,
+    ACTIVITY,
+    CONSENT,
+    PIPELINE,
+    DEAL,
+    ORDER,
+    TICKET,
+    TICKET_MESSAGE,
+    TEMPLATE,
+    SEGMENT,
+    SEGMENT_MEMBER,
+    CAMPAIGN,
+    MESSAGE,
+    UNSUBSCRIBE,
+)
+
+BY_NAME = {topic.name: topic for topic in TOPICS}

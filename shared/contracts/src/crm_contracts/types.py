@@ -1,0 +1,225 @@
+"""Value types that every contract shares. They refuse what PostgreSQL or JSON could not carry."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from crm_contracts.currencies import CURRENCIES
+
+MAX_INTEGER = 2**53 - 1
+"""The largest integer that every JSON client carries exactly (RFC 8259 §6)."""
+
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,6})?")
+
+
+def _clean_text(value: str) -> str:
+    if "\x00" in value:
+        raise PydanticCustomError("text_nul", "Must not contain the NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise PydanticCustomError("text_surrogate", "Must be valid Unicode without lone surrogates")
+    return value
+
+
+def text(max_length: int, *, min_length: int = 0) -> Any:
+    """A text type: valid Unicode, no NUL, at most `max_length` code points."""
+    return Annotated[
+        str,
+        StringConstraints(strict=True, min_length=min_length, max_length=max_length),
+        AfterValidator(_clean_text),
+    ]
+
+
+Text = Annotated[str, StringConstraints(strict=True, max_length=500), AfterValidator(_clean_text)]
+"""One line of text, up to 500 code points."""
+
+Name = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=200, strip_whitespace=True),
+    AfterValidator(_clean_text),
+]
+"""A name: not blank, up to 200 code points, without white space around it."""
+
+LongText = Annotated[str, StringConstraints(strict=True, max_length=50_000), AfterValidator(_clean_text)]
+"""A body of text, up to 50,000 code points."""
+
+Slug = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")
+]
+"""A short machine-readable word: a source system, a label."""
+
+ExternalKey = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200), AfterValidator(_clean_text)]
+"""An id that another system gave."""
+
+Tag = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=64, strip_whitespace=True),
+    AfterValidator(_clean_text),
+]
+
+LanguageTag = Annotated[
+    str, StringConstraints(strict=True, max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
+]
+"""A BCP 47 language tag such as `zh-CN`."""
+
+
+def _timestamp(value: object) -> object:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _TIMESTAMP.fullmatch(value):
+        raise PydanticCustomError(
+            "timestamp_format", "Must be an RFC 3339 time with an offset, such as 2026-10-01T08:00:00Z"
+        )
+    return value
+
+
+def _to_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise PydanticCustomError(
+            "timestamp_format", "Must be an RFC 3339 time with an offset, such as 2026-10-01T08:00:00Z"
+        )
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        moment = None
+    if moment is None or not 1000 <= moment.year <= 9000:
+        raise PydanticCustomError("timestamp_range", "Must lie between the years 1000 and 9000")
+    return moment
+
+
+def format_timestamp(value: datetime) -> str:
+    """RFC 3339 in UTC with `Z`; microseconds only where there are any."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Timestamp = Annotated[
+    datetime,
+    BeforeValidator(_timestamp),
+    AfterValidator(_to_utc),
+    PlainSerializer(format_timestamp, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-10-01T08:00:00Z"]}),
+]
+
+
+def _date(value: object) -> object:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise PydanticCustomError("date_format", "Must be a date as YYYY-MM-DD")
+    return value
+
+
+def _date_range(value: date) -> date:
+    if not 1000 <= value.year <= 9000:
+        raise PydanticCustomError("date_range", "Must lie between the years 1000 and 9000")
+    return value
+
+
+Date = Annotated[
+    date,
+    BeforeValidator(_date),
+    AfterValidator(_date_range),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-10-01"]}),
+]
+
+
+def _decimal(value: object) -> object:
+    if isinstance(value, Decimal):
+        return value
+    if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
+        raise PydanticCustomError(
+            "decimal_format",
+            'Must be a decimal string such as "1999.00" with at most 15 digits before and 6 after the point',
+        )
+    return value
+
+
+def _plain(value: Decimal) -> str:
+    return format(value, "f")
+
+
+DecimalString = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    PlainSerializer(_plain, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,15}(\.\d{1,6})?$", "examples": ["1999.00"]}),
+]
+"""An exact decimal, carried as a string and never as a float."""
+
+
+def _currency(value: str) -> str:
+    if value not in CURRENCIES:
+        raise PydanticCustomError("currency_unknown", "Must be an active ISO 4217 currency code such as CNY")
+    return value
+
+
+Currency = Annotated[
+    str,
+    StringConstraints(strict=True),
+    AfterValidator(_currency),
+    WithJsonSchema({"type": "string", "enum": sorted(CURRENCIES), "examples": ["CNY"]}),
+]
+
+
+class Contract(BaseModel):
+    """Base of everything that is read: unknown fields are ignored, so that producers may add some."""
+
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, from_attributes=True, json_schema_serialization_defaults_required=True
+    )
+
+
+class Input(BaseModel):
+    """Base of everything that a client writes: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Money(BaseModel):
+    """An amount in a currency: `{"amount": "1999.00", "currency": "CNY"}`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    amount: DecimalString
+    currency: Currency
+
+
+def _not_negative(value: Money) -> Money:
+    if value.amount < 0:
+        raise PydanticCustomError("money_negative", "Must not be negative")
+    return value
+
+
+NonNegativeMoney = Annotated[Money, AfterValidator(_not_negative)]
+
+_Scalar = str | bool | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | float | None
+CustomFields = Annotated[
+    dict[
+        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")],
+        _Scalar | Annotated[list[_Scalar], Field(max_length=100)],
+    ],
+    Field(max_length=500),
+]
+"""Values under `custom`: scalars or lists of them, by snake_case name."""
+
+
+class Entity(Contract):
+    """What every stored thing has."""
+
+    version: Annotated[int, Field(ge=1, le=MAX_INTEGER, description="Rises by one with every change")]
+    created_at: Timestamp
+    updated_at: Timestamp

@@ -1,0 +1,85 @@
+"""create_app: a manifest made into an ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+
+from crm_kit.http import problems
+from crm_kit.http.middleware import KitMiddleware
+from crm_kit.http.principal import Authenticator, TokenVerifier
+from crm_kit.manifest import Manifest
+from crm_kit.openapi import build_openapi
+from crm_kit.runtime import Runtime
+from crm_kit.settings import SettingsError
+
+
+def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authenticator | None = None) -> FastAPI:
+    """The service's application. Without a runtime it only knows its own OpenAPI document."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        assert runtime is not None, "an application without a runtime cannot serve"
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(runtime.running())
+            for feature in manifest.features:
+                if feature.lifespan is not None:
+                    await stack.enter_async_context(feature.lifespan(app, runtime))
+            yield
+
+    app = FastAPI(
+        title=manifest.title,
+        summary=manifest.summary,
+        version="1.0.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+        separate_input_output_schemas=True,
+    )
+    problems.install(app)
+    for feature in manifest.features:
+        if feature.router is not None:
+            app.include_router(feature.router)
+    _add_operations(app, runtime)
+    app.openapi = lambda: build_openapi(app, manifest)  # type: ignore[method-assign]  # FastAPI's documented way
+    if runtime is not None:
+        app.state.database = runtime.database
+        app.state.settings = runtime.settings
+        app.state.runtime = runtime
+        app.state.authenticator = authenticator or internal_authenticator(runtime.settings.internal_jwks_file)
+        app.add_middleware(KitMiddleware, service=manifest.name, max_body_bytes=runtime.settings.max_body_bytes)
+    return app
+
+
+def internal_authenticator(jwks_file: str | None) -> Authenticator:
+    """Verifies the gateway's tokens. Raises SettingsError."""
+    if jwks_file is None:
+        raise SettingsError("INTERNAL_JWKS_FILE: names the file with the gateway's public keys")
+    try:
+        return TokenVerifier.from_file(jwks_file)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"INTERNAL_JWKS_FILE: cannot be read: {error}") from error
+
+
+def _add_operations(app: FastAPI, runtime: Runtime | None) -> None:
+    def answer(fault: str | None) -> JSONResponse:
+        body: dict[str, Any] = {"status": "ok"} if fault is None else {"status": "unavailable", "reason": fault}
+        return JSONResponse(body, 200 if fault is None else 503)
+
+    async def healthz(_request: Request) -> Response:
+        return answer(runtime.liveness_fault() if runtime else None)
+
+    async def readyz(_request: Request) -> Response:
+        return answer(await runtime.readiness_fault() if runtime else None)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    app.add_route("/healthz", healthz, include_in_schema=False)
+    app.add_route("/readyz", readyz, include_in_schema=False)
+    app.add_route("/metrics", metrics, include_in_schema=False)

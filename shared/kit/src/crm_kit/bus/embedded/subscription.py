@@ -1,0 +1,298 @@
+"""One member of a group on the embedded log."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from types import MappingProxyType
+
+import asyncpg
+import orjson
+
+from crm_kit.bus.embedded.assignment import assign_ranges, ownership_lock
+from crm_kit.bus.embedded.connection import FAILURES, TRANSIENT, Connection, connect
+from crm_kit.bus.embedded.wakeup import GROUPS_CHANNEL, RECORDS_CHANNEL, announce
+from crm_kit.bus.port import Positions, StoredRecord, TopicPartition
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY = 1.0
+"""Seconds after which a waiting poll looks by itself, in case a NOTIFY was lost."""
+_HEARTBEAT = 3.0
+_HUNG_AFTER = timedelta(seconds=30)
+"""A member whose session lives but that has not beaten for so long is cut off (a frozen process)."""
+_BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
+
+_FETCH = """
+select r.topic, r.partition, r."offset", r.key, r.value, r.headers, r.at
+from unnest($1::text[], $2::int[], $3::bigint[]) with ordinality as a (topic, partition, position, turn)
+cross join lateral (
+    select * from record r
+    where r.topic = a.topic and r.partition = a.partition and r."offset" >= a.position
+    order by r.topic, r.partition, r."offset" limit $4
+) r
+limit $4
+"""
+
+_JOIN = """
+insert into member (grp, topics, pid, backend_start)
+select $1, $2::text[], pid, backend_start from pg_stat_get_activity(pg_backend_pid()) returning id
+"""
+
+# A member lives as long as the server session that it joined with: no time-out to wait for after a crash.
+_ALIVE = """
+select m.id, m.topics, m.heartbeat_at < clock_timestamp() - $2::interval as hung, m.pid from member m
+where m.grp = $1 and exists (select from pg_stat_get_activity(m.pid) s where s.backend_start = m.backend_start)
+"""
+
+_CLEAN = """
+delete from member m where m.grp = $1
+and not exists (select from pg_stat_get_activity(m.pid) s where s.backend_start = m.backend_start)
+"""
+
+_COMMIT = """
+insert into position (grp, topic, partition, next_offset)
+select $1, * from unnest($2::text[], $3::int[], $4::bigint[])
+on conflict (grp, topic, partition) do update set next_offset = excluded.next_offset, at = now()
+"""
+
+
+class EmbeddedSubscription:
+    """Reads the partitions whose advisory locks its own connection holds.
+
+    Lock and reading share the connection: when it dies, the locks are free at once and nothing can be read with it.
+    """
+
+    def __init__(self, url: str, group: str, topics: Sequence[str], positions: Positions) -> None:
+        self._url = url
+        self._group = group
+        self._topics = sorted(set(topics))
+        self._positions = positions
+        self._connection: Connection | None = None
+        self._using = asyncio.Lock()
+        self._member = 0
+        self._next: dict[TopicPartition, int] = {}
+        self._wanted: frozenset[TopicPartition] = frozenset()
+        self._wake = asyncio.Event()
+        self._regroup = True
+        self._incomplete = False
+        self._turn = 0
+        self._backoff = _BACKOFF_FIRST
+        self._heart: asyncio.Task[None] | None = None
+        self._closed = False
+        self._load_error: BaseException | None = None
+
+    @property
+    def assigned(self) -> frozenset[TopicPartition]:
+        """The partitions that this member reads at present."""
+        return frozenset(self._next)
+
+    async def poll(self, max_records: int, timeout: float) -> Mapping[TopicPartition, Sequence[StoredRecord]]:
+        """See `Subscription.poll`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while not self._closed:
+            self._wake.clear()
+            pause = _LOOK_EVERY
+            try:
+                async with self._using:
+                    connection = await self._connected()
+                    if self._regroup or self._incomplete or len(self._wanted) > len(self._next):
+                        await self._rebalance(connection)
+                    batch = await self._fetch(connection, max_records)
+                self._backoff = _BACKOFF_FIRST
+                if batch:
+                    return batch
+            except TRANSIENT as error:
+                if error is self._load_error:
+                    raise
+                logger.warning("The embedded event log is not available to group %s: %s", self._group, error)
+                self._forget_connection()
+                pause, self._backoff = self._backoff, min(self._backoff * 2, _BACKOFF_MOST)
+            remaining = deadline - loop.time()
+            if remaining <= 0:
+                break
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(pause, remaining)):
+                    await self._wake.wait()
+        return {}
+
+    async def seek(self, tp: TopicPartition, offset: int) -> None:
+        """Read `tp` from `offset` on."""
+        if tp in self._next:
+            self._next[tp] = offset
+
+    async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Store positions for `EventLog.lag`; failures are logged and forgotten."""
+        if not positions:
+            return
+        ordered = sorted(positions.items(), key=lambda item: (item[0].topic, item[0].partition))
+        arguments = (
+            [tp.topic for tp, _ in ordered],
+            [tp.partition for tp, _ in ordered],
+            [offset for _, offset in ordered],
+        )
+        try:
+            async with self._using:
+                if self._connection is None:
+                    return
+                async with self._connection.transaction():
+                    await self._connection.execute("set local synchronous_commit = off")
+                    await self._connection.execute(_COMMIT, self._group, *arguments)
+        except FAILURES as error:
+            logger.warning("Group %s could not report its position: %s", self._group, error)
+
+    async def close(self) -> None:
+        """Leave the group and close the connection, within some seconds."""
+        self._closed = True
+        self._wake.set()
+        if self._heart is not None:
+            self._heart.cancel()
+            await asyncio.wait([self._heart])
+        try:
+            async with asyncio.timeout(3.0), self._using:
+                if self._connection is not None and not self._connection.is_closed():
+                    await self._connection.execute("delete from member where id = $1", self._member)
+                    await self._connection.execute("select pg_advisory_unlock_all()")
+                    await announce(self._connection, group=self._group)
+                    await self._connection.close()
+        except FAILURES as error:
+            logger.info("Group %s left without saying so: %s", self._group, error)
+        self._forget_connection()
+
+    async def _connected(self) -> Connection:
+        if self._connection is not None and not self._connection.is_closed():
+            return self._connection
+        self._forget_connection()
+        connection = await connect(self._url)
+        self._connection = connection
+        connection.add_termination_listener(lambda _: self._wake.set())
+        await connection.add_listener(RECORDS_CHANNEL, self._on_records)
+        await connection.add_listener(GROUPS_CHANNEL, self._on_group)
+        self._member = await connection.fetchval(_JOIN, self._group, self._topics)
+        await announce(connection, group=self._group)
+        if self._heart is None:
+            self._heart = asyncio.create_task(self._beat(), name=f"event-log-heartbeat-{self._group}")
+        return connection
+
+    def _forget_connection(self) -> None:
+        """Without the connection there are no locks, and without locks no partitions."""
+        if self._connection is not None and not self._connection.is_closed():
+            self._connection.terminate()
+        self._connection = None
+        self._next.clear()
+        self._wanted = frozenset()
+        self._regroup = True
+
+    def _on_records(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        if payload in self._topics:
+            self._wake.set()
+
+    def _on_group(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        if payload == self._group:
+            self._regroup = True
+            self._wake.set()
+
+    async def _rebalance(self, connection: Connection) -> None:
+        """Give up what others should read; take what this member should and nobody holds."""
+        self._regroup = False
+        rows = await connection.fetch("select name, partitions from topic where name = any($1::text[])", self._topics)
+        self._incomplete = len(rows) < len(self._topics)  # a topic that nobody has created yet
+        members = await connection.fetch(_ALIVE, self._group, _HUNG_AFTER)
+        shares = assign_ranges(
+            {row["id"]: row["topics"] for row in members}, {row["name"]: row["partitions"] for row in rows}
+        )
+        self._wanted = shares.get(self._member, frozenset())
+        released = self._next.keys() - self._wanted
+        if released:
+            for tp in released:
+                del self._next[tp]
+            keys = [ownership_lock(self._group, tp) for tp in released]
+            await connection.execute("select pg_advisory_unlock(k) from unnest($1::bigint[]) k", keys)
+            await announce(connection, group=self._group)
+        await self._take(connection, sorted(self._wanted - self._next.keys(), key=str))
+
+    async def _take(self, connection: Connection, candidates: Sequence[TopicPartition]) -> None:
+        if not candidates:
+            return
+        keys = [ownership_lock(self._group, tp) for tp in candidates]
+        rows = await connection.fetch("select pg_try_advisory_lock(k) from unnest($1::bigint[]) k", keys)
+        taken = [tp for tp, row in zip(candidates, rows, strict=True) if row[0]]
+        if not taken:
+            return
+        try:
+            stored = await self._positions.load(self._group, taken)
+        except BaseException as error:
+            self._load_error = error
+            await connection.execute(
+                "select pg_advisory_unlock(k) from unnest($1::bigint[]) k",
+                [ownership_lock(self._group, tp) for tp in taken],
+            )
+            raise
+        self._next.update({tp: stored.get(tp, 0) for tp in taken})
+        logger.info("Group %s reads %d partitions, %d of them new", self._group, len(self._next), len(taken))
+
+    async def _fetch(self, connection: Connection, max_records: int) -> dict[TopicPartition, list[StoredRecord]]:
+        if not self._next:
+            return {}
+        partitions = list(self._next)
+        # Whoever stands first may fill the whole batch, so each poll starts one further on.
+        self._turn = (self._turn + 1) % len(partitions)
+        partitions = partitions[self._turn :] + partitions[: self._turn]
+        rows = await connection.fetch(
+            _FETCH,
+            [tp.topic for tp in partitions],
+            [tp.partition for tp in partitions],
+            [self._next[tp] for tp in partitions],
+            max_records,
+        )
+        batch: dict[TopicPartition, list[StoredRecord]] = {}
+        for row in rows:
+            record = _stored(row)
+            batch.setdefault(record.topic_partition, []).append(record)
+        for tp, records in batch.items():
+            self._next[tp] = records[-1].offset + 1
+        return batch
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_HEARTBEAT)
+            try:
+                async with self._using:
+                    if self._connection is not None and not self._connection.is_closed():
+                        await self._heartbeat(self._connection)
+            except FAILURES as error:
+                logger.warning("Heartbeat of group %s failed: %s", self._group, error)
+
+    async def _heartbeat(self, connection: Connection) -> None:
+        async with connection.transaction():
+            await connection.execute("set local synchronous_commit = off")
+            status = await connection.execute(
+                "update member set heartbeat_at = clock_timestamp() where id = $1", self._member
+            )
+            cleaned = await connection.execute(_CLEAN, self._group)
+        if status == "UPDATE 0":
+            await connection.close()  # someone took us for dead: join again
+            return
+        if cleaned != "DELETE 0":
+            self._regroup = True
+        for row in await connection.fetch(_ALIVE, self._group, _HUNG_AFTER):
+            if row["hung"] and row["id"] != self._member:
+                logger.warning("Group %s cuts off member %d, which hangs", self._group, row["id"])
+                await connection.execute("select pg_terminate_backend($1)", row["pid"])
+                self._regroup = True
+        if self._regroup:
+            self._wake.set()
+
+
+def _stored(row: asyncpg.Record) -> StoredRecord:
+    return StoredRecord(
+        topic=row[0],
+        partition=row[1],
+        offset=row[2],
+        key=row[3],
+        value=row[4],
+        headers=MappingProxyType(orjson.loads(row[5])),
+        timestamp=row[6],
+    )

@@ -1,0 +1,90 @@
+"""Publishing to Kafka."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from crm_kit.bus.kafka.errors import translated
+from crm_kit.bus.kafka.producer import Producer
+from crm_kit.bus.kafka.subscription import KafkaSubscription
+from crm_kit.bus.kafka.topics import KafkaTopics
+from crm_kit.bus.port import (
+    CompactionPolicy,
+    Lag,
+    Positions,
+    Record,
+    TopicPartition,
+    TopicSpec,
+    Unavailable,
+    require_fitting,
+)
+
+
+class KafkaEventLog:
+    """An `EventLog` on Apache Kafka 3.x or 4.x.
+
+    Keys choose partitions by murmur2, as Java clients do; librdkafka's clients need
+    `partitioner=murmur2_random`.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        replication_factor: int = 1,
+        compaction: CompactionPolicy | None = None,
+        group_instance_id: str | None = None,
+        acknowledged_within: float = 15.0,
+    ) -> None:
+        """`acknowledged_within`: seconds after which `publish` gives up with Unavailable.
+        `group_instance_id`: a name for this process that survives its restart (static membership); two
+        running processes must not share it.""" self._bootstrap_servers = bootstrap_servers
+        self._group_instance_id = group_instance_id self._topics = KafkaTopics(bootstrap_servers,
+        replication_factor, compaction or CompactionPolicy()) self._acknowledged_within = acknowledged_within
+        self._producer: Producer | None = None self._starting = asyncio.Lock() self._started = False
+
+    async def start(self) -> None:
+        """Connect the producer. Raises Unavailable if no broker answers."""
+        self._started = True
+        await self._open_producer()
+
+    async def close(self) -> None:
+        """Release the connections, within some seconds."""
+        self._started = False
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+        await self._topics.close()
+
+    async def ensure_topics(self, topics: Iterable[TopicSpec]) -> None:
+        """Create the topics that do not exist yet; returns when they can be written."""
+        await self._topics.ensure(topics)
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Send in order and await the acknowledgement of all in-sync replicas for every record."""
+        require_fitting(records)
+        if records:
+            producer = await self._open_producer()
+            with translated():
+                await producer.send(records)
+
+    async def subscribe(self, group: str, topics: Sequence[str], positions: Positions) -> KafkaSubscription:
+        """A member of `group`; it connects at its first poll."""
+        return KafkaSubscription(
+            self._bootstrap_servers, group, topics, positions, group_instance_id=self._group_instance_id
+        )
+
+    async def lag(self, group: str, topics: Sequence[str]) -> Mapping[TopicPartition, Lag]:
+        """End and committed position of every partition of `topics`."""
+        return await self._topics.lag(group, topics)
+
+    async def _open_producer(self) -> Producer:
+        async with self._starting:
+            if not self._started:
+                raise Unavailable("The event log is not started.")
+            if self._producer is None or not self._producer.usable:
+                self._producer = None
+                producer = Producer(self._bootstrap_servers, acknowledged_within=self._acknowledged_within)
+                with translated():
+                    await producer.start()
+                self._producer = producer
+            return self._producer

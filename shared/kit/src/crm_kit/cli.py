@@ -1,0 +1,91 @@
+"""`python -m <service> <command>`: serve, relay, consume, timers, migrate, openapi."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from typing import cast
+
+from crm_kit.manifest import Manifest
+from crm_kit.observability.logs import configure_logs
+from crm_kit.runtime import ALL_ROLES, Role, Runtime
+from crm_kit.settings import ServiceSettings, SettingsError
+
+AuthenticatorFactory = Callable[[Runtime], object]
+
+
+def run(manifest: Manifest, authenticator: AuthenticatorFactory | None = None) -> None:
+    """The whole of a service's `__main__.py`. What is wrong with the settings is said in one sentence."""
+    arguments = _parser(manifest).parse_args()
+    try:
+        if arguments.command == "openapi":
+            _print_openapi(manifest)
+        elif arguments.command == "migrate":
+            changed = asyncio.run(_migrate(manifest, manifest.settings.load(manifest.name)))
+            sys.stdout.write(f"{manifest.name}: {'migrated' if changed else 'up to date'}\n")
+        else:
+            only = arguments.only.split(",") if arguments.command == "serve" else [arguments.command]
+            _serve(manifest, cast("list[Role]", only), authenticator)
+    except SettingsError as error:
+        sys.exit(f"{manifest.package}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser(manifest: Manifest) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m {manifest.package}", description=manifest.summary)
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="answer HTTP, and run the roles beside it")
+    serve.add_argument("--only", default=",".join(ALL_ROLES), help="which of api,relay,consume,timers to run")
+    for role in ("relay", "consume", "timers"):
+        commands.add_parser(role, help=f"run {role} alone, with health and metrics on PORT")
+    commands.add_parser("migrate", help="bring the database to the newest revision")
+    commands.add_parser("openapi", help="print the OpenAPI document")
+    return parser
+
+
+def _print_openapi(manifest: Manifest) -> None:
+    from crm_kit.app import create_app
+
+    document = create_app(manifest, None).openapi()
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+async def _migrate(manifest: Manifest, settings: ServiceSettings) -> bool:
+    from crm_kit.db.migrations import migrate
+
+    if settings.owner_database_url is None:
+        raise SettingsError(f"{manifest.name.upper()}_OWNER_DATABASE_URL: is needed to migrate")
+    return await migrate(manifest.migrations, manifest.metadata, settings.owner_database_url)
+
+
+def _serve(manifest: Manifest, roles: list[Role], authenticator: AuthenticatorFactory | None) -> None:
+    import uvicorn
+
+    from crm_kit.app import create_app
+    from crm_kit.http.principal import Authenticator
+
+    if unknown := set(roles) - set(ALL_ROLES):
+        raise SettingsError(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(ALL_ROLES)}")
+    settings = manifest.settings.load(manifest.name)
+    configure_logs(manifest.name, settings.log_level, settings.log_format)
+    if settings.migrate_at_start:
+        asyncio.run(_migrate(manifest, settings))
+    runtime = Runtime(manifest, settings, roles)
+    made = cast("Authenticator", authenticator(runtime)) if authenticator else None
+    config = uvicorn.Config(
+        create_app(manifest, runtime, made),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        loop="uvloop",
+        http="httptools",
+        backlog=2048,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(settings.shutdown_grace_seconds),
+    )
+    uvicorn.Server(config).run()

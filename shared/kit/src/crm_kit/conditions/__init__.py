@@ -1,0 +1,43 @@
+"""The one condition language: declared fields, a checked condition, its SQL and its evaluation in Python.
+
+It filters lists, defines segments, routes, assigns, tags and branches; there is no second.
+"""
+
+from crm_kit.conditions.evaluate import evaluate
+from crm_kit.conditions.fields import Document, Field, FieldSet, FieldType, Op
+from crm_kit.conditions.parse import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    ConditionError,
+    ErrorCode,
+    InvalidCondition,
+    Not,
+    parse,
+)
+from crm_kit.conditions.parse import Condition as CheckedCondition
+from crm_kit.conditions.query import parse_equality
+from crm_kit.conditions.schema import Condition, ConditionSchema
+from crm_kit.conditions.sql import compile_condition
+
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "CheckedCondition",
+    "Comparison",
+    "Condition",
+    "ConditionError",
+    "ConditionSchema",
+    "Document",
+    "ErrorCode",
+    "Field",
+    "FieldSet",
+    "FieldType",
+    "InvalidCondition",
+    "Not",
+    "Op",
+    "compile_condition",
+    "evaluate",
+    "parse",
+    "parse_equality",
+]

@@ -1,0 +1,86 @@
+"""Conditions over documents in memory: the same answers as `sql` gives over rows.
+
+A document is what the API shows: times and decimals may be text. A value that is not of its field's type
+counts as missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from crm_kit.conditions.fields import Document, Field, FieldType, Op
+from crm_kit.conditions.parse import AllOf, AnyOf, Comparison, Condition, Not
+from crm_kit.conditions.values import Scalar, convert
+
+
+def evaluate(condition: Condition, document: Document, *, now: datetime) -> bool:
+    """Whether the condition holds for the document. now: an aware time, which `within_last` counts back from."""
+    match condition:
+        case AllOf(parts):
+            return all(evaluate(part, document, now=now) for part in parts)
+        case AnyOf(parts):
+            return any(evaluate(part, document, now=now) for part in parts)
+        case Not(part):
+            return not evaluate(part, document, now=now)
+        case Comparison(field, op, value):
+            return _compare(_values(field, document), op, value, field.type, now)
+
+
+def earliest(kind: FieldType, length: timedelta, now: datetime) -> tuple[date, date]:
+    """The first and the last moment, or UTC day for dates, of `within_last`; both are within."""
+    now = now.astimezone(UTC)
+    if kind is FieldType.DATE:
+        return now.date() - length, now.date()
+    return now - length, now
+
+
+def _values(field: Field, document: Document) -> list[Scalar]:
+    """What the document holds in this field: its elements for a list, else one value or none."""
+    raw = field.in_document(document)
+    if not field.type.is_list:
+        candidates: Iterable[object] = [raw]
+    elif isinstance(raw, list | tuple | set | frozenset):
+        candidates = raw
+    else:
+        return []
+    converted = (convert(candidate, field.type.element) for candidate in candidates)
+    return [value for value in converted if value is not None]
+
+
+def _compare(values: list[Scalar], op: Op, expected: Any, kind: FieldType, now: datetime) -> bool:
+    match op:
+        case Op.EXISTS:
+            return bool(values) is expected
+        case Op.NE:
+            return expected not in values
+        case Op.NOT_IN:
+            return not any(value in expected for value in values)
+        case _:
+            return any(_holds(value, op, expected, kind, now) for value in values)
+
+
+def _holds(value: Any, op: Op, expected: Any, kind: FieldType, now: datetime) -> bool:
+    match op:
+        case Op.EQ:
+            return bool(value == expected)
+        case Op.IN:
+            return value in expected
+        case Op.CONTAINS:
+            return bool(value == expected) if kind.is_list else expected in value
+        case Op.STARTS_WITH:
+            return bool(value.startswith(expected))
+        case Op.LT | Op.BEFORE:
+            return bool(value < expected)
+        case Op.LTE:
+            return bool(value <= expected)
+        case Op.GT | Op.AFTER:
+            return bool(value > expected)
+        case Op.GTE:
+            return bool(value >= expected)
+        case Op.WITHIN_LAST:
+            first, last = earliest(kind, expected, now)
+            return bool(first <= value <= last)
+        case _:
+            raise AssertionError(op)

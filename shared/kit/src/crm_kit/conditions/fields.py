@@ -1,0 +1,182 @@
+"""The fields that conditions and sorting may name: their types, where they are stored, where a document
+holds them.
+
+A feature declares them once; the same declaration compiles to SQL, reads documents and documents itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
+
+Column = ColumnElement[Any] | InstrumentedAttribute[Any]
+Document = Mapping[str, object]
+
+
+class Op(StrEnum):
+    """The operators. Missing is null, absent, or, for a list, without elements."""
+
+    EQ = "eq"
+    NE = "ne"
+    LT = "lt"
+    LTE = "lte"
+    GT = "gt"
+    GTE = "gte"
+    IN = "in"
+    NOT_IN = "not_in"
+    CONTAINS = "contains"
+    """A part of a text; an element of a list."""
+    STARTS_WITH = "starts_with"
+    EXISTS = "exists"
+    BEFORE = "before"
+    AFTER = "after"
+    WITHIN_LAST = "within_last"
+    """From so long ago until now, both included; never in the future."""
+
+
+class FieldType(StrEnum):
+    """What a field holds. A list field satisfies a test if any of its elements does."""
+
+    TEXT = "text"
+    ID = "id"
+    CHOICE = "choice"
+    NUMBER = "number"
+    """An exact decimal; also the amount of a money value."""
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    TEXT_LIST = "text_list"
+    ID_LIST = "id_list"
+    CHOICE_LIST = "choice_list"
+
+    @property
+    def element(self) -> FieldType:
+        """The type of a list's elements; of anything else, itself."""
+        return _ELEMENTS.get(self, self)
+
+    @property
+    def is_list(self) -> bool:
+        return self in _ELEMENTS
+
+    @property
+    def is_textual(self) -> bool:
+        """Whether values, or elements, are texts to PostgreSQL."""
+        return self.element in {FieldType.TEXT, FieldType.ID, FieldType.CHOICE}
+
+    @property
+    def ops(self) -> frozenset[Op]:
+        """The operators that make sense for this type."""
+        return _OPS[self]
+
+
+_ELEMENTS: Final = {
+    FieldType.TEXT_LIST: FieldType.TEXT,
+    FieldType.ID_LIST: FieldType.ID,
+    FieldType.CHOICE_LIST: FieldType.CHOICE,
+}
+_EQUALITY: Final = frozenset({Op.EQ, Op.NE, Op.EXISTS})
+_MEMBERSHIP: Final = _EQUALITY | {Op.IN, Op.NOT_IN}
+_RANGE: Final = frozenset({Op.LT, Op.LTE, Op.GT, Op.GTE})
+_TIME: Final = _MEMBERSHIP | _RANGE | {Op.BEFORE, Op.AFTER, Op.WITHIN_LAST}
+_OPS: Final = {
+    FieldType.TEXT: _MEMBERSHIP | _RANGE | {Op.CONTAINS, Op.STARTS_WITH},
+    FieldType.ID: _MEMBERSHIP,
+    FieldType.CHOICE: _MEMBERSHIP,
+    FieldType.NUMBER: _MEMBERSHIP | _RANGE,
+    FieldType.INTEGER: _MEMBERSHIP | _RANGE,
+    FieldType.BOOLEAN: _EQUALITY,
+    FieldType.DATE: _TIME,
+    FieldType.DATETIME: _TIME,
+    FieldType.TEXT_LIST: _MEMBERSHIP | {Op.CONTAINS, Op.STARTS_WITH},
+    FieldType.ID_LIST: _MEMBERSHIP | {Op.CONTAINS},
+    FieldType.CHOICE_LIST: _MEMBERSHIP | {Op.CONTAINS},
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """One field that conditions may test and lists may sort by.
+
+    name: as the API calls it, dotted for nesting: `spending.total_90d`.
+    column: a column or any SQL expression of that type; lists are arrays (`text[]`), which a GIN index
+    serves.
+        Numbers are best `numeric`. None: the field exists only in documents and cannot be compiled to SQL.
+    value: where a document holds it: a dotted path, or a function of the document; the name if left out.
+        A path that meets a list goes on in each of its elements.
+    choices: what a choice may be.
+    nullable: False promises that the column is never null, which gives plainer SQL and plainer indexes.
+    """
+
+    name: str
+    type: FieldType
+    column: Column | None = None
+    value: str | Callable[[Document], object] | None = None
+    choices: tuple[str, ...] = ()
+    filterable: bool = True
+    sortable: bool = False
+    nullable: bool = True
+
+    def __post_init__(self) -> None:
+        if self.type.element is FieldType.CHOICE and not self.choices:
+            raise ValueError(f"The choice field {self.name!r} declares no choices.")
+        if self.sortable and (self.type.is_list or self.column is None):
+            raise ValueError(f"The field {self.name!r} cannot be sorted by: that takes a column of single values.")
+
+    def in_document(self, document: Document) -> object:
+        """The raw value that a document holds; None if it holds none."""
+        if callable(self.value):
+            return self.value(document)
+        return _follow(document, (self.value or self.name).split("."))
+
+
+def _follow(value: object, path: list[str]) -> object:
+    for index, step in enumerate(path):
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list | tuple):
+            found: list[object] = []
+            for element in value:
+                inner = _follow(element, path[index:])
+                found.extend(inner if isinstance(inner, list | tuple) else [inner])
+            return found
+        else:
+            return None
+    return value
+
+
+class FieldSet:
+    """The fields of one resource, by name."""
+
+    def __init__(self, name: str, fields: Iterable[Field]) -> None:
+        self.name = name
+        self._fields: dict[str, Field] = {}
+        for field in fields:
+            if field.name in self._fields:
+                raise ValueError(f"{name} declares the field {field.name!r} twice.")
+            self._fields[field.name] = field
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self._fields.values())
+
+    def get(self, name: str) -> Field | None:
+        return self._fields.get(name)
+
+    def filterable(self, name: str) -> Field | None:
+        """The field of this name, if conditions may test it."""
+        field = self._fields.get(name)
+        return field if field is not None and field.filterable else None
+
+    def sortable(self, name: str) -> Field | None:
+        """The field of this name, if lists may be sorted by it."""
+        field = self._fields.get(name)
+        return field if field is not None and field.sortable else None
+
+    def with_fields(self, extra: Iterable[Field]) -> FieldSet:
+        """This set and more: the custom fields of a tenant, say."""
+        return FieldSet(self.name, [*self, *extra])

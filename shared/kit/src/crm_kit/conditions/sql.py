@@ -1,0 +1,149 @@
+"""Conditions as PostgreSQL expressions, for WHERE and FILTER. Every value is a bound parameter.
+
+Two-valued logic in a three-valued language: the expression is TRUE exactly where the condition holds, and
+FALSE or NULL elsewhere. AND and OR keep that property; negation does not, so it is pushed down to the
+comparisons, where `IS NOT TRUE`, `IS DISTINCT FROM` and `IS NULL` say it in one step and leave the positive
+ones plain for the indexes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement
+
+from crm_kit.conditions.evaluate import earliest
+from crm_kit.conditions.fields import Field, FieldType, Op
+from crm_kit.conditions.parse import AllOf, AnyOf, Comparison, Condition, Not
+
+_SQL_TYPES: Final[dict[FieldType, sa.types.TypeEngine[Any]]] = {
+    FieldType.TEXT: sa.Text(),
+    FieldType.ID: sa.Text(),
+    FieldType.CHOICE: sa.Text(),
+    FieldType.NUMBER: sa.Numeric(),
+    FieldType.INTEGER: sa.BigInteger(),
+    FieldType.BOOLEAN: sa.Boolean(),
+    FieldType.DATE: sa.Date(),
+    FieldType.DATETIME: sa.DateTime(timezone=True),
+}
+_NEGATIVE: Final = {Op.NE: Op.EQ, Op.NOT_IN: Op.IN}
+_SYNONYMS: Final = {Op.BEFORE: Op.LT, Op.AFTER: Op.GT}
+
+
+def compile_condition(condition: Condition, *, now: datetime) -> ColumnElement[bool]:
+    """A boolean expression over the fields' columns; TRUE where the condition holds, else FALSE or NULL.
+
+    now: an aware time, which `within_last` counts back from. Raises ValueError for a field without a column.
+    """
+    return _compile(condition, now.astimezone(UTC), holds=True)
+
+
+def bound(value: object, kind: FieldType) -> ColumnElement[Any]:
+    """A bound parameter of the type that PostgreSQL has for this (single-valued) field type."""
+    return sa.literal(value, _SQL_TYPES[kind])
+
+
+def comparable(field: Field) -> ColumnElement[Any]:
+    """The field's column, texts in code-point collation. Raises ValueError if it has none."""
+    column = _column(field)
+    if not field.type.is_textual or getattr(column.type, "collation", None) == "C":
+        return column
+    return sa.collate(column, "C")
+
+
+def _column(field: Field) -> ColumnElement[Any]:
+    if field.column is None:
+        raise ValueError(f"The field {field.name!r} has no column: it exists only in documents.")
+    return sa.type_coerce(field.column, field.column.type)
+
+
+def _compile(condition: Condition, now: datetime, *, holds: bool) -> ColumnElement[bool]:
+    match condition:
+        case AllOf(parts) | AnyOf(parts):
+            compiled = [_compile(part, now, holds=holds) for part in parts]
+            return sa.and_(*compiled) if isinstance(condition, AllOf) is holds else sa.or_(*compiled)
+        case Not(part):
+            return _compile(part, now, holds=not holds)
+        case Comparison(field, op, value):
+            if op in _NEGATIVE:
+                op, holds = _NEGATIVE[op], not holds
+            if op is Op.EXISTS:
+                return _exists(field, holds=holds is value)
+            positive = _test(field, _SYNONYMS.get(op, op), value, now)
+            return positive if holds else _negated(positive, field, op, value)
+
+
+def _negated(positive: ColumnElement[bool], field: Field, op: Op, value: object) -> ColumnElement[bool]:
+    if op is Op.EQ and not field.type.is_list:
+        column, parameter = _column(field), bound(value, field.type)
+        return column.is_distinct_from(parameter) if field.nullable else column != parameter
+    return positive.is_not(sa.true()) if field.nullable else sa.not_(positive)
+
+
+def _exists(field: Field, *, holds: bool) -> ColumnElement[bool]:
+    column = _column(field)
+    if field.type.is_list:
+        elements = sa.func.cardinality(sa.func.array_remove(column, sa.null()))
+        has_any = elements > sa.literal_column("0")
+        return has_any if holds else has_any.is_not(sa.true())
+    return column.is_not(sa.null()) if holds else column.is_(sa.null())
+
+
+def _test(field: Field, op: Op, value: Any, now: datetime) -> ColumnElement[bool]:
+    """TRUE where a comparison that is neither negative nor `exists` holds."""
+    if field.type.is_list:
+        return _test_list(field, op, value)
+    column, kind = _column(field), field.type
+    match op:
+        case Op.EQ:
+            return column == bound(value, kind)
+        case Op.IN:
+            return column == sa.any_(_array(value, kind))
+        case Op.CONTAINS:
+            return comparable(field).like(bound(f"%{_escaped(value)}%", kind))
+        case Op.STARTS_WITH:
+            return comparable(field).like(bound(f"{_escaped(value)}%", kind))
+        case Op.WITHIN_LAST:
+            return _within_last(field, value, now)
+        case _:
+            return _RANGES[op](comparable(field), bound(value, kind))
+
+
+_RANGES: Final = {
+    Op.LT: ColumnElement.__lt__,
+    Op.LTE: ColumnElement.__le__,
+    Op.GT: ColumnElement.__gt__,
+    Op.GTE: ColumnElement.__ge__,
+}
+
+
+def _within_last(field: Field, length: timedelta, now: datetime) -> ColumnElement[bool]:
+    first, last = earliest(field.type, length, now)
+    return _column(field).between(bound(first, field.type), bound(last, field.type))
+
+
+def _test_list(field: Field, op: Op, value: Any) -> ColumnElement[bool]:
+    """`@>` and `&&`, not `= ANY (column)`: these are what a GIN index on the array serves."""
+    column, kind = _column(field), field.type.element
+    if op is Op.IN:
+        return column.bool_op("&&")(_array(value, kind, like=column))
+    if op is Op.STARTS_WITH:
+        element = sa.func.unnest(column).column_valued("element")
+        pattern = bound(f"{_escaped(value)}%", kind)
+        return sa.select(sa.literal_column("1")).where(sa.collate(element, "C").like(pattern)).exists()
+    return column.bool_op("@>")(_array([value], kind, like=column))
+
+
+def _array(values: Sequence[object], kind: FieldType, like: ColumnElement[Any] | None = None) -> ColumnElement[Any]:
+    """One parameter for any number of values, so that the statement's text, and its plan, is the same."""
+    if like is not None and isinstance(like.type, sa.ARRAY):
+        return sa.literal(list(values), like.type)  # varchar[] and text[] do not compare
+    return sa.literal(list(values), sa.ARRAY(_SQL_TYPES[kind]))
+
+
+def _escaped(text: str) -> str:
+    """The text as a LIKE pattern that matches only itself; backslash is PostgreSQL's default escape."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,59 @@
+"""What accompanies one request or one batch of events: who, for which tenant, under which trace."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """W3C trace context, level 1: the trace, our span in it, the flags."""
+
+    trace_id: str
+    span_id: str
+    flags: str = "01"
+    parent_id: str | None = None
+
+    @property
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+
+
+def start_trace(traceparent: str | None = None) -> Trace:
+    """A new span under `traceparent`, or a new trace where that is missing or malformed (§4.3)."""
+    span_id = os.urandom(8).hex()
+    match = _TRACEPARENT.fullmatch(traceparent or "")
+    if match and match.group(1) != "0" * 32 and match.group(2) != "0" * 16:
+        return Trace(match.group(1), span_id, match.group(3), parent_id=match.group(2))
+    return Trace(os.urandom(16).hex(), span_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`actor_id` is the subject that acts: a key, a user, or another service's event."""
+
+    trace: Trace
+    request_id: str
+    tenant_id: str | None = None
+    actor_id: str | None = None
+
+
+_current: ContextVar[Context | None] = ContextVar("crm_context", default=None)
+
+
+def current() -> Context | None:
+    return _current.get()
+
+
+@contextmanager
+def use(context: Context) -> Iterator[Context]:
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(token)

@@ -1,0 +1,1 @@
+"""PostgreSQL: engine, sessions, tenancy, migrations, and the embedded server."""

@@ -1,0 +1,20 @@
+"""Locks on things that have no row: a key that is about to be taken."""
+
+import hashlib
+from collections.abc import Iterable
+
+from sqlalchemy import text
+
+from crm_kit.db.session import WriteSession
+
+_LOCK = text("select pg_advisory_xact_lock(k) from unnest(cast(:keys as bigint[])) as k order by k")
+
+
+async def lock_keys(session: WriteSession, space: str, keys: Iterable[str]) -> None:
+    """Locks names within a space for this tenant until the transaction ends, in one order so that none deadlock."""
+    numbers = {
+        int.from_bytes(hashlib.sha256(f"{space}\0{session.tenant_id}\0{key}".encode()).digest()[:8], signed=True)
+        for key in keys
+    }
+    if numbers:
+        await session.execute(_LOCK, {"keys": sorted(numbers)})

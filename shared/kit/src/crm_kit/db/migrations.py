@@ -1,0 +1,91 @@
+"""Alembic for every service: one environment, one way to run it."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from crm_kit.db.session import sqlalchemy_url
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_LOCK = 0x52454C41
+_REVISION = re.compile(r"^(\d{4}_\w+)\.py$")
+
+
+def head_revision(migrations: Path) -> str:
+    """The newest revision: files are numbered, and each is named by its revision."""
+    names = [match.group(1) for path in (migrations / "versions").iterdir() if (match := _REVISION.match(path.name))]
+    return max(names)
+
+
+async def current_revision(owner_url: str) -> str | None:
+    """What the database was migrated to; None for an empty one."""
+    connection = await asyncpg.connect(owner_url, timeout=10)
+    try:
+        if not await connection.fetchval("select to_regclass('public.alembic_version') is not null"):
+            return None
+        revision: str | None = await connection.fetchval("select version_num from alembic_version")
+        return revision
+    finally:
+        await connection.close()
+
+
+async def migrate(migrations: Path, metadata: MetaData, owner_url: str) -> bool:
+    """Brings the database to the newest revision; False where it was there. Several processes may run it at once."""
+    if await current_revision(owner_url) == head_revision(migrations):
+        return False
+    engine = create_async_engine(sqlalchemy_url(owner_url))
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            await connection.run_sync(_upgrade, migrations, metadata)
+    finally:
+        await engine.dispose()
+    return True
+
+
+def _upgrade(connection: Connection, migrations: Path, metadata: MetaData) -> None:
+    # Imported here: a process whose database is up to date need not load Alembic.
+    from alembic import command
+
+    config = alembic_config(migrations)
+    config.attributes["connection"] = connection
+    config.attributes["metadata"] = metadata
+    command.upgrade(config, "head")
+
+
+def alembic_config(migrations: Path) -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("file_template", "%%(rev)s")
+    return config
+
+
+def run_environment() -> None:
+    """The whole of a service's `migrations/env.py`."""
+    from alembic import context
+
+    config = context.config
+    connection: Connection = config.attributes["connection"]
+    connection.execute(text("set local lock_timeout = '5s'"))
+    context.configure(connection=connection, target_metadata=config.attributes["metadata"], compare_type=True)
+    context.run_migrations()
+
+
+def differences(connection: Connection, metadata: MetaData) -> Iterable[object]:
+    """How the database differs from the models; empty where they agree."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    found: list[object] = compare_metadata(
+        MigrationContext.configure(connection, opts={"compare_type": True}), metadata
+    )
+    return found

@@ -1,0 +1,53 @@
+"""Columns that every entity has, as plain mixins: each service has a registry of its own."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlmodel import Field, SQLModel
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+CodePointText = Text(collation="C")
+"""Text that sorts and compares by code point, the same in every locale."""
+
+Moment = DateTime(timezone=True)
+
+
+def id_column(*, nullable: bool = True, index: bool = False) -> Any:
+    """A reference by id."""
+    return Field(default=None, sa_type=CodePointText, nullable=nullable, index=index)
+
+
+def json_column(default: Any) -> Any:
+    """A JSONB column; `default` makes the empty value."""
+    return Field(default_factory=default, sa_type=JSONB, nullable=False)
+
+
+def text_list_column() -> Any:
+    """A text[] column, empty by default."""
+    return Field(default_factory=list, sa_type=ARRAY(Text(collation="C")), nullable=False)
+
+
+def columns(row: type[SQLModel]) -> Any:
+    """The columns of a table: SQLModel types an attribute as the value that it holds, not as the column."""
+    return row.__table__.c  # type: ignore[attr-defined]  # SQLAlchemy adds it
+
+
+class TenantRow(SQLModel):
+    """Belongs to one tenant, which the session fills in; row-level security stands on its table."""
+
+    tenant_id: str = Field(default="", primary_key=True, sa_type=CodePointText)
+
+
+class EntityRow(TenantRow):
+    """A versioned entity. `version` rises by one with every published change."""
+
+    id: str = Field(primary_key=True, sa_type=CodePointText)
+    version: int = Field(default=0, nullable=False)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=Moment, nullable=False)
+    updated_at: datetime = Field(default_factory=utc_now, sa_type=Moment, nullable=False)

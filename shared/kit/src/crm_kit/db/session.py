@@ -1,0 +1,142 @@
+"""Engine and sessions. One session is one transaction for one tenant.
+
+The tenant is set in the transaction itself, so that a connection which goes back to the pool carries none;
+row-level security compares each row with it, and a transaction that set none sees no row.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from sqlalchemy import Executable, event, text
+from sqlalchemy.engine import Result, ScalarResult
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session, SessionTransaction
+
+_SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
+
+
+class ReadSession:
+    """Reads of one tenant. PostgreSQL itself refuses a write in it."""
+
+    def __init__(self, session: AsyncSession, tenant_id: str | None) -> None:
+        self._session = session
+        self._tenant_id = tenant_id
+
+    @property
+    def tenant_id(self) -> str:
+        """Raises RuntimeError where no tenant was set."""
+        if self._tenant_id is None:
+            raise RuntimeError("this session was opened without a tenant")
+        return self._tenant_id
+
+    async def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:
+        return await self._session.execute(statement, parameters)
+
+    async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
+        return await self._session.scalar(statement, parameters)
+
+    async def scalars(self, statement: Executable, parameters: Any = None) -> ScalarResult[Any]:
+        return await self._session.scalars(statement, parameters)
+
+
+class WriteSession(ReadSession):
+    """Reads and writes of one tenant, in one transaction that its owner commits; nobody else does."""
+
+    def add(self, *rows: object) -> None:
+        self._session.add_all(rows)
+
+    async def flush(self) -> None:
+        await self._session.flush()
+
+    async def delete(self, row: object) -> None:
+        await self._session.delete(row)
+
+    async def refresh(self, row: object) -> None:
+        await self._session.refresh(row)
+
+    def is_unflushed(self, row: object) -> bool:
+        """Whether `row` holds changes that PostgreSQL has not seen."""
+        if row in self._session.new:
+            return True
+        return row in self._session.dirty and self._session.is_modified(row)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What happens within is undone if it raises; the transaction goes on."""
+        async with self._session.begin_nested():
+            yield
+
+    async def connection(self) -> AsyncConnection:
+        return await self._session.connection()
+
+    async def use_tenant(self, tenant_id: str) -> None:
+        """Turns this transaction to another tenant: for consumers, whose batches hold several."""
+        await self._session.flush()
+        self._tenant_id = tenant_id
+        await self._session.execute(_SET_TENANT, {"tenant_id": tenant_id})
+
+
+def _set_tenant_at_begin(session: Session, tenant_id: str) -> None:
+    def after_begin(_session: Session, transaction: SessionTransaction, connection: Any) -> None:
+        if transaction.nested:
+            return
+        connection.execute(_SET_TENANT, {"tenant_id": tenant_id})
+
+    event.listen(session, "after_begin", after_begin)
+
+
+def sqlalchemy_url(url: str) -> str:
+    """`postgresql://…` for the asyncpg dialect; a socket folder given as `?host=` is kept."""
+    parts = urlsplit(url)
+    return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path, parts.query, ""))
+
+
+class Database:
+    """One PostgreSQL database, as one role."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, settings: Mapping[str, str] | None = None) -> None:
+        self._engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_use_lifo=True,
+            pool_pre_ping=False,
+            connect_args={
+                "timeout": 10,
+                "command_timeout": 30,
+                "server_settings": {"jit": "off", **(settings or {})},
+            },
+        )
+        self._read_engine = self._engine.execution_options(postgresql_readonly=True)
+
+    @asynccontextmanager
+    async def read(self, tenant_id: str | None) -> AsyncIterator[ReadSession]:
+        async with AsyncSession(self._read_engine, expire_on_commit=False, autoflush=False) as session:
+            if tenant_id is not None:
+                _set_tenant_at_begin(session.sync_session, tenant_id)
+            yield ReadSession(session, tenant_id)
+
+    @asynccontextmanager
+    async def write(self, tenant_id: str | None) -> AsyncIterator[WriteSession]:
+        """Commits when the block ends; rolls back if it raises."""
+        async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
+            if tenant_id is not None:
+                _set_tenant_at_begin(session.sync_session, tenant_id)
+            async with session.begin():
+                yield WriteSession(session, tenant_id)
+                await session.flush()
+
+    async def ping(self) -> None:
+        """Raises if the database does not answer."""
+        async with self._engine.connect() as connection:
+            await connection.execute(text("select 1"))
+
+    @property
+    def engine(self) -> AsyncEngine:
+        return self._engine
+
+    async def close(self) -> None:
+        await self._engine.dispose()

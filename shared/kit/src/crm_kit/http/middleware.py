@@ -1,0 +1,121 @@
+"""One pure ASGI middleware around every application: context, limits, metrics, the access log, the last resort.
+
+Pure ASGI because Starlette's BaseHTTPMiddleware breaks context variables and cancellation.
+"""
+
+import re
+import time
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from crm_kit import context
+from crm_kit.errors import BodyTooLarge, InternalError, Text
+from crm_kit.http.problems import problem_response
+from crm_kit.observability import metrics
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+
+log = structlog.get_logger("crm.access")
+
+
+class KitMiddleware:
+    def __init__(self, app: ASGIApp, *, service: str, max_body_bytes: int) -> None:
+        self._app = app
+        self._service = service
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        trace = context.start_trace(headers.get("traceparent"))
+        given = headers.get("x-request-id", "")
+        here = context.Context(
+            trace, given if _REQUEST_ID.fullmatch(given) else f"req-{trace.span_id}{trace.trace_id[:8]}"
+        )
+        with context.use(here):
+            await _Exchange(self, here, scope, receive, send).run()
+
+    async def run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    @property
+    def service(self) -> str:
+        return self._service
+
+    @property
+    def max_body_bytes(self) -> int:
+        return self._max_body_bytes
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, owner: KitMiddleware, here: context.Context, scope: Scope, receive: Receive, send: Send) -> None:
+        self._owner = owner
+        self._here = here
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._started = time.perf_counter()
+        self._status = 0
+        self._received = 0
+
+    async def run(self) -> None:
+        length = Headers(scope=self._scope).get("content-length", "")
+        try:
+            if length.isdecimal() and int(length) > self._owner.max_body_bytes:
+                raise self._too_large()
+            await self._owner.run_app(self._scope, self.receive, self.send)
+        except BodyTooLarge as problem:
+            await self._answer(problem)
+        except Exception:
+            structlog.get_logger("crm").exception("unhandled_error", path=self._scope["path"])
+            if self._status:
+                raise
+            await self._answer(InternalError(Text("The error has been logged.", "错误已记录。")))
+        finally:
+            self._record()
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._received += len(message.get("body", b""))
+            if self._received > self._owner.max_body_bytes:
+                raise self._too_large()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self._here.request_id
+            headers["traceparent"] = self._here.trace.traceparent
+        await self._send(message)
+
+    def _too_large(self) -> BodyTooLarge:
+        limit = self._owner.max_body_bytes
+        return BodyTooLarge(Text(f"The body may have at most {limit} bytes.", f"请求体最多 {limit} 字节。"))
+
+    async def _answer(self, problem: Any) -> None:
+        if not self._status:
+            await problem_response(problem, self._scope)(self._scope, self._receive, self.send)
+
+    def _record(self) -> None:
+        path = self._scope["path"]
+        if path in _QUIET:
+            return
+        seconds = time.perf_counter() - self._started
+        route = getattr(self._scope.get("route"), "path", None) or self._scope.get("crm_route", "unmatched")
+        method = self._scope["method"] if self._scope["method"] in _METHODS else "OTHER"
+        metrics.REQUESTS.labels(self._owner.service, method, route, str(self._status)).inc()
+        metrics.REQUEST_SECONDS.labels(self._owner.service, method, route).observe(seconds)
+        log.info("request", method=method, route=route, status=self._status, ms=round(seconds * 1000, 2))
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

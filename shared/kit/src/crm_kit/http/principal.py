@@ -1,0 +1,138 @@
+"""Who asks: the internal token that the gateway mints and every service verifies for itself."""
+
+import json
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+from fastapi import Request
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OKPKey
+
+from crm_kit.errors import Text, Unauthenticated
+
+ISSUER: Final = "relata-gateway"
+AUDIENCE: Final = "relata-services"
+_ALGORITHM: Final = "Ed25519"
+_LIFETIME_SECONDS: Final = 60
+_LEEWAY_SECONDS: Final = 5
+_CACHE_SIZE: Final = 4096
+
+Scope = Literal["read", "write", "admin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """`tenant_id` is None only for a public route, whose caller nobody knows."""
+
+    subject: str
+    tenant_id: str | None
+    region: str = "CN"
+    scopes: frozenset[str] = frozenset()
+
+
+ANONYMOUS = Principal(subject="anonymous", tenant_id=None)
+
+
+class Authenticator(Protocol):
+    async def authenticate(self, request: Request) -> Principal:
+        """Raises Unauthenticated."""
+
+
+class TokenMint:
+    """Signs internal tokens (RFC 7519, typ `at+jwt` as in RFC 9068); one lives a minute."""
+
+    def __init__(self, private_jwk: OKPKey) -> None:
+        self._key = private_jwk
+        self._cache: OrderedDict[Principal, tuple[float, str]] = OrderedDict()
+
+    @classmethod
+    def from_file(cls, path: str) -> "TokenMint":
+        return cls(OKPKey.import_key(json.loads(Path(path).read_text())))
+
+    def public_jwks(self) -> dict[str, object]:
+        return {"keys": [{**self._key.as_dict(private=False), "use": "sig", "alg": _ALGORITHM}]}
+
+    def token(self, principal: Principal) -> str:
+        """A token for `principal` that is good for at least half its lifetime."""
+        now = time.time()
+        cached = self._cache.get(principal)
+        if cached and cached[0] > now + _LIFETIME_SECONDS / 2:
+            return cached[1]
+        expires = int(now) + _LIFETIME_SECONDS
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "iat": int(now),
+            "exp": expires,
+            "sub": principal.subject,
+            "region": principal.region,
+            "scope": " ".join(sorted(principal.scopes)),
+        }
+        if principal.tenant_id is not None:
+            claims["tenant"] = principal.tenant_id
+        header = {"alg": _ALGORITHM, "typ": "at+jwt", "kid": self._key.kid}
+        token = jwt.encode(header, claims, self._key, algorithms=[_ALGORITHM])
+        self._cache[principal] = (expires, token)
+        if len(self._cache) > _CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return token
+
+
+class TokenVerifier:
+    """Verifies internal tokens against the gateway's public keys, which were given at start."""
+
+    def __init__(self, jwks: KeySet) -> None:
+        self._keys = jwks
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=_LEEWAY_SECONDS,
+            iss={"essential": True, "value": ISSUER},
+            aud={"essential": True, "value": AUDIENCE},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+        self._cache: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
+
+    @classmethod
+    def from_file(cls, path: str) -> "TokenVerifier":
+        return cls(KeySet.import_key_set(json.loads(Path(path).read_text())))
+
+    async def authenticate(self, request: Request) -> Principal:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise _unauthenticated()
+        cached = self._cache.get(token)
+        if cached and cached[0] > time.time():
+            return cached[1]
+        principal, expires = self._verify(token)
+        self._cache[token] = (expires, principal)
+        if len(self._cache) > _CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return principal
+
+    def _verify(self, token: str) -> tuple[Principal, float]:
+        try:
+            decoded = jwt.decode(token, self._keys, algorithms=[_ALGORITHM])
+            self._claims.validate(decoded.claims)
+        except (JoseError, ValueError) as error:
+            raise _unauthenticated() from error
+        if decoded.header.get("typ") != "at+jwt":
+            raise _unauthenticated()
+        claims = decoded.claims
+        principal = Principal(
+            subject=str(claims["sub"]),
+            tenant_id=claims.get("tenant"),
+            region=str(claims.get("region", "CN")),
+            scopes=frozenset(str(claims.get("scope", "")).split()),
+        )
+        return principal, float(claims["exp"])
+
+
+def _unauthenticated() -> Unauthenticated:
+    return Unauthenticated(
+        Text("Send a valid token: Authorization: Bearer …", "请提供有效令牌：Authorization: Bearer …"),
+        headers={"WWW-Authenticate": 'Bearer realm="relata", error="invalid_token"'},
+    )

@@ -1,0 +1,138 @@
+"""From any failure to `application/problem+json`, in the reader's language."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
+
+from crm_kit import context, errors
+from crm_kit.errors import FieldError, Problem, Text
+from crm_kit.http.messages import describe
+
+PROBLEM_TYPE = "application/problem+json"
+
+_BY_STATUS: Mapping[int, type[Problem]] = {
+    400: errors.MalformedRequest,
+    401: errors.Unauthenticated,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    409: errors.Conflict,
+    412: errors.PreconditionFailed,
+    413: errors.BodyTooLarge,
+    415: errors.UnsupportedMediaType,
+    422: errors.ValidationFailed,
+    429: errors.TooManyRequests,
+    503: errors.Unavailable,
+}
+
+
+def preferred_language(accept_language: str) -> str:
+    """`zh` or `en`, whichever Accept-Language (RFC 9110 §12.5.4) ranks higher; English where it names neither."""
+    best, best_quality = "en", 0.0
+    for item in accept_language.split(","):
+        tag, _, parameters = item.strip().partition(";")
+        primary = tag.strip().lower().split("-")[0]
+        if primary not in ("en", "zh"):
+            continue
+        try:
+            quality = float(parameters.strip().removeprefix("q=")) if parameters else 1.0
+        except ValueError:
+            continue
+        if quality > best_quality:
+            best, best_quality = primary, quality
+    return best
+
+
+def problem_response(problem: Problem, scope: Scope) -> Response:
+    here = context.current()
+    language = preferred_language(Headers(scope=scope).get("accept-language", ""))
+    body = problem.body(language, instance=scope.get("path"), trace_id=here.trace.trace_id if here else None)
+    headers = {
+        **problem.headers,
+        "Content-Language": "zh-CN" if language == "zh" else "en",
+        "Vary": "Accept-Language",
+    }
+    content = orjson.dumps(body, default=str)
+    return Response(content, status_code=problem.status, headers=headers, media_type=PROBLEM_TYPE)
+
+
+def json_pointer(parts: Iterable[object]) -> str:
+    """RFC 6901."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def field_errors(details: Iterable[Mapping[str, Any]]) -> tuple[FieldError, ...]:
+    """Pydantic's error details as ours; the branches of unions do not show in the pointer."""
+    found: dict[tuple[str, str], FieldError] = {}
+    for detail in details:
+        code, message = describe(detail)
+        location = list(detail["loc"])
+        where = location.pop(0) if location and location[0] in ("body", "query", "path", "header", "cookie") else "body"
+        if where == "body":
+            pointer = json_pointer(part for part in location if not _is_union_branch(part))
+        else:
+            pointer = f"?{location[0]}" if where == "query" and location else json_pointer([where, *location])
+        found.setdefault((pointer, code), FieldError(pointer, code, message))
+    return tuple(found.values())
+
+
+def _is_union_branch(part: object) -> bool:
+    return isinstance(part, str) and ("[" in part or part in _BRANCHES)
+
+
+_BRANCHES = frozenset({"str", "int", "float", "bool", "constrained-str", "constrained-int", "none"})
+
+
+def validation_problem(details: Iterable[Mapping[str, Any]]) -> errors.ValidationFailed:
+    found = field_errors(details)
+    return errors.ValidationFailed(
+        Text(f"{len(found)} fault(s) in the input; see errors.", f"输入中有 {len(found)} 处错误，见 errors。"),
+        errors=found,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Registers the handlers. Starlette's own exceptions too: FastAPI raises them for unreadable bodies."""
+
+    async def on_problem(request: Request, problem: Problem) -> Response:
+        return problem_response(problem, request.scope)
+
+    async def on_validation(request: Request, error: RequestValidationError) -> Response:
+        return problem_response(validation_problem(error.errors()), request.scope)
+
+    async def on_http(request: Request, error: HTTPException) -> Response:
+        kind = _BY_STATUS.get(
+            error.status_code, errors.InternalError if error.status_code >= 500 else errors.MalformedRequest
+        )
+        return problem_response(kind(headers=error.headers), request.scope)
+
+    async def on_database(request: Request, error: Exception) -> Response:
+        if isinstance(error, DBAPIError) and not _is_unavailable(error):
+            raise error
+        problem = errors.Unavailable(
+            Text("The database does not answer; try again.", "数据库暂无响应，请重试。"),
+            headers={"Retry-After": "1"},
+        )
+        return problem_response(problem, request.scope)
+
+    app.add_exception_handler(Problem, on_problem)  # type: ignore[arg-type]  # Starlette types handlers by Exception
+    app.add_exception_handler(RequestValidationError, on_validation)  # type: ignore[arg-type]  # as above
+    app.add_exception_handler(HTTPException, on_http)  # type: ignore[arg-type]  # as above
+    app.add_exception_handler(DBAPIError, on_database)
+    app.add_exception_handler(PoolTimeout, on_database)
+    app.add_exception_handler(ConnectionError, on_database)
+    app.add_exception_handler(TimeoutError, on_database)
+
+
+def _is_unavailable(error: DBAPIError) -> bool:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.connection_invalidated or state[:2] in ("08", "57", "53") or state in ("40001", "40P01", "55P03")

@@ -1,0 +1,158 @@
+"""The route class of every endpoint: one request, one principal, one transaction.
+
+FastAPI commits a plain `yield` dependency after the client has its answer. Here the transaction is opened around the
+endpoint and committed before the response is returned; with it go the entity, its events and the idempotency record.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from crm_kit import context
+from crm_kit.db.session import Database, ReadSession, WriteSession
+from crm_kit.errors import FieldError, Forbidden, MalformedRequest, Text, UnsupportedMediaType, ValidationFailed
+from crm_kit.http import idempotency
+from crm_kit.http.json_body import MalformedJson, UnacceptableJson, parse_json
+from crm_kit.http.principal import ANONYMOUS, Authenticator, Principal
+
+Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+
+_PATCH_TYPES = ("application/merge-patch+json", "application/json")
+_JSON_TYPES = ("application/json",)
+
+
+def route_options(*, public: bool = False, scope: str | None = None, reads: bool = False) -> dict[str, Any]:
+    """OpenAPI extras by which TransactionRoute knows a route that differs from the default of its method.
+
+    `public`: anybody may call it. `scope`: the permission it needs. `reads`: a POST that changes nothing.
+    """
+    extras: dict[str, Any] = {"x-relata-scope": scope} if scope else {}
+    if public:
+        extras["security"] = []
+    if reads:
+        extras["x-relata-reads"] = True
+    return extras
+
+
+class _ParsedRequest(Request):
+    """A request whose JSON was parsed strictly before FastAPI asks for it."""
+
+    parsed: object = None
+
+    async def json(self) -> Any:
+        return self.parsed
+
+
+class TransactionRoute(APIRoute):
+    def get_route_handler(self) -> Endpoint:
+        endpoint = super().get_route_handler()
+        extras = self.openapi_extra or {}
+        public = extras.get("security") == []
+        methods = self.methods or set()
+        reads = bool(methods & {"GET", "HEAD"}) or bool(extras.get("x-relata-reads"))
+        scope = str(extras.get("x-relata-scope") or ("read" if reads else "write"))
+        has_body = self.body_field is not None
+        patch = "PATCH" in methods
+
+        async def handle(request: Request) -> Response:
+            authenticator: Authenticator = request.app.state.authenticator
+            principal = ANONYMOUS if public else await authenticator.authenticate(request)
+            if not public and scope not in principal.scopes:
+                raise _forbidden(scope)
+            request.state.principal = principal
+            here = context.current()
+            assert here is not None, "KitMiddleware sets the context"
+            with context.use(replace(here, tenant_id=principal.tenant_id, actor_id=principal.subject)):
+                parsed = await _parse(request, _PATCH_TYPES if patch else _JSON_TYPES) if has_body else request
+                database: Database = request.app.state.database
+                if reads:
+                    return await _in(database.read(principal.tenant_id), parsed, endpoint)
+                return await _write(database, principal, parsed, endpoint)
+
+        return handle
+
+
+async def _in(
+    transaction: AbstractAsyncContextManager[ReadSession],
+    request: Request,
+    endpoint: Callable[[Request], Awaitable[Response]],
+) -> Response:
+    async with transaction as session:
+        request.state.session = session
+        return await endpoint(request)
+
+
+async def _write(database: Database, principal: Principal, request: Request, endpoint: Endpoint) -> Response:
+    key = idempotency.requested_key(request) if request.method == "POST" and principal.tenant_id else None
+    async with database.write(principal.tenant_id) as session:
+        request.state.session = session
+        if key is None:
+            return await endpoint(request)
+        claim = await idempotency.claim(session, request, key, await request.body())
+        if isinstance(claim, Response):
+            return claim
+        response = await endpoint(request)
+        await session.flush()
+        await idempotency.keep(session, claim, response)
+        return response
+
+
+async def _parse(request: Request, media_types: tuple[str, ...]) -> Request:
+    body = await request.body()
+    if not body:
+        return request
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in media_types:
+        raise UnsupportedMediaType(
+            Text(f"Send {' or '.join(media_types)}.", f"请使用 {' 或 '.join(media_types)}。"),
+            headers={"Accept-Patch": ", ".join(_PATCH_TYPES)} if len(media_types) > 1 else None,
+        )
+    parsed = _ParsedRequest(request.scope, request.receive)
+    parsed._body = body  # what Starlette's own Request.body() caches
+    try:
+        parsed.parsed = parse_json(body)
+    except MalformedJson as error:
+        raise MalformedRequest(Text(str(error), f"JSON 无效：{error}")) from error
+    except UnacceptableJson as error:
+        detail = Text(str(error), f"JSON 不可接受：{error}")
+        raise ValidationFailed(detail, errors=[FieldError(error.pointer, error.code, detail)]) from error
+    return parsed
+
+
+def _forbidden(scope: str) -> Forbidden:
+    return Forbidden(
+        Text(f"The permission {scope!r} is missing.", f"缺少权限 {scope!r}。"),
+        members={"missing_permission": scope},
+    )
+
+
+async def _read_session(request: Request) -> ReadSession:
+    session = request.state.session
+    assert isinstance(session, ReadSession)
+    return session
+
+
+async def _write_session(request: Request) -> WriteSession:
+    session = request.state.session
+    assert isinstance(session, WriteSession), "a route that only reads was given a write session"
+    return session
+
+
+async def _principal(request: Request) -> Principal:
+    principal = request.state.principal
+    assert isinstance(principal, Principal)
+    return principal
+
+
+Reading = Annotated[ReadSession, Depends(_read_session)]
+"""The request's session, for reading."""
+
+Writing = Annotated[WriteSession, Depends(_write_session)]
+"""The request's session, for writing; routes of GET have none."""
+
+Caller = Annotated[Principal, Depends(_principal)]

@@ -1,0 +1,59 @@
+"""What a service is: one object that lists everything it can do."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crm_contracts.registry import Topic
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import MetaData
+
+from crm_kit.inbox import Consumer
+from crm_kit.settings import ServiceSettings
+from crm_kit.timers import TimerHandler
+
+if TYPE_CHECKING:
+    from crm_kit.runtime import Runtime
+
+Lifespan = Callable[[FastAPI, "Runtime"], AbstractAsyncContextManager[None]]
+"""Opens and closes what a feature holds while the process serves."""
+
+TimerFactory = Callable[[ServiceSettings], Mapping[str, TimerHandler]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feature:
+    """One feature's contributions to its service."""
+
+    router: APIRouter | None = None
+    consumers: tuple[Consumer, ...] = ()
+    timers: TimerFactory | None = None
+    lifespan: Lifespan | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """One service. `name` is its word in topics, settings and metrics; `metadata` holds all of its tables."""
+
+    name: str
+    package: str
+    title: str
+    summary: str
+    settings: type[ServiceSettings] = ServiceSettings
+    metadata: MetaData
+    migrations: Path
+    features: tuple[Feature, ...]
+    publishes: tuple[Topic, ...]
+    system_tables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def consumers(self) -> tuple[Consumer, ...]:
+        return tuple(consumer for feature in self.features for consumer in feature.consumers)
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """Every topic that it writes or reads."""
+        read = {topic.name: topic for consumer in self.consumers for topic in consumer.topics}
+        return tuple({**read, **{topic.name: topic for topic in self.publishes}}.values())

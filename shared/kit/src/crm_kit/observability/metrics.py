@@ -1,0 +1,24 @@
+"""Prometheus metrics. Labels are bounded: never an id, never a tenant."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("crm_http_requests_total", "Requests answered", ["service", "method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "crm_http_request_seconds",
+    "Time from the request's head to the end of its answer",
+    ["service", "method", "route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+OUTBOX_AGE = Gauge("crm_outbox_oldest_seconds", "Age of the oldest event not yet published", ["service"])
+OUTBOX_RELAYED = Counter("crm_outbox_relayed_total", "Events published", ["service"])
+OUTBOX_QUARANTINED = Counter("crm_outbox_quarantined_total", "Events that can never be published", ["service"])
+EVENTS_APPLIED = Counter("crm_consumer_events_total", "Events applied", ["service", "consumer"])
+EVENTS_PARKED = Counter("crm_consumer_parked_total", "Events parked", ["service", "consumer"])
+EVENT_DELAY = Histogram(
+    "crm_consumer_delay_seconds",
+    "Time from an entity's change to its effect here",
+    ["service", "consumer"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
+)
+CONSUMER_LAG = Gauge("crm_consumer_lag_events", "Events published and not yet applied", ["service", "consumer"])
+TIMERS_RUN = Counter("crm_timers_total", "Timers run", ["service", "kind", "outcome"])

@@ -1,0 +1,123 @@
+"""A service's OpenAPI 3.1 document: FastAPI's, with what every operation of ours has besides."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from crm_kit.errors import problem_classes
+from crm_kit.manifest import Manifest
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "title": "Problem",
+    "description": "RFC 9457 problem details.",
+    "type": "object",
+    "required": ["type", "title", "status", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "examples": ["/problems/validation_failed"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "examples": ["validation_failed"]},
+        "trace_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "examples": ["/emails/0/address"]},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+    "additionalProperties": True,
+}
+
+_ALWAYS = (400, 401, 403, 404, 405, 422, 429, 500, 503)
+_WITH_BODY = (413, 415)
+_ON_WRITE = (409, 412)
+_METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\--~]+$"},
+    "description": "A retry with the same key and body gets the first answer again, for 24 hours",
+}
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The ETag that was read; 412 if the resource has changed since",
+}
+
+
+def build_openapi(app: FastAPI, manifest: Manifest) -> dict[str, Any]:
+    """Builds the document once and keeps it."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            routes=app.routes,
+            openapi_version="3.1.0",
+        )
+        complete(document, manifest.name)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def complete(document: dict[str, Any], service: str) -> None:
+    """Adds security, problem answers and common headers to each operation."""
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas["Problem"] = PROBLEM_SCHEMA
+    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "description": "An API key"}}
+    document["security"] = [{"bearer": []}]
+    document["x-problems"] = [
+        {"code": kind.code, "status": kind.status, "title": {"en": kind.title.en, "zh": kind.title.zh}}
+        for kind in problem_classes()
+    ]
+    for path in document.get("paths", {}).values():
+        for method, operation in path.items():
+            if method in _METHODS:
+                _complete_operation(operation, method, service)
+
+
+def _complete_operation(operation: dict[str, Any], method: str, service: str) -> None:
+    operation["x-relata-service"] = service
+    codes = [
+        *_ALWAYS,
+        *(_ON_WRITE if method != "get" else ()),
+        *(_WITH_BODY if "requestBody" in operation else ()),
+    ]
+    responses = operation.setdefault("responses", {})
+    responses.pop("422", None)
+    for code in sorted(codes):
+        responses[str(code)] = {
+            "description": _TITLES[code],
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    if method == "get":
+        responses["304"] = {"description": "Not modified"}
+    parameters = operation.setdefault("parameters", [])
+    if method == "post" and not operation.get("x-relata-reads"):
+        parameters.append(_IDEMPOTENCY_KEY)
+    if method in ("patch", "delete"):
+        parameters.append(_IF_MATCH)
+    body = operation.get("requestBody", {}).get("content", {})
+    if method == "patch" and "application/json" in body:
+        body["application/merge-patch+json"] = body["application/json"]
+
+
+_TITLES = {
+    kind.status: kind.title.en for kind in reversed(list(problem_classes())) if kind.__module__ == "crm_kit.errors"
+}

@@ -1,0 +1,138 @@
+"""Carries the outbox to the event log.
+
+Reads all unpublished rows in id order, publishes them, deletes them once the log has acknowledged. A cursor
+(`id > last`) would lose rows that commit late, and SKIP LOCKED would reorder them: both were measured. A shard is
+relayed by whoever holds its advisory lock, on the very connection that reads and deletes: who loses the connection
+loses the lock and can delete nothing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import asyncpg
+import orjson
+import structlog
+
+from crm_kit.bus.port import EventLog, EventLogError, Record, RecordTooLarge
+from crm_kit.observability import metrics
+from crm_kit.outbox.table import SHARDS
+
+_LOCK_CLASS = 0x0B07
+_BATCH = 1000
+_POLL_SECONDS = 0.5
+_CLAIM_SECONDS = 1.0
+
+_SELECT = """
+    select id, topic, key, headers::text as headers, payload, created_at
+      from outbox o
+     where shard = any($1::smallint[]) and quarantined_at is null
+       and not exists (select 1 from outbox q where q.key = o.key and q.quarantined_at is not null)
+     order by id
+     limit $2
+"""
+
+log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Relays every shard it can lock, until cancelled."""
+
+    def __init__(self, database_url: str, event_log: EventLog, *, service: str) -> None:
+        self._url = database_url
+        self._event_log = event_log
+        self._service = service
+        self._shards: set[int] = set()
+        self._woken = asyncio.Event()
+
+    async def run(self) -> None:
+        """Runs until cancelled; survives the loss of the database and of the event log."""
+        delay = 0.1
+        while True:
+            try:
+                connection = await asyncpg.connect(self._url, timeout=10, server_settings={"jit": "off"})
+            except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+                log.warning("relay_cannot_connect", error=str(error))
+            else:
+                try:
+                    delay = 0.1
+                    await connection.add_listener("outbox", self._wake)
+                    await self._relay(connection)
+                except (
+                    OSError,
+                    asyncpg.PostgresError,
+                    asyncpg.InterfaceError,
+                    EventLogError,
+                    TimeoutError,
+                ) as error:
+                    log.warning("relay_interrupted", error=str(error), kind=type(error).__name__)
+                finally:
+                    self._shards.clear()
+                    with suppress(Exception):
+                        connection.terminate()
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 5.0)
+
+    def _wake(self, *_: object) -> None:
+        self._woken.set()
+
+    async def _relay(self, connection: asyncpg.Connection) -> None:
+        loop = asyncio.get_running_loop()
+        claim_at = 0.0
+        while True:
+            if len(self._shards) < SHARDS and loop.time() >= claim_at:
+                await self._claim(connection)
+                claim_at = loop.time() + _CLAIM_SECONDS
+            self._woken.clear()
+            rows = await connection.fetch(_SELECT, sorted(self._shards), _BATCH) if self._shards else []
+            metrics.OUTBOX_AGE.labels(self._service).set(
+                max(0.0, _age(rows[0]["created_at"])) if rows else 0.0,
+            )
+            if rows:
+                await self._publish(connection, rows)
+            if len(rows) < _BATCH:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS if self._shards else _CLAIM_SECONDS)
+
+    async def _claim(self, connection: asyncpg.Connection) -> None:
+        for shard in sorted(set(range(SHARDS)) - self._shards):
+            if await connection.fetchval("select pg_try_advisory_lock($1, $2)", _LOCK_CLASS, shard):
+                self._shards.add(shard)
+
+    async def _publish(self, connection: asyncpg.Connection, rows: Sequence[asyncpg.Record]) -> None:
+        records = [Record(row["topic"], row["key"], row["payload"], orjson.loads(row["headers"])) for row in rows]
+        try:
+            await self._event_log.publish(records)
+        except RecordTooLarge:
+            await self._publish_singly(connection, rows, records)
+            return
+        await connection.execute("delete from outbox where id = any($1::bigint[])", [row["id"] for row in rows])
+        metrics.OUTBOX_RELAYED.labels(self._service).inc(len(rows))
+
+    async def _publish_singly(
+        self, connection: asyncpg.Connection, rows: Sequence[asyncpg.Record], records: Sequence[Record]
+    ) -> None:
+        """One row of the batch can never be published: it is quarantined, and with it the later ones of its key."""
+        barred: set[str] = set()
+        for row, record in zip(rows, records, strict=True):
+            if record.key in barred:
+                continue
+            try:
+                await self._event_log.publish([record])
+            except RecordTooLarge as error:
+                barred.add(record.key)
+                log.error("outbox_row_quarantined", id=row["id"], topic=record.topic, key=record.key)
+                metrics.OUTBOX_QUARANTINED.labels(self._service).inc()
+                await connection.execute(
+                    "update outbox set quarantined_at = now(), error = $2 where id = $1",
+                    row["id"],
+                    str(error),
+                )
+            else:
+                await connection.execute("delete from outbox where id = $1", row["id"])
+                metrics.OUTBOX_RELAYED.labels(self._service).inc()
+
+
+def _age(created_at: datetime) -> float:
+    return (datetime.now(UTC) - created_at).total_seconds()

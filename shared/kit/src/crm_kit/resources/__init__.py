@@ -1,0 +1,21 @@
+"""The seven operations that every resource has, written once: create, read, list, patch, delete, search, batch."""
+
+from crm_kit.resources.listing import list_page, next_link
+from crm_kit.resources.resource import Resource, base_fields, given
+from crm_kit.resources.responses import check_if_match, entity_response, json_response
+from crm_kit.resources.routes import EntityPath, resource_router
+from crm_kit.resources.schemas import Page
+
+__all__ = [
+    "EntityPath",
+    "Page",
+    "Resource",
+    "base_fields",
+    "check_if_match",
+    "entity_response",
+    "given",
+    "json_response",
+    "list_page",
+    "next_link",
+    "resource_router",
+]

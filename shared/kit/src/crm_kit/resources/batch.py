@@ -1,0 +1,86 @@
+"""Up to 1,000 operations in one request and one transaction; one bad row spoils no other."""
+
+from typing import Any, TypeVar
+
+from crm_contracts.types import Entity, Input
+from sqlalchemy.exc import IntegrityError
+
+from crm_kit.db.models import EntityRow
+from crm_kit.db.session import WriteSession
+from crm_kit.errors import Conflict, FieldError, Problem, Text, ValidationFailed
+from crm_kit.http.principal import Principal
+from crm_kit.resources.resource import Resource
+from crm_kit.resources.schemas import BatchOperation, BatchResult
+
+RowT = TypeVar("RowT", bound=EntityRow)
+WriteT = TypeVar("WriteT", bound=Input)
+EntityT = TypeVar("EntityT", bound=Entity)
+
+
+async def run_operation(
+    session: WriteSession,
+    resource: Resource[RowT, WriteT, EntityT],
+    operation: BatchOperation,
+    caller: Principal,
+    language: str,
+) -> BatchResult:
+    """Runs one operation behind a savepoint."""
+    try:
+        async with session.savepoint():
+            status, entity_id, version = await _run(session, resource, operation, caller)
+    except Problem as problem:
+        return BatchResult(status=problem.status, error=problem.body(language))
+    except IntegrityError:
+        return BatchResult(status=Conflict.status, error=Conflict().body(language))
+    return BatchResult(status=status, id=entity_id, version=version)
+
+
+async def _run(
+    session: WriteSession,
+    resource: Resource[RowT, WriteT, EntityT],
+    operation: BatchOperation,
+    caller: Principal,
+) -> tuple[int, str, int]:
+    if operation.method == "create":
+        return await _create(session, resource, operation.data, caller)
+    if operation.method == "update":
+        if operation.id is None:
+            raise _fault("/id", "required", Text("An update names the id", "更新操作必须指定 id"))
+        return await _update(session, resource, operation.id, operation.data, caller)
+    matcher = resource.match.get(operation.match or "")
+    if matcher is None:
+        keys = ", ".join(resource.match) or "-"
+        raise _fault("/match", "choice", Text(f"An upsert matches by one of {keys}", f"匹配字段必须是：{keys}"))
+    found = await matcher(session, operation.data, caller)
+    if not found:
+        return await _create(session, resource, operation.data, caller)
+    if len(found) > 1:
+        raise Conflict(Text("Several match.", "匹配到多个对象。"), members={"candidates": list(found[:20])})
+    return await _update(session, resource, found[0], operation.data, caller)
+
+
+async def _create(
+    session: WriteSession, resource: Resource[RowT, WriteT, EntityT], data: dict[str, Any], caller: Principal
+) -> tuple[int, str, int]:
+    if resource.create is None:
+        raise _fault("/method", "choice", Text("These cannot be created", "不支持创建"))
+    entity = await resource.create(session, resource.validated(data), caller)
+    return 201, str(entity.id), entity.version  # type: ignore[attr-defined]  # every entity type has its own id type
+
+
+async def _update(
+    session: WriteSession,
+    resource: Resource[RowT, WriteT, EntityT],
+    entity_id: str,
+    data: dict[str, Any],
+    caller: Principal,
+) -> tuple[int, str, int]:
+    if resource.update is None:
+        raise _fault("/method", "choice", Text("These cannot be updated", "不支持更新"))
+    row = await resource.lock(session, entity_id)
+    await resource.update(session, row, resource.patched(resource.events.snapshot(row), data), caller)
+    return 200, row.id, row.version
+
+
+def _fault(pointer: str, code: str, detail: Text) -> ValidationFailed:
+    return ValidationFailed(detail, errors=[FieldError(pointer, code, detail)])

@@ -1,0 +1,149 @@
+"""Lists and searches: conditions, sort and keyset pages over a resource's rows."""
+
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from crm_contracts.types import Entity, Input
+from fastapi import Request
+from sqlalchemy import ColumnElement, select
+
+from crm_kit.conditions import (
+    CheckedCondition,
+    InvalidCondition,
+    compile_condition,
+    parse,
+    parse_equality,
+)
+from crm_kit.db.models import EntityRow, utc_now
+from crm_kit.db.session import ReadSession
+from crm_kit.errors import FieldError, InvalidCursor, Problem, Text, ValidationFailed
+from crm_kit.http import pagination
+from crm_kit.resources.resource import Resource
+from crm_kit.resources.schemas import Page, SearchBody
+
+RowT = TypeVar("RowT", bound=EntityRow)
+WriteT = TypeVar("WriteT", bound=Input)
+EntityT = TypeVar("EntityT", bound=Entity)
+
+_PAGING = ("limit", "cursor", "sort")
+
+
+async def list_page(
+    session: ReadSession,
+    resource: Resource[RowT, WriteT, EntityT],
+    request: Request,
+    within: ColumnElement[bool] | None = None,
+) -> Page[EntityT]:
+    """The page that the query string asks for, of the rows `within` a sub-resource if that is given."""
+    query = request.query_params
+    filters = [(name, value) for name, value in query.multi_items() if name not in _PAGING]
+    try:
+        condition = parse_equality(filters, resource.fields)
+    except InvalidCondition as error:
+        raise condition_problem(error, query=True) from error
+    limit = query.get("limit")
+    if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < 10):
+        raise _page_problem(pagination.InvalidLimit("The limit is a number from 1 to 200."))
+    return await _page(
+        session,
+        resource,
+        condition,
+        filters=sorted(filters),
+        sort=query.get("sort") or resource.default_sort,
+        limit=int(limit) if limit else pagination.DEFAULT_LIMIT,
+        cursor=query.get("cursor") or None,
+        secret=request.app.state.settings.secret,
+        within=within,
+    )
+
+
+async def search_page(
+    session: ReadSession, resource: Resource[RowT, WriteT, EntityT], body: SearchBody, request: Request
+) -> Page[EntityT]:
+    """The page that the body asks for."""
+    condition = None
+    if body.where is not None:
+        try:
+            condition = parse(body.where, resource.fields, "/where")
+        except InvalidCondition as error:
+            raise condition_problem(error) from error
+    return await _page(
+        session,
+        resource,
+        condition,
+        filters=body.where,
+        sort=body.sort or resource.default_sort,
+        limit=body.limit,
+        cursor=body.cursor,
+        secret=request.app.state.settings.secret,
+    )
+
+
+def next_link(request: Request, cursor: str | None) -> dict[str, str]:
+    """The Link header (RFC 8288) of the next page, relative to this server."""
+    if cursor is None:
+        return {}
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return {"Link": f'<{request.url.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'}
+
+
+async def _page(
+    session: ReadSession,
+    resource: Resource[RowT, WriteT, EntityT],
+    condition: CheckedCondition | None,
+    *,
+    filters: object,
+    sort: str | list[str],
+    limit: int,
+    cursor: str | None,
+    secret: str,
+    within: ColumnElement[bool] | None = None,
+) -> Page[EntityT]:
+    statement: Any = select(resource.row)
+    if within is not None:
+        statement = statement.where(within)
+    if condition is not None:
+        statement = statement.where(compile_condition(condition, now=utc_now()))
+    try:
+        keys = pagination.parse_sort(sort, resource.fields)
+        wanted = pagination.PageRequest(keys, limit, cursor)
+        cursors = pagination.Cursors(
+            secret.encode(), tenant_id=session.tenant_id, resource=resource.plural, filters=filters
+        )
+        page = await pagination.fetch_page(session, statement, wanted, cursors)
+    except pagination.PaginationError as error:
+        raise _page_problem(error) from error
+    return Page(data=[resource.events.snapshot(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+def condition_problem(error: InvalidCondition, *, query: bool = False) -> ValidationFailed:
+    """Every fault of a condition with its place."""
+    faults = [
+        FieldError(
+            f"?{fault.pointer.removeprefix('/')}" if query else fault.pointer,
+            str(fault.code),
+            Text(fault.detail, f"{_CHINESE.get(str(fault.code), '条件无效')}：{fault.detail}"),
+        )
+        for fault in error.errors
+    ]
+    return ValidationFailed(Text("The condition is not valid; see errors.", "条件无效，见 errors。"), errors=faults)
+
+
+_CHINESE = {
+    "unknown_field": "未知字段",
+    "unknown_operator": "未知运算符",
+    "type_mismatch": "类型不匹配",
+    "too_complex": "条件过于复杂",
+    "malformed": "条件格式错误",
+}
+
+
+def _page_problem(error: pagination.PaginationError) -> Problem:
+    if isinstance(error, pagination.InvalidCursor):
+        return InvalidCursor(Text(error.detail, "游标无效或属于另一个列表；请去掉游标重新开始。"))
+    name, chinese = {
+        "invalid_limit": ("limit", "limit 必须是 1 至 200 的整数"),
+        "invalid_sort": ("sort", "排序字段无效"),
+    }[error.code]
+    text = Text(error.detail, chinese)
+    return ValidationFailed(text, errors=[FieldError(f"?{name}", error.code, text)])

@@ -1,0 +1,49 @@
+"""Answers that carry an entity, with the headers that go with it."""
+
+from typing import TypeVar
+
+from crm_contracts.types import Entity
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from crm_kit.errors import MalformedRequest, PreconditionFailed, Text
+from crm_kit.http import etag
+
+EntityT = TypeVar("EntityT", bound=Entity)
+
+
+def entity_response(request: Request, entity: Entity, *, status: int = 200, location: str | None = None) -> Response:
+    """The whole representation with its ETag; after a write also the Consistency-Token; 304 where the client has it."""
+    version, entity_id = entity.version, str(entity.id)  # type: ignore[attr-defined]  # every entity type has its own id type
+    headers = {"ETag": etag.entity_tag(version)}
+    if request.method in ("GET", "HEAD"):
+        try:
+            unchanged = etag.if_none_match(request.headers.get("if-none-match"), version) is False
+        except etag.InvalidEntityTags:
+            unchanged = False
+        if unchanged:
+            return Response(status_code=304, headers=headers)
+    else:
+        headers["Consistency-Token"] = f"{entity_id}@{version}"
+    if location is not None:
+        headers["Location"] = location
+    return json_response(entity, status=status, headers=headers)
+
+
+def json_response(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(model.model_dump_json(), status, headers, media_type="application/json")
+
+
+def check_if_match(request: Request, version: int) -> None:
+    """Raises PreconditionFailed where the client's If-Match names another version."""
+    try:
+        matches = etag.if_match(request.headers.get("if-match"), version)
+    except etag.InvalidEntityTags as error:
+        raise MalformedRequest(Text(f"If-Match: {error}", f"If-Match 无效：{error}")) from error
+    if not matches:
+        raise PreconditionFailed(
+            Text(f"The present version is {version}.", f"当前版本为 {version}。"),
+            headers={"ETag": etag.entity_tag(version)},
+            members={"current_version": version},
+        )

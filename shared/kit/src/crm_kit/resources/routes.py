@@ -1,0 +1,202 @@
+"""The routes of a resource, made from its declaration."""
+
+from typing import Annotated, Any, TypeVar
+
+from crm_contracts.types import Entity, Input
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from crm_kit.conditions import ConditionSchema, FieldSet
+from crm_kit.db.models import EntityRow
+from crm_kit.http.problems import preferred_language
+from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
+from crm_kit.resources.batch import run_operation
+from crm_kit.resources.listing import list_page, next_link, search_page
+from crm_kit.resources.resource import Resource
+from crm_kit.resources.responses import check_if_match, entity_response, json_response
+from crm_kit.resources.schemas import (
+    BatchBody,
+    BatchResults,
+    Page,
+    SearchBody,
+    merge_patch_type,
+)
+
+RowT = TypeVar("RowT", bound=EntityRow)
+WriteT = TypeVar("WriteT", bound=Input)
+EntityT = TypeVar("EntityT", bound=Entity)
+
+EntityPath = Annotated[str, Path(description="The entity's id", max_length=200)]
+
+
+def resource_router(resource: Resource[RowT, WriteT, EntityT]) -> APIRouter:
+    """A router under `/v1/<plural>` with every operation that the resource offers; a feature adds its actions to it."""
+    router = APIRouter(prefix=f"/v1/{resource.plural}", tags=[resource.plural], route_class=TransactionRoute)
+    if resource.create is not None:
+        _add_create(router, resource)
+    _add_list(router, resource)
+    _add_search(router, resource)
+    if resource.create is not None:
+        _add_batch(router, resource)
+    _add_get(router, resource)
+    if resource.update is not None:
+        _add_update(router, resource)
+    if resource.delete is not None:
+        _add_delete(router, resource)
+    return router
+
+
+def _add_create(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
+    create = resource.create
+    assert create is not None
+
+    async def endpoint(request: Request, data: WriteT, session: Writing, caller: Caller) -> Response:
+        entity = await create(session, data, caller)
+        location = f"/v1/{resource.plural}/{entity.id}"  # type: ignore[attr-defined]  # every entity type has its own id type
+        return entity_response(request, entity, status=201, location=location)
+
+    endpoint.__annotations__["data"] = resource.write
+    router.add_api_route(
+        "",
+        endpoint,
+        methods=["POST"],
+        status_code=201,
+        response_model=resource.read,
+        operation_id=f"create_{resource.singular}",
+        summary=f"Create a {resource.label.en}",
+    )
+
+
+def _add_list(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
+    async def endpoint(request: Request, session: Reading) -> Response:
+        page = await list_page(session, resource, request)
+        return json_response(page, headers=next_link(request, page.next_cursor))
+
+    router.add_api_route(
+        "",
+        endpoint,
+        methods=["GET"],
+        response_model=Page[resource.read],  # type: ignore[name-defined]  # the model is a value here
+        operation_id=f"list_{resource.plural}",
+        summary=f"List {resource.plural}",
+        openapi_extra={"parameters": _list_parameters(resource.fields)},
+    )
+
+
+def _list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
+    sortable = [field.name for field in fields if field.sortable]
+    parameters: list[dict[str, Any]] = [
+        {"name": "limit", "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}},
+        {"name": "cursor", "schema": {"type": "string"}, "description": "`next_cursor` of the page before"},
+        {
+            "name": "sort",
+            "schema": {"type": "string"},
+            "description": f"Up to three of {', '.join(sortable)}, with - before them for descending",
+        },
+    ]
+    parameters += [
+        {
+            "name": field.name,
+            "schema": {"type": "string"},
+            "description": f"Only those whose {field.name} equals this",
+        }
+        for field in fields
+        if field.filterable
+    ]
+    return [{**parameter, "in": "query", "required": False} for parameter in parameters]
+
+
+def _add_search(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
+    name = f"{resource.read.__name__}Search"
+    where = Annotated[dict[str, object] | None, ConditionSchema(resource.fields)]
+    body_type = type(name, (SearchBody,), {"__annotations__": {"where": where}, "where": None, "__module__": __name__})
+
+    async def endpoint(request: Request, body: SearchBody, session: Reading) -> Response:
+        return json_response(await search_page(session, resource, body, request))
+
+    endpoint.__annotations__["body"] = body_type
+    router.add_api_route(
+        "/search",
+        endpoint,
+        methods=["POST"],
+        response_model=Page[resource.read],  # type: ignore[name-defined]  # the model is a value here
+        operation_id=f"search_{resource.plural}",
+        summary=f"Search {resource.plural} by a condition",
+        openapi_extra=route_options(reads=True),
+    )
+
+
+def _add_batch(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
+    async def endpoint(request: Request, body: BatchBody, session: Writing, caller: Caller) -> Response:
+        language = preferred_language(request.headers.get("accept-language", ""))
+        results = [await run_operation(session, resource, operation, caller, language) for operation in body.operations]
+        return Response(BatchResults(results=results).model_dump_json(exclude_none=True), media_type="application/json")
+
+    router.add_api_route(
+        "/batch",
+        endpoint,
+        methods=["POST"],
+        response_model=BatchResults,
+        operation_id=f"batch_{resource.plural}",
+        summary=f"Create, update or upsert up to 1,000 {resource.plural}",
+        description=f"An upsert matches by: {', '.join(resource.match) or 'nothing'}.",
+    )
+
+
+def _add_get(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
+    async def endpoint(request: Request, entity_id: EntityPath, session: Reading) -> Response:
+        row = await resource.get(session, entity_id)
+        return entity_response(request, resource.events.snapshot(row))
+
+    router.add_api_route(
+        "/{entity_id}",
+        endpoint,
+        methods=["GET"],
+        response_model=resource.read,
+        operation_id=f"get_{resource.singular}",
+        summary=f"Read a {resource.label.en}",
+    )
+
+
+def _add_update(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
+    update = resource.update
+    assert update is not None
+
+    async def endpoint(
+        request: Request, entity_id: EntityPath, patch: dict[str, Any], session: Writing, caller: Caller
+    ) -> Response:
+        row = await resource.lock(session, entity_id)
+        check_if_match(request, row.version)
+        await update(session, row, resource.patched(resource.events.snapshot(row), patch), caller)
+        return entity_response(request, resource.events.snapshot(row))
+
+    endpoint.__annotations__["patch"] = merge_patch_type(resource.write)
+    router.add_api_route(
+        "/{entity_id}",
+        endpoint,
+        methods=["PATCH"],
+        response_model=resource.read,
+        operation_id=f"update_{resource.singular}",
+        summary=f"Change a {resource.label.en} by a JSON Merge Patch",
+    )
+
+
+def _add_delete(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
+    delete = resource.delete
+    assert delete is not None
+
+    async def endpoint(request: Request, entity_id: EntityPath, session: Writing, caller: Caller) -> Response:
+        row = await resource.lock(session, entity_id)
+        check_if_match(request, row.version)
+        await delete(session, row, caller)
+        return Response(status_code=204, headers={"Consistency-Token": f"{entity_id}@{row.version}"})
+
+    router.add_api_route(
+        "/{entity_id}",
+        endpoint,
+        methods=["DELETE"],
+        status_code=204,
+        response_class=Response,
+        operation_id=f"delete_{resource.singular}",
+        summary=f"Delete a {resource.label.en}",
+    )

@@ -1,0 +1,81 @@
+"""Bodies and answers of the operations that all resources share."""
+
+from functools import cache
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from crm_contracts.types import Contract, Input
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue, create_model
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from crm_kit.conditions import Condition
+
+T = TypeVar("T")
+
+MAX_OPERATIONS = 1000
+
+
+class Page(Contract, Generic[T]):
+    """One page of a list; `next_cursor` is null on the last."""
+
+    data: list[T]
+    next_cursor: str | None
+
+
+class SearchBody(Input):
+    where: Condition | None = None
+    sort: Annotated[list[str], Field(max_length=3, description="Field names, with - before them for descending")] = []
+    limit: Annotated[int, Field(ge=1, le=200, strict=True)] = 50
+    cursor: Annotated[str | None, Field(max_length=2000)] = None
+
+
+class BatchOperation(Input):
+    method: Literal["create", "update", "upsert"]
+    id: Annotated[str | None, Field(max_length=100, description="Which to update")] = None
+    match: Annotated[str | None, Field(max_length=64, description="By which field an upsert finds its entity")] = None
+    data: dict[str, JsonValue]
+
+
+class BatchBody(Input):
+    operations: Annotated[list[BatchOperation], Field(min_length=1, max_length=MAX_OPERATIONS)]
+
+
+class BatchResult(Contract):
+    """What became of one operation: `id` and `version`, or `error`, a problem."""
+
+    status: int
+    id: str | None = None
+    version: int | None = None
+    error: dict[str, Any] | None = None
+
+
+class BatchResults(Contract):
+    results: list[BatchResult]
+
+
+class MergePatch(dict[str, JsonValue]):
+    """A JSON Merge Patch (RFC 7396). Its schema is the write model with every member optional and nullable."""
+
+    model: type[BaseModel]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(cls.model.__pydantic_core_schema__)
+
+
+@cache
+def merge_patch_type(write: type[Input]) -> type[MergePatch]:
+    """The patch type of a write model."""
+    members: dict[str, Any] = {}
+    for field, info in write.model_fields.items():
+        kind: Any = info.annotation | None  # type: ignore[operator]  # an annotation is a type
+        if info.metadata:
+            kind = Annotated[kind, *info.metadata]
+        members[field] = (kind, Field(None, description=info.description))
+    name = f"{write.__name__.removesuffix('Write')}Patch"
+    model = create_model(name, __base__=Input, **members)
+    return type(name, (MergePatch,), {"model": model})

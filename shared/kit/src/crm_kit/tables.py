@@ -1,0 +1,19 @@
+"""The tables that the kit keeps in every service's database."""
+
+from sqlalchemy import MetaData
+
+from crm_kit.http.idempotency import IDEMPOTENCY
+from crm_kit.inbox import CONSUMER_POSITION, PARKED_EVENT
+from crm_kit.outbox import OUTBOX
+from crm_kit.timers import TIMER
+
+KIT_TABLES = (OUTBOX, CONSUMER_POSITION, PARKED_EVENT, IDEMPOTENCY, TIMER)
+
+SYSTEM_TABLES = {"outbox": "select, update, delete", "timer": "select", "idempotency": "select, delete"}
+"""What the system role (relay, timers, clean-up) may do, and with which tables, for every tenant."""
+
+
+def mount_kit_tables(metadata: MetaData) -> None:
+    """Adds the kit's tables to a service's metadata, so that its migrations make them."""
+    for table in KIT_TABLES:
+        table.to_metadata(metadata)

@@ -1,0 +1,104 @@
+"""The Kafka adapter, on a real Apache Kafka wherever one can be had."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from crm_kit.bus import CompactionPolicy, Record, TopicSpec
+from crm_kit.bus.kafka import KafkaEventLog
+from crm_kit.bus.kafka.subscription import KafkaSubscription
+from crm_kit.bus.kafka.topics import topic_config
+from crm_testkit.event_log_suite import EventLogSuite, Ledger, Member, numbered
+from crm_testkit.kafka_broker import RealKafka
+
+pytestmark = pytest.mark.kafka
+
+
+@dataclass
+class BrokerOutage:
+    log: KafkaEventLog
+    broker: RealKafka
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self.broker.kill)
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self.broker.start)
+
+
+@pytest.fixture(scope="module")
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
+    with RealKafka(tmp_path_factory.mktemp("kafka")) as broker:
+        if not broker.can_restart:
+            pytest.skip(f"{broker.description} cannot be restarted")
+        yield broker
+
+
+class TestKafka(EventLogSuite):
+    @pytest.fixture
+    async def log(self, kafka_broker: RealKafka) -> AsyncIterator[KafkaEventLog]:  # type: ignore[override]  # async fixture
+        log = KafkaEventLog(kafka_broker.bootstrap_servers)
+        await log.start()
+        yield log
+        await log.close()
+
+    @pytest.fixture
+    async def outage(self, own_broker: RealKafka) -> AsyncIterator[BrokerOutage]:  # type: ignore[override]  # async
+        await asyncio.to_thread(own_broker.start)
+        log = KafkaEventLog(own_broker.bootstrap_servers, acknowledged_within=3.0)
+        await log.start()
+        yield BrokerOutage(log, own_broker)
+        await log.close()
+
+    @pytest.fixture(autouse=True)
+    def two_members_need_a_real_broker(self, request: pytest.FixtureRequest) -> None:
+        if request.node.name == "test_members_join_and_leave_while_consuming":
+            broker: RealKafka = request.getfixturevalue("kafka_broker")
+            if not broker.is_real:
+                pytest.skip("two aiokafka members in one process never settle on librdkafka's mock cluster")
+
+
+async def test_a_client_that_stops_delivering_is_replaced(kafka_broker: RealKafka) -> None:
+    log = KafkaEventLog(kafka_broker.bootstrap_servers)
+    await log.start()
+    await log.ensure_topics([TopicSpec("stalled")])
+    ledger = Ledger()
+    member = Member(ledger)
+    subscription = KafkaSubscription(kafka_broker.bootstrap_servers, "stalled", ["stalled"], member, stall_after=1.0)
+    member.subscription = subscription
+    await log.publish(numbered("stalled", ["a"], [1]))
+    await member.run(lambda: len(ledger.effects) == 1)
+    wedged = subscription._consumer
+    wedged.pause(*wedged.assignment())  # delivers nothing, raises nothing: as after a failed rejoin
+    await log.publish(numbered("stalled", ["a"], [2]))
+    await member.run(lambda: len(ledger.effects) == 2, within=30)
+    assert ledger.sequences() == {"a": [1, 2]}
+    await subscription.close()
+    await log.close()
+
+
+async def test_a_static_member_returns_to_its_partitions(kafka_broker: RealKafka) -> None:
+    log = KafkaEventLog(kafka_broker.bootstrap_servers, group_instance_id="pod-0")
+    await log.start()
+    await log.ensure_topics([TopicSpec("static")])
+    ledger = Ledger()
+    for n in (1, 2):
+        await log.publish([Record("static", "a", str(n).encode(), {})])
+        member = Member(ledger)
+        member.subscription = await log.subscribe("static", ["static"], member)
+        await member.run(lambda n=n: len(ledger.effects) == n, within=8)  # type: ignore[misc]  # a bound default
+        await member.subscription.close()
+    assert ledger.sequences() == {"a": [1, 2]}
+    await log.close()
+
+
+def test_a_compacted_topic_states_its_bounds() -> None:
+    policy = CompactionPolicy(timedelta(minutes=1), timedelta(hours=2), timedelta(days=3))
+    assert topic_config(policy) == {
+        "cleanup.policy": "compact",
+        "min.compaction.lag.ms": "60000",
+        "max.compaction.lag.ms": "7200000",
+        "delete.retention.ms": "259200000",
+    }

@@ -1,0 +1,165 @@
+"""A service under test: the real application on a real port, over real PostgreSQL and the embedded event log."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from crm_contracts.envelope import Event
+from crm_contracts.ids import TenantId
+from crm_kit.app import create_app
+from crm_kit.bus import TopicPartition
+from crm_kit.db.migrations import migrate
+from crm_kit.db.provision import ServiceUrls
+from crm_kit.http.principal import Principal, TokenMint
+from crm_kit.manifest import Manifest
+from crm_kit.runtime import ALL_ROLES, Role, Runtime
+from httpx_aiohttp import AiohttpTransport
+from joserfc.jwk import OKPKey
+
+ALL_SCOPES = frozenset({"read", "write", "admin"})
+
+
+class _FromTheBeginning:
+    async def load(self, _group: str, _partitions: object) -> dict[TopicPartition, int]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A tenant's client: sends the internal token that the gateway would send."""
+
+    id: str
+    client: httpx.AsyncClient
+
+    async def create(self, path: str, **body: Any) -> dict[str, Any]:
+        """POSTs and expects 201."""
+        response = await self.client.post(path, json=body)
+        assert response.status_code == 201, response.text
+        created: dict[str, Any] = response.json()
+        return created
+
+    async def read(self, path: str, **params: Any) -> dict[str, Any]:
+        """GETs and expects 200."""
+        response = await self.client.get(path, params=params)
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
+        return found
+
+
+class ServiceUnderTest:
+    """A running service. `tenant()` gives a fresh tenant; `events()` all that it has published."""
+
+    def __init__(self, manifest: Manifest, runtime: Runtime, mint: TokenMint, url: str, urls: ServiceUrls) -> None:
+        self.manifest = manifest
+        self.runtime = runtime
+        self.mint = mint
+        self.url = url
+        self.urls = urls
+        self._transport = AiohttpTransport()
+
+    def tenant(
+        self, tenant_id: str | None = None, *, region: str = "CN", scopes: frozenset[str] = ALL_SCOPES
+    ) -> Tenant:
+        principal = Principal("key_test", tenant_id or TenantId.new(), region, scopes)
+        client = self.anonymous()
+        client.headers["Authorization"] = f"Bearer {self.mint.token(principal)}"
+        assert principal.tenant_id is not None
+        return Tenant(principal.tenant_id, client)
+
+    def anonymous(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, transport=self._transport, timeout=30)
+
+    async def events(self, topic: str, *, key: str | None = None, at_least: int = 1) -> list[Event]:
+        """The events on a topic, from its beginning, once there are `at_least` so many (of `key`)."""
+        subscription = await self.runtime.event_log.subscribe(f"test-{id(self)}-{topic}", [topic], _FromTheBeginning())
+        found: list[Event] = []
+        try:
+            async with asyncio.timeout(15):
+                while True:
+                    for records in (await subscription.poll(1000, 0.3)).values():
+                        found += [Event.parse(r.headers, r.value) for r in records if key in (None, r.key)]
+                    if len(found) >= at_least:
+                        return found
+        finally:
+            await subscription.close()
+
+    async def publish(self, *events: tuple[str, Event]) -> None:
+        """Puts events of other services onto the log."""
+        from crm_kit.bus import Record, TopicSpec
+
+        await self.runtime.event_log.ensure_topics([TopicSpec(topic) for topic in {topic for topic, _ in events}])
+        records = [Record(topic, event.subject, event.value(), event.headers()) for topic, event in events]
+        await self.runtime.event_log.publish(records)
+
+    async def close(self) -> None:
+        await self._transport.aclose()
+
+
+@asynccontextmanager
+async def running_service(
+    manifest: Manifest,
+    urls: ServiceUrls,
+    event_log_url: str,
+    folder: Path,
+    *,
+    roles: Sequence[Role] = ALL_ROLES,
+    **settings: Any,
+) -> AsyncIterator[ServiceUnderTest]:
+    """Migrates the database and serves `manifest` on a free loopback port."""
+    await migrate(manifest.migrations, manifest.metadata, urls.owner)
+    key = OKPKey.generate_key("Ed25519", {"kid": "test"})
+    mint = TokenMint(key)
+    jwks_file = folder / f"jwks-{manifest.name}.json"
+    jwks_file.write_text(json.dumps(mint.public_jwks()))
+    made = manifest.settings(
+        database_url=urls.app,
+        system_database_url=urls.system,
+        owner_database_url=urls.owner,
+        event_log_url=event_log_url,
+        internal_jwks_file=str(jwks_file),
+        environment="development",
+        secret="only-for-tests-0123456789abcdefgh",
+        shutdown_grace_seconds=3,
+        **settings,
+    )
+    runtime = Runtime(manifest, made, roles)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(manifest, runtime), log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        service = ServiceUnderTest(manifest, runtime, mint, f"http://127.0.0.1:{port}", urls)
+        try:
+            await _ready(service, serving)
+            yield service
+        finally:
+            await service.close()
+            server.should_exit = True
+            with suppress(asyncio.CancelledError):
+                await serving
+
+
+async def _ready(service: ServiceUnderTest, serving: "asyncio.Task[None]") -> None:
+    client = service.anonymous()  # not closed: its transport is every client's
+    async with asyncio.timeout(30):
+        while True:
+            if serving.done():
+                serving.result()
+                raise RuntimeError("the service ended at once")
+            with suppress(httpx.TransportError):
+                if (await client.get("/readyz")).status_code == 200:
+                    return
+            await asyncio.sleep(0.05)
+
+
+DatabaseFactory = Callable[[str], ServiceUrls]
