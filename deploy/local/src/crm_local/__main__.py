@@ -7,9 +7,12 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 
 from crm_local.configuration import Configuration, read_configuration
 from crm_local.errors import StackError
+from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 
 
@@ -75,16 +78,38 @@ def _make(configuration: Configuration, say: Callable[[str], None]) -> LocalStac
     return LocalStack(configuration, say=say)
 
 
+def _demo(configuration: Configuration, chosen: argparse.Namespace) -> int:
+    # Imported here: `run` starts without what only the demo needs.
+    from rich.console import Console
+
+    from crm_local.demo.play import play_demo
+
+    with temporary_run_dir() as folder:
+        fresh = replace(configuration, run_dir=folder, port_base=None)
+        console = Console()
+        return asyncio.run(
+            play_demo(fresh, people=chosen.people, seed=chosen.seed, output=chosen.output, console=console)
+        )
+
+
 def main(
     arguments: list[str] | None = None,
     make: Callable[[Configuration, Callable[[str], None]], LocalStack] = _make,
 ) -> int:
     """The exit code: 0 after Ctrl-C or SIGTERM, 1 with one sentence on the standard error output."""
     parser = argparse.ArgumentParser(prog="python -m crm_local", description=__doc__)
-    parser.add_argument("command", choices=["run"], help="start the embedded stack and supervise it")
-    parser.parse_args(arguments)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start the embedded stack and supervise it")
+    demo = commands.add_parser("demo", help="play a small company's week on a fresh stack, show one customer")
+    demo.add_argument("--people", type=int, default=300, help="how many contacts (default 300)")
+    demo.add_argument("--seed", type=int, default=7, help="the same seed gives the same week")
+    demo.add_argument("--output", type=Path, default=Path(".run-demo-view.json"), help="where the view's JSON goes")
+    chosen = parser.parse_args(arguments)
     try:
-        return asyncio.run(_run(make(read_configuration(os.environ), _say)))
+        configuration = read_configuration(os.environ)
+        if chosen.command == "demo":
+            return _demo(configuration, chosen)
+        return asyncio.run(_run(make(configuration, _say)))
     except StackError as error:
         sys.stderr.write(f"Relata cannot run: {error}\n")
     except OSError as error:

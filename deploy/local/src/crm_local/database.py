@@ -83,7 +83,7 @@ class Database:
 
     async def wait_ended(self) -> None:
         """Wait until the server that runs now has ended."""
-        while self.pid is not None:  # noqa: ASYNC110 asyncio did not start it and cannot tell
+        while self.pid is not None:
             await asyncio.sleep(0.01)
 
     def hold(self) -> None:

@@ -80,6 +80,11 @@ class LocalStack:
         return {name: f"http://{HOST}:{port}" for name, port in self.ports.items()}
 
     @property
+    def server_url(self) -> str:
+        """The superuser's URL of the PostgreSQL server, for benchmarks and inspection."""
+        return self._database.server_url
+
+    @property
     def pids(self) -> dict[str, int]:
         """Process id by name, of those that run; `postgres` among them."""
         found = {name: child.pid for name, child in self._children.items()} | {POSTGRES: self._database.pid}
@@ -209,6 +214,7 @@ class LocalStack:
             **os.environ,
             "PYTHONUNBUFFERED": "1",
             "ENVIRONMENT": "development",
+            "MIGRATE_AT_START": "true",
             "HOST": HOST,
             "PORT": str(self.ports[name]),
             "SECRET": credentials.secrets[name],

@@ -37,7 +37,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url="/openapi.json" if manifest.serves_openapi else None,
         redirect_slashes=False,
         separate_input_output_schemas=True,
     )
@@ -45,6 +45,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
     for feature in manifest.features:
         if feature.router is not None:
             app.include_router(feature.router)
+        app.router.routes.extend(feature.routes)
     _add_operations(app, runtime)
     app.openapi = lambda: build_openapi(app, manifest)  # type: ignore[method-assign]  # FastAPI's documented way
     if runtime is not None:

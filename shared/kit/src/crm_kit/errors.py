@@ -19,7 +19,7 @@
     ├── UpstreamFailed          502
     └── Unavailable             503
 
-A feature's own errors subclass the nearest of these and set `code` and `title`.
+A feature's own errors subclass the nearest of these and set `code` and `title`, and `advice` where they know better.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -56,11 +56,15 @@ class _Extras:
 
 
 class Problem(Exception):
-    """Base of everything that a client is told went wrong. `members` are added to the body."""
+    """Base of everything that a client is told went wrong. `members` are added to the body.
+
+    `advice` is what the page at `/problems/<code>` tells the reader to do.
+    """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     title: ClassVar[Text] = Text("Internal error", "内部错误")
+    advice: ClassVar[Text] = Text("Report the trace_id.", "请反馈 trace_id。")
 
     def __init__(
         self,
@@ -111,99 +115,167 @@ class MalformedRequest(Problem):
     status = 400
     code = "malformed_request"
     title = Text("The request could not be read", "无法解析请求")
+    advice = Text(
+        "Compare the request with the documentation, mend it, and send it again.",
+        "请对照文档检查请求，修正后重新发送。",
+    )
 
 
 class InvalidCursor(MalformedRequest):
     code = "invalid_cursor"
     title = Text("The cursor is not valid for this list", "游标对该列表无效")
+    advice = Text(
+        "Leave the cursor out and start from the first page; keep filters and sort the same on all pages.",
+        "请去掉游标从第一页重新开始；翻页时保持筛选与排序不变。",
+    )
 
 
 class Unauthenticated(Problem):
     status = 401
     code = "unauthenticated"
     title = Text("Authentication is needed", "需要身份验证")
+    advice = Text(
+        "Send a valid credential: Authorization: Bearer <API key>.",
+        "请提供有效凭证：Authorization: Bearer <API 密钥>。",
+    )
 
 
 class Forbidden(Problem):
     status = 403
     code = "forbidden"
     title = Text("This credential lacks a permission", "该凭证缺少权限")
+    advice = Text(
+        "Use a credential that has the permission named in missing_permission, or ask for it.",
+        "请使用具备 missing_permission 所示权限的凭证，或申请该权限。",
+    )
 
 
 class NotFound(Problem):
     status = 404
     code = "not_found"
     title = Text("There is nothing at this address", "该地址下没有内容")
+    advice = Text(
+        "Check the id and the address. What belongs to another tenant is not found either.",
+        "请检查标识与地址；其他租户的内容同样视为不存在。",
+    )
 
 
 class MethodNotAllowed(Problem):
     status = 405
     code = "method_not_allowed"
     title = Text("This address does not take that method", "该地址不支持此方法")
+    advice = Text(
+        "Use one of the methods that the Allow header names.",
+        "请使用 Allow 头列出的方法。",
+    )
 
 
 class Conflict(Problem):
     status = 409
     code = "conflict"
     title = Text("The request conflicts with the present state", "请求与当前状态冲突")
+    advice = Text(
+        "Read the present state, decide again, and repeat the request if it still makes sense.",
+        "请读取当前状态并重新判断，仍有必要时再次提交。",
+    )
 
 
 class RequestInProgress(Conflict):
     code = "request_in_progress"
     title = Text("A request with this idempotency key is still running", "使用该幂等键的请求仍在处理中")
+    advice = Text(
+        "Wait as long as Retry-After says and send the same request again.",
+        "请按 Retry-After 等待后重新发送相同的请求。",
+    )
 
 
 class PreconditionFailed(Problem):
     status = 412
     code = "precondition_failed"
     title = Text("The resource has changed since it was read", "资源自读取后已被修改")
+    advice = Text(
+        "Read the resource again, apply the change to what it is now, and send the new ETag as If-Match.",
+        "请重新读取资源，在最新状态上修改，并以新的 ETag 作为 If-Match 发送。",
+    )
 
 
 class BodyTooLarge(Problem):
     status = 413
     code = "body_too_large"
     title = Text("The request body is too large", "请求体过大")
+    advice = Text(
+        "Send less at once: split a batch, shorten a text.",
+        "请减少单次发送的内容：拆分批次或缩短文本。",
+    )
 
 
 class UnsupportedMediaType(Problem):
     status = 415
     code = "unsupported_media_type"
     title = Text("The content type is not supported here", "不支持该内容类型")
+    advice = Text(
+        "Send the content type that the documentation names, mostly application/json.",
+        "请使用文档规定的内容类型，通常为 application/json。",
+    )
 
 
 class ValidationFailed(Problem):
     status = 422
     code = "validation_failed"
     title = Text("The input is not valid", "输入无效")
+    advice = Text(
+        "Mend every fault listed under errors; its pointer says where.",
+        "请修正 errors 中列出的每处错误，pointer 指明其位置。",
+    )
 
 
 class IdempotencyKeyReused(ValidationFailed):
     code = "idempotency_key_reused"
     title = Text("The idempotency key was used with another request", "该幂等键已用于另一个请求")
+    advice = Text(
+        "Make a new key for every new request; repeat a key only with the very same request.",
+        "每个新请求使用新的键；仅在重发完全相同的请求时复用键。",
+    )
 
 
 class TooManyRequests(Problem):
     status = 429
     code = "too_many_requests"
     title = Text("Too many requests", "请求过于频繁")
+    advice = Text(
+        "Wait as long as Retry-After says; read RateLimit to stay below the limit.",
+        "请按 Retry-After 等待，并依据 RateLimit 控制频率。",
+    )
 
 
 class InternalError(Problem):
     status = 500
     code = "internal_error"
     title = Text("Something went wrong on our side", "服务器内部出错")
+    advice = Text(
+        "Try again with the same Idempotency-Key; if it stays, report the trace_id.",
+        "请使用相同的 Idempotency-Key 重试；如仍失败，请反馈 trace_id。",
+    )
 
 
 class UpstreamFailed(Problem):
     status = 502
     code = "upstream_failed"
     title = Text("A service behind the gateway answered badly", "网关后的服务响应异常")
+    advice = Text(
+        "Try again with the same Idempotency-Key; if it stays, report the trace_id.",
+        "请使用相同的 Idempotency-Key 重试；如仍失败，请反馈 trace_id。",
+    )
 
 
 class Unavailable(Problem):
     status = 503
     code = "unavailable"
     title = Text("The service cannot answer just now", "服务暂时不可用")
+    advice = Text(
+        "Try again after Retry-After seconds with the same Idempotency-Key.",
+        "请在 Retry-After 秒后使用相同的 Idempotency-Key 重试。",
+    )
 
 
 def problem_classes() -> Iterator[type[Problem]]:

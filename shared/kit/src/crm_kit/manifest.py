@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from crm_contracts.registry import Topic
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import MetaData
+from starlette.routing import BaseRoute
 
 from crm_kit.inbox import Consumer
 from crm_kit.settings import ServiceSettings
@@ -25,9 +26,10 @@ TimerFactory = Callable[[ServiceSettings], Mapping[str, TimerHandler]]
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """One feature's contributions to its service."""
+    """One feature's contributions to its service. `routes` are plain ASGI ones, in no OpenAPI document."""
 
     router: APIRouter | None = None
+    routes: tuple[BaseRoute, ...] = ()
     consumers: tuple[Consumer, ...] = ()
     timers: TimerFactory | None = None
     lifespan: Lifespan | None = None
@@ -35,7 +37,10 @@ class Feature:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """One service. `name` is its word in topics, settings and metrics; `metadata` holds all of its tables."""
+    """One service. `name` is its word in topics, settings and metrics; `metadata` holds all of its tables.
+
+    `serves_openapi`: whether `/openapi.json` is this service's own document.
+    """
 
     name: str
     package: str
@@ -47,6 +52,7 @@ class Manifest:
     features: tuple[Feature, ...]
     publishes: tuple[Topic, ...]
     system_tables: Mapping[str, str] = field(default_factory=dict)
+    serves_openapi: bool = True
 
     @property
     def consumers(self) -> tuple[Consumer, ...]:

@@ -83,7 +83,12 @@ def complete(document: dict[str, Any], service: str) -> None:
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "description": "An API key"}}
     document["security"] = [{"bearer": []}]
     document["x-problems"] = [
-        {"code": kind.code, "status": kind.status, "title": {"en": kind.title.en, "zh": kind.title.zh}}
+        {
+            "code": kind.code,
+            "status": kind.status,
+            "title": {"en": kind.title.en, "zh": kind.title.zh},
+            "advice": {"en": kind.advice.en, "zh": kind.advice.zh},
+        }
         for kind in problem_classes()
     ]
     for path in document.get("paths", {}).values():

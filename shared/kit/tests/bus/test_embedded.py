@@ -13,7 +13,8 @@ import pytest
 from crm_kit.bus import CompactionPolicy, PublishFailed, Record, TopicSpec
 from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.db.embedded import EmbeddedPostgres
-from crm_testkit.event_log_suite import EventLogSuite, Ledger, joined, numbered
+from crm_testkit.event_log_harness import Ledger, joined, numbered
+from crm_testkit.event_log_suite import EventLogSuite
 
 NOW = CompactionPolicy(timedelta(0), timedelta(0), timedelta(0))
 
@@ -57,14 +58,14 @@ def own_server() -> Iterator[EmbeddedPostgres]:
 
 class TestEmbedded(EventLogSuite):
     @pytest.fixture
-    async def log(self, url: str) -> AsyncIterator[EmbeddedEventLog]:  # type: ignore[override]  # async fixture
+    async def log(self, url: str) -> AsyncIterator[EmbeddedEventLog]:
         log = EmbeddedEventLog(url, compaction_interval=0)
         await log.start()
         yield log
         await log.close()
 
     @pytest.fixture
-    async def outage(self, own_server: EmbeddedPostgres) -> AsyncIterator[ServerOutage]:  # type: ignore[override]  # async
+    async def outage(self, own_server: EmbeddedPostgres) -> AsyncIterator[ServerOutage]:
         if own_server.pid is None:
             own_server.start()
         log = EmbeddedEventLog(own_server.superuser_url(), compaction_interval=0)

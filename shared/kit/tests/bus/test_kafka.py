@@ -6,14 +6,30 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from crm_kit.bus import CompactionPolicy, Record, TopicSpec
+from crm_kit.bus import DEFAULT_PARTITIONS, CompactionPolicy, Record, TopicSpec
 from crm_kit.bus.kafka import KafkaEventLog
 from crm_kit.bus.kafka.subscription import KafkaSubscription
 from crm_kit.bus.kafka.topics import topic_config
-from crm_testkit.event_log_suite import EventLogSuite, Ledger, Member, numbered
+from crm_testkit.event_log_harness import Ledger, Member, numbered, unique
+from crm_testkit.event_log_suite import EventLogSuite
 from crm_testkit.kafka_broker import RealKafka
 
 pytestmark = pytest.mark.kafka
+
+
+NOT_ON_THE_MOCK = {
+    "test_members_join_and_leave_while_consuming": "two members in one process never settle",
+    "test_a_slow_consumer_holds_up_nobody_and_fills_no_memory": "60 MB do not come through in time",
+    "test_a_static_member_returns_to_its_partitions": "a static member does not get its partitions back",
+}
+"""Seen on librdkafka's mock cluster; all of them pass on Apache Kafka."""
+
+
+@pytest.fixture(autouse=True)
+def skip_what_only_a_real_broker_does(request: pytest.FixtureRequest) -> None:
+    reason = NOT_ON_THE_MOCK.get(request.node.name)
+    if reason is not None and not request.getfixturevalue("kafka_broker").is_real:
+        pytest.skip(f"on librdkafka's mock cluster {reason}")
 
 
 @dataclass
@@ -38,41 +54,39 @@ def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
 
 class TestKafka(EventLogSuite):
     @pytest.fixture
-    async def log(self, kafka_broker: RealKafka) -> AsyncIterator[KafkaEventLog]:  # type: ignore[override]  # async fixture
-        log = KafkaEventLog(kafka_broker.bootstrap_servers)
+    def partitions(self, kafka_broker: RealKafka) -> int:
+        return DEFAULT_PARTITIONS if kafka_broker.is_real else 4  # the mock creates topics as it likes
+
+    @pytest.fixture
+    async def log(self, kafka_broker: RealKafka) -> AsyncIterator[KafkaEventLog]:
+        log = KafkaEventLog(kafka_broker.bootstrap_servers, create_topics=kafka_broker.is_real)
         await log.start()
         yield log
         await log.close()
 
     @pytest.fixture
-    async def outage(self, own_broker: RealKafka) -> AsyncIterator[BrokerOutage]:  # type: ignore[override]  # async
+    async def outage(self, own_broker: RealKafka) -> AsyncIterator[BrokerOutage]:
         await asyncio.to_thread(own_broker.start)
         log = KafkaEventLog(own_broker.bootstrap_servers, acknowledged_within=3.0)
         await log.start()
         yield BrokerOutage(log, own_broker)
         await log.close()
 
-    @pytest.fixture(autouse=True)
-    def two_members_need_a_real_broker(self, request: pytest.FixtureRequest) -> None:
-        if request.node.name == "test_members_join_and_leave_while_consuming":
-            broker: RealKafka = request.getfixturevalue("kafka_broker")
-            if not broker.is_real:
-                pytest.skip("two aiokafka members in one process never settle on librdkafka's mock cluster")
-
 
 async def test_a_client_that_stops_delivering_is_replaced(kafka_broker: RealKafka) -> None:
-    log = KafkaEventLog(kafka_broker.bootstrap_servers)
+    log = KafkaEventLog(kafka_broker.bootstrap_servers, create_topics=kafka_broker.is_real)
     await log.start()
-    await log.ensure_topics([TopicSpec("stalled")])
+    topic = unique("stalled")
+    await log.ensure_topics([TopicSpec(topic)])
     ledger = Ledger()
     member = Member(ledger)
-    subscription = KafkaSubscription(kafka_broker.bootstrap_servers, "stalled", ["stalled"], member, stall_after=1.0)
+    subscription = KafkaSubscription(kafka_broker.bootstrap_servers, topic, [topic], member, stall_after=1.0)
     member.subscription = subscription
-    await log.publish(numbered("stalled", ["a"], [1]))
+    await log.publish(numbered(topic, ["a"], [1]))
     await member.run(lambda: len(ledger.effects) == 1)
     wedged = subscription._consumer
     wedged.pause(*wedged.assignment())  # delivers nothing, raises nothing: as after a failed rejoin
-    await log.publish(numbered("stalled", ["a"], [2]))
+    await log.publish(numbered(topic, ["a"], [2]))
     await member.run(lambda: len(ledger.effects) == 2, within=30)
     assert ledger.sequences() == {"a": [1, 2]}
     await subscription.close()
@@ -80,14 +94,15 @@ async def test_a_client_that_stops_delivering_is_replaced(kafka_broker: RealKafk
 
 
 async def test_a_static_member_returns_to_its_partitions(kafka_broker: RealKafka) -> None:
-    log = KafkaEventLog(kafka_broker.bootstrap_servers, group_instance_id="pod-0")
+    log = KafkaEventLog(kafka_broker.bootstrap_servers, create_topics=kafka_broker.is_real, group_instance_id="pod-0")
     await log.start()
-    await log.ensure_topics([TopicSpec("static")])
+    topic = unique("static")
+    await log.ensure_topics([TopicSpec(topic)])
     ledger = Ledger()
     for n in (1, 2):
-        await log.publish([Record("static", "a", str(n).encode(), {})])
+        await log.publish([Record(topic, "a", str(n).encode(), {})])
         member = Member(ledger)
-        member.subscription = await log.subscribe("static", ["static"], member)
+        member.subscription = await log.subscribe(topic, [topic], member)
         await member.run(lambda n=n: len(ledger.effects) == n, within=8)  # type: ignore[misc]  # a bound default
         await member.subscription.close()
     assert ledger.sequences() == {"a": [1, 2]}

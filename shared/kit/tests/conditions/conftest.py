@@ -15,7 +15,7 @@ things = sa.Table(
     "things",
     sa.MetaData(),
     sa.Column("id", sa.Text(collation="C"), primary_key=True),
-    sa.Column("name", sa.Text(collation="en_US.utf8")),
+    sa.Column("name", sa.Text(collation="pg_c_utf8")),
     sa.Column("label", sa.Text(collation="C"), nullable=False),
     sa.Column("state", sa.Text),
     sa.Column("price", sa.Numeric),
@@ -26,6 +26,7 @@ things = sa.Table(
     sa.Column("due", sa.DateTime(timezone=True), nullable=False),
     sa.Column("tags", sa.ARRAY(sa.Text)),
     sa.Column("codes", sa.ARRAY(sa.String(100))),
+    sa.Column("mails", sa.ARRAY(sa.Text)),
     sa.Column("states", sa.ARRAY(sa.Text), nullable=False),
 )
 
@@ -53,6 +54,7 @@ def fields() -> FieldSet:
             Field("due", FieldType.DATETIME, c.due, nullable=False),
             Field("tag", FieldType.TEXT_LIST, c.tags, value="tags"),
             Field("code", FieldType.ID_LIST, c.codes, value="items.code"),
+            Field("mail", FieldType.TEXT_LIST, c.mails, value="emails", normalise=str.casefold),
             Field("was", FieldType.CHOICE_LIST, c.states, choices=STATES, nullable=False),
             Field("secret", FieldType.TEXT, c.name, filterable=False),
             Field("only_in_documents", FieldType.TEXT),
@@ -64,9 +66,11 @@ def fields() -> FieldSet:
 async def connection(postgres_server: EmbeddedPostgres) -> AsyncIterator[AsyncConnection]:
     """A connection with an empty table of things, gone at the end."""
     engine = create_async_engine(sqlalchemy_url(postgres_server.superuser_url()))
-    async with engine.connect() as connection:
-        await connection.begin()
-        await connection.run_sync(things.create)
-        yield connection
-        await connection.rollback()
-    await engine.dispose()
+    try:
+        async with engine.connect() as connection:
+            await connection.begin()
+            await connection.run_sync(things.create)
+            yield connection
+            await connection.rollback()
+    finally:
+        await engine.dispose()

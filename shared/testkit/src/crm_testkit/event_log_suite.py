@@ -1,171 +1,45 @@
 """What every event log must do: one suite, inherited by a test class for each adapter."""
 
 import asyncio
-import itertools
-import random
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 import psutil
 import pytest
 from crm_kit.bus import (
+    DEFAULT_PARTITIONS,
     MAX_RECORD_BYTES,
     EventLog,
     EventLogError,
     Record,
     RecordTooLarge,
     StoredRecord,
-    Subscription,
     TopicPartition,
     TopicSpec,
     Unavailable,
 )
 
-_names = itertools.count(1)
-
-
-class Outage(Protocol):
-    """A log of its own whose server a test may stop."""
-
-    log: EventLog
-
-    async def stop(self) -> None:
-        """Make the server unreachable."""
-        ...
-
-    async def start(self) -> None:
-        """Bring it back with its data."""
-        ...
-
-
-class Ledger:
-    """Effects and positions stored together under a fence, as a consumer's database does it."""
-
-    def __init__(self) -> None:
-        self.positions: dict[TopicPartition, int] = {}
-        self.effects: list[StoredRecord] = []
-        self.fenced = 0
-
-    def apply(self, tp: TopicPartition, expected: int, records: Sequence[StoredRecord]) -> bool:
-        """One transaction; False if another member has moved the position meanwhile."""
-        if self.positions.get(tp, 0) != expected:
-            self.fenced += 1
-            return False
-        self.effects += records
-        self.positions[tp] = records[-1].offset + 1
-        return True
-
-    def sequences(self) -> dict[str, list[int]]:
-        """Per key, the numbers in its values in the order in which they took effect."""
-        found: dict[str, list[int]] = defaultdict(list)
-        for record in self.effects:
-            assert record.value is not None
-            found[record.key].append(int(record.value.split()[0]))
-        return dict(found)
-
-
-class Member:
-    """One consumer of a group: polls, applies under the fence, reports its position."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-        self.subscription: Subscription
-        self._expected: dict[TopicPartition, int] = {}
-
-    async def load(self, group: str, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """`Positions.load`, remembered as the fence."""
-        stored = {tp: self.ledger.positions[tp] for tp in partitions if tp in self.ledger.positions}
-        self._expected.update({tp: stored.get(tp, 0) for tp in partitions})
-        return stored
-
-    async def step(self, max_records: int = 500, wait: float = 0.3) -> int:
-        """One poll; how many records it returned."""
-        batch = await self.subscription.poll(max_records, wait)
-        await asyncio.sleep(0)
-        for tp, records in batch.items():
-            if self.ledger.apply(tp, self._expected[tp], records):
-                self._expected[tp] = records[-1].offset + 1
-            else:
-                self._expected[tp] = self.ledger.positions.get(tp, 0)
-                await self.subscription.seek(tp, self._expected[tp])
-        await self.subscription.commit({tp: self._expected[tp] for tp in batch})
-        return sum(map(len, batch.values()))
-
-    async def run(self, until: Callable[[], bool], within: float = 60.0) -> None:
-        """Consume until the condition holds; fails the test if it does not in time."""
-        async with asyncio.timeout(within):
-            while not until():
-                await self.step()
-
-
-@asynccontextmanager
-async def running(work: Coroutine[object, object, None]) -> AsyncIterator[asyncio.Task[None]]:
-    """The work as a task that does not outlive the block."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
-@asynccontextmanager
-async def joined(log: EventLog, group: str, topics: Sequence[str], ledger: Ledger) -> AsyncIterator[Member]:
-    """A member of the group for the length of the block."""
-    member = Member(ledger)
-    member.subscription = await log.subscribe(group, topics, member)
-    try:
-        yield member
-    finally:
-        await member.subscription.close()
-
-
-def numbered(topic: str, keys: Iterable[str], numbers: Iterable[int], size: int = 0) -> list[Record]:
-    """For each number in turn one record of every key, with the number as its value."""
-    fixed = list(keys)
-    return [Record(topic, key, f"{n} ".encode().ljust(size, b"x"), {}) for n in numbers for key in fixed]
-
-
-def batches(records: Sequence[Record], most: int, seed: int) -> list[Sequence[Record]]:
-    """The records in runs of random length."""
-    rng = random.Random(seed)
-    cut, rest = [], list(records)
-    while rest:
-        length = rng.randint(1, most)
-        cut.append(rest[:length])
-        rest = rest[length:]
-    return cut
-
-
-async def publish_until_stored(log: EventLog, records: Sequence[Record]) -> int:
-    """As the relay does: repeat what was not acknowledged. How often the log was unavailable."""
-    refused = 0
-    while True:
-        try:
-            await log.publish(records)
-        except Unavailable:
-            refused += 1
-            await asyncio.sleep(0.1)
-        else:
-            return refused
-
-
-def without_repeats(numbers: Sequence[int]) -> list[int]:
-    """What a version guard lets through: only what is newer than all before."""
-    seen = 0
-    kept = []
-    for number in numbers:
-        if number > seen:
-            kept.append(number)
-            seen = number
-    return kept
+from crm_testkit.event_log_harness import (
+    Ledger,
+    Member,
+    Outage,
+    batches,
+    joined,
+    numbered,
+    publish_until_stored,
+    running,
+    unique,
+    without_repeats,
+)
 
 
 class EventLogSuite:
     """Inherit and provide the fixtures `log` (a started EventLog) and `outage`."""
+
+    @pytest.fixture
+    def partitions(self) -> int:
+        """How many partitions a topic gets."""
+        return DEFAULT_PARTITIONS
 
     @pytest.fixture
     def log(self) -> EventLog:
@@ -180,12 +54,12 @@ class EventLogSuite:
     @pytest.fixture
     def group(self) -> str:
         """A group that no other test uses."""
-        return f"group-{next(_names)}"
+        return unique("group")
 
     @pytest.fixture
     async def topic(self, log: EventLog) -> str:
         """A fresh topic."""
-        name = f"suite.topic-{next(_names)}"
+        name = unique("suite.topic")
         await log.ensure_topics([TopicSpec(name)])
         return name
 
@@ -309,7 +183,7 @@ class EventLogSuite:
                 await helping
             await publishing
             await consuming
-            assert len(first.subscription.assigned) == 12
+            assert len(first.subscription.assigned) == DEFAULT_PARTITIONS
         assert ledger.sequences() == {key: list(range(1, 151)) for key in keys}
 
     async def test_publishing_and_consuming_survive_a_restart_of_the_server(self, outage: Outage, group: str) -> None:
@@ -398,20 +272,24 @@ class EventLogSuite:
         assert early.sequences() == late.sequences()
         assert early.sequences()["a"] == list(range(1, 27))
 
-    async def test_one_member_reads_several_topics(self, log: EventLog, topic: str, group: str) -> None:
+    async def test_one_member_reads_several_topics(
+        self, log: EventLog, topic: str, group: str, partitions: int
+    ) -> None:
         other = f"{topic}-other"
         await log.ensure_topics([TopicSpec(other), TopicSpec(topic)])
         await log.publish([*numbered(topic, ["a"], [1, 2]), *numbered(other, ["b"], [1, 2])])
         ledger = Ledger()
         async with joined(log, group, [topic, other], ledger) as member:
             await member.run(lambda: len(ledger.effects) >= 4)
-            assert len(member.subscription.assigned) == 24
+            assert len(member.subscription.assigned) == 2 * partitions
         assert ledger.sequences() == {"a": [1, 2], "b": [1, 2]}
 
-    async def test_lag_counts_what_a_group_has_not_reported(self, log: EventLog, topic: str, group: str) -> None:
+    async def test_lag_counts_what_a_group_has_not_reported(
+        self, log: EventLog, topic: str, group: str, partitions: int
+    ) -> None:
         await log.publish(numbered(topic, [f"k{n}" for n in range(20)], range(1, 6)))
         lag = await log.lag(group, [topic])
-        assert len(lag) == 12
+        assert len(lag) == partitions
         assert sum(each.behind for each in lag.values()) == 100
         ledger = Ledger()
         async with joined(log, group, [topic], ledger) as member:
@@ -473,7 +351,7 @@ class EventLogSuite:
         assert ledger.sequences() == {"large": [1], "a": [2]}
 
     async def test_topics_can_be_ensured_by_several_at_once(self, log: EventLog) -> None:
-        names = [f"suite.ensured-{next(_names)}" for _ in range(3)]
+        names = [unique("suite.ensured") for _ in range(3)]
         await asyncio.gather(*(log.ensure_topics([TopicSpec(name) for name in names]) for _ in range(3)))
         await log.publish([Record(name, "a", b"1", {}) for name in names])
 

@@ -4,11 +4,10 @@ Tried in this order: KAFKA_BOOTSTRAP_SERVERS, Apache Kafka from Maven with Java,
 mock cluster out of the confluent-kafka wheel. With CI=true the mock will not do and `KafkaUnavailable` is raised.
 """
 
+import contextlib
 import fcntl
-import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -16,22 +15,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Self
 
 import psutil
 import pytest
+from crm_kit.db.processes import kill_all, wait_until_ended
 
-POM = Path(__file__).parent / "kafka" / "pom.xml"
+from crm_testkit.kafka_maven import KafkaUnavailable, find_java, locked, resolve_classpath
+
 _DOCKER_IMAGE = "apache/kafka:4.0.0"
 _CLUSTER_ID = "cmVsYXRhLXRlc3QtbG9nAA"  # sixteen bytes in base64, as Kafka wants it
 _READY_WITHIN = 60.0
-
-
-class KafkaUnavailable(RuntimeError):
-    """No broker could be had; the message says what was tried."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ class RealKafka:
             self._broker = _Broker("the Kafka of KAFKA_BOOTSTRAP_SERVERS", given, 0, True, False)
             return self
         self._folder.mkdir(parents=True, exist_ok=True)
-        with _locked(self._folder / "lock"):
+        with locked(self._folder / "lock"):
             if self._lease is None:
                 self._lease = (self._folder / "lease").open("a")
                 fcntl.flock(self._lease, fcntl.LOCK_SH)
@@ -118,7 +115,7 @@ class RealKafka:
         """Leave the broker; the last one to leave ends it, and returns when it has ended."""
         if self._lease is None:
             return
-        with _locked(self._folder / "lock"):
+        with locked(self._folder / "lock"):
             fcntl.flock(self._lease, fcntl.LOCK_UN)
             try:
                 fcntl.flock(self._lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,7 +138,7 @@ class RealKafka:
     def _end(self, signum: signal.Signals) -> None:
         if not self.can_restart:
             raise KafkaUnavailable(f"{self.description} cannot be restarted from here.")
-        with _locked(self._folder / "lock"):
+        with locked(self._folder / "lock"):
             self._kill_broker(signum)
 
     def _kill_broker(self, signum: signal.Signals) -> None:
@@ -150,11 +147,11 @@ class RealKafka:
             return
         for child in supervisor.children():
             child.send_signal(signum)
-        try:
-            supervisor.wait(20.0)
-        except psutil.TimeoutExpired:
+        if wait_until_ended([supervisor], 20.0):
             supervisor.terminate()
-            supervisor.wait(20.0)
+            kill_all(wait_until_ended([supervisor], 20.0))
+        with contextlib.suppress(ChildProcessError):  # another worker's child
+            os.waitpid(supervisor.pid, os.WNOHANG)
 
     def _supervisor(self) -> psutil.Process | None:
         try:
@@ -216,8 +213,8 @@ def _choose(folder: Path) -> dict[str, object]:
 
 
 def _from_maven(folder: Path) -> dict[str, object]:
-    java = _java()
-    classpath = _classpath()
+    java = find_java()
+    classpath = resolve_classpath()
     port, controller = _free_ports(2)
     data = folder / "data"
     properties = folder / "server.properties"
@@ -297,50 +294,6 @@ def _properties(broker: str, controller: str) -> dict[str, str]:
     }
 
 
-def _java() -> str:
-    java = shutil.which("java")
-    if java is None:
-        raise KafkaUnavailable("there is no Java")
-    text = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(\d+)', text)
-    if version is None or int(version[1]) < 17:
-        raise KafkaUnavailable("Java is older than 17")
-    return java
-
-
-def _classpath() -> str:
-    """Kafka's jars, resolved once per version of the pom into `.cache/kafka` of the checkout."""
-    cache = _cache_folder()
-    digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
-    cached = cache / f"{digest}.classpath"
-    with _locked(cache / "lock"):
-        if cached.exists() and all(Path(jar).exists() for jar in cached.read_text().split(os.pathsep)):
-            return cached.read_text()
-        maven = shutil.which("mvn")
-        if maven is None:
-            raise KafkaUnavailable("there is no Maven")
-        made = subprocess.run(
-            [maven, "-q", "-B", "-f", str(POM), "dependency:build-classpath", f"-Dmdep.outputFile={cached}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if made.returncode != 0 or not cached.exists():
-            raise KafkaUnavailable(f"Maven could not fetch Kafka: {made.stdout.strip()[-300:]}")
-        return cached.read_text()
-
-
-def _cache_folder() -> Path:
-    for parent in POM.parents:
-        if (parent / "requirements.lock").exists():
-            folder = parent / ".cache" / "kafka"
-            break
-    else:
-        folder = Path.home() / ".cache" / "relata" / "kafka"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
@@ -386,13 +339,6 @@ def _ends_soon(folder: Path) -> bool:
 def _reap_later(process: subprocess.Popen[bytes]) -> None:
     """Python warns about a child that is dropped while it runs; this one is ended through its lease."""
     process.returncode = 0
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def _values(field: Field, document: Document) -> list[Scalar]:
     else:
         return []
     converted = (convert(candidate, field.type.element) for candidate in candidates)
-    return [value for value in converted if value is not None]
+    return [field.normalised(value) for value in converted if value is not None]
 
 
 def _compare(values: list[Scalar], op: Op, expected: Any, kind: FieldType, now: datetime) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
 Column = ColumnElement[Any] | InstrumentedAttribute[Any]
 Document = Mapping[str, object]
+Value = TypeVar("Value")
 
 
 class Op(StrEnum):
@@ -111,6 +112,8 @@ class Field:
         A path that meets a list goes on in each of its elements.
     choices: what a choice may be.
     nullable: False promises that the column is never null, which gives plainer SQL and plainer indexes.
+    normalise: how text is spelled before it is compared, such as `str.casefold`: applied to what conditions ask for
+        and to what documents hold. The column holds text that it leaves as it is. Must take parts of texts too.
     """
 
     name: str
@@ -121,12 +124,17 @@ class Field:
     filterable: bool = True
     sortable: bool = False
     nullable: bool = True
+    normalise: Callable[[str], str] | None = None
 
     def __post_init__(self) -> None:
         if self.type.element is FieldType.CHOICE and not self.choices:
             raise ValueError(f"The choice field {self.name!r} declares no choices.")
         if self.sortable and (self.type.is_list or self.column is None):
             raise ValueError(f"The field {self.name!r} cannot be sorted by: that takes a column of single values.")
+
+    def normalised(self, value: Value) -> Value:
+        """The value as it is compared."""
+        return self.normalise(value) if self.normalise is not None and isinstance(value, str) else value  # type: ignore[return-value]  # a text stays a text
 
     def in_document(self, document: Document) -> object:
         """The raw value that a document holds; None if it holds none."""

@@ -140,7 +140,9 @@ def _test_list(field: Field, op: Op, value: Any) -> ColumnElement[bool]:
 def _array(values: Sequence[object], kind: FieldType, like: ColumnElement[Any] | None = None) -> ColumnElement[Any]:
     """One parameter for any number of values, so that the statement's text, and its plan, is the same."""
     if like is not None and isinstance(like.type, sa.ARRAY):
-        return sa.literal(list(values), like.type)  # varchar[] and text[] do not compare
+        # varchar[] and text[] do not compare, and a cast to varchar(n)[] would cut the values off.
+        item = sa.Text() if isinstance(like.type.item_type, sa.Text) else sa.String()
+        return sa.literal(list(values), sa.ARRAY(item))
     return sa.literal(list(values), sa.ARRAY(_SQL_TYPES[kind]))
 
 

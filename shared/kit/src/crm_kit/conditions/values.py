@@ -52,7 +52,7 @@ def typed(raw: object, field: Field) -> Scalar:
         raise Mismatch(_EXPECTED[kind])
     if isinstance(value, str) and _NOT_STORABLE.search(value):
         raise Mismatch("Text without NUL and without lone surrogates is expected.")
-    return value
+    return field.normalised(value)
 
 
 def convert(raw: object, kind: FieldType) -> Scalar | None:

@@ -87,6 +87,11 @@ def _set_tenant_at_begin(session: Session, tenant_id: str) -> None:
     event.listen(session, "after_begin", after_begin)
 
 
+def storable(text: str) -> str:
+    """The text without NUL, which PostgreSQL cannot hold: for what was not checked where it came in."""
+    return text.replace("\0", "\ufffd")
+
+
 def sqlalchemy_url(url: str) -> str:
     """`postgresql://…` for the asyncpg dialect; a socket folder given as `?host=` is kept."""
     parts = urlsplit(url)

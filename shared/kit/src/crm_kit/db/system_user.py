@@ -25,7 +25,7 @@ class EmbeddedPostgresError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SystemUser:
-    """The account that PostgreSQL's processes run under; None means: ours."""
+    """The operating system user that PostgreSQL's processes run under; None means: ours."""
 
     entry: pwd.struct_passwd | None
 

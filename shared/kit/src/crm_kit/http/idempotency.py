@@ -24,7 +24,8 @@ from starlette.responses import Response
 
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
-from crm_kit.errors import FieldError, IdempotencyKeyReused, MalformedRequest, RequestInProgress, Text
+from crm_kit.errors import Conflict, FieldError, IdempotencyKeyReused, MalformedRequest, RequestInProgress, Text
+from crm_kit.http.sealing import Sealer, Unsealable
 from crm_kit.http.structured_fields import InvalidIdempotencyKey, parse_idempotency_key
 
 RETENTION = timedelta(hours=24)
@@ -63,8 +64,10 @@ def requested_key(request: Request) -> str | None:
         raise MalformedRequest(detail, errors=[FieldError("/header/idempotency-key", "format", detail)]) from error
 
 
-async def claim(session: WriteSession, request: Request, key: str, body: bytes) -> Claim | Response:
-    """The right to run the request, or the answer it had the first time.
+async def claim(
+    session: WriteSession, request: Request, key: str, body: bytes, sealer: Sealer | None = None
+) -> Claim | Response:
+    """The right to run the request, or the answer it had the first time; `sealer` opens what `keep` sealed.
 
     Raises RequestInProgress while another transaction holds the key, IdempotencyKeyReused for another request.
     """
@@ -90,18 +93,37 @@ async def claim(session: WriteSession, request: Request, key: str, body: bytes) 
         return Claim(key, fingerprint)
     if found.fingerprint != fingerprint:
         raise IdempotencyKeyReused(Text("Use a new key for a new request.", "新的请求请使用新的键。"))
-    return Response(found.body, found.status, {**found.headers, "Idempotent-Replayed": "true"})
+    return Response(
+        _opened(sealer, found.body, f"{session.tenant_id}/{key}"),
+        found.status,
+        {**found.headers, "Idempotent-Replayed": "true"},
+    )
 
 
-async def keep(session: WriteSession, claim: Claim, response: Response) -> None:
-    """Stores the answer for RETENTION."""
+def _opened(sealer: Sealer | None, kept: bytes, place: str) -> bytes:
+    if sealer is None:
+        return kept
+    try:
+        return sealer.unseal(kept, place)
+    except Unsealable as error:
+        raise Conflict(
+            Text(
+                "It was done, but its answer can no longer be read; use a new key for a new one.",
+                "该请求已完成，但其结果无法再次读取；如需新建请使用新的键。",
+            )
+        ) from error
+
+
+async def keep(session: WriteSession, claim: Claim, response: Response, sealer: Sealer | None = None) -> None:
+    """Stores the answer for RETENTION; with a `sealer`, so that the database never holds its text."""
+    body = bytes(response.body)
     values = {
         "tenant_id": session.tenant_id,
         "key": claim.key,
         "fingerprint": claim.fingerprint,
         "status": response.status_code,
         "headers": {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
-        "body": bytes(response.body),
+        "body": body if sealer is None else sealer.seal(body, f"{session.tenant_id}/{claim.key}"),
         "created_at": func.now(),
     }
     statement = insert(IDEMPOTENCY).values(values)

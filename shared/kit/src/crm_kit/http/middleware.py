@@ -16,6 +16,9 @@ from crm_kit.errors import BodyTooLarge, InternalError, Text
 from crm_kit.http.problems import problem_response
 from crm_kit.observability import metrics
 
+RESPONSE_HEADERS = "crm_response_headers"
+"""In the scope: headers that whatever answers this request must carry, an error's answer too."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -65,6 +68,8 @@ class _Exchange:
         self._started = time.perf_counter()
         self._status = 0
         self._received = 0
+        self._extra: dict[str, str] = {}
+        scope[RESPONSE_HEADERS] = self._extra
 
     async def run(self) -> None:
         length = Headers(scope=self._scope).get("content-length", "")
@@ -96,6 +101,8 @@ class _Exchange:
             headers = MutableHeaders(scope=message)
             headers["X-Request-Id"] = self._here.request_id
             headers["traceparent"] = self._here.trace.traceparent
+            for name, value in self._extra.items():
+                headers[name] = value
         await self._send(message)
 
     def _too_large(self) -> BodyTooLarge:

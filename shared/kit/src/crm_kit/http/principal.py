@@ -23,15 +23,23 @@ _CACHE_SIZE: Final = 4096
 
 Scope = Literal["read", "write", "admin"]
 
+ADMINISTRATION: Final = "admin"
+"""Stands where a tenant's id stands, and can be none: of the tables' rows it sees those that a policy opens to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`tenant_id` is None only for a public route, whose caller nobody knows."""
+    """`tenant_id` is None on a public route, whose caller nobody knows, and for the administrator of all tenants."""
 
     subject: str
     tenant_id: str | None
     region: str = "CN"
     scopes: frozenset[str] = frozenset()
+
+    @property
+    def realm(self) -> str | None:
+        """What its transactions are opened for: its tenant, or ADMINISTRATION for who administers all of them."""
+        return self.tenant_id or (ADMINISTRATION if "admin" in self.scopes else None)
 
 
 ANONYMOUS = Principal(subject="anonymous", tenant_id=None)

@@ -116,6 +116,9 @@ def install(app: FastAPI) -> None:
         return problem_response(kind(headers=error.headers), request.scope)
 
     async def on_database(request: Request, error: Exception) -> Response:
+        if isinstance(error, DBAPIError) and _is_conflict(error):
+            text = Text("Another request has just taken what must be unique.", "另一请求刚刚占用了必须唯一的值。")
+            return problem_response(errors.Conflict(text), request.scope)
         if isinstance(error, DBAPIError) and not _is_unavailable(error):
             raise error
         problem = errors.Unavailable(
@@ -131,6 +134,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, on_database)
     app.add_exception_handler(ConnectionError, on_database)
     app.add_exception_handler(TimeoutError, on_database)
+
+
+def _is_conflict(error: DBAPIError) -> bool:
+    """Unique, foreign key or exclusion constraints: two requests raced past each other's checks."""
+    return getattr(error.orig, "sqlstate", None) in ("23505", "23503", "23P01")
 
 
 def _is_unavailable(error: DBAPIError) -> bool:

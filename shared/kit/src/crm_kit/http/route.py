@@ -19,6 +19,7 @@ from crm_kit.errors import FieldError, Forbidden, MalformedRequest, Text, Unsupp
 from crm_kit.http import idempotency
 from crm_kit.http.json_body import MalformedJson, UnacceptableJson, parse_json
 from crm_kit.http.principal import ANONYMOUS, Authenticator, Principal
+from crm_kit.http.sealing import Sealer
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -26,16 +27,21 @@ _PATCH_TYPES = ("application/merge-patch+json", "application/json")
 _JSON_TYPES = ("application/json",)
 
 
-def route_options(*, public: bool = False, scope: str | None = None, reads: bool = False) -> dict[str, Any]:
+def route_options(
+    *, public: bool = False, scope: str | None = None, reads: bool = False, sensitive: bool = False
+) -> dict[str, Any]:
     """OpenAPI extras by which TransactionRoute knows a route that differs from the default of its method.
 
     `public`: anybody may call it. `scope`: the permission it needs. `reads`: a POST that changes nothing.
+    `sensitive`: its answer holds a secret, which is kept for replays only encrypted.
     """
     extras: dict[str, Any] = {"x-relata-scope": scope} if scope else {}
     if public:
         extras["security"] = []
     if reads:
         extras["x-relata-reads"] = True
+    if sensitive:
+        extras["x-relata-sensitive"] = True
     return extras
 
 
@@ -56,6 +62,7 @@ class TransactionRoute(APIRoute):
         methods = self.methods or set()
         reads = bool(methods & {"GET", "HEAD"}) or bool(extras.get("x-relata-reads"))
         scope = str(extras.get("x-relata-scope") or ("read" if reads else "write"))
+        sensitive = bool(extras.get("x-relata-sensitive"))
         has_body = self.body_field is not None
         patch = "PATCH" in methods
 
@@ -71,8 +78,8 @@ class TransactionRoute(APIRoute):
                 parsed = await _parse(request, _PATCH_TYPES if patch else _JSON_TYPES) if has_body else request
                 database: Database = request.app.state.database
                 if reads:
-                    return await _in(database.read(principal.tenant_id), parsed, endpoint)
-                return await _write(database, principal, parsed, endpoint)
+                    return await _in(database.read(principal.realm), parsed, endpoint)
+                return await _write(database, principal, parsed, endpoint, sensitive)
 
         return handle
 
@@ -87,18 +94,25 @@ async def _in(
         return await endpoint(request)
 
 
-async def _write(database: Database, principal: Principal, request: Request, endpoint: Endpoint) -> Response:
-    key = idempotency.requested_key(request) if request.method == "POST" and principal.tenant_id else None
-    async with database.write(principal.tenant_id) as session:
+async def _write(
+    database: Database, principal: Principal, request: Request, endpoint: Endpoint, sensitive: bool
+) -> Response:
+    realm = principal.realm
+    key = idempotency.requested_key(request) if request.method == "POST" and realm else None
+    async with database.write(realm) as session:
         request.state.session = session
-        if key is None:
+        if key is None or realm is None:
             return await endpoint(request)
-        claim = await idempotency.claim(session, request, key, await request.body())
+        sealer = Sealer(request.app.state.settings.secret, "idempotency") if sensitive else None
+        claim = await idempotency.claim(session, request, key, await request.body(), sealer)
         if isinstance(claim, Response):
             return claim
         response = await endpoint(request)
-        await session.flush()
-        await idempotency.keep(session, claim, response)
+        if session.tenant_id == realm:
+            await session.flush()
+        else:  # the administrator's transaction was turned to a tenant; the record is the administrator's own
+            await session.use_tenant(realm)
+        await idempotency.keep(session, claim, response, sealer)
         return response
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crm_kit import context
 from crm_kit.bus.port import EventLog, EventLogError, StoredRecord, Subscription, TopicPartition
-from crm_kit.db.session import Database, WriteSession
+from crm_kit.db.session import Database, WriteSession, storable
 from crm_kit.inbox.positions import Fenced, StoredPositions
 from crm_kit.inbox.tables import NO_TENANT, PARKED_EVENT
 from crm_kit.observability import metrics
@@ -60,7 +60,7 @@ class _Item:
 
     @property
     def tenant_id(self) -> str:
-        return self.event.tenant_id if self.event else NO_TENANT
+        return storable(self.event.tenant_id) if self.event else NO_TENANT
 
 
 def _item(record: StoredRecord) -> _Item:
@@ -193,7 +193,7 @@ class ConsumerRunner:
 
     async def _apply_singly(self, session: WriteSession, items: Sequence[_Item], parked: set[tuple[str, str]]) -> None:
         for item in items:
-            key = (item.record.topic, item.record.key)
+            key = (item.record.topic, storable(item.record.key))
             if key in parked:
                 await self._park(session, item, "waits behind an earlier event of its key", 0)
                 continue
@@ -223,7 +223,7 @@ class ConsumerRunner:
         table = PARKED_EVENT.c
         topics: dict[str, set[str]] = {}
         for item in items:
-            topics.setdefault(item.record.topic, set()).add(item.record.key)
+            topics.setdefault(item.record.topic, set()).add(storable(item.record.key))
         rows = await session.execute(
             select(table.topic, table.key)
             .where(table.tenant_id == session.tenant_id, table.consumer == self.name)
@@ -240,10 +240,10 @@ class ConsumerRunner:
             "topic": record.topic,
             "partition": record.partition,
             "offset": record.offset,
-            "key": record.key,
-            "headers": dict(record.headers),
+            "key": storable(record.key),
+            "headers": {storable(name): storable(text) for name, text in record.headers.items()},
             "payload": record.value,
-            "error": reason,
+            "error": storable(reason),
             "attempts": attempts,
         }
         await session.execute(insert(PARKED_EVENT).values(values).on_conflict_do_nothing())

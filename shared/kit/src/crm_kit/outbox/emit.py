@@ -1,13 +1,16 @@
 """The only way to publish: an entity's change and its event in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+import orjson
 from crm_contracts.envelope import Event
 from crm_contracts.ids import EventId
 from crm_contracts.registry import Topic
 from crm_contracts.types import Entity
+from sqlalchemy import inspect
+from sqlalchemy.orm.attributes import flag_modified
 
 from crm_kit import context
 from crm_kit.bus.port import MAX_RECORD_BYTES, Record, record_size
@@ -30,6 +33,24 @@ class UnflushedEntity(RuntimeError):
     """
 
 
+def _changed(before: Entity, after: Entity) -> list[str]:
+    """The members whose JSON differs. Python would call `true` and `1` equal, or `1.0` and `1.00`."""
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    return sorted(
+        name
+        for name in new
+        if name not in _BOOKKEEPING
+        and orjson.dumps(new[name], option=orjson.OPT_SORT_KEYS) != orjson.dumps(old[name], option=orjson.OPT_SORT_KEYS)
+    )
+
+
+def _write_as_spelled(row: EntityRow) -> None:
+    """SQLAlchemy leaves a column out of its UPDATE where Python calls the old and the new value equal."""
+    for name, old in list(inspect(row).committed_state.items()):
+        if repr(old) != repr(getattr(row, name)):
+            flag_modified(row, name)
+
+
 class EntityEvents(Generic[RowT, EntityT]):
     """Publishes the changes of one entity type. `snapshot` turns a row into what others may see of it."""
 
@@ -48,16 +69,30 @@ class EntityEvents(Generic[RowT, EntityT]):
         await self._emit(session, row, action, entity, changed)
         return entity
 
+    async def created_all(self, session: WriteSession, rows: Sequence[RowT], *, action: str = "created") -> None:
+        """As `created`, for many rows in two round trips. The caller bounds how many."""
+        for row in rows:
+            row.tenant_id = session.tenant_id
+            row.version = 1
+        session.add(*rows)
+        await session.flush()
+        entries = []
+        for row in rows:
+            entity = self.snapshot(row)
+            changed = sorted(set(entity.model_dump(exclude_none=True)) - _BOOKKEEPING)
+            entries.append(self._entry(self._event(session, entity, row.version, action, changed), row.id))
+        if entries:
+            await session.execute(OUTBOX.insert(), entries)
+
     async def updated(self, session: WriteSession, row: RowT, before: EntityT, *, action: str = "updated") -> bool:
         """Publishes what changed since the snapshot `before`; False, and nothing published, where nothing did.
 
         The row must have been read for update in this transaction.
         """
-        after = self.snapshot(row)
-        old, new = before.model_dump(), after.model_dump()
-        changed = sorted(name for name in new if name not in _BOOKKEEPING and new[name] != old[name])
+        changed = _changed(before, self.snapshot(row))
         if not changed:
             return False
+        _write_as_spelled(row)
         row.version = before.version + 1
         row.updated_at = utc_now()
         await session.flush()
@@ -109,6 +144,9 @@ class EntityEvents(Generic[RowT, EntityT]):
         )
 
     async def _append(self, session: WriteSession, event: Event, key: str) -> None:
+        await session.execute(OUTBOX.insert(), self._entry(event, key))
+
+    def _entry(self, event: Event, key: str) -> dict[str, Any]:
         row: dict[str, Any] = {
             "tenant_id": event.tenant_id,
             "shard": shard_of(key),
@@ -120,4 +158,4 @@ class EntityEvents(Generic[RowT, EntityT]):
         size = record_size(Record(self.topic.name, key, row["payload"], row["headers"]))
         if size > MAX_RECORD_BYTES:
             raise BodyTooLarge(Text(f"The whole entity has {size} bytes.", f"整个对象有 {size} 字节。"))
-        await session.execute(OUTBOX.insert(), row)
+        return row

@@ -51,7 +51,9 @@ class Relay:
         delay = 0.1
         while True:
             try:
-                connection = await asyncpg.connect(self._url, timeout=10, server_settings={"jit": "off"})
+                connection = await asyncpg.connect(
+                    self._url, timeout=10, command_timeout=60, server_settings={"jit": "off"}
+                )
             except (OSError, asyncpg.PostgresError, TimeoutError) as error:
                 log.warning("relay_cannot_connect", error=str(error))
             else:

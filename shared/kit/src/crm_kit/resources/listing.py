@@ -48,7 +48,8 @@ async def list_page(
         session,
         resource,
         condition,
-        filters=sorted(filters),
+        # A sub-resource's rows are one more filter, and its path names them.
+        filters=[request.url.path if within is not None else "", *sorted(filters)],
         sort=query.get("sort") or resource.default_sort,
         limit=int(limit) if limit else pagination.DEFAULT_LIMIT,
         cursor=query.get("cursor") or None,

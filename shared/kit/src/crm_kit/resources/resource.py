@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Generic, TypeVar
 
+from crm_contracts.ids import prefix_of
 from crm_contracts.types import Entity, Input
 from pydantic import JsonValue, ValidationError
 from sqlalchemy import select
@@ -71,8 +72,8 @@ class Resource(Generic[RowT, WriteT, EntityT]):
         return row
 
     def _by_id(self, entity_id: str) -> Any:
-        # A text that PostgreSQL cannot carry is no id of anything.
-        wanted = entity_id if entity_id.isascii() and "\x00" not in entity_id else ""
+        # What is no id is the id of nothing: PostgreSQL need not see it, and could not carry some of it.
+        wanted = entity_id if prefix_of(entity_id) else ""
         return select(self.row).where(self.row.id == wanted)  # type: ignore[arg-type]  # SQLModel types columns as values
 
     def not_found(self, entity_id: str) -> NotFound:
@@ -88,8 +89,10 @@ class Resource(Generic[RowT, WriteT, EntityT]):
             raise ValidationFailed(
                 text, errors=[FieldError(json_pointer([name]), "unknown_field", text) for name in unknown]
             )
-        state = entity.model_dump(mode="json", include=set(known), exclude_none=True)
-        return self.validated(merge_patch.apply(state, dict(patch)))
+        state = entity.model_dump(mode="json", include=set(known))
+        # Only at the top: what a client keeps under `custom` may be null on purpose.
+        written = {name: value for name, value in state.items() if value is not None}
+        return self.validated(merge_patch.apply(written, dict(patch)))
 
     def validated(self, data: object) -> WriteT:
         """Raises ValidationFailed with a pointer for every fault."""

@@ -19,7 +19,7 @@ def entity_response(request: Request, entity: Entity, *, status: int = 200, loca
     headers = {"ETag": etag.entity_tag(version)}
     if request.method in ("GET", "HEAD"):
         try:
-            unchanged = etag.if_none_match(request.headers.get("if-none-match"), version) is False
+            unchanged = etag.if_none_match(_combined(request, "if-none-match"), version) is False
         except etag.InvalidEntityTags:
             unchanged = False
         if unchanged:
@@ -35,10 +35,15 @@ def json_response(model: BaseModel, *, status: int = 200, headers: dict[str, str
     return Response(model.model_dump_json(), status, headers, media_type="application/json")
 
 
+def _combined(request: Request, name: str) -> str | None:
+    """A header that may come in several lines (RFC 9110 §5.3)."""
+    return ", ".join(request.headers.getlist(name)) or None
+
+
 def check_if_match(request: Request, version: int) -> None:
     """Raises PreconditionFailed where the client's If-Match names another version."""
     try:
-        matches = etag.if_match(request.headers.get("if-match"), version)
+        matches = etag.if_match(_combined(request, "if-match"), version)
     except etag.InvalidEntityTags as error:
         raise MalformedRequest(Text(f"If-Match: {error}", f"If-Match 无效：{error}")) from error
     if not matches:

@@ -26,7 +26,7 @@ RowT = TypeVar("RowT", bound=EntityRow)
 WriteT = TypeVar("WriteT", bound=Input)
 EntityT = TypeVar("EntityT", bound=Entity)
 
-EntityPath = Annotated[str, Path(description="The entity's id", max_length=200)]
+EntityPath = Annotated[str, Path(description="The entity's id")]
 
 
 def resource_router(resource: Resource[RowT, WriteT, EntityT]) -> APIRouter:

@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from crm_kit.conditions import Condition
+from crm_kit.http.pagination import MAX_CURSOR_LENGTH
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ class SearchBody(Input):
     where: Condition | None = None
     sort: Annotated[list[str], Field(max_length=3, description="Field names, with - before them for descending")] = []
     limit: Annotated[int, Field(ge=1, le=200, strict=True)] = 50
-    cursor: Annotated[str | None, Field(max_length=2000)] = None
+    cursor: Annotated[str | None, Field(max_length=MAX_CURSOR_LENGTH)] = None
 
 
 class BatchOperation(Input):

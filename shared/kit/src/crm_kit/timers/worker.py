@@ -1,13 +1,14 @@
 """Runs due timers: order does not matter here, so several workers may share them by SKIP LOCKED.
 
 The timer's row is locked while its handler runs in the same transaction: effect and removal commit together, and a
-worker that dies gives the timer back at once. A handler with an effect outside the database (a message) must make that
-effect recognisable when it is repeated.
+worker that dies gives the timer back at once. A handler with an effect outside the database (a message) returns it as
+`Outside`: the transaction ends first, and the effect must be recognisable when it is repeated.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from sqlalchemy import select, text, update
 
 from crm_kit import context
 from crm_kit.db.models import utc_now
-from crm_kit.db.session import Database, WriteSession
+from crm_kit.db.session import Database, WriteSession, storable
 from crm_kit.observability import metrics
 from crm_kit.timers.table import TIMER
 
@@ -26,8 +27,27 @@ _IDLE_SECONDS = 1.0
 _MAX_BACKOFF = timedelta(hours=1)
 _FIND_BATCH = 50
 
-TimerHandler = Callable[[WriteSession, str, Mapping[str, JsonValue]], Awaitable[datetime | None]]
-"""Takes the session, the timer's key and payload. Returns when to run again, or None when done."""
+_CONCLUDE_PAUSES = (0.2, 1.0, 5.0)
+
+Conclusion = Callable[[WriteSession], Awaitable[datetime | None]]
+"""Records, in a transaction of its own, what an effect outside the database came to. Returns as a handler does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """An effect outside the database, which a handler returns so that no transaction is open while it happens.
+
+    The handler's transaction is committed with the timer leased for `lease`; then `act` runs; then the conclusion that
+    it returns. A worker that dies in between leaves the timer to come due when the lease is over, and the handler runs
+    again: at least once. `act` must end well within `lease` and say in its conclusion how it failed.
+    """
+
+    act: Callable[[], Awaitable[Conclusion]]
+    lease: timedelta
+
+
+TimerHandler = Callable[[WriteSession, str, Mapping[str, JsonValue]], Awaitable[datetime | Outside | None]]
+"""Takes the session, the timer's key and payload. Returns when to run again, None when done, or what is left to do."""
 
 log = structlog.get_logger(__name__)
 
@@ -64,15 +84,16 @@ class TimerWorker:
 
     async def run(self) -> None:
         while True:
-            found = 0
+            ran = 0
             try:
-                found = await self._run_due()
+                ran = await self._run_due()
             except Exception as error:
                 log.warning("timers_interrupted", error=str(error), kind=type(error).__name__)
-            if not found:
+            if not ran:
                 await asyncio.sleep(_IDLE_SECONDS)
 
     async def _run_due(self) -> int:
+        """How many of the due timers ran; those that other workers hold do not count."""
         table = TIMER.c
         async with self._system.read(None) as session:
             rows = (
@@ -84,43 +105,70 @@ class TimerWorker:
                     .limit(_FIND_BATCH)
                 )
             ).all()
+        tasks: list[asyncio.Task[bool]] = []
         async with asyncio.TaskGroup() as group:
             for row in rows:
                 await self._limit.acquire()
                 self._running.add(row.id)
-                group.create_task(self._run_one(row.tenant_id, row.id))
-        return len(rows)
+                tasks.append(group.create_task(self._run_one(row.tenant_id, row.id)))
+        return sum(task.result() for task in tasks)
 
-    async def _run_one(self, tenant_id: str, timer_id: int) -> None:
+    async def _run_one(self, tenant_id: str, timer_id: int) -> bool:
         try:
-            await self._attempt(tenant_id, timer_id)
+            return await self._attempt(tenant_id, timer_id)
         except Exception as error:
             outcome = "retried" if isinstance(error, RetryLater) else "failed"
             metrics.TIMERS_RUN.labels(self._service, "any", outcome).inc()
             log.warning("timer_failed", id=timer_id, error=str(error), error_kind=type(error).__name__)
             with suppress(Exception):
                 await self._postpone(tenant_id, timer_id, error)
+            return False
         finally:
             self._running.discard(timer_id)
             self._limit.release()
 
-    async def _attempt(self, tenant_id: str, timer_id: int) -> None:
-        async with self._database.write(tenant_id) as session:
-            row = (
-                await session.execute(
-                    select(TIMER)
-                    .where(TIMER.c.id == timer_id, TIMER.c.due_at <= utc_now())
-                    .with_for_update(skip_locked=True)
-                )
-            ).one_or_none()
-            if row is None:
-                return
-            here = context.Context(context.start_trace(), f"timer-{timer_id}", tenant_id, f"service/{self._service}")
-            with context.use(here):
-                again = await self._handlers[row.kind](session, row.key, row.payload)
+    async def _attempt(self, tenant_id: str, timer_id: int) -> bool:
+        here = context.Context(context.start_trace(), f"timer-{timer_id}", tenant_id, f"service/{self._service}")
+        with context.use(here):
+            async with self._database.write(tenant_id) as session:
+                row = (
+                    await session.execute(
+                        select(TIMER)
+                        .where(TIMER.c.id == timer_id, TIMER.c.due_at <= utc_now())
+                        .with_for_update(skip_locked=True)
+                    )
+                ).one_or_none()
+                if row is None:
+                    return False
+                result = await self._handlers[row.kind](session, row.key, row.payload)
                 await session.flush()
-            await self._finish(session, row, again)
+                until = utc_now() + result.lease if isinstance(result, Outside) else None
+                await self._finish(session, row, until if isinstance(result, Outside) else result)
+            if isinstance(result, Outside):
+                assert until is not None
+                await self._conclude(tenant_id, timer_id, until, await result.act())
         metrics.TIMERS_RUN.labels(self._service, row.kind, "done").inc()
+        return True
+
+    async def _conclude(self, tenant_id: str, timer_id: int, leased_until: datetime, conclusion: Conclusion) -> None:
+        """The effect has happened: not to record it would repeat it, so a failing database is given some time."""
+        for pause in (*_CONCLUDE_PAUSES, None):
+            try:
+                async with self._database.write(tenant_id) as session:
+                    # The timer first, as everywhere; it may be gone, or another worker's since the lease was over.
+                    row = (
+                        await session.execute(select(TIMER).where(TIMER.c.id == timer_id).with_for_update())
+                    ).one_or_none()
+                    again = await conclusion(session)
+                    await session.flush()
+                    if row is not None and row.due_at == leased_until:
+                        await self._finish(session, row, again)
+                return
+            except Exception as error:
+                if pause is None:
+                    raise
+                log.warning("timer_conclusion_retried", id=timer_id, error=str(error), error_kind=type(error).__name__)
+                await asyncio.sleep(pause)
 
     async def _finish(self, session: WriteSession, row: Any, again: datetime | None) -> None:
         mine = (TIMER.c.id == row.id, TIMER.c.due_at == row.due_at)
@@ -133,7 +181,7 @@ class TimerWorker:
         async with self._database.write(tenant_id) as session:
             attempts = await session.scalar(
                 text("update timer set attempts = attempts + 1, error = :error where id = :id returning attempts"),
-                {"id": timer_id, "error": str(error)[:2000]},
+                {"id": timer_id, "error": storable(str(error))[:2000]},
             )
             if attempts is None:
                 return

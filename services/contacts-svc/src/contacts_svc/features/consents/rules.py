@@ -1,8 +1,12 @@
 """Pure decisions about consents."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from crm_contracts.contacts import Consent
+
+EXPIRY: Final = "consent_expiry"
+"""The timer of a consent that was given for a time."""
 
 
 def present_state(entries: Iterable[Consent]) -> list[Consent]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
 
 from crm_kit.db.session import WriteSession
 from crm_kit.settings import ServiceSettings
@@ -11,16 +10,12 @@ from pydantic import JsonValue
 
 from contacts_svc.features.consents import repository
 from contacts_svc.features.consents.events import CONSENT_EVENTS
-from contacts_svc.features.consents.rules import present_state
+from contacts_svc.features.consents.rules import EXPIRY, present_state
 from contacts_svc.features.consents.schemas import ConsentWrite
-
-EXPIRY: Final = "consent_expiry"
+from contacts_svc.features.consents.usecases import record_consent
 
 
 async def expire_consent(session: WriteSession, key: str, _payload: Mapping[str, JsonValue]) -> datetime | None:
-    # Imported here: appending to the ledger sets this timer.
-    from contacts_svc.features.consents.usecases import record_consent
-
     row = await repository.by_id(session, key)
     if row is None or row.expires_at is None:
         return None

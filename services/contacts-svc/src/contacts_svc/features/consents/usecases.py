@@ -10,8 +10,8 @@ from crm_kit.timers import set_timer
 from contacts_svc.features.consents import repository
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.consents.models import ConsentRow
+from contacts_svc.features.consents.rules import EXPIRY
 from contacts_svc.features.consents.schemas import ConsentWrite
-from contacts_svc.features.consents.timers import EXPIRY
 
 
 async def record_consent(

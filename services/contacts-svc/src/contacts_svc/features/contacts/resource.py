@@ -8,7 +8,7 @@ from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
 
-from contacts_svc.features.contacts import usecases
+from contacts_svc.features.contacts import rules, usecases
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite
@@ -22,8 +22,8 @@ FIELDS = FieldSet(
         Field("first_name", FieldType.TEXT, _c.first_name, sortable=True),
         Field("last_name", FieldType.TEXT, _c.last_name, sortable=True),
         Field("full_name", FieldType.TEXT, _c.full_name, sortable=True),
-        Field("email", FieldType.TEXT_LIST, _c.email_keys, value="emails.address"),
-        Field("phone", FieldType.TEXT_LIST, _c.phone_numbers, value="phones.number"),
+        Field("email", FieldType.TEXT_LIST, _c.email_keys, value="emails.address", normalise=rules.email_key),
+        Field("phone", FieldType.TEXT_LIST, _c.phone_numbers, value="phones.number", normalise=rules.phone_key),
         Field("wechat", FieldType.TEXT, _c.wechat),
         Field("title", FieldType.TEXT, _c.title),
         Field("account_id", FieldType.ID, _c.account_id),

@@ -9,6 +9,8 @@ from email_validator import EmailNotValidError, validate_email
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff·]+")
 
+_PHONE_PUNCTUATION = re.compile(r"[\s().\-]")
+
 # Two-character surnames in use today; the first two characters of a longer name are one of them or else one is.
 COMPOUND_SURNAMES: Final = frozenset(
     """
@@ -96,6 +98,11 @@ def normalise_email(address: str) -> str:
         return validate_email(address.strip(), check_deliverability=False, allow_smtputf8=True).normalized
     except EmailNotValidError as error:
         raise InvalidEmail(address) from error
+
+
+def phone_key(number: str) -> str:
+    """What two numbers are compared by: `+86 138-0013 8000` is `+8613800138000`."""
+    return _PHONE_PUNCTUATION.sub("", number)
 
 
 def email_key(address: str) -> str:

@@ -31,16 +31,29 @@ class KafkaEventLog:
         bootstrap_servers: str,
         *,
         replication_factor: int = 1,
+        create_topics: bool = True,
         compaction: CompactionPolicy | None = None,
         group_instance_id: str | None = None,
         acknowledged_within: float = 15.0,
     ) -> None:
-        """`acknowledged_within`: seconds after which `publish` gives up with Unavailable.
-        `group_instance_id`: a name for this process that survives its restart (static membership); two
-        running processes must not share it.""" self._bootstrap_servers = bootstrap_servers
-        self._group_instance_id = group_instance_id self._topics = KafkaTopics(bootstrap_servers,
-        replication_factor, compaction or CompactionPolicy()) self._acknowledged_within = acknowledged_within
-        self._producer: Producer | None = None self._starting = asyncio.Lock() self._started = False
+        """`create_topics`: False where somebody else creates them; `ensure_topics` then only waits for them.
+
+        `acknowledged_within`: seconds after which `publish` gives up with Unavailable.
+        `group_instance_id`: a name for this process that survives its restart (static membership); two processes
+        that run at the same time must not share it.
+        """
+        self._bootstrap_servers = bootstrap_servers
+        self._group_instance_id = group_instance_id
+        self._acknowledged_within = acknowledged_within
+        self._topics = KafkaTopics(
+            bootstrap_servers,
+            replication_factor=replication_factor,
+            create=create_topics,
+            compaction=compaction or CompactionPolicy(),
+        )
+        self._producer: Producer | None = None
+        self._starting = asyncio.Lock()
+        self._started = False
 
     async def start(self) -> None:
         """Connect the producer. Raises Unavailable if no broker answers."""

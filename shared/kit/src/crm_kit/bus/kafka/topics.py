@@ -9,7 +9,6 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # aiokafka ships no types
 from aiokafka import TopicPartition as KafkaTopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]  # as above
-from aiokafka.errors import IncompatibleBrokerVersion  # type: ignore[import-untyped]  # as above
 
 from crm_kit.bus.kafka.errors import translated
 from crm_kit.bus.port import CompactionPolicy, Lag, PublishFailed, TopicPartition, TopicSpec, Unavailable
@@ -24,8 +23,11 @@ _VISIBLE_WITHIN = 15.0
 class KafkaTopics:
     """The administrative side of the adapter; its connections are made at first use."""
 
-    def __init__(self, bootstrap_servers: str, replication_factor: int, compaction: CompactionPolicy) -> None:
+    def __init__(
+        self, bootstrap_servers: str, *, replication_factor: int, create: bool, compaction: CompactionPolicy
+    ) -> None:
         self._bootstrap_servers = bootstrap_servers
+        self._create = create
         self._replication_factor = replication_factor
         self._compaction = compaction
         self._admin: Any = None
@@ -38,14 +40,18 @@ class KafkaTopics:
         async with self._using:
             with translated():
                 admin = await self._connected_admin()
-                try:
-                    response = await admin.create_topics([self._new_topic(spec) for spec in specs])
-                    for topic, code, *message in response.topic_errors:
-                        if code not in {_NO_ERROR, _ALREADY_EXISTS}:
-                            raise PublishFailed(f"Kafka refused to create topic {topic!r}: {message or code}")
-                except IncompatibleBrokerVersion:
-                    logger.warning("This broker cannot create topics on request; relying on its automatic creation.")
+                if self._create:
+                    await self._create_missing(admin, specs)
                 await self._await_leaders(admin, specs)
+
+    async def _create_missing(self, admin: Any, specs: Sequence[TopicSpec]) -> None:
+        try:
+            response = await admin.create_topics([self._new_topic(spec) for spec in specs])
+        except AttributeError as error:  # how aiokafka says that the brokers have no controller at present
+            raise Unavailable("Kafka has no controller at present.") from error
+        for topic, code, *message in response.topic_errors:
+            if code not in {_NO_ERROR, _ALREADY_EXISTS}:
+                raise PublishFailed(f"Kafka refused to create topic {topic!r}: {message or code}")
 
     async def lag(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, Lag]:
         """End and committed position of every partition; where nothing was committed, the first offset."""

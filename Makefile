@@ -1,0 +1,74 @@
+# Relata. `make` alone lists what there is.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := shared/contracts shared/kit shared/testkit services/contacts-svc services/pipeline-svc \
+            services/tickets-svc services/campaigns-svc gateway deploy/local
+SERVICES := contacts pipeline tickets campaigns
+SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
+
+run: $(VENV)/.ready ## start the whole stack (PORT_BASE, RUN_DIR, BUS=kafka KAFKA_BOOTSTRAP_SERVERS=…); Ctrl-C stops it
+	@exec $(BIN)/python -m crm_local run
+
+demo: $(VENV)/.ready ## play a small company's week on a fresh stack, then show one customer
+	@exec $(BIN)/python -m crm_local demo
+
+test: check ## everything: checks, unit, integration, conformance, both event logs, end to end
+	$(BIN)/python -m pytest $(T)
+
+check: $(VENV)/.ready ## what CI would complain about first: format, lint, types, imports, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports --cache-dir .cache/import-linter
+	@$(MAKE) --no-print-directory generated-check
+
+format: $(VENV)/.ready ## format the code, mend what the linter can
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+
+openapi: $(VENV)/.ready ## write every service's OpenAPI document and the merged one
+	@for svc in $(SERVICES); do \
+	  $(BIN)/python -m $${svc}_svc openapi > services/$$svc-svc/openapi.json.new \
+	  && mv services/$$svc-svc/openapi.json.new services/$$svc-svc/openapi.json || exit 1; done
+	@$(BIN)/python -m gateway openapi > gateway/openapi.json.new && mv gateway/openapi.json.new gateway/openapi.json
+	@$(BIN)/python -m gateway.documents.merge
+
+schemas: $(VENV)/.ready ## write the events' JSON schemas and examples, and the AsyncAPI document
+	@$(BIN)/python -m crm_contracts.schemas
+
+generated-check: openapi schemas
+	@git diff --exit-code --stat -- 'services/*/openapi.json' gateway/openapi.json gateway/src/gateway/documents shared/contracts/schemas shared/contracts/examples \
+	  || { echo 'Generated files are out of date: commit what `make openapi schemas` wrote.'; exit 1; }
+
+new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature svc=contacts name=notes
+	@$(BIN)/python -m crm_testkit.new_feature "$(svc)" "$(name)"
+
+migration: $(VENV)/.ready ## draft a migration from the models: make migration svc=contacts name=0002_notes text="Notes"
+	@$(BIN)/python -m crm_testkit.make_migration "$(if $(filter gateway,$(svc)),gateway,$(svc)_svc)" "$(name)" "$(text)"
+
+bench: $(VENV)/.ready ## measure this machine: boot, memory, freshness, reads and writes beside a bare reference
+	@exec $(BIN)/python benchmarks/skeleton.py
+
+lock: $(VENV)/.ready ## renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+
+clean: ## remove everything that was made here: environment, caches, the embedded stack's data
+	rm -rf $(VENV) .run .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
+
+$(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Relata needs Python 3.11 or newer; set PYTHON=…")'
+	@test -x $(BIN)/python || { echo 'Making the virtual environment …'; $(PYTHON) -m venv $(VENV); }
+	@echo 'Installing what requirements.lock names (about a minute, once) …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
+	@touch $@
+
+.PHONY: help run demo test check format openapi schemas generated-check new-feature migration bench lock clean

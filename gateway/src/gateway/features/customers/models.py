@@ -1,0 +1,105 @@
+"""The gateway's copy of every entity, the customer views made of them, and the entries of their timelines.
+
+The migration that makes these tables protects all four, and makes the function `read_customer_view` (reading.py).
+
+JSON is kept as `json`, not `jsonb`: an entity reads exactly as its service published it, members in their order.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from crm_kit.db.models import CodePointText, Moment, TenantRow, text_list_column
+from gateway.base import Base
+from sqlalchemy import JSON, BigInteger, Index, LargeBinary, Numeric, Text, text
+from sqlmodel import Field
+
+_PRESENT = text("not deleted")
+_OPEN = text("open and not deleted")
+_CONTACT = text("type = 'contact' and not deleted")
+
+
+class EntityCopy(TenantRow, Base, table=True):
+    """The newest state of one entity of any service, guarded by its version.
+
+    A deleted entity leaves its row without data, so that an older event which comes late is still ignored. The other
+    columns repeat what facts are selected, sorted and summed by; `at` is the type's place in a timeline
+    (see `entities.py`). A contact is its own `contact_id`, an account its own `account_id`.
+    """
+
+    __tablename__ = "entity"
+    __table_args__ = (
+        Index("entity_contact", "tenant_id", "contact_id", "type", "at", "id", postgresql_where=_PRESENT),
+        Index("entity_account", "tenant_id", "account_id", "type", "at", "id", postgresql_where=_PRESENT),
+        Index("entity_contact_open", "tenant_id", "contact_id", "type", "created_at", "id", postgresql_where=_OPEN),
+        Index("entity_account_open", "tenant_id", "account_id", "type", "created_at", "id", postgresql_where=_OPEN),
+        Index("entity_account_contacts", "tenant_id", "account_id", "id", postgresql_where=_CONTACT),
+        Index("entity_contact_time", "tenant_id", "contact_id", "service", "time"),
+        Index("entity_account_time", "tenant_id", "account_id", "service", "time"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=CodePointText)
+    type: str = Field(sa_type=CodePointText, nullable=False)
+    service: str = Field(sa_type=CodePointText, nullable=False)
+    version: int = Field(sa_type=BigInteger, nullable=False)
+    deleted: bool = Field(nullable=False)
+    time: datetime = Field(sa_type=Moment, nullable=False)
+    contact_id: str | None = Field(default=None, sa_type=CodePointText)
+    account_id: str | None = Field(default=None, sa_type=CodePointText)
+    created_at: datetime | None = Field(default=None, sa_type=Moment)
+    at: datetime | None = Field(default=None, sa_type=Moment)
+    status: str | None = Field(default=None, sa_type=CodePointText)
+    open: bool = Field(default=False, nullable=False)
+    amount: Decimal | None = Field(default=None, sa_type=Numeric)
+    currency: str | None = Field(default=None, sa_type=CodePointText)
+    data: Any = Field(default=None, sa_type=JSON(none_as_null=True))
+
+
+class CustomerViewRow(TenantRow, Base, table=True):
+    """One customer's view as it is sent. `digest` is of all that makes its version; `keys` are its customer_key rows."""
+
+    __tablename__ = "customer_view"
+
+    id: str = Field(primary_key=True, sa_type=CodePointText)
+    kind: str = Field(sa_type=Text, nullable=False)
+    name: str | None = Field(default=None, sa_type=CodePointText)
+    version: int = Field(sa_type=BigInteger, nullable=False)
+    as_of: datetime = Field(sa_type=Moment, nullable=False)
+    doc: bytes = Field(sa_type=LargeBinary, nullable=False)
+    digest: bytes = Field(sa_type=LargeBinary, nullable=False)
+    sources: Any = Field(sa_type=JSON, nullable=False)
+    keys: list[str] = text_list_column()
+
+
+class CustomerKeyRow(TenantRow, Base, table=True):
+    """What a customer is looked up by, such as `email:mei@example.com` or `phone:+8613800138000`.
+
+    A table, not arrays under a GIN index: under row-level security PostgreSQL uses an index only for leak-proof
+    operators, and `@>` is none.
+    """
+
+    __tablename__ = "customer_key"
+    __table_args__ = (Index("customer_key_customer", "tenant_id", "customer_id"),)
+
+    key: str = Field(primary_key=True, sa_type=CodePointText)
+    customer_id: str = Field(primary_key=True, sa_type=CodePointText)
+
+
+class TimelineEntryRow(TenantRow, Base, table=True):
+    """One entry of a timeline; an entity has as many as its present state tells of."""
+
+    __tablename__ = "timeline_entry"
+    __table_args__ = (
+        Index("timeline_entry_contact", "tenant_id", "contact_id", "at", "entry_id"),
+        Index("timeline_entry_account", "tenant_id", "account_id", "at", "entry_id"),
+    )
+
+    entity_id: str = Field(primary_key=True, sa_type=CodePointText)
+    n: int = Field(primary_key=True)
+    entry_id: str = Field(sa_type=CodePointText, nullable=False)
+    contact_id: str | None = Field(default=None, sa_type=CodePointText)
+    account_id: str | None = Field(default=None, sa_type=CodePointText)
+    at: datetime = Field(sa_type=Moment, nullable=False)
+    kind: str = Field(sa_type=CodePointText, nullable=False)
+    source: str = Field(sa_type=CodePointText, nullable=False)
+    entry: Any = Field(sa_type=JSON, nullable=False)

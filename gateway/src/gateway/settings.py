@@ -1,0 +1,51 @@
+"""Settings that only the gateway has."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from crm_kit.settings import ServiceSettings, SettingsError
+from pydantic import Field, field_validator
+
+SERVICES = ("contacts", "pipeline", "tickets", "campaigns")
+
+
+class GatewaySettings(ServiceSettings):
+    """Where the services are, who may administer, how long to wait, how much is allowed."""
+
+    signing_key_file: str = Field(description="The private Ed25519 key (JWK) that signs internal tokens")
+    admin_key: str = Field(min_length=24, description="The key that creates tenants; at least 24 random characters")
+
+    contacts_url: str
+    pipeline_url: str
+    tickets_url: str
+    campaigns_url: str
+
+    upstream_connect_seconds: float = Field(1.0, gt=0, le=60)
+    upstream_read_seconds: float = Field(20.0, gt=0, le=600, description="How long a service may be silent")
+    upstream_connections: int = Field(100, ge=1, le=10_000, description="Open connections to the services, at most")
+
+    rate_limit_quota: int = Field(6_000, ge=1, description="Requests that one key may send in a window")
+    rate_limit_window_seconds: int = Field(60, ge=1, le=86_400)
+
+    @field_validator("contacts_url", "pipeline_url", "tickets_url", "campaigns_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        parts = urlsplit(value.rstrip("/"))
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query or parts.username:
+            raise ValueError("must be an origin such as http://127.0.0.1:8081")
+        return value.rstrip("/")
+
+    @property
+    def service_urls(self) -> Mapping[str, str]:
+        """The origin of every service, by name."""
+        return {
+            "contacts": self.contacts_url,
+            "pipeline": self.pipeline_url,
+            "tickets": self.tickets_url,
+            "campaigns": self.campaigns_url,
+        }
+
+    def refuse_unsafe(self) -> None:
+        super().refuse_unsafe()
+        if self.environment != "development" and ("change-me" in self.admin_key or len(set(self.admin_key)) < 8):
+            raise SettingsError("ADMIN_KEY: is an example value; set at least 24 random characters")

@@ -1,0 +1,16 @@
+"""All tables as the models say: nobody has data of the toy service that a later migration must keep."""
+
+from alembic import op
+from crm_kit.db.migration_ops import protect, protect_kit_tables
+from crm_testkit.toy_service.notes import METADATA
+
+revision = "0001_initial"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    METADATA.create_all(op.get_bind())
+    protect("note")
+    protect_kit_tables()
