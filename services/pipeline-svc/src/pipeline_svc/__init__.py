@@ -1,1 +1,1 @@
-""""""
+"""pipeline-svc: what is being sold, and what was."""

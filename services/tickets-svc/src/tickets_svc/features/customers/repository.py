@@ -25,8 +25,9 @@ async def open_tickets(session: ReadSession, scope: Scope) -> Sequence[TicketRow
 
 
 async def count_by_status(session: ReadSession, scope: Scope) -> dict[str, int]:
-    statement = select(_ticket.status, func.count()).where(_in_scope(_ticket, scope)).group_by(_ticket.status)
-    return dict((await session.execute(statement)).tuples().all())
+    counted = func.count().label("counted")
+    statement = select(_ticket.status, counted).where(_in_scope(_ticket, scope)).group_by(_ticket.status)
+    return {row.status: row.counted for row in await session.execute(statement)}
 
 
 async def newest_tickets(session: ReadSession, scope: Scope) -> Sequence[TicketRow]:

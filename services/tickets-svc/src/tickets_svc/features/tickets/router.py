@@ -98,7 +98,12 @@ async def messages(request: Request, ticket_id: EntityPath, session: Reading) ->
     return json_response(page, headers=next_link(request, page.next_cursor))
 
 
-@router.get("/{entity_id}", response_model=TicketMessage, operation_id="get_ticket_message", summary="Read a message")
+@router.get(
+    "/{ticket_id}/messages/{entity_id}",
+    response_model=TicketMessage,
+    operation_id="get_ticket_message",
+    summary="Read a message",
+)
 async def message(request: Request, ticket_id: EntityPath, entity_id: EntityPath, session: Reading) -> Response:
     row = await MESSAGES.get(session, entity_id)
     if row.ticket_id != ticket_id:

@@ -97,17 +97,14 @@ def add_message(
     if public and author == "contact" and progress.status in _WAITING and not opening:
         progress = move(progress, "open", now)
     answers = public and author == "user" and not opening
+    # Never before the message before it: a conversation reads in the order in which it was written.
+    at = max(now, progress.last_message_at or now)
     return replace(
         progress,
         message_count=progress.message_count + 1,
-        last_message_at=message_time(progress, now),
-        first_responded_at=progress.first_responded_at or (now if answers else None),
+        last_message_at=at,
+        first_responded_at=progress.first_responded_at or (at if answers else None),
     )
-
-
-def message_time(progress: Progress, now: datetime) -> datetime:
-    """Never before the message before it, so that a conversation reads in the order in which it was written."""
-    return max(now, progress.last_message_at or now)
 
 
 def timeline_at(created_at: datetime, solved_at: datetime | None) -> datetime:

@@ -57,7 +57,7 @@ class MessageWrite(Input):
 
 
 class TicketWrite(Input):
-    subject: Annotated[Text, StringConstraints(min_length=1, strip_whitespace=True)]
+    subject: Annotated[Text, StringConstraints(strip_whitespace=True), StringConstraints(min_length=1)]
     contact_id: ContactId | None = None
     account_id: AccountId | None = None
     channel: Annotated[TicketChannel, Field(description="How it reached us")] = "other"

@@ -55,14 +55,17 @@ async def solve_ticket(session: WriteSession, row: TicketRow, message: MessageWr
         return
     before = TICKET_EVENTS.snapshot(row)
     added = _new_message(row, message, caller) if message else None
-    _move(row, "solved")
+    try:
+        set_progress(row, rules.move(progress_of(row), "solved", utc_now()))
+    except rules.TransitionNotAllowed as error:
+        raise open_a_new_one() from error
     await TICKET_EVENTS.updated(session, row, before, action="solved")
     if added is not None:
         await MESSAGE_EVENTS.created(session, added)
 
 
 async def reopen_ticket(session: WriteSession, row: TicketRow, reason: str | None, caller: Principal) -> None:
-    """A ticket that is new or open stays as it is."""
+    """A ticket that is new or open stays as it is, its messages too."""
     before = TICKET_EVENTS.snapshot(row)
     try:
         progress = rules.reopen(progress_of(row), utc_now())

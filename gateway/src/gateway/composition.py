@@ -1,0 +1,58 @@
+"""Puts access together: what needs the running process, the keys' table and the settings at once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from typing import cast
+
+from crm_kit.http.principal import Principal, TokenMint
+from crm_kit.runtime import Runtime
+from crm_kit.settings import SettingsError
+from fastapi import FastAPI
+
+from gateway.access.authenticator import GatewayAuthenticator
+from gateway.access.known_keys import KnownKey
+from gateway.access.rate_limit import RateLimiter
+from gateway.access.usage import KeyUsage
+from gateway.features.api_keys import repository
+from gateway.settings import GatewaySettings
+
+
+def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
+    """For `crm_kit.cli.run`: the authenticator of this process."""
+    settings = cast("GatewaySettings", runtime.settings)
+
+    async def find(digest: bytes) -> KnownKey | None:
+        async with runtime.system.read(None) as session:
+            row = await repository.find_by_digest(session, digest)
+        if row is None:
+            return None
+        return KnownKey(Principal(row.id, row.tenant_id, row.region, frozenset(row.scopes)), row.expires_at)
+
+    async def note(tenant_id: str, key_id: str, at: datetime) -> None:
+        async with runtime.database.write(tenant_id) as session:
+            await repository.note_use(session, key_id, at)
+
+    limiter = RateLimiter(settings.rate_limit_quota, settings.rate_limit_window_seconds, time.monotonic)
+    return GatewayAuthenticator(find, limiter, KeyUsage(note), settings.admin_key)
+
+
+@asynccontextmanager
+async def access_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
+    """Puts the mint of internal tokens at `app.state.mint`, and writes down when keys are used."""
+    settings = cast("GatewaySettings", runtime.settings)
+    try:
+        app.state.mint = TokenMint.from_file(settings.signing_key_file)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"SIGNING_KEY_FILE: cannot be read: {error}") from error
+    usage = cast("GatewayAuthenticator", app.state.authenticator).usage
+    writing = asyncio.create_task(usage.run(), name="key-usage")
+    try:
+        yield
+    finally:
+        writing.cancel()
+        with suppress(asyncio.CancelledError):
+            await writing
+        await usage.flush()

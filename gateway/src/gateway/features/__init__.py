@@ -1,0 +1,1 @@
+"""One folder a feature, the same file names in each."""

@@ -1,0 +1,26 @@
+"""The api_key table. A key itself is nowhere in it."""
+
+from datetime import datetime
+
+from crm_kit.db.models import CodePointText, EntityRow, Moment, text_list_column
+from sqlalchemy import Index, LargeBinary
+from sqlmodel import Field
+
+from gateway.base import Base
+
+
+class ApiKeyRow(EntityRow, Base, table=True):
+    """`digest` is the key's SHA-256; `prefix` the part of it that is no secret."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (
+        Index("api_key_digest", "digest", unique=True),
+        Index("api_key_created", "tenant_id", "created_at", "id"),
+    )
+
+    name: str = Field(sa_type=CodePointText, nullable=False)
+    prefix: str = Field(sa_type=CodePointText, nullable=False)
+    digest: bytes = Field(sa_type=LargeBinary, nullable=False)
+    scopes: list[str] = text_list_column()
+    expires_at: datetime | None = Field(default=None, sa_type=Moment)
+    last_used_at: datetime | None = Field(default=None, sa_type=Moment)

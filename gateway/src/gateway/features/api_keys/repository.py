@@ -1,0 +1,46 @@
+"""Every statement on api_key."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from crm_kit.db.locks import lock_keys
+from crm_kit.db.models import columns
+from crm_kit.db.session import ReadSession, WriteSession
+from sqlalchemy import func, or_, select, text, update
+
+from gateway.features.api_keys.models import ApiKeyRow
+
+_c = columns(ApiKeyRow)
+
+_FIND = text(
+    "select k.id, k.tenant_id, k.scopes, k.expires_at, t.region"
+    " from api_key k join tenant t on t.tenant_id = k.tenant_id and t.id = k.tenant_id where k.digest = :digest"
+)
+
+COARSE = timedelta(hours=1)
+"""How exactly `last_used_at` is kept: so a busy key is written once an hour, not with every request."""
+
+
+async def find_by_digest(session: ReadSession, digest: bytes) -> Any | None:
+    """The key of any tenant, with its tenant's region: for the system role, before the tenant is known."""
+    return (await session.execute(_FIND, {"digest": digest})).one_or_none()
+
+
+async def lock_admin_keys(session: WriteSession) -> None:
+    """Until the transaction ends nobody else deletes a key of this tenant."""
+    await lock_keys(session, "api_key", ["admin"])
+
+
+async def has_other_admin_key(session: ReadSession, key_id: str) -> bool:
+    """Whether another key without expiry may manage keys."""
+    statement = select(_c.id).where(_c.id != key_id, _c.scopes.contains(["admin"]), _c.expires_at.is_(None)).limit(1)
+    return await session.scalar(statement) is not None
+
+
+async def note_use(session: WriteSession, key_id: str, at: datetime) -> None:
+    """A new version, where the noted use is older than COARSE."""
+    await session.execute(
+        update(ApiKeyRow)
+        .where(_c.id == key_id, or_(_c.last_used_at.is_(None), _c.last_used_at < at - COARSE))
+        .values(last_used_at=func.date_trunc("hour", at), version=_c.version + 1, updated_at=at)
+    )

@@ -1,0 +1,34 @@
+"""API keys as a resource."""
+
+from crm_kit.conditions import Field, FieldSet, FieldType
+from crm_kit.db.models import columns
+from crm_kit.errors import Text
+from crm_kit.resources import Resource, base_fields
+
+from gateway.features.api_keys.events import UNPUBLISHED
+from gateway.features.api_keys.models import ApiKeyRow
+from gateway.features.api_keys.schemas import ApiKeyWrite
+
+_c = columns(ApiKeyRow)
+
+FIELDS = FieldSet(
+    "ApiKey",
+    [
+        *base_fields(ApiKeyRow),
+        Field("name", FieldType.TEXT, _c.name, sortable=True, nullable=False),
+        Field("prefix", FieldType.TEXT, _c.prefix, nullable=False),
+    ],
+)
+
+API_KEYS = Resource(
+    singular="api_key",
+    plural="api-keys",
+    label=Text("API key", "API 密钥"),
+    row=ApiKeyRow,
+    write=ApiKeyWrite,
+    events=UNPUBLISHED,
+    fields=FIELDS,
+    create=None,
+    update=None,
+    delete=None,
+)

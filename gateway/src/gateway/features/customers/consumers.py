@@ -1,0 +1,11 @@
+"""The projection's subscription: every entity of every service."""
+
+from crm_contracts.registry import TOPICS
+from crm_kit.inbox import Consumer
+
+from gateway.features.customers.projection import project
+from gateway.upstream import SERVICES
+
+VIEW = Consumer(
+    name="gateway.view", topics=tuple(topic for topic in TOPICS if topic.service in SERVICES), handle=project
+)

@@ -1,0 +1,275 @@
+"""Facts from the gateway's own copies of the entities: a fixed number of statements for many customers at once.
+
+The rules are those of crm_contracts.facts, by which the services answer too. Each statement takes the newest of each
+type through an index, customer by customer, so that its cost does not grow with a customer's history; only the sums
+over deals, orders and tickets read all of those.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+from crm_contracts.facts import MAX_CONTACTS, MAX_OPEN, MAX_RECENT, MAX_TIMELINE, UNCOUNTED_ORDERS
+from crm_contracts.types import format_timestamp
+from crm_kit.db.session import ReadSession
+from sqlalchemy import TextClause, text
+
+from gateway.features.customers.compose import Facts
+from gateway.features.customers.entities import Json
+from gateway.upstream import SERVICES
+
+_SCOPE: Final = """
+    scope as (
+        select * from unnest(cast(:customers as text[]), cast(:contacts as text[]), cast(:accounts as text[]))
+                      as s(customer, contact_id, account_id))
+"""
+
+_PROFILES = text("select id, type, account_id, data, time from entity where id = any(:ids) and not deleted")
+
+_CONTACTS_OF = text(
+    f"""
+    select a.id as account_id, e.id, e.data
+      from unnest(cast(:ids as text[])) as a(id)
+     cross join lateral (
+           select id, data from entity
+            where account_id = a.id and type = 'contact' and not deleted
+            order by id limit {MAX_CONTACTS}) e
+    """  # noqa: S608  # a number of ours
+)
+
+
+def _by_contact_and_account(select: str) -> str:
+    """The lateral sub-select once for each contact and once for each account of the scope, each entity once."""
+    return f"""
+        select s.customer, e.* from scope s cross join wanted w
+         cross join lateral ({select.format(owner="contact_id")}) e
+         where s.contact_id is not null and (w.type <> 'consent' or s.contact_id = s.customer)
+        union
+        select s.customer, e.* from scope s cross join wanted w
+         cross join lateral ({select.format(owner="account_id")}) e
+         where s.account_id is not null and w.type <> 'consent'
+    """  # noqa: S608  # constants of this module
+
+
+def _newest(types: Sequence[str], where: str, column: str, limit: int) -> TextClause:
+    values = ", ".join(f"('{name}')" for name in types)
+    found = _by_contact_and_account(
+        f"select type, id, {column} as sort from entity where {{owner}} = s.{{owner}} and type = w.type and {where}"
+        f" order by {column} desc, id desc limit {limit}"
+    )
+    return text(
+        f"""
+        with {_SCOPE}, wanted(type) as (values {values}), found as ({found}), ranked as (
+            select *, row_number() over (partition by customer, type order by sort desc, id desc) as n from found)
+        select r.customer, r.type, e.data
+          from ranked r join entity e on e.id = r.id
+         where r.n <= {limit}
+         order by r.customer, r.type, r.n
+        """  # noqa: S608  # constants of this module
+    )
+
+
+_NEWEST = _newest(
+    ("activity", "consent", "deal", "order", "ticket", "ticket_message", "message"), "not deleted", "at", MAX_TIMELINE
+)
+_OPEN = _newest(("deal", "ticket"), "open and not deleted", "created_at", MAX_OPEN)
+
+_DECIDING_CONSENTS = text(
+    """
+    select distinct on (contact_id, data->>'channel', data->>'purpose') contact_id as customer, data
+      from entity
+     where contact_id = any(:ids) and type = 'consent' and not deleted
+     order by contact_id, data->>'channel', data->>'purpose', at desc, cast(data->>'number' as bigint) desc
+    """
+)
+
+_MEMBERSHIPS = text(
+    f"""
+    with {_SCOPE}
+    select s.customer, e.data
+      from scope s join entity e on e.contact_id = s.contact_id and e.type = 'segment_member' and not e.deleted
+    """  # noqa: S608  # a constant of this module
+)
+
+_SUMS = text(
+    f"""
+    with {_SCOPE}, mine as (
+        select s.customer, e.id, e.type, e.status, e.currency, e.amount, e.at
+          from scope s join entity e on e.contact_id = s.contact_id
+         where e.type = any('{{deal,order,ticket}}') and not e.deleted
+        union
+        select s.customer, e.id, e.type, e.status, e.currency, e.amount, e.at
+          from scope s join entity e on e.account_id = s.account_id
+         where e.type = any('{{deal,order,ticket}}') and not e.deleted)
+    select customer, type, status, currency, count(*) as count, sum(amount) as amount, max(at) as last_at
+      from mine group by customer, type, status, currency
+    """  # noqa: S608  # a constant of this module
+)
+
+_AS_OF = text(
+    f"""
+    with {_SCOPE}, services(service) as (values {", ".join(f"('{service}')" for service in SERVICES)})
+    select customer, service, max(time) as time from (
+        select s.customer, v.service, t.time from scope s cross join services v cross join lateral (
+               select time from entity where contact_id = s.contact_id and service = v.service
+                order by time desc limit 1) t
+        union all
+        select s.customer, v.service, t.time from scope s cross join services v cross join lateral (
+               select time from entity where account_id = s.account_id and service = v.service
+                order by time desc limit 1) t) as times
+     group by customer, service
+    """  # noqa: S608  # constants of this module
+)
+
+
+@dataclass(slots=True)
+class _Customer:
+    """What is gathered of one customer. Its scope is `contact_ids` and, of an account, `account_id`."""
+
+    id: str
+    profile: Json | None = None
+    account: Json | None = None
+    account_id: str | None = None
+    contact_ids: tuple[str, ...] = ()
+    contacts: list[Json] = field(default_factory=list)
+    newest: dict[str, list[Json]] = field(default_factory=dict)
+    open: dict[str, list[Json]] = field(default_factory=dict)
+    consents: list[Json] = field(default_factory=list)
+    memberships: list[Json] = field(default_factory=list)
+    sums: list[Mapping[str, Any]] = field(default_factory=list)
+    as_of: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def is_account(self) -> bool:
+        return self.id.startswith("account_")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A customer's facts as of the newest events applied, by service. `known`: contacts-svc has told of it."""
+
+    known: bool
+    contact_ids: tuple[str, ...]
+    facts: Facts
+    as_of: Mapping[str, datetime]
+
+
+async def load(session: ReadSession, customer_ids: Sequence[str], contact_ids: Sequence[str] | None = None) -> list[Stored]:
+    """The facts of these customers, in the order given; ten statements.
+
+    `contact_ids`: for a single account, whose contacts another source knows better.
+    """
+    customers = {customer_id: _Customer(customer_id) for customer_id in customer_ids}
+    await _load_profiles(session, customers)
+    if contact_ids is not None:
+        for customer in customers.values():
+            customer.contact_ids = tuple(contact_ids)
+    scope = _scope(customers.values())
+    for role, statement in (("newest", _NEWEST), ("open", _OPEN)):
+        for row in await session.execute(statement, scope):
+            getattr(customers[row.customer], role).setdefault(row.type, []).append(_parsed(row.data))
+    people = [customer.id for customer in customers.values() if not customer.is_account]
+    for row in await session.execute(_DECIDING_CONSENTS, {"ids": people}):
+        customers[row.customer].consents.append(_parsed(row.data))
+    for row in await session.execute(_MEMBERSHIPS, scope):
+        customers[row.customer].memberships.append(_parsed(row.data))
+    for row in await session.execute(_SUMS, scope):
+        customers[row.customer].sums.append(row._mapping)
+    for row in await session.execute(_AS_OF, scope):
+        known = customers[row.customer].as_of
+        known[row.service] = max(row.time, known.get(row.service, row.time))
+    return [_stored(customer) for customer in customers.values()]
+
+
+def _parsed(data: str | Json) -> Json:
+    return orjson.loads(data) if isinstance(data, str) else data
+
+
+async def _load_profiles(session: ReadSession, customers: Mapping[str, _Customer]) -> None:
+    of_account: dict[str, list[_Customer]] = {}
+    for row in await session.execute(_PROFILES, {"ids": list(customers)}):
+        customer = customers[row.id]
+        customer.profile = _parsed(row.data)
+        customer.as_of["contacts"] = row.time
+        if not customer.is_account and row.account_id:
+            of_account.setdefault(row.account_id, []).append(customer)
+    for row in await session.execute(_PROFILES, {"ids": list(of_account)}):
+        for customer in of_account[row.id]:
+            customer.account = _parsed(row.data)
+            customer.as_of["contacts"] = max(row.time, customer.as_of["contacts"])
+    accounts = [customer.id for customer in customers.values() if customer.is_account]
+    for row in await session.execute(_CONTACTS_OF, {"ids": accounts}):
+        customers[row.account_id].contacts.append(_parsed(row.data))
+    for customer in customers.values():
+        if customer.is_account:
+            customer.account_id = customer.id
+            customer.contact_ids = tuple(contact["id"] for contact in customer.contacts)
+        else:
+            customer.contact_ids = (customer.id,)
+
+
+def _scope(customers: Iterable[_Customer]) -> dict[str, list[str | None]]:
+    rows: list[tuple[str, str | None, str | None]] = []
+    for customer in customers:
+        rows += [(customer.id, contact_id, None) for contact_id in customer.contact_ids]
+        if customer.account_id:
+            rows.append((customer.id, None, customer.account_id))
+    return {
+        "customers": [row[0] for row in rows],
+        "contacts": [row[1] for row in rows],
+        "accounts": [row[2] for row in rows],
+    }
+
+
+def _stored(customer: _Customer) -> Stored:
+    newest, is_account = customer.newest, customer.is_account
+    orders = [one for one in customer.sums if one["type"] == "order" and one["status"] not in UNCOUNTED_ORDERS]
+    last = max((one["last_at"] for one in orders), default=None)
+    facts = Facts(
+        contacts={
+            "contact": None if is_account else customer.profile,
+            "account": customer.profile if is_account else customer.account,
+            "contacts": customer.contacts,
+            "consents": customer.consents,
+            "activities": newest.get("activity", []),
+            "ledger": newest.get("consent", []),
+        },
+        pipeline={
+            "open_deals": customer.open.get("deal", []),
+            "open_value": _money_sums(customer.sums, "deal", "open"),
+            "won_value": _money_sums(customer.sums, "deal", "won"),
+            "orders": {
+                "count": sum(one["count"] for one in orders),
+                "total": _money_sums(orders, "order"),
+                "last_at": format_timestamp(last) if last else None,
+                "recent": newest.get("order", [])[:MAX_RECENT],
+            },
+            "deals": newest.get("deal", []),
+            "orders_placed": newest.get("order", []),
+        },
+        tickets={
+            "open_tickets": customer.open.get("ticket", []),
+            "counts": {one["status"]: one["count"] for one in customer.sums if one["type"] == "ticket"},
+            "tickets": newest.get("ticket", []),
+            "messages": newest.get("ticket_message", []),
+        },
+        campaigns={
+            "recent_messages": newest.get("message", []),
+            "memberships": sorted(customer.memberships, key=lambda one: (one["segment_id"], one["id"]))[:MAX_CONTACTS],
+        },
+    )
+    return Stored(customer.profile is not None, customer.contact_ids, facts, customer.as_of)
+
+
+def _money_sums(sums: Iterable[Mapping[str, Any]], kind: str, status: str | None = None) -> list[dict[str, str]]:
+    """One amount a currency, over the states given or all."""
+    by_currency: dict[str, Decimal] = {}
+    for one in sums:
+        if one["type"] == kind and status in (None, one["status"]) and one["currency"] is not None:
+            by_currency[one["currency"]] = by_currency.get(one["currency"], Decimal(0)) + one["amount"]
+    return [{"amount": f"{by_currency[code]:f}", "currency": code} for code in sorted(by_currency)]
+
+

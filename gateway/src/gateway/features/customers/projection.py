@@ -1,0 +1,134 @@
+"""Keeps the customer views up to date: from a batch of events to new documents.
+
+Order matters: entities first, then locks on the customers they touch, then the facts. Of two processes that apply
+events of one customer at the same time, the second composes from what both have written.
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+import orjson
+from crm_contracts.envelope import Event
+from crm_contracts.ids import prefix_of
+from crm_contracts.types import format_timestamp
+from crm_kit.db.locks import lock_keys
+from crm_kit.db.models import utc_now
+from crm_kit.db.session import WriteSession
+
+from gateway.features.customers import facts, repository
+from gateway.features.customers.compose import Content, compose, customer_name
+from gateway.features.customers.entities import newest_states
+from gateway.features.customers.keys import keys_of
+from gateway.features.customers.repository import Change, KnownView, ViewRecord
+from gateway.features.customers.timeline import entries_of
+from gateway.upstream import SERVICES
+
+_CHUNK: Final = {"contact": 200, "account": 20}
+"""Customers whose facts are loaded at once; an account brings its contacts."""
+
+_LOCKS: Final = 256
+"""Customers share so many locks: one each could be more than PostgreSQL's lock table holds."""
+
+
+async def project(session: WriteSession, events: Sequence[Event]) -> None:
+    """Applies events of one tenant. Events that are not newer than what is stored change nothing."""
+    states = newest_states(events)
+    changes = await repository.write_entities(session, states)
+    if not changes:
+        return
+    changed = {change.id for change in changes}
+    written = [state for state in states if state.id in changed]
+    entries = {state.id: entries_of(state.type, state.data) if state.data is not None else [] for state in written}
+    await repository.replace_entries(session, written, entries)
+    await refresh(session, await _lock_affected(session, changes))
+
+
+async def refresh(session: WriteSession, customer_ids: Iterable[str]) -> None:
+    """Composes the views of these customers anew, and stores those that differ."""
+    for kind, size in _CHUNK.items():
+        ids = iter(sorted(one for one in customer_ids if prefix_of(one) == kind))
+        while chunk := list(islice(ids, size)):
+            await _refresh_chunk(session, chunk)
+
+
+async def _lock_affected(session: WriteSession, changes: Sequence[Change]) -> set[str]:
+    """The customers that show something of these entities, locked until the transaction ends.
+
+    Whose a contact is may change while its lock is waited for, so the question is asked until its answer stays.
+    """
+    contacts: set[str] = set().union(*(change.contact_ids for change in changes))
+    accounts: set[str] = set().union(*(change.account_ids for change in changes))
+    renamed = sorted(change.id for change in changes if change.type == "account")
+    locked: set[str] = set()
+    affected = contacts | accounts
+    while True:
+        related = await repository.related_customers(session, sorted(contacts), renamed)
+        affected |= related
+        if affected <= locked:
+            return locked
+        await lock_keys(session, "customer", {str(zlib.crc32(one.encode()) % _LOCKS) for one in affected - locked})
+        locked |= affected
+
+
+async def _refresh_chunk(session: WriteSession, ids: Sequence[str]) -> None:
+    known = await repository.known_views(session, ids)
+    gone: list[str] = []
+    views: list[ViewRecord] = []
+    now = utc_now()
+    for customer_id, stored in zip(ids, await facts.load(session, ids), strict=True):
+        if not stored.known:
+            gone.append(customer_id)
+        elif view := _view(compose(stored.facts), stored.as_of, known.get(customer_id), now):
+            views.append(view)
+    await repository.write_views(session, views, known)
+    await repository.delete_views(session, [one for one in gone if one in known])
+
+
+def _view(content: Content, as_of: Mapping[str, datetime], known: KnownView | None, now: datetime) -> ViewRecord | None:
+    """The row, or None where what is known says the same."""
+    times = {service: as_of.get(service) for service in SERVICES}
+    digest = hashlib.blake2b(orjson.dumps([content, times]), digest_size=16).digest()
+    if known is not None and known.digest == digest:
+        return None
+    sources = _sources(times, known.sources if known else {}, now)
+    version = known.version + 1 if known else 1
+    newest = max(time for time in times.values() if time is not None)
+    document = finish(content, version=version, as_of=newest, sources=sources)
+    return ViewRecord(
+        id=content["id"],
+        kind=content["kind"],
+        name=customer_name(content["profile"]),
+        version=version,
+        as_of=newest,
+        doc=orjson.dumps(document),
+        digest=digest,
+        sources=orjson.dumps(sources).decode(),
+        keys=keys_of(content["identities"]),
+    )
+
+
+def _sources(times: Mapping[str, datetime | None], known: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """How far behind its source each part of the view was when it was brought up to date."""
+    sources: dict[str, Any] = {}
+    for service, time in times.items():
+        at = format_timestamp(time) if time else None
+        if time and known.get(service, {}).get("as_of") != at:
+            sources[service] = {"as_of": at, "lag_ms": max(0, round((now - time).total_seconds() * 1000))}
+        else:
+            sources[service] = known.get(service, {"as_of": None, "lag_ms": None})
+    return sources
+
+
+def finish(content: Content, *, version: int, as_of: datetime, sources: Mapping[str, Any]) -> Content:
+    """The whole document."""
+    head = {
+        "id": content["id"],
+        "kind": content["kind"],
+        "version": version,
+        "as_of": format_timestamp(as_of),
+    }
+    return {**head, **content, "sources": dict(sources)}

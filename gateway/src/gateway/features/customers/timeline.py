@@ -1,0 +1,229 @@
+"""From an entity to the entries that a timeline shows of it. Pure, and only of what its present state says."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from crm_contracts.facts import MAX_TIMELINE
+
+from gateway.features.customers.entities import Json, moment
+
+_TITLE_LENGTH: Final = 120
+_WHOLE_HISTORY: Final = 100
+"""Stage entries that a deal keeps; a longer history has lost its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened. `id` begins with its entity's id; newest first is by (`at`, `id`) descending."""
+
+    id: str
+    at: str
+    kind: str
+    source: str
+    title: str
+    ref: Mapping[str, str]
+    actor: str | None
+    data: Mapping[str, Any]
+
+    @property
+    def moment(self) -> datetime:
+        return moment(self.at)
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "at": self.at,
+            "kind": self.kind,
+            "source": self.source,
+            "title": self.title,
+            "ref": self.ref,
+            "actor": self.actor,
+            "data": self.data,
+        }
+
+
+def entries_of(kind: str, entity: Json) -> list[Entry]:
+    """All entries of an entity of this type; most types have one, some none."""
+    entries = _ENTRIES.get(kind)
+    return list(entries(entity)) if entries else []
+
+
+def newest(entries: Iterable[Entry]) -> list[Entry]:
+    """What a view shows of them."""
+    return sorted(entries, key=lambda entry: (entry.moment, entry.id), reverse=True)[:MAX_TIMELINE]
+
+
+def one_line(text: str | None) -> str:
+    """The first line that says something, shortened to what a list can show."""
+    line = next((line for line in (text or "").splitlines() if line.strip()), "")
+    line = " ".join(line.split())
+    return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
+
+
+def contact_name(contact: Json) -> str | None:
+    """What a person is called; else an address of theirs."""
+    if contact["full_name"]:
+        return str(contact["full_name"])
+    addresses = [*(email["address"] for email in contact["emails"]), *(phone["number"] for phone in contact["phones"])]
+    return next(iter(addresses), contact["wechat"])
+
+
+def _entry(
+    entity: Json, type_: str, suffix: str, at: str, kind: str, title: str | None, source: str, **rest: Any
+) -> Entry:
+    actor = rest.pop("actor", None)
+    return Entry(
+        f"{entity['id']}.{suffix}", at, kind, source, one_line(title), {"type": type_, "id": entity["id"]}, actor, rest
+    )
+
+
+def _contact(contact: Json) -> Iterator[Entry]:
+    title = contact_name(contact)
+    yield _entry(contact, "contact", "created", contact["created_at"], "contact.created", title, "contacts")
+
+
+def _account(account: Json) -> Iterator[Entry]:
+    yield _entry(
+        account, "account", "created", account["created_at"], "account.created", account["name"], "contacts"
+    )
+
+
+def _activity(activity: Json) -> Iterator[Entry]:
+    yield _entry(
+        activity,
+        "activity",
+        "at",
+        activity["at"],
+        f"activity.{activity['kind']}",
+        one_line(activity["subject"]) or one_line(activity["body"]) or activity["kind"],
+        "contacts",
+        actor=activity["actor_id"],
+        direction=activity["direction"],
+        channel=activity["channel"],
+        contact_id=activity["contact_id"],
+        account_id=activity["account_id"],
+    )
+
+
+def _consent(consent: Json) -> Iterator[Entry]:
+    yield _entry(
+        consent,
+        "consent",
+        "at",
+        consent["at"],
+        f"consent.{consent['status']}",
+        f"{consent['channel']} · {consent['purpose']}",
+        "contacts",
+        actor=consent["actor_id"],
+        channel=consent["channel"],
+        purpose=consent["purpose"],
+        legal_basis=consent["legal_basis"],
+        source=consent["source"],
+    )
+
+
+def _deal(deal: Json) -> Iterator[Entry]:
+    amount = {"amount": deal["amount"]}
+    yield _entry(deal, "deal", "created", deal["created_at"], "deal.created", deal["name"], "pipeline", **amount)
+    history = deal["stage_history"]
+    for number, stay in enumerate(history):
+        kind = stay["kind"]
+        if number == 0 and kind == "open" and len(history) < _WHOLE_HISTORY:
+            continue  # where it began is no move
+        yield _entry(
+            deal,
+            "deal",
+            f"stage-{number:03}",
+            stay["entered_at"],
+            "deal.stage_moved" if kind == "open" else f"deal.{kind}",
+            f"{deal['name']} → {stay['stage_name']}",
+            "pipeline",
+            actor=stay["actor_id"],
+            stage_id=stay["stage_id"],
+            stage_name=stay["stage_name"],
+            from_stage_name=history[number - 1]["stage_name"] if number else None,
+            **amount,
+        )
+
+
+def _order(order: Json) -> Iterator[Entry]:
+    yield _entry(
+        order,
+        "order",
+        "placed",
+        order["placed_at"],
+        "order.placed",
+        f"{order['number']} · {order['total']['amount']} {order['total']['currency']}",
+        "pipeline",
+        number=order["number"],
+        total=order["total"],
+        status=order["status"],
+    )
+
+
+def _ticket(ticket: Json) -> Iterator[Entry]:
+    title = f"#{ticket['number']} {ticket['subject']}"
+    about = {"number": ticket["number"], "priority": ticket["priority"], "channel": ticket["channel"]}
+    yield _entry(ticket, "ticket", "opened", ticket["created_at"], "ticket.opened", title, "tickets", **about)
+    if ticket["solved_at"]:
+        solver = ticket["assignee_id"]
+        yield _entry(
+            ticket, "ticket", "solved", ticket["solved_at"], "ticket.solved", title, "tickets", actor=solver, **about
+        )
+
+
+def _ticket_message(message: Json) -> Iterator[Entry]:
+    yield _entry(
+        message,
+        "ticket_message",
+        "at",
+        message["at"],
+        "ticket.message",
+        one_line(message["body"]) or f"#{message['ticket_number']}",
+        "tickets",
+        actor=message["author"]["id"],
+        ticket_id=message["ticket_id"],
+        ticket_number=message["ticket_number"],
+        visibility=message["visibility"],
+        author=message["author"],
+    )
+
+
+def _message(message: Json) -> Iterator[Entry]:
+    title = one_line(message["subject"]) or message["campaign_name"]
+    about = {
+        "campaign_id": message["campaign_id"],
+        "campaign_name": message["campaign_name"],
+        "channel": message["channel"],
+        "status": message["status"],
+        "reason": message["reason"],
+    }
+    at = message["sent_at"] or message["queued_at"]
+    yield _entry(message, "message", "fate", at, f"message.{message['status']}", title, "campaigns", **about)
+    if message["unsubscribed_at"]:
+        yield _entry(
+            message,
+            "message",
+            "unsubscribed",
+            message["unsubscribed_at"],
+            "message.unsubscribed",
+            title,
+            "campaigns",
+            actor=message["contact_id"],
+            **about,
+        )
+
+
+_ENTRIES: Final[Mapping[str, Callable[[Json], Iterator[Entry]]]] = {
+    "contact": _contact,
+    "account": _account,
+    "activity": _activity,
+    "consent": _consent,
+    "deal": _deal,
+    "order": _order,
+    "ticket": _ticket,
+    "ticket_message": _ticket_message,
+    "message": _message,
+}

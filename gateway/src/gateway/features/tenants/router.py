@@ -1,0 +1,65 @@
+"""Tenants over HTTP. The administrator sees all of them, a tenant's own key sees itself."""
+
+from typing import Any
+
+from crm_contracts.tenancy import Tenant
+from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
+from crm_kit.resources import EntityPath, Page, check_if_match, entity_response, json_response, list_page, next_link
+from crm_kit.resources.schemas import merge_patch_type
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from gateway.features.tenants.events import snapshot
+from gateway.features.tenants.resource import TENANTS
+from gateway.features.tenants.schemas import CreatedTenant, TenantWrite
+from gateway.features.tenants.usecases import create_tenant, require_administrator, update_tenant
+
+router = APIRouter(prefix="/v1/tenants", tags=["tenants"], route_class=TransactionRoute)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=CreatedTenant,
+    operation_id="create_tenant",
+    summary="Create a tenant and its first API key, by the admin key",
+    openapi_extra=route_options(scope="admin", sensitive=True),
+)
+async def create(request: Request, data: TenantWrite, session: Writing, caller: Caller) -> Response:
+    created = await create_tenant(session, data, caller)
+    return entity_response(request, created, status=201, location=f"/v1/tenants/{created.id}")
+
+
+@router.get("", response_model=Page[Tenant], operation_id="list_tenants", summary="List the tenants that you may see")
+async def list_all(request: Request, session: Reading) -> Response:
+    page = await list_page(session, TENANTS, request)
+    return json_response(page, headers=next_link(request, page.next_cursor))
+
+
+@router.get("/{entity_id}", response_model=Tenant, operation_id="get_tenant", summary="Read a tenant")
+async def get(request: Request, entity_id: EntityPath, session: Reading) -> Response:
+    return entity_response(request, snapshot(await TENANTS.get(session, entity_id)))
+
+
+async def _update(
+    request: Request, entity_id: EntityPath, patch: dict[str, Any], session: Writing, caller: Caller
+) -> Response:
+    require_administrator(caller)
+    await TENANTS.get(session, entity_id)
+    await session.use_tenant(entity_id)
+    row = await TENANTS.lock(session, entity_id)
+    check_if_match(request, row.version)
+    await update_tenant(session, row, TENANTS.patched(snapshot(row), patch), caller)
+    return entity_response(request, snapshot(row))
+
+
+_update.__annotations__["patch"] = merge_patch_type(TenantWrite)
+router.add_api_route(
+    "/{entity_id}",
+    _update,
+    methods=["PATCH"],
+    response_model=Tenant,
+    operation_id="update_tenant",
+    summary="Change a tenant by a JSON Merge Patch, by the admin key",
+    openapi_extra=route_options(scope="admin"),
+)

@@ -1,0 +1,3 @@
+from crm_kit.db.migrations import run_environment
+
+run_environment()

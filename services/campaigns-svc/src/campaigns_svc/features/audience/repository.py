@@ -1,0 +1,60 @@
+"""Every statement about the copies."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crm_kit.db.models import columns
+from crm_kit.db.session import ReadSession, WriteSession
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from campaigns_svc.features.audience.models import AccountCopyRow, ConsentCopyRow, ContactCopyRow, CopyRow
+
+_consent = columns(ConsentCopyRow)
+
+
+async def store(session: WriteSession, row: type[CopyRow], copies: Sequence[Mapping[str, Any]]) -> None:
+    """Writes copies, each of another id; one that is not newer than what is stored changes nothing."""
+    if not copies:
+        return
+    names = sorted({name for copy in copies for name in copy})
+    values = [{"tenant_id": session.tenant_id, **dict.fromkeys(names), **copy} for copy in copies]
+    statement = insert(row).values(values)
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["tenant_id", "id"],
+            set_={name: statement.excluded[name] for name in names if name != "id"},
+            where=columns(row).version < statement.excluded.version,
+        )
+    )
+
+
+async def contact(session: ReadSession, contact_id: str) -> ContactCopyRow | None:
+    """Also one that was deleted."""
+    row: ContactCopyRow | None = await session.scalar(
+        select(ContactCopyRow).where(columns(ContactCopyRow).id == contact_id)
+    )
+    return row
+
+
+async def account(session: ReadSession, account_id: str) -> AccountCopyRow | None:
+    c = columns(AccountCopyRow)
+    row: AccountCopyRow | None = await session.scalar(
+        select(AccountCopyRow).where(c.id == account_id, c.deleted.is_(False))
+    )
+    return row
+
+
+async def deciding_consent(
+    session: ReadSession, contact_id: str, channel: str, purpose: str
+) -> ConsentCopyRow | None:
+    """The ledger entry with the greatest (`at`, `number`)."""
+    statement = (
+        select(ConsentCopyRow)
+        .where(_consent.contact_id == contact_id, _consent.channel == channel, _consent.purpose == purpose)
+        .where(_consent.deleted.is_(False))
+        .order_by(_consent.at.desc(), _consent.number.desc())
+        .limit(1)
+    )
+    row: ConsentCopyRow | None = await session.scalar(statement)
+    return row

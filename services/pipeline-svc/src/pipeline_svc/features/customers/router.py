@@ -1,0 +1,31 @@
+"""Facts over HTTP, for the gateway: outside `/v1`, so that no client reaches it."""
+
+from crm_contracts.facts import MAX_RECENT, OrderFacts, PipelineFacts, Scope
+from crm_kit.http.route import Reading, TransactionRoute, route_options
+from crm_kit.resources import json_response
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from pipeline_svc.features.customers import repository
+from pipeline_svc.features.deals.events import DEAL_EVENTS
+from pipeline_svc.features.orders.events import ORDER_EVENTS
+
+router = APIRouter(prefix="/internal", route_class=TransactionRoute, include_in_schema=False)
+
+
+@router.post("/facts", openapi_extra=route_options(reads=True))
+async def facts(scope: Scope, session: Reading) -> Response:
+    values = await repository.deal_values(session, scope)
+    counted = await repository.counted_orders(session, scope)
+    placed = [ORDER_EVENTS.snapshot(row) for row in await repository.newest_orders(session, scope)]
+    found = PipelineFacts(
+        open_deals=[DEAL_EVENTS.snapshot(row) for row in await repository.newest_open_deals(session, scope)],
+        open_value=values["open"],
+        won_value=values["won"],
+        orders=OrderFacts(
+            count=counted.count, total=counted.total, last_at=counted.last_at, recent=placed[:MAX_RECENT]
+        ),
+        deals=[DEAL_EVENTS.snapshot(row) for row in await repository.newest_moved_deals(session, scope)],
+        orders_placed=placed,
+    )
+    return json_response(found)

@@ -1,0 +1,7 @@
+"""Orders: what was sold, mostly told by shops and ERP systems."""
+
+from crm_kit.manifest import Feature
+
+from pipeline_svc.features.orders.router import router
+
+FEATURE = Feature(router=router)

@@ -1,0 +1,20 @@
+"""One running tickets-svc for all tests of this service."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+from crm_kit.db.provision import ServiceUrls
+from crm_testkit.service import ServiceUnderTest, running_service
+from tickets_svc.manifest import MANIFEST
+
+
+@pytest_asyncio.fixture(scope="session")
+async def service(
+    postgres_database: Callable[[str], ServiceUrls],
+    event_log_database: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[ServiceUnderTest]:
+    folder = tmp_path_factory.mktemp("tickets")
+    async with running_service(MANIFEST, postgres_database("tickets"), event_log_database(), folder) as running:
+        yield running

@@ -1,0 +1,74 @@
+"""The whole stack under test, as `make run` starts it: five processes, PostgreSQL, an event log, a mailbox."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from crm_local.configuration import Bus, Configuration
+from crm_local.demo.mailbox import Mailbox
+from crm_local.run_folder import temporary_run_dir
+from crm_local.stack import LocalStack
+
+BOOKKEEPING = frozenset({"as_of", "version", "sources", "degraded"})
+"""Members of a view that say when and how it was made, not what it says."""
+
+# Generous: the machine also runs the stack, the broker and other tests.
+_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Relata:
+    """A running stack and the client of its demo tenant."""
+
+    stack: LocalStack
+    client: httpx.AsyncClient
+    mailbox: Mailbox
+    bus: Bus
+
+    @property
+    def gateway_url(self) -> str:
+        return self.stack.urls["gateway"]
+
+    async def new_tenant_key(self, name: str = "Another", region: str = "CN") -> str:
+        headers = {"Authorization": f"Bearer {self.stack.dev['admin_key']}"}
+        response = await self.client.post("/v1/tenants", json={"name": name, "region": region}, headers=headers)
+        assert response.status_code == 201, response.text
+        return str(response.json()["api_key"])
+
+    def client_of(self, key: object) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.gateway_url, headers=bearer(key), timeout=_TIMEOUT_SECONDS)
+
+    def blocking_client(self, key: object | None = None) -> httpx.Client:
+        """For code that runs in a thread, such as a state machine."""
+        headers = bearer(key or self.stack.dev["api_key"])
+        return httpx.Client(base_url=self.gateway_url, headers=headers, timeout=_TIMEOUT_SECONDS)
+
+
+def bearer(key: object) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+@asynccontextmanager
+async def running_stack(bus: Bus, kafka: str = "", *, fast: bool = True) -> AsyncIterator[Relata]:
+    """A fresh stack in a temporary folder. `fast` gives up durability against a kill of PostgreSQL itself."""
+    with temporary_run_dir() as folder:
+        async with Mailbox() as mailbox:
+            environment = {
+                "SMTP_HOST": "127.0.0.1",
+                "SMTP_PORT": str(mailbox.port),
+                "MAIL_FROM": "Relata <crm@example.com>",
+            }
+            configuration = Configuration(run_dir=folder, bus=bus, kafka=kafka)
+            async with LocalStack(configuration, environment=environment, fast=fast) as stack:
+                headers = bearer(stack.dev["api_key"])
+                async with httpx.AsyncClient(
+                    base_url=stack.urls["gateway"], headers=headers, timeout=_TIMEOUT_SECONDS
+                ) as client:
+                    yield Relata(stack, client, mailbox, bus)
+
+
+def differences(view: Mapping[str, Any], live: Mapping[str, Any], ignored: Iterable[str] = BOOKKEEPING) -> list[str]:
+    """The members in which two views of one customer differ."""
+    return sorted(name for name in {*view, *live} - {*ignored} if view.get(name) != live.get(name))
