@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import cast
 
-from crm_kit.http.principal import Principal, TokenMint
+from crm_kit.http.principal import Principal
 from crm_kit.runtime import Runtime
-from crm_kit.settings import SettingsError
 from fastapi import FastAPI
 
 from gateway.access.authenticator import GatewayAuthenticator
@@ -43,10 +42,7 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
 async def access_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     """Puts the mint of internal tokens at `app.state.mint`, and writes down when keys are used."""
     settings = cast("GatewaySettings", runtime.settings)
-    try:
-        app.state.mint = TokenMint.from_file(settings.signing_key_file)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"SIGNING_KEY_FILE: cannot be read: {error}") from error
+    app.state.mint = settings.mint()
     usage = cast("GatewayAuthenticator", app.state.authenticator).usage
     writing = asyncio.create_task(usage.run(), name="key-usage")
     try:

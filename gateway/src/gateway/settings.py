@@ -1,12 +1,11 @@
 """Settings that only the gateway has."""
 
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from crm_kit.http.principal import TokenMint
 from crm_kit.settings import ServiceSettings, SettingsError
+from joserfc.errors import JoseError
 from pydantic import Field, field_validator
-
-SERVICES = ("contacts", "pipeline", "tickets", "campaigns")
 
 
 class GatewaySettings(ServiceSettings):
@@ -35,17 +34,15 @@ class GatewaySettings(ServiceSettings):
             raise ValueError("must be an origin such as http://127.0.0.1:8081")
         return value.rstrip("/")
 
-    @property
-    def service_urls(self) -> Mapping[str, str]:
-        """The origin of every service, by name."""
-        return {
-            "contacts": self.contacts_url,
-            "pipeline": self.pipeline_url,
-            "tickets": self.tickets_url,
-            "campaigns": self.campaigns_url,
-        }
+    def mint(self) -> TokenMint:
+        """Raises SettingsError."""
+        try:
+            return TokenMint.from_file(self.signing_key_file)
+        except (OSError, ValueError, JoseError) as error:
+            raise SettingsError(f"SIGNING_KEY_FILE: cannot be read: {error}") from error
 
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
+        self.mint()
         if self.environment != "development" and ("change-me" in self.admin_key or len(set(self.admin_key)) < 8):
             raise SettingsError("ADMIN_KEY: is an example value; set at least 24 random characters")

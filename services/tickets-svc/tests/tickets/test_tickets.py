@@ -211,6 +211,7 @@ async def test_faults_are_named_in_both_languages(service: ServiceUnderTest) -> 
         "/message/attachments/0/url",
         "/message/attachments/0/size",
     }
+    assert faults["/subject"] == "Must have at least 1 characters"
     assert faults["/message/attachments/0/url"] == "Must be a URL that begins with https://"
     chinese = await tenant.client.post("/v1/tickets", json=body, headers={"Accept-Language": "zh-CN"})
     found = {error["pointer"]: error["detail"] for error in chinese.json()["errors"]}

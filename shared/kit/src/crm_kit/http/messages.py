@@ -73,6 +73,8 @@ def describe(detail: Mapping[str, Any]) -> tuple[str, Text]:
     A validator of a feature raises `PydanticCustomError(code, english, {"zh": chinese})`.
     """
     kind, values = detail["type"], detail.get("ctx") or {}
+    if kind in ("too_long", "too_short") and isinstance(detail.get("input"), str):
+        kind = f"string_{kind}"  # a bound added to a text type counts characters; pydantic calls them items
     known = _MESSAGES.get(kind)
     if known is not None:
         return known[0], Text(known[1].format_map(values), known[2].format_map(values))

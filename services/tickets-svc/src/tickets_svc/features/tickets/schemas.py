@@ -9,7 +9,7 @@ from crm_contracts.types import MAX_INTEGER, CustomFields, Input, LongText, Name
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
-_HTTPS: Final = r"^https://[^\s/?#@\\]+([/?#]\S*)?$"
+_HTTPS: Final = r"^https://[^\s/?#@\\\x00-\x1f\x7f]+([/?#][^\s\x00-\x1f\x7f]*)?$"
 _MEDIA_TYPE: Final = r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,63}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$"
 
 
@@ -45,7 +45,12 @@ class AuthorWrite(Input):
 class AttachmentWrite(Input):
     name: Name
     url: HttpsUrl
-    media_type: Annotated[Text, StringConstraints(pattern=_MEDIA_TYPE), Field(examples=["image/png"])] | None = None
+    media_type: (
+        Annotated[
+            str, StringConstraints(strict=True, max_length=200, pattern=_MEDIA_TYPE), Field(examples=["image/png"])
+        ]
+        | None
+    ) = None
     size: Annotated[int, Field(strict=True, ge=0, le=MAX_INTEGER, description="Bytes")] | None = None
 
 

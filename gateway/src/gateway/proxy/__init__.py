@@ -1,0 +1,12 @@
+"""The proxy: `/v1/<prefix>/…` to the service that owns the prefix. It knows prefixes, and nothing of what is behind."""
+
+from crm_kit.manifest import Feature
+
+from gateway.proxy.route import ProxyRoute
+from gateway.proxy.table import RouteTable
+from gateway.upstream import open_services
+
+
+def proxy_to(table: RouteTable) -> Feature:
+    """The proxy as a feature, last of the manifest: what the gateway answers itself comes before it."""
+    return Feature(routes=(ProxyRoute(table),), lifespan=open_services)

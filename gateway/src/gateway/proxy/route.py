@@ -1,0 +1,149 @@
+"""One route for everything that belongs to a service. Plain ASGI: what FastAPI would parse is not ours to parse."""
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Final, cast
+
+import aiohttp
+import httpx
+import structlog
+from crm_kit import context
+from crm_kit.errors import Forbidden, MethodNotAllowed, NotFound, Problem, Text, Unavailable, UpstreamFailed
+from crm_kit.http.principal import Authenticator, Principal
+from crm_kit.http.problems import PROBLEM_TYPE
+from fastapi import Request
+from starlette.routing import BaseRoute, Match
+from starlette.types import Receive, Scope, Send
+
+from gateway.proxy import rules
+from gateway.proxy.table import RouteTable
+from gateway.upstream import Service, ServiceClient, UpstreamUnavailable
+
+_BUFFERED_BYTES: Final = 256 * 1024
+"""Answers up to this are read whole before the first byte is sent: one that breaks off is then a clean 502."""
+
+log = structlog.get_logger(__name__)
+
+
+class ProxyRoute(BaseRoute):
+    """Authenticates, checks the scope, forwards under an internal token, and answers what the service answers."""
+
+    def __init__(self, table: RouteTable) -> None:
+        self._table = table
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        prefix = rules.first_segment(scope["raw_path"])
+        service = self._table.services.get(prefix or "")
+        if service is None:
+            return Match.NONE, {}
+        return Match.FULL, {"relata_service": service, "crm_route": f"/v1/{prefix}/*"}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        service = cast("Service", scope["relata_service"])
+        method, path = request.method, rules.safe_path(scope["raw_path"])
+        if path is None:
+            raise NotFound
+        if method not in rules.METHODS:
+            raise MethodNotAllowed(headers={"Allow": ", ".join(sorted(rules.METHODS))})
+        principal = await self._principal(request, method, path)
+        query = rules.safe_query(scope["query_string"])
+        with _acting(principal):
+            response = await _forward(request, service, principal, f"{path}?{query}" if query else path)
+            try:
+                await _answer(response, service, send)
+            finally:
+                await response.aclose()
+
+    async def _principal(self, request: Request, method: str, path: str) -> Principal | None:
+        """None for an operation that is open to anybody."""
+        if self._table.is_public(method, path):
+            return None
+        authenticator: Authenticator = request.app.state.authenticator
+        principal = await authenticator.authenticate(request)
+        scope = rules.needed_scope(method, path)
+        if scope not in principal.scopes:
+            raise Forbidden(
+                Text(f"The permission {scope!r} is missing.", f"缺少权限 {scope!r}。"),
+                members={"missing_permission": scope},
+            )
+        return principal
+
+
+def _acting(principal: Principal | None) -> AbstractContextManager[context.Context]:
+    here = context.current()
+    assert here is not None, "KitMiddleware sets the context"
+    if principal is not None:
+        here = replace(here, tenant_id=principal.tenant_id, actor_id=principal.subject)
+    return context.use(here)
+
+
+async def _forward(request: Request, service: Service, principal: Principal | None, target: str) -> httpx.Response:
+    """The service's answer, its body still to be read. Raises Unavailable, UpstreamFailed."""
+    client: ServiceClient = request.app.state.services
+    headers = rules.forwarded_headers(request.scope["headers"])
+    body = await request.body()
+    safe = request.method in rules.SAFE_METHODS
+    for may_repeat in (safe, False):
+        try:
+            return await client.send(
+                principal, service, request.method, target, headers=headers, content=body or None
+            )
+        except UpstreamUnavailable as problem:
+            if not (may_repeat and isinstance(problem.__cause__, httpx.ConnectError | httpx.ConnectTimeout)):
+                raise _problem(service, problem, safe) from problem
+    raise AssertionError("the second attempt returns or raises")
+
+
+def _problem(service: Service, cause: UpstreamUnavailable, safe: bool) -> Problem:
+    log.warning("upstream_failed", upstream=service, error=repr(cause.__cause__))
+    if isinstance(cause.__cause__, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
+        return _garbled(service)
+    if safe:
+        detail = Text(f"{service} does not answer; try again.", f"{service} 服务无响应，请重试。")
+    else:
+        detail = Text(
+            f"{service} does not answer. It may have been done: repeat it with the same Idempotency-Key.",
+            f"{service} 服务无响应，操作可能已完成：请使用相同的 Idempotency-Key 重试。",
+        )
+    return Unavailable(detail, headers={"Retry-After": "1"}, members={"service": service})
+
+
+def _garbled(service: Service) -> UpstreamFailed:
+    return UpstreamFailed(
+        Text(f"{service} answered in a way that makes no sense.", f"{service} 服务的响应无法识别。"),
+        members={"service": service},
+    )
+
+
+async def _answer(response: httpx.Response, service: Service, send: Send) -> None:
+    status = response.status_code
+    content_type = response.headers.get("content-type", "")
+    if status == 401:
+        log.error("internal_token_refused", upstream=service)
+        raise UpstreamFailed(
+            Text(f"{service} does not accept this gateway's token.", f"{service} 服务不接受本网关的令牌。"),
+            members={"service": service},
+        )
+    if status >= 500 and not content_type.startswith(PROBLEM_TYPE):
+        raise _garbled(service)
+    start = {
+        "type": "http.response.start",
+        "status": status,
+        "headers": rules.answered_headers(response.headers),
+    }
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) <= _BUFFERED_BYTES:
+        try:
+            body = b"".join([chunk async for chunk in response.aiter_raw()])
+        except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
+            raise _garbled(service) from error
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+        return
+    await send(start)
+    async for chunk in response.aiter_raw():
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
