@@ -23,6 +23,11 @@ class GatewaySettings(ServiceSettings):
     upstream_read_seconds: float = Field(20.0, gt=0, le=600, description="How long a service may be silent")
     upstream_connections: int = Field(100, ge=1, le=10_000, description="Open connections to the services, at most")
 
+    live_deadline_seconds: float = Field(2.0, gt=0, le=60, description="How long a live view waits for the services")
+    consistency_wait_seconds: float = Field(
+        2.0, ge=0, le=60, description="How long a view waits for a write that Consistency-Token names"
+    )
+
     rate_limit_quota: int = Field(6_000, ge=1, description="Requests that one key may send in a window")
     rate_limit_window_seconds: int = Field(60, ge=1, le=86_400)
 

@@ -6,7 +6,7 @@ httpx over aiohttp's connections: httpx's own pool wedges after cancelled reques
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final, Literal, Protocol, cast, get_args
+from typing import Final, Literal, get_args
 
 import aiohttp
 import httpx
@@ -17,48 +17,43 @@ from crm_kit.runtime import Runtime
 from fastapi import FastAPI
 from httpx_aiohttp import AiohttpTransport
 
+from gateway.settings import GatewaySettings
+
 Service = Literal["contacts", "pipeline", "tickets", "campaigns"]
 SERVICES: Final[tuple[Service, ...]] = get_args(Service)
 
-_CONNECTIONS = 100
-_CONNECT_SECONDS = 2.0
-_READ_SECONDS = 30.0
 _KEEP_ALIVE_SECONDS = 60.0
 """Below the 75 s after which the services close an idle connection, so that none is used as it closes."""
 
 
-class UpstreamSettings(Protocol):
-    """Where the services are."""
-
-    @property
-    def contacts_url(self) -> str: ...
-    @property
-    def pipeline_url(self) -> str: ...
-    @property
-    def tickets_url(self) -> str: ...
-    @property
-    def campaigns_url(self) -> str: ...
-
-
 class UpstreamUnavailable(Unavailable):
-    code = "upstream_unavailable"
-    title = Text("A service behind the gateway does not answer", "网关后的服务无响应")
+    """`service` names the one that does not answer."""
 
     def __init__(self, service: str) -> None:
         super().__init__(
-            Text(f"{service} does not answer; try again.", f"{service} 无响应，请重试。"), headers={"Retry-After": "1"}
+            Text(f"{service} does not answer; try again.", f"{service} 服务无响应，请重试。"),
+            headers={"Retry-After": "1"},
+            members={"service": service},
         )
 
 
 class ServiceClient:
     """Calls services in the name of a principal, under the trace of the request that is being answered."""
 
-    def __init__(self, urls: Mapping[Service, str], mint: TokenMint) -> None:
-        self._urls = {service: httpx.URL(url.rstrip("/")) for service, url in urls.items()}
+    def __init__(self, settings: GatewaySettings, mint: TokenMint) -> None:
+        urls: Mapping[Service, str] = {
+            "contacts": settings.contacts_url,
+            "pipeline": settings.pipeline_url,
+            "tickets": settings.tickets_url,
+            "campaigns": settings.campaigns_url,
+        }
+        self._urls = {service: httpx.URL(url) for service, url in urls.items()}
         self._mint = mint
+        connect = settings.upstream_connect_seconds
+        limit = settings.upstream_connections
         self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(client=_connections, trust_env=False),
-            timeout=httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS),
+            transport=AiohttpTransport(client=lambda: _connections(limit), trust_env=False),
+            timeout=httpx.Timeout(settings.upstream_read_seconds, connect=connect, pool=connect),
             follow_redirects=False,
             trust_env=False,
         )
@@ -66,7 +61,7 @@ class ServiceClient:
 
     async def send(
         self,
-        principal: Principal,
+        principal: Principal | None,
         service: Service,
         method: str,
         target: str,
@@ -76,11 +71,14 @@ class ServiceClient:
     ) -> httpx.Response:
         """The service's answer, its body still to be read: close it. `target` is a path and query, as sent.
 
+        Without a principal no token goes along: the operation must be open to anybody.
         `headers` must hold no Authorization, traceparent or X-Request-Id: they are added here.
         Raises UpstreamUnavailable.
         """
         url = self._urls[service].copy_with(raw_path=target.encode("ascii"))
-        sent = {**(headers or {}), "Authorization": f"Bearer {self._mint.token(principal)}"}
+        sent = dict(headers or {})
+        if principal is not None:
+            sent["Authorization"] = f"Bearer {self._mint.token(principal)}"
         if here := context.current():
             sent["traceparent"] = here.trace.traceparent
             sent["X-Request-Id"] = here.request_id
@@ -91,7 +89,9 @@ class ServiceClient:
         except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
             raise UpstreamUnavailable(service) from error
 
-    async def post(self, principal: Principal, service: Service, path: str, body: bytes, *, timeout: float) -> httpx.Response:
+    async def post(
+        self, principal: Principal, service: Service, path: str, body: bytes, *, timeout: float
+    ) -> httpx.Response:
         """The whole answer to a POST of JSON within `timeout` seconds. Raises UpstreamUnavailable."""
         try:
             async with asyncio.timeout(timeout):
@@ -109,9 +109,9 @@ class ServiceClient:
         await self._client.aclose()
 
 
-def _connections() -> aiohttp.ClientSession:
+def _connections(limit: int) -> aiohttp.ClientSession:
     # Cookies would carry one caller's session to another.
-    connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS)
+    connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=_KEEP_ALIVE_SECONDS)
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
 
 
@@ -124,14 +124,9 @@ async def open_services(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     if getattr(app.state, "services", None) is not None:
         yield
         return
-    settings = cast("UpstreamSettings", runtime.settings)
-    urls: dict[Service, str] = {
-        "contacts": settings.contacts_url,
-        "pipeline": settings.pipeline_url,
-        "tickets": settings.tickets_url,
-        "campaigns": settings.campaigns_url,
-    }
-    client = ServiceClient(urls, app.state.mint)
+    settings = runtime.settings
+    assert isinstance(settings, GatewaySettings), "the gateway's manifest names its settings"
+    client = ServiceClient(settings, app.state.mint)
     app.state.services = client
     try:
         yield

@@ -85,6 +85,8 @@ def _has_passed(moment: datetime | None) -> bool:
 def _unauthenticated(error: str | None) -> Unauthenticated:
     challenge = 'Bearer realm="relata"' + (f', error="{error}"' if error else "")  # RFC 6750, section 3
     return Unauthenticated(
-        Text("Send a valid key: Authorization: Bearer <API key>.", "请提供有效密钥：Authorization: Bearer <API 密钥>。"),
+        Text(
+            "Send a valid key: Authorization: Bearer <API key>.", "请提供有效密钥：Authorization: Bearer <API 密钥>。"
+        ),
         headers={"WWW-Authenticate": challenge},
     )

@@ -1,5 +1,7 @@
 """The proxy: `/v1/<prefix>/…` to the service that owns the prefix. It knows prefixes, and nothing of what is behind."""
 
+from collections.abc import Callable
+
 from crm_kit.manifest import Feature
 
 from gateway.proxy.route import ProxyRoute
@@ -7,6 +9,6 @@ from gateway.proxy.table import RouteTable
 from gateway.upstream import open_services
 
 
-def proxy_to(table: RouteTable) -> Feature:
+def proxy_to(load_table: Callable[[], RouteTable]) -> Feature:
     """The proxy as a feature, last of the manifest: what the gateway answers itself comes before it."""
-    return Feature(routes=(ProxyRoute(table),), lifespan=open_services)
+    return Feature(routes=(ProxyRoute(load_table),), lifespan=open_services)

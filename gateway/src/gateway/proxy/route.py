@@ -1,7 +1,9 @@
 """One route for everything that belongs to a service. Plain ASGI: what FastAPI would parse is not ours to parse."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import cached_property
 from typing import Final, cast
 
 import aiohttp
@@ -28,8 +30,13 @@ log = structlog.get_logger(__name__)
 class ProxyRoute(BaseRoute):
     """Authenticates, checks the scope, forwards under an internal token, and answers what the service answers."""
 
-    def __init__(self, table: RouteTable) -> None:
-        self._table = table
+    def __init__(self, load_table: Callable[[], RouteTable]) -> None:
+        self._load_table = load_table
+
+    @cached_property
+    def _table(self) -> RouteTable:
+        # Not before the first request: the very command that writes the document imports this module.
+        return self._load_table()
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http":
@@ -88,9 +95,7 @@ async def _forward(request: Request, service: Service, principal: Principal | No
     safe = request.method in rules.SAFE_METHODS
     for may_repeat in (safe, False):
         try:
-            return await client.send(
-                principal, service, request.method, target, headers=headers, content=body or None
-            )
+            return await client.send(principal, service, request.method, target, headers=headers, content=body or None)
         except UpstreamUnavailable as problem:
             if not (may_repeat and isinstance(problem.__cause__, httpx.ConnectError | httpx.ConnectTimeout)):
                 raise _problem(service, problem, safe) from problem

@@ -16,7 +16,9 @@ class CampaignsSettings(ServiceSettings):
     smtp_password: str | None = None
     smtp_tls: Literal["none", "starttls", "tls"] = "none"
     smtp_timeout_seconds: float = Field(30.0, gt=0, le=300, description="For one whole delivery, connecting included")
-    smtp_retry_seconds: float = Field(30.0, gt=0, description="First pause after a temporary failure; doubles each time")
+    smtp_retry_seconds: float = Field(
+        30.0, gt=0, description="First pause after a temporary failure; doubles each time"
+    )
     smtp_attempts: int = Field(6, ge=1, le=20, description="Deliveries that are tried before a message has failed")
     mail_from: str | None = Field(None, description="Sender, such as `Shop <news@example.com>`")
     public_url: str = Field("http://127.0.0.1:8080", description="Base of links in messages: the gateway from outside")

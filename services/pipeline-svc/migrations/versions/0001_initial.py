@@ -130,7 +130,6 @@ def upgrade() -> None:
     op.create_index("pipeline_created", "pipeline", ["tenant_id", "created_at", "id"], unique=False)
     op.create_index("pipeline_default", "pipeline", ["tenant_id"], unique=True, postgresql_where=sa.text("is_default"))
     op.create_index("pipeline_name", "pipeline", ["tenant_id", "name", "id"], unique=False)
-    op.create_index("pipeline_stage_ids", "pipeline", ["stage_ids"], unique=False, postgresql_using="gin")
     op.create_index("pipeline_updated", "pipeline", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "sales_order",

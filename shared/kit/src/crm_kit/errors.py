@@ -108,7 +108,7 @@ class Problem(Exception):
                 {"pointer": error.pointer, "code": error.code, "detail": error.detail.get(language)}
                 for error in self.errors
             ]
-        return {**body, **self.members}
+        return {**self.members, **body}
 
 
 class MalformedRequest(Problem):

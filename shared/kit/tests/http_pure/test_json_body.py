@@ -139,19 +139,19 @@ _HOSTILE = {
 
 @pytest.mark.parametrize("body", _HOSTILE.values(), ids=_HOSTILE.keys())
 def test_hostile_bodies_are_answered_quickly(body: bytes) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with suppress(JsonError):
         parse_json(body)
-    # Measured 0 to 70 ms each; the margin is for busy machines, what is quadratic takes minutes.
-    assert time.perf_counter() - started < 1.5
+    # Measured 0 to 75 ms each, by CPU time as machines are busy; what is quadratic takes minutes.
+    assert time.thread_time() - started < 1.5
 
 
 def _best_of(repeats: int, body: bytes) -> float:
     times = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = time.thread_time()
         parse_json(body)
-        times.append(time.perf_counter() - started)
+        times.append(time.thread_time() - started)
     return min(times)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -17,13 +18,33 @@ from crm_kit.app import create_app
 from crm_kit.bus import TopicPartition
 from crm_kit.db.migrations import migrate
 from crm_kit.db.provision import ServiceUrls
-from crm_kit.http.principal import Principal, TokenMint
+from crm_kit.http.principal import AUDIENCE, ISSUER, Authenticator, Principal, TokenMint
 from crm_kit.manifest import Manifest
 from crm_kit.runtime import ALL_ROLES, Role, Runtime
 from httpx_aiohttp import AiohttpTransport
+from joserfc import jwt
 from joserfc.jwk import OKPKey
 
 ALL_SCOPES = frozenset({"read", "write", "admin"})
+
+
+_HEALTH = frozenset({"/healthz", "/readyz"})
+
+
+def check_problem(response: httpx.Response) -> None:
+    """The one shape of all errors: RFC 9457 with our members and headers."""
+    body = response.json()
+    assert response.headers["content-type"] == "application/problem+json", response.headers
+    assert body["status"] == response.status_code, body
+    assert body["type"] == f"/problems/{body['code']}", body
+    assert body["title"], body
+    assert body["trace_id"] == response.headers["traceparent"].split("-")[1], body
+    assert response.headers["x-request-id"], response.headers
+    assert response.headers["content-language"] in ("en", "zh-CN"), response.headers
+    assert body["instance"].startswith("/"), body
+    for error in body.get("errors", []):
+        assert error.keys() == {"pointer", "code", "detail"}, error
+        assert error["detail"], error
 
 
 class _FromTheBeginning:
@@ -54,14 +75,19 @@ class Tenant:
 
 
 class ServiceUnderTest:
-    """A running service. `tenant()` gives a fresh tenant; `events()` all that it has published."""
+    """A running service. `tenant()` gives a fresh tenant; `events()` all that it has published.
 
-    def __init__(self, manifest: Manifest, runtime: Runtime, mint: TokenMint, url: str, urls: ServiceUrls) -> None:
+    Every answer to its clients is noted in `answers` (method, path, status), and every error must have the one shape.
+    """
+
+    def __init__(self, manifest: Manifest, runtime: Runtime, key: OKPKey, url: str, urls: ServiceUrls) -> None:
         self.manifest = manifest
         self.runtime = runtime
-        self.mint = mint
+        self.key = key
+        self.mint = TokenMint(key)
         self.url = url
         self.urls = urls
+        self.answers: set[tuple[str, str, int]] = set()
         self._transport = AiohttpTransport()
 
     def tenant(
@@ -74,7 +100,31 @@ class ServiceUnderTest:
         return Tenant(principal.tenant_id, client)
 
     def anonymous(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, transport=self._transport, timeout=30)
+        hooks = {"response": [self._observe]}
+        return httpx.AsyncClient(base_url=self.url, transport=self._transport, timeout=30, event_hooks=hooks)
+
+    async def _observe(self, response: httpx.Response) -> None:
+        request = response.request
+        self.answers.add((request.method, request.url.path, response.status_code))
+        if response.status_code >= 400 and request.url.path not in _HEALTH:
+            await response.aread()
+            check_problem(response)
+
+    def token(self, **claims: object) -> str:
+        """A token like the gateway's, with some claims changed, or left out where None."""
+        now = int(time.time())
+        usual: dict[str, object] = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "iat": now,
+            "exp": now + 60,
+            "sub": "key_test",
+            "tenant": TenantId.new(),
+            "region": "CN",
+            "scope": " ".join(ALL_SCOPES),
+        }
+        kept = {name: value for name, value in {**usual, **claims}.items() if value is not None}
+        return jwt.encode({"alg": "Ed25519", "typ": "at+jwt", "kid": "test"}, kept, self.key, algorithms=["Ed25519"])
 
     async def events(self, topic: str, *, key: str | None = None, at_least: int = 1) -> list[Event]:
         """The events on a topic, from its beginning, once there are `at_least` so many (of `key`)."""
@@ -110,14 +160,14 @@ async def running_service(
     folder: Path,
     *,
     roles: Sequence[Role] = ALL_ROLES,
+    authenticator: Callable[[Runtime], Authenticator] | None = None,
     **settings: Any,
 ) -> AsyncIterator[ServiceUnderTest]:
     """Migrates the database and serves `manifest` on a free loopback port."""
     await migrate(manifest.migrations, manifest.metadata, urls.owner)
     key = OKPKey.generate_key("Ed25519", {"kid": "test"})
-    mint = TokenMint(key)
     jwks_file = folder / f"jwks-{manifest.name}.json"
-    jwks_file.write_text(json.dumps(mint.public_jwks()))
+    jwks_file.write_text(json.dumps(TokenMint(key).public_jwks()))
     made = manifest.settings(
         database_url=urls.app,
         system_database_url=urls.system,
@@ -134,11 +184,15 @@ async def running_service(
         port = listener.getsockname()[1]
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(manifest, runtime), log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2
+                create_app(manifest, runtime, authenticator(runtime) if authenticator else None),
+                log_config=None,
+                access_log=False,
+                lifespan="on",
+                timeout_graceful_shutdown=2,
             )
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        service = ServiceUnderTest(manifest, runtime, mint, f"http://127.0.0.1:{port}", urls)
+        service = ServiceUnderTest(manifest, runtime, key, f"http://127.0.0.1:{port}", urls)
         try:
             await _ready(service, serving)
             yield service

@@ -60,9 +60,7 @@ def entity_state(event: Event) -> EntityState:
     contact_id = event.subject if kind == "contact" else entity.get("contact_id")
     account_id = event.subject if kind == "account" else entity.get("account_id")
     if event.entity is None or event.deleted:
-        return EntityState(
-            event.subject, kind, event.service, event.sequence, True, event.time, contact_id, account_id
-        )
+        return EntityState(event.subject, kind, event.service, event.sequence, True, event.time, contact_id, account_id)
     status = entity.get("status")
     money = entity["total"] if kind == "order" else entity.get("amount")
     return EntityState(

@@ -58,7 +58,7 @@ def _newest(types: Sequence[str], where: str, column: str, limit: int) -> TextCl
     values = ", ".join(f"('{name}')" for name in types)
     found = _by_contact_and_account(
         f"select type, id, {column} as sort from entity where {{owner}} = s.{{owner}} and type = w.type and {where}"
-        f" order by {column} desc, id desc limit {limit}"
+        f" order by {column} desc, id desc limit {limit}"  # noqa: S608  # constants of this module
     )
     return text(
         f"""
@@ -157,7 +157,9 @@ class Stored:
     as_of: Mapping[str, datetime]
 
 
-async def load(session: ReadSession, customer_ids: Sequence[str], contact_ids: Sequence[str] | None = None) -> list[Stored]:
+async def load(
+    session: ReadSession, customer_ids: Sequence[str], contact_ids: Sequence[str] | None = None
+) -> list[Stored]:
     """The facts of these customers, in the order given; ten statements.
 
     `contact_ids`: for a single account, whose contacts another source knows better.
@@ -177,7 +179,7 @@ async def load(session: ReadSession, customer_ids: Sequence[str], contact_ids: S
     for row in await session.execute(_MEMBERSHIPS, scope):
         customers[row.customer].memberships.append(_parsed(row.data))
     for row in await session.execute(_SUMS, scope):
-        customers[row.customer].sums.append(row._mapping)
+        customers[row.customer].sums.append(row._asdict())
     for row in await session.execute(_AS_OF, scope):
         known = customers[row.customer].as_of
         known[row.service] = max(row.time, known.get(row.service, row.time))
@@ -271,5 +273,3 @@ def _money_sums(sums: Iterable[Mapping[str, Any]], kind: str, status: str | None
         if one["type"] == kind and status in (None, one["status"]) and one["currency"] is not None:
             by_currency[one["currency"]] = by_currency.get(one["currency"], Decimal(0)) + one["amount"]
     return [{"amount": f"{by_currency[code]:f}", "currency": code} for code in sorted(by_currency)]
-
-

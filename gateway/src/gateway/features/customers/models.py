@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from crm_kit.db.models import CodePointText, Moment, TenantRow, text_list_column
-from gateway.base import Base
 from sqlalchemy import JSON, BigInteger, Index, LargeBinary, Numeric, Text, text
 from sqlmodel import Field
+
+from gateway.base import Base
 
 _PRESENT = text("not deleted")
 _OPEN = text("open and not deleted")

@@ -90,7 +90,7 @@ async def _refresh_chunk(session: WriteSession, ids: Sequence[str]) -> None:
 
 def _view(content: Content, as_of: Mapping[str, datetime], known: KnownView | None, now: datetime) -> ViewRecord | None:
     """The row, or None where what is known says the same."""
-    times = {service: as_of.get(service) for service in SERVICES}
+    times: dict[str, datetime | None] = {service: as_of.get(service) for service in SERVICES}
     digest = hashlib.blake2b(orjson.dumps([content, times]), digest_size=16).digest()
     if known is not None and known.digest == digest:
         return None

@@ -277,7 +277,7 @@ def _timeline(owner: str, *, paged: bool) -> str:
         select entity_id, n, at, entry_id, entry from timeline_entry
          where {owner} = s.{owner} {after}
            and (cast(:kinds as text[]) is null or kind = any(:kinds) or split_part(kind, '.', 1) = any(:kinds))
-           and (:own or source <> 'contacts' or kind not like 'consent.%')
+           and (:own or kind not like 'consent.%')
          order by at desc, entry_id desc limit :limit
     """  # noqa: S608  # constants of this module
 

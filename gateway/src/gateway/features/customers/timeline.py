@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from crm_contracts.facts import MAX_TIMELINE
+from crm_contracts.registry import TOPICS
 
 from gateway.features.customers.entities import Json, moment
 
+_SOURCES: Final = {topic.entity: topic.service for topic in TOPICS}
 _TITLE_LENGTH: Final = 120
 _WHOLE_HISTORY: Final = 100
 """Stage entries that a deal keeps; a longer history has lost its beginning."""
@@ -67,27 +69,31 @@ def contact_name(contact: Json) -> str | None:
     if contact["full_name"]:
         return str(contact["full_name"])
     addresses = [*(email["address"] for email in contact["emails"]), *(phone["number"] for phone in contact["phones"])]
-    return next(iter(addresses), contact["wechat"])
+    return str(addresses[0]) if addresses else contact["wechat"]
 
 
 def _entry(
-    entity: Json, type_: str, suffix: str, at: str, kind: str, title: str | None, source: str, **rest: Any
+    entity: Json,
+    type_: str,
+    suffix: str,
+    at: str,
+    kind: str,
+    title: str | None,
+    *,
+    actor: str | None = None,
+    **data: Any,
 ) -> Entry:
-    actor = rest.pop("actor", None)
-    return Entry(
-        f"{entity['id']}.{suffix}", at, kind, source, one_line(title), {"type": type_, "id": entity["id"]}, actor, rest
-    )
+    ref = {"type": type_, "id": entity["id"]}
+    return Entry(f"{entity['id']}.{suffix}", at, kind, _SOURCES[type_], one_line(title), ref, actor, data)
 
 
 def _contact(contact: Json) -> Iterator[Entry]:
     title = contact_name(contact)
-    yield _entry(contact, "contact", "created", contact["created_at"], "contact.created", title, "contacts")
+    yield _entry(contact, "contact", "created", contact["created_at"], "contact.created", title)
 
 
 def _account(account: Json) -> Iterator[Entry]:
-    yield _entry(
-        account, "account", "created", account["created_at"], "account.created", account["name"], "contacts"
-    )
+    yield _entry(account, "account", "created", account["created_at"], "account.created", account["name"])
 
 
 def _activity(activity: Json) -> Iterator[Entry]:
@@ -98,7 +104,6 @@ def _activity(activity: Json) -> Iterator[Entry]:
         activity["at"],
         f"activity.{activity['kind']}",
         one_line(activity["subject"]) or one_line(activity["body"]) or activity["kind"],
-        "contacts",
         actor=activity["actor_id"],
         direction=activity["direction"],
         channel=activity["channel"],
@@ -115,7 +120,6 @@ def _consent(consent: Json) -> Iterator[Entry]:
         consent["at"],
         f"consent.{consent['status']}",
         f"{consent['channel']} · {consent['purpose']}",
-        "contacts",
         actor=consent["actor_id"],
         channel=consent["channel"],
         purpose=consent["purpose"],
@@ -126,7 +130,7 @@ def _consent(consent: Json) -> Iterator[Entry]:
 
 def _deal(deal: Json) -> Iterator[Entry]:
     amount = {"amount": deal["amount"]}
-    yield _entry(deal, "deal", "created", deal["created_at"], "deal.created", deal["name"], "pipeline", **amount)
+    yield _entry(deal, "deal", "created", deal["created_at"], "deal.created", deal["name"], **amount)
     history = deal["stage_history"]
     for number, stay in enumerate(history):
         kind = stay["kind"]
@@ -139,7 +143,6 @@ def _deal(deal: Json) -> Iterator[Entry]:
             stay["entered_at"],
             "deal.stage_moved" if kind == "open" else f"deal.{kind}",
             f"{deal['name']} → {stay['stage_name']}",
-            "pipeline",
             actor=stay["actor_id"],
             stage_id=stay["stage_id"],
             stage_name=stay["stage_name"],
@@ -156,7 +159,6 @@ def _order(order: Json) -> Iterator[Entry]:
         order["placed_at"],
         "order.placed",
         f"{order['number']} · {order['total']['amount']} {order['total']['currency']}",
-        "pipeline",
         number=order["number"],
         total=order["total"],
         status=order["status"],
@@ -166,12 +168,10 @@ def _order(order: Json) -> Iterator[Entry]:
 def _ticket(ticket: Json) -> Iterator[Entry]:
     title = f"#{ticket['number']} {ticket['subject']}"
     about = {"number": ticket["number"], "priority": ticket["priority"], "channel": ticket["channel"]}
-    yield _entry(ticket, "ticket", "opened", ticket["created_at"], "ticket.opened", title, "tickets", **about)
+    yield _entry(ticket, "ticket", "opened", ticket["created_at"], "ticket.opened", title, **about)
     if ticket["solved_at"]:
         solver = ticket["assignee_id"]
-        yield _entry(
-            ticket, "ticket", "solved", ticket["solved_at"], "ticket.solved", title, "tickets", actor=solver, **about
-        )
+        yield _entry(ticket, "ticket", "solved", ticket["solved_at"], "ticket.solved", title, actor=solver, **about)
 
 
 def _ticket_message(message: Json) -> Iterator[Entry]:
@@ -182,7 +182,6 @@ def _ticket_message(message: Json) -> Iterator[Entry]:
         message["at"],
         "ticket.message",
         one_line(message["body"]) or f"#{message['ticket_number']}",
-        "tickets",
         actor=message["author"]["id"],
         ticket_id=message["ticket_id"],
         ticket_number=message["ticket_number"],
@@ -201,7 +200,7 @@ def _message(message: Json) -> Iterator[Entry]:
         "reason": message["reason"],
     }
     at = message["sent_at"] or message["queued_at"]
-    yield _entry(message, "message", "fate", at, f"message.{message['status']}", title, "campaigns", **about)
+    yield _entry(message, "message", "fate", at, f"message.{message['status']}", title, **about)
     if message["unsubscribed_at"]:
         yield _entry(
             message,
@@ -210,7 +209,6 @@ def _message(message: Json) -> Iterator[Entry]:
             message["unsubscribed_at"],
             "message.unsubscribed",
             title,
-            "campaigns",
             actor=message["contact_id"],
             **about,
         )

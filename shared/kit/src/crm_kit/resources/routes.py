@@ -10,7 +10,7 @@ from crm_kit.conditions import ConditionSchema, FieldSet
 from crm_kit.db.models import EntityRow
 from crm_kit.http.problems import preferred_language
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
-from crm_kit.resources.batch import run_operation
+from crm_kit.resources.batch import run_operations
 from crm_kit.resources.listing import list_page, next_link, search_page
 from crm_kit.resources.resource import Resource
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
@@ -129,7 +129,7 @@ def _add_search(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
 def _add_batch(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
     async def endpoint(request: Request, body: BatchBody, session: Writing, caller: Caller) -> Response:
         language = preferred_language(request.headers.get("accept-language", ""))
-        results = [await run_operation(session, resource, operation, caller, language) for operation in body.operations]
+        results = await run_operations(session, resource, body.operations, caller, language)
         return Response(BatchResults(results=results).model_dump_json(exclude_none=True), media_type="application/json")
 
     router.add_api_route(

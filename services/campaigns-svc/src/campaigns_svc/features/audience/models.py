@@ -39,9 +39,7 @@ class ConsentCopyRow(CopyRow, Base, table=True):
     """An entry of the consent ledger. All entries are kept, so that the present state is right whatever is deleted."""
 
     __tablename__ = "consent_copy"
-    __table_args__ = (
-        Index("consent_copy_present", "tenant_id", "contact_id", "channel", "purpose", "at", "number"),
-    )
+    __table_args__ = (Index("consent_copy_present", "tenant_id", "contact_id", "channel", "purpose", "at", "number"),)
 
     contact_id: str | None = Field(default=None, sa_type=CodePointText)
     channel: str | None = Field(default=None, sa_type=Text)

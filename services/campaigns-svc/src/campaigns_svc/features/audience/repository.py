@@ -45,9 +45,7 @@ async def account(session: ReadSession, account_id: str) -> AccountCopyRow | Non
     return row
 
 
-async def deciding_consent(
-    session: ReadSession, contact_id: str, channel: str, purpose: str
-) -> ConsentCopyRow | None:
+async def deciding_consent(session: ReadSession, contact_id: str, channel: str, purpose: str) -> ConsentCopyRow | None:
     """The ledger entry with the greatest (`at`, `number`)."""
     statement = (
         select(ConsentCopyRow)

@@ -19,14 +19,15 @@ async def segment_exists(session: ReadSession, segment_id: str) -> bool:
 async def keep_segment(session: WriteSession, segment_id: str) -> bool:
     """Whether it exists; then nobody deletes it before this transaction ends."""
     c = columns(SegmentRow)
-    return await session.scalar(select(c.id).where(c.id == segment_id).with_for_update(key_share=True, read=True)) is not None
+    return (
+        await session.scalar(select(c.id).where(c.id == segment_id).with_for_update(key_share=True, read=True))
+        is not None
+    )
 
 
 async def members_among(session: ReadSession, segment_id: str, contact_ids: Sequence[str]) -> set[str]:
     """Those of the contacts that are members."""
-    statement = select(_member.contact_id).where(
-        _member.segment_id == segment_id, _member.contact_id.in_(contact_ids)
-    )
+    statement = select(_member.contact_id).where(_member.segment_id == segment_id, _member.contact_id.in_(contact_ids))
     return set((await session.scalars(statement)).all())
 
 
@@ -52,9 +53,7 @@ async def lock_members(session: WriteSession, segment_id: str, limit: int) -> Se
     return (await session.scalars(statement)).all()
 
 
-async def members_after(
-    session: ReadSession, segment_id: str, after: str, limit: int
-) -> Sequence[tuple[str, str]]:
+async def members_after(session: ReadSession, segment_id: str, after: str, limit: int) -> Sequence[tuple[str, str]]:
     """(id, contact_id) of the next members by id."""
     statement = (
         select(_member.id, _member.contact_id)

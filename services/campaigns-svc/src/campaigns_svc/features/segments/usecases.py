@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from crm_contracts.campaigns import Segment
-from crm_contracts.ids import SegmentId, SegmentMemberId
+from crm_contracts.ids import SegmentId, SegmentMemberId, prefix_of
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import NotFound, Text
@@ -61,7 +61,7 @@ async def add_members(session: WriteSession, row: SegmentRow, contact_ids: Seque
 
 async def remove_member(session: WriteSession, row: SegmentRow, contact_id: str) -> None:
     """`row` must be locked. Raises NotFound where the contact is no member."""
-    member = await repository.lock_member(session, row.id, contact_id) if contact_id.isascii() else None
+    member = await repository.lock_member(session, row.id, contact_id) if prefix_of(contact_id) == "contact" else None
     if member is None:
         raise NotFound(Text("This contact is not a member.", "该联系人不是成员。"))
     before = SEGMENT_EVENTS.snapshot(row)

@@ -5,7 +5,7 @@ calls, no arithmetic, no assignment, no inclusion. What is left costs at most it
 and rendering stops at MAX_OUTPUT.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -34,8 +34,7 @@ VALUES: Final[Mapping[str, frozenset[str] | None]] = {
 
 FILTERS: Final = frozenset({"default", "d", "upper", "lower", "title", "capitalize", "trim", "truncate", "escape", "e"})
 _TESTS = frozenset({"defined", "undefined", "none"})
-_SHAPES = (nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not)
-_SHAPES_OF_COMPARISON = (nodes.Compare, nodes.Operand)
+_SHAPES = (nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.And, nodes.Or, nodes.Not, nodes.Operand)
 
 
 class TemplateFault(ValueError):
@@ -60,7 +59,8 @@ class _Missing(ChainableUndefined):
     def __ne__(self, _other: object) -> bool:
         return True
 
-    __eq__ = __lt__ = __le__ = __gt__ = __ge__ = _never
+    __eq__ = _never
+    __lt__ = __le__ = __gt__ = __ge__ = _never  # type: ignore[assignment]  # Undefined declares that these raise
     __hash__ = ChainableUndefined.__hash__
 
 
@@ -131,24 +131,11 @@ def _walk(tree: nodes.Template) -> Iterator[tuple[nodes.Node, int]]:
 
 
 def _check_node(node: nodes.Node) -> None:
-    if isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
-        _check_path(node)
-    elif isinstance(node, nodes.Const):
-        _check_constant(node)
-    elif isinstance(node, nodes.Filter):
-        _check_filter(node)
-    elif isinstance(node, nodes.Test):
-        if node.name not in _TESTS or node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
-            raise _fault(node, f"The test {node.name!r} is not available", f"不支持测试 {node.name!r}")
-    elif isinstance(node, nodes.List | nodes.Tuple):
-        if not all(isinstance(item, nodes.Const) for item in node.items):
-            raise _fault(node, "A list may hold constants only", "列表只能包含常量")
-    elif isinstance(node, nodes.Keyword):
-        if not isinstance(node.value, nodes.Const):
-            raise _fault(node, "An argument must be a constant", "参数必须是常量")
-    elif isinstance(node, nodes.Compare):
-        _check_comparison(node)
-    elif not isinstance(node, (*_SHAPES, *_SHAPES_OF_COMPARISON)):
+    for kind, checked in _CHECKS:
+        if isinstance(node, kind):
+            checked(node)
+            return
+    if not isinstance(node, _SHAPES):
         name = type(node).__name__.lower()
         raise _fault(node, f"{name!r} is not available in templates", f"模板不支持 {name!r}")
 
@@ -163,7 +150,9 @@ def _check_path(node: nodes.Expr) -> None:
         steps.append(_step(at))
         at = at.node
     if not isinstance(at, nodes.Name) or at.ctx != "load":
-        raise _fault(node, "A path starts with contact, account or campaign", "路径必须以 contact、account 或 campaign 开头")
+        raise _fault(
+            node, "A path starts with contact, account or campaign", "路径必须以 contact、account 或 campaign 开头"
+        )
     if at.name not in VALUES:
         known = ", ".join(VALUES)
         raise _fault(at, f"{at.name!r} is not known; there are {known}", f"未知的 {at.name!r}；可用：{known}")
@@ -176,9 +165,13 @@ def _check_path(node: nodes.Expr) -> None:
     known = ", ".join(sorted(members))
     if not steps or steps[0] not in members:
         wanted = f"{at.name}.{steps[0]}" if steps else at.name
-        raise _fault(node, f"{wanted!r} cannot be shown; {at.name} has {known}", f"无法显示 {wanted!r}；{at.name} 有 {known}")
+        raise _fault(
+            node, f"{wanted!r} cannot be shown; {at.name} has {known}", f"无法显示 {wanted!r}；{at.name} 有 {known}"
+        )
     if steps[0] == "custom" and len(steps) == 1:
-        raise _fault(node, "Name one custom field, as contact.custom.size", "请指定一个自定义字段，例如 contact.custom.size")
+        raise _fault(
+            node, "Name one custom field, as contact.custom.size", "请指定一个自定义字段，例如 contact.custom.size"
+        )
     if steps[0] != "custom" and len(steps) > 1:
         raise _fault(node, f"{at.name}.{steps[0]} has no members", f"{at.name}.{steps[0]} 没有成员")
 
@@ -208,20 +201,34 @@ def _check_constant(node: nodes.Const) -> None:
 def _check_filter(node: nodes.Filter) -> None:
     if node.name not in FILTERS:
         known = ", ".join(sorted(FILTERS))
-        raise _fault(node, f"The filter {node.name!r} is not available; there are {known}", f"不支持过滤器 {node.name!r}；可用：{known}")
+        raise _fault(
+            node,
+            f"The filter {node.name!r} is not available; there are {known}",
+            f"不支持过滤器 {node.name!r}；可用：{known}",
+        )
     arguments = [*node.args, *(keyword.value for keyword in node.kwargs)]
     if node.node is None or node.dyn_args or node.dyn_kwargs or not all(isinstance(a, nodes.Const) for a in arguments):
         raise _fault(node, "The arguments of a filter must be constants", "过滤器的参数必须是常量")
     if node.name == "truncate":
         if node.kwargs or not 1 <= len(node.args) <= 2:
-            raise _fault(node, "Write truncate(length) or truncate(length, true)", "请使用 truncate(长度) 或 truncate(长度, true)")
+            raise _fault(
+                node,
+                "Write truncate(length) or truncate(length, true)",
+                "请使用 truncate(长度) 或 truncate(长度, true)",
+            )
         length = node.args[0]
         assert isinstance(length, nodes.Const)
         if type(length.value) is not int or not 3 <= length.value <= _MAX_TRUNCATE:
-            raise _fault(node, f"truncate takes a length from 3 to {_MAX_TRUNCATE}", f"truncate 的长度为 3 至 {_MAX_TRUNCATE}")
+            raise _fault(
+                node, f"truncate takes a length from 3 to {_MAX_TRUNCATE}", f"truncate 的长度为 3 至 {_MAX_TRUNCATE}"
+            )
     elif node.name in ("default", "d"):
         if node.kwargs or not 1 <= len(node.args) <= 2:
-            raise _fault(node, "Write default('text') or default('text', true)", "请使用 default('文本') 或 default('文本', true)")
+            raise _fault(
+                node,
+                "Write default('text') or default('text', true)",
+                "请使用 default('文本') 或 default('文本', true)",
+            )
     elif arguments:
         raise _fault(node, f"{node.name} takes no arguments", f"{node.name} 不接受参数")
 
@@ -232,6 +239,32 @@ def _check_comparison(node: nodes.Compare) -> None:
     operand = node.ops[0]
     if operand.op in ("in", "notin") and not isinstance(operand.expr, nodes.List | nodes.Tuple):
         raise _fault(node, "What follows `in` must be a list of constants", "in 之后必须是常量列表")
+
+
+def _check_test(node: nodes.Test) -> None:
+    if node.name not in _TESTS or node.args or node.kwargs or node.dyn_args or node.dyn_kwargs:
+        raise _fault(node, f"The test {node.name!r} is not available", f"不支持测试 {node.name!r}")
+
+
+def _check_list(node: nodes.List | nodes.Tuple) -> None:
+    if not all(isinstance(item, nodes.Const) for item in node.items):
+        raise _fault(node, "A list may hold constants only", "列表只能包含常量")
+
+
+def _check_keyword(node: nodes.Keyword) -> None:
+    if not isinstance(node.value, nodes.Const):
+        raise _fault(node, "An argument must be a constant", "参数必须是常量")
+
+
+_CHECKS: Final[tuple[tuple[Any, Callable[[Any], None]], ...]] = (
+    ((nodes.Name, nodes.Getattr, nodes.Getitem), _check_path),
+    (nodes.Const, _check_constant),
+    (nodes.Filter, _check_filter),
+    (nodes.Test, _check_test),
+    ((nodes.List, nodes.Tuple), _check_list),
+    (nodes.Keyword, _check_keyword),
+    (nodes.Compare, _check_comparison),
+)
 
 
 def _fault(node: nodes.Node, english: str, chinese: str) -> TemplateFault:

@@ -13,7 +13,9 @@ class TemplateWrite(Input):
     name: Name
     channel: Channel = "email"
     language: LanguageTag | None = None
-    subject: Annotated[Text | None, Field(description="Jinja source", examples=["{{ contact.full_name }}, news"])] = None
+    subject: Annotated[Text | None, Field(description="Jinja source", examples=["{{ contact.full_name }}, news"])] = (
+        None
+    )
     body_text: Annotated[
         LongText, StringConstraints(min_length=1), Field(description="Jinja source", examples=["Hello!"])
     ]
@@ -22,7 +24,9 @@ class TemplateWrite(Input):
     @model_validator(mode="after")
     def _fits_the_channel(self) -> Self:
         if self.channel == "email" and not (self.subject or "").strip():
-            raise PydanticCustomError("subject_required", "An e-mail template needs a subject", {"zh": "邮件模板需要主题"})
+            raise PydanticCustomError(
+                "subject_required", "An e-mail template needs a subject", {"zh": "邮件模板需要主题"}
+            )
         if self.channel != "email" and (self.subject is not None or self.body_html is not None):
             raise PydanticCustomError(
                 "email_only", "Only e-mail has a subject and HTML", {"zh": "只有邮件才有主题和 HTML"}

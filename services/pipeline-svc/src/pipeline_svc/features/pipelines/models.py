@@ -10,14 +10,13 @@ from pipeline_svc.base import Base
 
 
 class PipelineRow(EntityRow, Base, table=True):
-    """`stage_ids` holds what a stage's pipeline is looked up by."""
+    """`stage_ids` holds what a stage's pipeline is looked up by, among the few that a tenant has."""
 
     __tablename__ = "pipeline"
     __table_args__ = (
         Index("pipeline_created", "tenant_id", "created_at", "id"),
         Index("pipeline_updated", "tenant_id", "updated_at", "id"),
         Index("pipeline_name", "tenant_id", "name", "id"),
-        Index("pipeline_stage_ids", "stage_ids", postgresql_using="gin"),
         Index("pipeline_default", "tenant_id", unique=True, postgresql_where=text("is_default")),
     )
 

@@ -27,5 +27,5 @@ class TicketFull(Conflict):
 def open_a_new_one() -> TicketClosed:
     return TicketClosed(
         Text("A closed ticket stays closed; open a new ticket.", "已关闭的工单不能再继续，请新建工单。"),
-        members={"status": "closed"},
+        members={"current_status": "closed"},
     )

@@ -1,0 +1,27 @@
+"""Customers: one view of each, composed of what all services know."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from crm_kit.manifest import Feature
+from crm_kit.runtime import Runtime
+from fastapi import FastAPI
+
+from gateway.features.customers.consumers import VIEW
+from gateway.features.customers.live import LiveComposer
+from gateway.features.customers.reading import open_reader
+from gateway.features.customers.router import router
+from gateway.upstream import open_services
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
+    async with open_services(app, runtime), open_reader(runtime) as reader:
+        app.state.view_reader = reader
+        app.state.live_composer = LiveComposer(
+            runtime.database, app.state.services, app.state.settings.live_deadline_seconds
+        )
+        yield
+
+
+FEATURE = Feature(router=router, consumers=(VIEW,), lifespan=_lifespan)

@@ -1,0 +1,121 @@
+"""The hot path: one prepared statement, one round trip, and the stored bytes go out as they are.
+
+`read_customer_view` is a function in the database (security invoker): it sets the tenant for its own transaction and
+then reads, so row-level security holds without a BEGIN and a COMMIT around it.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+import asyncpg
+from crm_contracts.ids import prefix_of
+from crm_contracts.registry import TOPICS
+from crm_contracts.types import MAX_INTEGER
+from crm_kit.db.session import Database
+from crm_kit.errors import MalformedRequest, Text, Unavailable
+from crm_kit.runtime import Runtime
+
+from gateway.features.customers import repository
+from gateway.upstream import SERVICES
+
+_READ = "select version, doc from read_customer_view($1, $2)"
+_TIMEOUT_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = (0.005, 0.04)
+
+_TOKEN = re.compile(r"([a-z_]{1,63}_[0-9a-z]{26})@([1-9][0-9]{0,15})")
+_MAX_TOKENS: Final = 20
+_KEPT: Final = frozenset(topic.entity for topic in TOPICS if topic.service in SERVICES)
+
+
+class View(NamedTuple):
+    version: int
+    doc: bytes
+
+
+class ViewReader:
+    """Reads materialised views."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    async def read(self, tenant_id: str, customer_id: str) -> View | None:
+        """Raises Unavailable."""
+        try:
+            row = await self._pool.fetchrow(_READ, tenant_id, customer_id, timeout=_TIMEOUT_SECONDS)
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError) as error:
+            raise _unavailable() from error
+        except (asyncpg.TooManyConnectionsError, OSError, TimeoutError) as error:
+            raise _unavailable() from error
+        return None if row is None or row["doc"] is None else View(row["version"], row["doc"])
+
+
+def _unavailable() -> Unavailable:
+    detail = Text("The database does not answer; try again.", "数据库暂无响应，请重试。")
+    return Unavailable(detail, headers={"Retry-After": "1"})
+
+
+@asynccontextmanager
+async def open_reader(runtime: Runtime) -> AsyncIterator[ViewReader]:
+    settings = runtime.settings
+    pool = await asyncpg.create_pool(
+        settings.database_url,
+        min_size=0,  # connects when it is first asked: the gateway starts before its database
+        max_size=settings.database_pool_size,
+        timeout=_TIMEOUT_SECONDS,
+        command_timeout=_TIMEOUT_SECONDS,
+        # The statement leaves nothing behind, so the round trip that resets a connection is saved.
+        reset=_leave,
+        server_settings={"application_name": "gateway-views", "jit": "off"},
+    )
+    try:
+        yield ViewReader(pool)
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), 5)
+        except TimeoutError:
+            pool.terminate()
+
+
+async def _leave(_connection: object) -> None:
+    """Nothing to reset."""
+
+
+def parse_consistency_token(header: str) -> dict[str, int]:
+    """The versions of entities that the client has written: `<id>@<version>`, several with commas between.
+
+    Raises MalformedRequest. Entities that no view shows are left out.
+    """
+    versions: dict[str, int] = {}
+    parts = [part.strip() for part in header.split(",")]
+    for part in parts:
+        match = _TOKEN.fullmatch(part)
+        prefix = prefix_of(match.group(1)) if match else None
+        if match is None or prefix is None or len(parts) > _MAX_TOKENS or int(match.group(2)) > MAX_INTEGER:
+            raise MalformedRequest(
+                Text(
+                    f"Consistency-Token: send back what a write answered, <id>@<version>; up to {_MAX_TOKENS}, with commas.",
+                    f"Consistency-Token：请原样送回写操作返回的 <id>@<version>；最多 {_MAX_TOKENS} 个，用逗号分隔。",
+                )
+            )
+        if prefix in _KEPT:
+            versions[match.group(1)] = max(int(match.group(2)), versions.get(match.group(1), 0))
+    return versions
+
+
+async def wait_for(database: Database, tenant_id: str, versions: Mapping[str, int], seconds: float) -> bool:
+    """Whether the views have these versions in them, waiting up to `seconds`."""
+    pause, longest = _POLL_SECONDS
+    end = time.monotonic() + seconds
+    while versions:
+        async with database.read(tenant_id) as session:
+            if await repository.has_reached(session, versions):
+                return True
+        if time.monotonic() + pause > end:
+            return False
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, longest)
+    return True

@@ -1,0 +1,181 @@
+"""Customers over HTTP. The view itself is answered in `view_route.py`."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import orjson
+from crm_contracts.facts import MAX_CONTACTS
+from crm_contracts.ids import AccountId, ContactId, prefix_of
+from crm_contracts.types import ExternalKey, format_timestamp
+from crm_kit.conditions import Field as SortField
+from crm_kit.conditions import FieldSet, FieldType
+from crm_kit.errors import FieldError, InvalidCursor, NotFound, Text, ValidationFailed
+from crm_kit.http import pagination
+from crm_kit.http.route import Caller, Reading, TransactionRoute
+from crm_kit.resources.listing import next_link
+from crm_kit.resources.schemas import Page
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import StringConstraints
+from sqlalchemy import column
+from starlette.responses import Response
+
+from gateway.features.customers import keys, repository
+from gateway.features.customers.errors import SeveralCustomers
+from gateway.features.customers.schemas import Candidate, CustomerItem, CustomerView, Kind, TimelineEntry
+from gateway.features.customers.view_route import ViewRoute, answer_view, view_parameters, view_response
+
+router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=TransactionRoute)
+
+_MAX_CANDIDATES: Final = 20
+_PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_BY_ID: Final = FieldSet("customers", [SortField("id", FieldType.TEXT, column("id"), sortable=True, nullable=False)])
+_BY_TIME: Final = FieldSet(
+    "timeline",
+    [
+        SortField("at", FieldType.DATETIME, column("at"), sortable=True, nullable=False),
+        SortField("id", FieldType.TEXT, column("id"), sortable=True, nullable=False),
+    ],
+)
+
+Limit = Annotated[int, Query(ge=1, le=pagination.MAX_LIMIT)]
+Cursor = Annotated[str | None, Query(max_length=pagination.MAX_CURSOR_LENGTH)]
+Term = Annotated[ExternalKey | None, Query()]
+Kinds = Annotated[
+    str | None,
+    StringConstraints(max_length=1000, pattern=r"^[a-z_.]+(,[a-z_.]+)*$"),
+    Query(description="Comma-separated kinds of entries, such as deal.won, or all of a type, such as deal"),
+]
+
+
+def _cursors(request: Request, tenant_id: str, resource: str, filters: object) -> pagination.Cursors:
+    secret: str = request.app.state.settings.secret
+    return pagination.Cursors(secret.encode(), tenant_id=tenant_id, resource=resource, filters=filters)
+
+
+def _after(cursors: pagination.Cursors, sort: pagination.Sort, cursor: str | None) -> tuple[Any, ...] | None:
+    try:
+        return None if cursor is None else cursors.read(sort, cursor)
+    except pagination.InvalidCursor as error:
+        raise InvalidCursor(Text(error.detail, "游标无效或属于另一个列表；请去掉游标重新开始。")) from error
+
+
+def _page(request: Request, items: list[bytes], next_cursor: str | None) -> Response:
+    body = b'{"data":[' + b",".join(items) + b'],"next_cursor":' + orjson.dumps(next_cursor) + b"}"
+    return Response(body, headers=next_link(request, next_cursor), media_type="application/json")
+
+
+@router.get("", operation_id="list_customers", response_model=Page[CustomerItem])
+async def list_customers(
+    request: Request,
+    session: Reading,
+    kind: Kind | None = None,
+    limit: Limit = pagination.DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response:
+    """Every customer, by id."""
+    sort = pagination.parse_sort("id", _BY_ID)
+    cursors = _cursors(request, session.tenant_id, "customers", kind)
+    after = _after(cursors, sort, cursor)
+    rows = await repository.list_views(session, after=after[0] if after else "", kind=kind, limit=limit + 1)
+    more = cursors.write(sort, [rows[limit - 1].id]) if len(rows) > limit else None
+    return _page(request, [_item(row) for row in rows[:limit]], more)
+
+
+def _item(row: Any) -> bytes:
+    profile = orjson.loads(row.profile) if isinstance(row.profile, str) else row.profile
+    head = {"id": row.id, "kind": row.kind, "name": row.name, "version": row.version}
+    return orjson.dumps({**head, "as_of": format_timestamp(row.as_of), "profile": profile})
+
+
+@router.get(
+    "/lookup",
+    operation_id="look_up_customer",
+    response_model=CustomerView,
+    responses={409: {"description": "Several customers match: see candidates", "content": _PROBLEM}},
+)
+async def look_up_customer(
+    request: Request,
+    session: Reading,
+    caller: Caller,
+    email: Term = None,
+    phone: Term = None,
+    external_id: Annotated[ExternalKey | None, Query(description="system:value")] = None,
+    wechat: Term = None,
+) -> Response:
+    """The one customer with this e-mail address, phone number, external id or WeChat id."""
+    given = {"email": email, "phone": phone, "external_id": external_id, "wechat": wechat}
+    key = _lookup_key({name: value for name, value in given.items() if value is not None}, caller.region)
+    found = await repository.find_by_key(session, key, _MAX_CANDIDATES)
+    if not found:
+        raise NotFound(Text("No customer matches.", "没有匹配的客户。"))
+    if len(found) > 1:
+        raise SeveralCustomers([Candidate(id=row.id, kind=row.kind, name=row.name) for row in found])
+    return view_response(request, found[0].version, found[0].doc)
+
+
+def _lookup_key(given: dict[str, str], region: str) -> str:
+    if len(given) != 1:
+        names = "email, phone, external_id, wechat"
+        text = Text(f"Give exactly one of {names}.", f"请只提供 {names} 之一。")
+        raise ValidationFailed(text, errors=[FieldError(f"?{name}", "one_of", text) for name in given or ["email"]])
+    [(name, value)] = given.items()
+    if name == "email":
+        return keys.email_key(value)
+    if name == "wechat":
+        return keys.wechat_key(value)
+    if name == "phone":
+        try:
+            return keys.phone_key(value, region)
+        except keys.InvalidPhone as error:
+            text = Text(
+                "Give a number with country code, such as +8613800138000, or one of your region.",
+                "请提供带国家代码的号码，如 +8613800138000，或本地区号码。",
+            )
+            raise ValidationFailed(text, errors=[FieldError("?phone", "phone_invalid", text)]) from error
+    system, colon, external = value.partition(":")
+    if not (system and colon and external):
+        text = Text("Give the system and its id, such as shopify:1042.", "请提供系统和其编号，如 shopify:1042。")
+        raise ValidationFailed(text, errors=[FieldError("?external_id", "external_id_format", text)])
+    return keys.external_key(system, external)
+
+
+router.add_api_route(
+    "/{customer_id}",
+    answer_view,
+    methods=["GET"],
+    operation_id="get_customer",
+    response_model=CustomerView,
+    openapi_extra={"parameters": view_parameters()},
+    route_class_override=ViewRoute,
+)
+
+
+@router.get("/{customer_id}/timeline", operation_id="list_customer_timeline", response_model=Page[TimelineEntry])
+async def list_customer_timeline(
+    request: Request,
+    session: Reading,
+    customer_id: Annotated[ContactId | AccountId, Path()],
+    kinds: Kinds = None,
+    limit: Limit = pagination.DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response:
+    """Everything that happened with a customer, newest first."""
+    if not await repository.view_exists(session, customer_id):
+        raise NotFound(Text("There is no such customer.", "没有该客户。"))
+    sort = pagination.parse_sort("-at,-id", _BY_TIME)
+    cursors = _cursors(request, session.tenant_id, "timeline", [customer_id, kinds])
+    after: tuple[datetime, str] | None = _after(cursors, sort, cursor)
+    is_account = prefix_of(customer_id) == "account"
+    contact_ids = [str(customer_id)]
+    if is_account:
+        contact_ids = await repository.contact_ids_of(session, customer_id, MAX_CONTACTS)
+    rows = await repository.timeline_page(
+        session,
+        contact_ids=contact_ids,
+        account_id=customer_id if is_account else None,
+        kinds=kinds.split(",") if kinds else None,
+        after=after,
+        limit=limit + 1,
+    )
+    more = cursors.write(sort, [rows[limit - 1].at, rows[limit - 1].entry_id]) if len(rows) > limit else None
+    return _page(request, [row.entry.encode() for row in rows[:limit]], more)

@@ -1,0 +1,198 @@
+"""What the customer view looks like, for the OpenAPI document.
+
+Typed dictionaries: the documents are composed and stored as JSON and go out unread; `?include=` leaves members out.
+"""
+
+from typing import Annotated, Any, Literal, NotRequired, Required
+
+from crm_contracts.campaigns import Message
+from crm_contracts.contacts import Account, Contact, Email, LifecycleStage, Phone
+from crm_contracts.ids import AccountId, ContactId, DealId, PipelineId, SegmentId, StageId, UserId
+from crm_contracts.pipeline import Order, StageKind
+from crm_contracts.tickets import Ticket
+from crm_contracts.types import Contract, Currency, CustomFields, Date, DecimalString, Entity, Money, Tag, Timestamp
+from pydantic import Field
+from typing_extensions import TypedDict
+
+Kind = Literal["contact", "account"]
+
+
+class ContactSummary(TypedDict, total=False):
+    """One of an account's contacts."""
+
+    id: Required[ContactId]
+    first_name: str | None
+    last_name: str | None
+    full_name: str | None
+    title: str | None
+    emails: list[Email]
+    phones: list[Phone]
+    wechat: str | None
+    lifecycle_stage: LifecycleStage
+    owner_id: UserId | None
+    tags: list[Tag]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class Identity(TypedDict):
+    """By what a customer is known; `system` with an external id, the others with e-mail addresses and phones."""
+
+    type: Literal["email", "phone", "wechat", "domain", "external_id"]
+    value: str
+    primary: NotRequired[bool]
+    verified: NotRequired[bool]
+    label: NotRequired[str | None]
+    system: NotRequired[str]
+
+
+class Scores(TypedDict, total=False):
+    rfm: Any
+    tier: Any
+    churn: Any
+    lifetime_value: Any
+    lead: Any
+
+
+class MoneyTotal(TypedDict):
+    """The largest sum, and all of them by currency."""
+
+    amount: DecimalString
+    currency: Currency
+    by_currency: list[Money]
+
+
+class OpenDeal(Entity):
+    """A deal without its lines and history."""
+
+    id: DealId
+    name: str
+    pipeline_id: PipelineId
+    stage_id: StageId
+    stage_name: str | None
+    status: StageKind
+    amount: Money | None
+    expected_close: Date | None
+    contact_id: ContactId | None
+    account_id: AccountId | None
+    owner_id: UserId | None
+    next_step: str | None
+    closed_at: Timestamp | None
+    lost_reason: str | None
+    tags: list[Tag]
+    custom: CustomFields
+
+
+class Orders(TypedDict, total=False):
+    """`count`, `total` and `last_at` leave drafts, cancelled and refunded orders out."""
+
+    count: int
+    total: MoneyTotal | None
+    last_at: Timestamp | None
+    recent: list[Order]
+
+
+class Sales(TypedDict, total=False):
+    open_deals: list[OpenDeal]
+    open_value: MoneyTotal | None
+    won_value: MoneyTotal | None
+    orders: Orders
+    quotes: list[Any]
+    invoices_due: list[Any]
+    tasks: list[Any]
+
+
+class Support(TypedDict, total=False):
+    open_tickets: list[Ticket]
+    counts: Annotated[dict[str, int], Field(description="Tickets by status")]
+    last_csat: Any
+    sentiment: Any
+
+
+class SegmentRef(TypedDict):
+    id: SegmentId
+
+
+class Marketing(TypedDict, total=False):
+    segments: list[SegmentRef]
+    journeys: list[Any]
+    recent_messages: list[Message]
+    coupons: list[Any]
+    points: Any
+
+
+class EntryRef(TypedDict):
+    type: str
+    id: str
+
+
+class TimelineEntry(TypedDict):
+    """One thing that happened; `kind` is such as `deal.won`, `activity.call`, `ticket.message`."""
+
+    id: str
+    at: Timestamp
+    kind: str
+    source: str
+    title: str
+    ref: EntryRef
+    actor: str | None
+    data: dict[str, Any]
+
+
+class Source(TypedDict):
+    """How new a service's part of the view is, and how long the newest change took to get there."""
+
+    as_of: Timestamp | None
+    lag_ms: Annotated[int | None, Field(ge=0)]
+
+
+class Sources(TypedDict, total=False):
+    contacts: Source
+    pipeline: Source
+    tickets: Source
+    campaigns: Source
+
+
+class CustomerView(TypedDict, total=False):
+    """Everything that is known of one customer."""
+
+    id: Required[ContactId | AccountId]
+    kind: Required[Kind]
+    version: Required[
+        Annotated[int, Field(ge=0, description="Of the materialised view; 0 in a live answer that comes before it")]
+    ]
+    as_of: Required[Timestamp]
+    degraded: Annotated[
+        list[Literal["contacts", "pipeline", "tickets", "campaigns"]],
+        Field(description="Services that did not answer; their part is as last heard of. Only in live answers"),
+    ]
+    profile: Contact | Account
+    account: Account | None
+    contacts: list[ContactSummary]
+    tags: list[Tag]
+    lifecycle_stage: LifecycleStage
+    identities: list[Identity]
+    consents: Annotated[dict[str, dict[str, str]], Field(description="Status by channel and purpose")]
+    scores: Scores
+    sales: Sales
+    support: Support
+    marketing: Marketing
+    timeline: list[TimelineEntry]
+    sources: Sources
+
+
+class CustomerItem(Contract):
+    """A customer in a list."""
+
+    id: ContactId | AccountId
+    kind: Kind
+    name: str | None
+    version: int
+    as_of: Timestamp
+    profile: Contact | Account
+
+
+class Candidate(TypedDict):
+    id: str
+    kind: Kind
+    name: str | None

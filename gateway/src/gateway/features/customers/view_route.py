@@ -1,0 +1,161 @@
+"""`GET /v1/customers/{id}`: a plain ASGI endpoint, since it is what every screen begins with.
+
+FastAPI knows it for the OpenAPI document only; its dependency machinery would cost more than the read.
+"""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import orjson
+from crm_contracts.ids import AccountId, ContactId, prefix_of
+from crm_kit import context
+from crm_kit.errors import FieldError, Forbidden, NotFound, Text, ValidationFailed
+from crm_kit.http import etag
+from crm_kit.http.principal import Authenticator, Principal
+from crm_kit.http.route import Endpoint
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from gateway.features.customers.live import LiveComposer
+from gateway.features.customers.reading import View, ViewReader, parse_consistency_token, wait_for
+from gateway.features.customers.selection import SECTIONS, parse_selection, select
+
+_PARAMETERS: Final = frozenset({"include", "fields", "consistency"})
+_CUSTOMERS: Final = frozenset({"contact", "account"})
+
+
+class ViewRoute(APIRoute):
+    """A route that FastAPI describes and does not run."""
+
+    def get_route_handler(self) -> Endpoint:
+        endpoint: Endpoint = self.endpoint
+        return endpoint
+
+
+async def answer_view(request: Request) -> Response:
+    """One customer's whole view.
+
+    With `Consistency-Token` from a write, the answer contains that write.
+    """
+    authenticator: Authenticator = request.app.state.authenticator
+    principal = await authenticator.authenticate(request)
+    if "read" not in principal.scopes or principal.tenant_id is None:
+        raise Forbidden(
+            Text("The permission 'read' is missing.", "缺少权限 'read'。"), members={"missing_permission": "read"}
+        )
+    customer_id: str = request.path_params["customer_id"]
+    if prefix_of(customer_id) not in _CUSTOMERS:
+        raise _no_such_customer()
+    token = request.headers.get("consistency-token")
+    if token is not None or request.scope["query_string"]:
+        return await _answer_as_asked(request, principal, principal.tenant_id, customer_id, token)
+    reader: ViewReader = request.app.state.view_reader
+    view = await reader.read(principal.tenant_id, customer_id)
+    if view is None:
+        raise _no_such_customer()
+    return view_response(request, view.version, view.doc)
+
+
+def view_response(request: Request, version: int, doc: bytes) -> Response:
+    """A stored document as it is; 304 where the client has it."""
+    headers = {"ETag": etag.entity_tag(version)}
+    try:
+        changed = etag.if_none_match(request.headers.get("if-none-match"), version)
+    except etag.InvalidEntityTags:
+        changed = True
+    if not changed:
+        return Response(status_code=304, headers=headers)
+    return Response(doc, headers=headers, media_type="application/json")
+
+
+async def _answer_as_asked(
+    request: Request, principal: Principal, tenant_id: str, customer_id: str, token: str | None
+) -> Response:
+    query = request.query_params
+    _check_parameters(request)
+    paths = parse_selection(query.get("include"), query.get("fields"))
+    versions = parse_consistency_token(token) if token is not None else {}
+    state = request.app.state
+    here = context.current()
+    assert here is not None, "KitMiddleware sets the context"
+    with context.use(replace(here, tenant_id=tenant_id, actor_id=principal.subject)):
+        live = query.get("consistency") == "live" or not await wait_for(
+            state.database, tenant_id, versions, state.settings.consistency_wait_seconds
+        )
+        view: View | None = await state.view_reader.read(tenant_id, customer_id)
+        if live:
+            composer: LiveComposer = state.live_composer
+            document = await composer.compose(principal, customer_id, view.version if view else 0)
+            if document is None:
+                raise _no_such_customer()
+            body = select(document, paths) if paths is not None else document
+            return Response(orjson.dumps(body), media_type="application/json")
+    if view is None:
+        raise _no_such_customer()
+    doc = orjson.dumps(select(orjson.loads(view.doc), paths)) if paths is not None else view.doc
+    return view_response(request, view.version, doc)
+
+
+def _check_parameters(request: Request) -> None:
+    """An unknown parameter is refused rather than ignored: what it asked for would not be in the answer."""
+    faults = [
+        FieldError(f"?{name[:100]}", "unknown_parameter", Text("This parameter is not known.", "未知参数。"))
+        for name in request.query_params
+        if name not in _PARAMETERS
+    ]
+    if request.query_params.get("consistency", "live") != "live":
+        text = Text("The only value is live.", "唯一可用的值是 live。")
+        faults.append(FieldError("?consistency", "literal_error", text))
+    if faults:
+        raise ValidationFailed(
+            Text("Some parameters are not valid; see errors.", "参数无效，见 errors。"), errors=faults
+        )
+
+
+def _no_such_customer() -> NotFound:
+    return NotFound(Text("There is no such customer.", "没有该客户。"))
+
+
+def view_parameters() -> list[dict[str, Any]]:
+    """The operation's parameters, which FastAPI cannot see in the endpoint's signature."""
+    text = {"type": "string", "maxLength": 2000}
+    sections = ", ".join(SECTIONS)
+    pattern = f"{ContactId.pattern()}|{AccountId.pattern()}"
+    return [
+        {
+            "name": "customer_id",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": pattern},
+            "description": "A contact's or an account's id",
+        },
+        {
+            "name": "include",
+            "in": "query",
+            "required": False,
+            "schema": text,
+            "description": f"Sections, with commas between: {sections}",
+        },
+        {
+            "name": "fields",
+            "in": "query",
+            "required": False,
+            "schema": text,
+            "description": "Paths, with commas between, such as profile.full_name,sales.open_value",
+        },
+        {
+            "name": "consistency",
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", "enum": ["live"]},
+            "description": "live: compose from the services now; those that are down are named in degraded",
+        },
+        {
+            "name": "Consistency-Token",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "maxLength": 2000},
+            "description": "What writes answered, with commas between: the view will contain them",
+        },
+    ]

@@ -1,0 +1,34 @@
+"""START HERE: everything that the gateway can do."""
+
+from pathlib import Path
+
+from crm_contracts.registry import TENANT
+from crm_kit.manifest import Feature, Manifest
+
+from gateway import documents, proxy
+from gateway.base import METADATA
+from gateway.composition import access_lifespan
+from gateway.documents.packaged import openapi
+from gateway.features import api_keys, customers, tenants
+from gateway.proxy.table import RouteTable
+from gateway.settings import GatewaySettings
+
+MANIFEST = Manifest(
+    name="gateway",
+    package="gateway",
+    title="Relata gateway",
+    summary="Access, customers, documents",
+    settings=GatewaySettings,
+    metadata=METADATA,
+    migrations=Path(__file__).parents[2] / "migrations",
+    features=(
+        Feature(lifespan=access_lifespan),
+        tenants.FEATURE,
+        api_keys.FEATURE,
+        customers.FEATURE,
+        documents.FEATURE,
+        proxy.proxy_to(lambda: RouteTable.from_document(openapi())),
+    ),
+    publishes=(TENANT,),
+    serves_openapi=False,
+)

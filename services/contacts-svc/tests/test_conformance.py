@@ -1,0 +1,74 @@
+"""contacts-svc keeps what every service promises."""
+
+from crm_contracts.ids import ContactId
+from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT
+from crm_testkit.conformance import Sample, ServiceConformance
+from crm_testkit.service import Tenant
+
+from contacts_svc.manifest import MANIFEST
+
+
+async def _a_contact(tenant: Tenant) -> dict[str, str]:
+    contact = await tenant.create("/v1/contacts", full_name="王伟")
+    return {"contact_id": contact["id"]}
+
+
+_CONTACT_ID = ContactId.new()
+
+
+class TestConformance(ServiceConformance):
+    manifest = MANIFEST
+    samples = (
+        Sample(
+            path="/v1/contacts",
+            topic=CONTACT,
+            body=lambda n, _: {
+                "full_name": f"Person {n}",
+                "title": "Buyer",
+                "emails": [{"address": f"Person.{n}@Example.com"}],
+                "external_ids": {"shop": str(n)},
+            },
+            patch={"title": "Head of purchasing"},
+            text="title",
+            clears="title",
+            counter="custom.n",
+            equals=("email", "emails.0.address"),
+            upsert="email",
+        ),
+        Sample(
+            path="/v1/accounts",
+            topic=ACCOUNT,
+            body=lambda n, _: {"name": f"Company {n}", "industry": "Retail", "domain": f"c{n}.example.com"},
+            patch={"industry": "Wholesale", "size": 20},
+            text="industry",
+            clears="industry",
+            counter="custom.n",
+            integer="size",
+            equals=("domain", "domain"),
+            upsert="domain",
+        ),
+        Sample(
+            path="/v1/activities",
+            topic=ACTIVITY,
+            body=lambda n, _: {"kind": "note", "subject": f"Call {n}", "contact_id": _CONTACT_ID},
+            patch={"kind": "call", "direction": "inbound"},
+            text="body",
+            clears="subject",
+            counter="data.n",
+            equals=("subject", "subject"),
+        ),
+        Sample(
+            path="/v1/contacts/{contact_id}/consents",
+            topic=CONSENT,
+            prepare=_a_contact,
+            body=lambda n, _: {
+                "channel": "email",
+                "purpose": f"purpose-{n}",
+                "status": "granted",
+                "source": "form",
+            },
+            patch={},
+            text="wording",
+            created="granted",
+        ),
+    )

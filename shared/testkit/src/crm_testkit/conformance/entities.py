@@ -1,0 +1,117 @@
+"""Creating, reading and deleting one entity, and the events of it."""
+
+import re
+
+import pytest
+
+from crm_testkit.conformance.sample import ResourceSuite, Subject, member, offering
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+class EntityRules(ResourceSuite):
+    @offering("create", "get")
+    async def test_a_creation_answers_with_everything(self, subject: Subject) -> None:
+        answer = await subject.client.post(subject.path, json=subject.body())
+        entity = answer.json()
+        assert answer.status_code == 201
+        assert answer.headers["location"] == subject.at(entity)
+        assert answer.headers["etag"] == '"1"'
+        assert answer.headers["consistency-token"] == f"{entity['id']}@1"
+        assert entity["version"] == 1
+        assert entity["id"].startswith(f"{subject.sample.topic.entity}_")
+        assert all(_TIME.fullmatch(entity[name]) for name in ("created_at", "updated_at"))
+        model = subject.sample.topic.model
+        assert entity == model.model_validate(entity).model_dump(mode="json"), "not the contract's JSON"
+
+        read = await subject.client.get(answer.headers["location"])
+        assert (read.status_code, read.json(), read.headers["etag"]) == (200, entity, '"1"')
+
+    @offering("create", "get")
+    async def test_what_the_client_has_is_not_sent_again(self, subject: Subject) -> None:
+        address = subject.at(await subject.create())
+        for tag, status in (('"1"', 304), ('W/"1"', 304), ("*", 304), ('"0", "1"', 304), ('"2"', 200), ("1", 200)):
+            answer = await subject.client.get(address, headers={"If-None-Match": tag})
+            assert (answer.status_code, answer.headers["etag"]) == (status, '"1"'), tag
+            assert (answer.content == b"") is (status == 304), tag
+
+    @pytest.mark.parametrize(
+        "hostile",
+        [
+            "{prefix}_01jd3zq8w9e2vbx7k5m4n6p8qr",
+            "other_01jd3zq8w9e2vbx7k5m4n6p8qr",
+            "%00",
+            "a%00b",
+            "%F0%9F%98%80",
+            "%FF%FE",
+            "不存在",
+            "x" * 4000,
+            "'%20or%201=1",
+            "%25",
+            "..%2f..%2fetc",
+            "{prefix}_01JD3ZQ8W9E2VBX7K5M4N6P8QR",
+        ],
+    )
+    @offering("get")
+    async def test_an_id_of_nothing_is_not_found(self, subject: Subject, hostile: str) -> None:
+        address = subject.at(hostile.replace("{prefix}", subject.sample.topic.entity))
+        answers = [await subject.client.get(address)]
+        operations = (await subject.service.anonymous().get("/openapi.json")).json()["paths"]
+        item = operations[f"{subject.sample.path}/{{entity_id}}"]
+        if "patch" in item:
+            answers.append(await subject.client.patch(address, json=subject.sample.patch))
+        if "delete" in item:
+            answers.append(await subject.client.delete(address))
+        assert {answer.status_code for answer in answers} == {404}
+
+    @offering("create", "patch", "delete")
+    async def test_every_change_is_one_event_with_the_whole_state(self, subject: Subject) -> None:
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        created = await subject.create()
+        answer = await subject.client.patch(
+            subject.at(created),
+            json=subject.sample.patch,
+            headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01", "X-Request-Id": "order-4711"},
+        )
+        assert answer.headers["x-request-id"] == "order-4711"
+        assert answer.headers["traceparent"].split("-")[1] == trace
+        assert (await subject.client.delete(subject.at(created))).status_code == 204
+
+        sample = subject.sample
+        first, second, third, tombstone = await subject.service.events(sample.topic.name, key=created["id"], at_least=4)
+        assert [event.sequence for event in (first, second, third, tombstone)] == [1, 2, 3, 3]
+        assert first.type == sample.topic.event_type(sample.created)
+        assert third.type == tombstone.type == sample.topic.event_type("deleted")
+        assert (first.entity, second.entity) == (created, answer.json())
+        assert third.entity is not None
+        assert tombstone.entity is None
+        assert set(sample.patch) <= set(second.changed) <= set(created) - {"id", "version", "updated_at"}
+        assert {**third.entity, "version": 2, "updated_at": answer.json()["updated_at"]} == answer.json()
+        assert second.traceparent is not None
+        assert second.traceparent.split("-")[1] == trace
+        assert len({event.id for event in (first, second, third, tombstone)}) == 4
+        for event in (first, second, third, tombstone):
+            assert (event.tenant_id, event.subject) == (subject.tenant.id, created["id"])
+            assert event.source == f"/relata/{sample.topic.service}"
+            assert event.actor_id == "key_test"
+            assert event.headers()["ce_specversion"] == "1.0"
+
+    @offering("create", "delete")
+    async def test_what_is_deleted_is_gone(self, subject: Subject) -> None:
+        entity, other = await subject.create(), await subject.create()
+        assert (await subject.client.delete(subject.at(entity), headers={"If-Match": '"9"'})).status_code == 412
+        answer = await subject.client.delete(subject.at(entity), headers={"If-Match": '"1"'})
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert answer.headers["consistency-token"] == f"{entity['id']}@2"
+        assert (await subject.client.get(subject.at(entity))).status_code == 404
+        assert (await subject.client.delete(subject.at(entity))).status_code == 404
+        listed = await subject.tenant.read(subject.path, limit=200)
+        assert entity["id"] not in {row["id"] for row in listed["data"]}
+        assert await subject.tenant.read(subject.at(other)) == other
+
+    @offering("create", "get")
+    async def test_text_comes_back_as_it_was_sent(self, subject: Subject) -> None:
+        for text in ("王小明 👩‍👩‍👧 e\u0301", "'; drop table x; --", "<script>", "\\u0000 \\ \" %_", "\u202eabc\ufeff", "𝒳"):
+            entity = await subject.create(subject.with_text(text))
+            assert member(entity, subject.sample.text) == text
+            assert member(await subject.tenant.read(subject.at(entity)), subject.sample.text) == text
