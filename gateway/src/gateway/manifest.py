@@ -10,6 +10,7 @@ from gateway.base import METADATA
 from gateway.composition import access_lifespan
 from gateway.documents.packaged import openapi
 from gateway.features import api_keys, customers, tenants
+from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL
 from gateway.proxy.table import RouteTable
 from gateway.settings import GatewaySettings
 

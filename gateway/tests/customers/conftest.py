@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,25 +23,9 @@ from gateway.features import customers
 from gateway.settings import GatewaySettings
 from joserfc.jwk import OKPKey
 
-MIGRATION = '''
-import pathlib
-from alembic import op
-from crm_kit.db.migration_ops import protect, protect_kit_tables
-from gateway.base import METADATA
-revision, down_revision, branch_labels, depends_on = "0001_test", None, None, None
+import gateway
 
-def upgrade():
-    METADATA.create_all(op.get_bind())
-    protect("entity", "customer_view", "customer_key", "timeline_entry")
-    protect_kit_tables()
-    op.execute("""
-create function read_customer_view(tenant text, customer text, out version bigint, out doc bytea)
-language plpgsql volatile security invoker as $$
-begin
-    perform set_config('app.tenant_id', tenant, true);
-    select v.version, v.doc into version, doc from customer_view v where v.tenant_id = tenant and v.id = customer;
-end $$""")
-'''
+MIGRATIONS = Path(gateway.__file__).parents[2] / "migrations"
 
 
 class StandIn:
@@ -118,11 +103,6 @@ async def stack(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Stack]:
     folder = tmp_path_factory.mktemp("gateway")
-    (folder / "migrations" / "versions").mkdir(parents=True)
-    (folder / "migrations" / "env.py").write_text(
-        "from crm_kit.db.migrations import run_environment\nrun_environment()"
-    )
-    (folder / "migrations" / "versions" / "0001_test.py").write_text(MIGRATION)
     key_file = folder / "key.json"
     key_file.write_text(json.dumps(OKPKey.generate_key("Ed25519", {"kid": "gateway"}).as_dict(private=True)))
     manifest = Manifest(
@@ -132,7 +112,7 @@ async def stack(
         summary="Customers",
         settings=GatewaySettings,
         metadata=METADATA,
-        migrations=folder / "migrations",
+        migrations=MIGRATIONS,
         features=(Feature(lifespan=_mint), customers.FEATURE),
         publishes=(),
     )

@@ -59,6 +59,7 @@ async def test_a_total_follows_its_lines_until_it_is_given(service: ServiceUnder
             'Must be a decimal string such as "1999.00"',
             '必须是十进制字符串，例如 "1999.00"',
         ),
+        ({"number": "  ", "lines": LINES}, "/number", "Must have at least 1 characters", "至少 1 个字符"),
         ({"total": {"amount": "-1", "currency": "CNY"}}, "/total", "Must not be negative", "不得为负数"),
         (
             {"lines": [line("1", "1", "XXX")]},

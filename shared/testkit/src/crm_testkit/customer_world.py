@@ -104,13 +104,13 @@ class World:
         self.events: list[tuple[str, Event]] = []
         self._clock = 0
 
-    def create(self, kind: str, **members: Any) -> Json:
+    def create(self, kind: str, /, **members: Any) -> Json:
         """A new entity and its event."""
         now = self._now()
         base = {"id": members.pop("id", None) or new_id(kind), "version": 1, "created_at": now, "updated_at": now}
         return self._put(kind, base | _EMPTY[kind] | members, "created")
 
-    def update(self, entity_id: str, **members: Any) -> Json:
+    def update(self, entity_id: str, /, **members: Any) -> Json:
         kind, entity = self.entities[entity_id]
         bumped = {"version": entity["version"] + 1, "updated_at": self._now()}
         return self._put(kind, {**entity, **members, **bumped}, "updated")

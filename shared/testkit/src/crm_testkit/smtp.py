@@ -3,18 +3,17 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 Answer = Callable[["Delivery"], Awaitable[str]]
-"""What the server says to a delivery: `250 …` after which it counts as taken, or a refusal."""
+"""What the server says to a delivery, in its own thread and loop. `2…`: it has taken the message."""
 
 
 @dataclass(frozen=True)
@@ -32,67 +31,81 @@ class Delivery:
         return parsed
 
 
-async def _take(_delivery: Delivery) -> str:
-    return "250 OK"
+class MailServer:
+    """Takes everything on a free loopback port, unless `answers` or `refusals` know the recipient."""
 
+    def __init__(self) -> None:
+        self.port = 0
+        self.answers: dict[str, Answer] = {}
+        self.refusals: dict[str, str] = {}
+        self._taken: list[Delivery] = []
+        self._lock = threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="smtp", daemon=True)
+        self._started = threading.Event()
 
-@dataclass
-class Mailbox:
-    """The server's side. `answer` runs in the server's own loop."""
-
-    port: int = 0
-    answer: Answer = _take
-    refused: dict[str, str] = field(default_factory=dict)
-    """By recipient: the answer to RCPT TO."""
-    offered: list[Delivery] = field(default_factory=list)
-    taken: list[Delivery] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    @property
+    def taken(self) -> list[Delivery]:
+        """What was taken, in order."""
+        with self._lock:
+            return list(self._taken)
 
     def to(self, address: str) -> list[Delivery]:
-        with self._lock:
-            return [delivery for delivery in self.taken if address in delivery.recipients]
+        """What was taken for one address."""
+        return [delivery for delivery in self.taken if address in delivery.recipients]
 
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+    async def handle_RCPT(  # noqa: N802 # aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        if address in self.refused:
-            return self.refused[address]
+        if address in self.refusals:
+            return self.refusals[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(  # noqa: N802 # aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         content: Any = envelope.content
         delivery = Delivery(str(envelope.mail_from), tuple(envelope.rcpt_tos), bytes(content))
-        with self._lock:
-            self.offered.append(delivery)
-        answer = await self.answer(delivery)
-        if answer.startswith("2"):
+        answer = self.answers.get(delivery.recipients[0])
+        said = await answer(delivery) if answer else "250 OK"
+        if said.startswith("2"):
             with self._lock:
-                self.taken.append(delivery)
-        return answer
+                self._taken.append(delivery)
+        return said
 
+    def _protocol(self) -> SMTP:
+        return SMTP(self, hostname="localhost", enable_SMTPUTF8=True, loop=self._loop)
 
-class _Controller(Controller):
-    """Ends its loop without leaving a connection to be collected later."""
+    def start(self) -> None:
+        self._thread.start()
+        assert self._started.wait(10), "the mail server did not start"
 
-    def cancel_tasks(self, stop_loop: bool = True) -> None:
-        for task in asyncio.all_tasks(self.loop):
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(self._loop.create_server(self._protocol, "127.0.0.1", 0))
+        self.port = server.sockets[0].getsockname()[1]
+        self._started.set()
+        self._loop.run_forever()
+        server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        if stop_loop:
-            self.loop.call_later(0.05, self.loop.stop)
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
 
 
-@pytest.fixture
-def smtp_server() -> Iterator[Mailbox]:
-    """A mail server on a free loopback port that takes everything, unless the test tells it otherwise."""
-    mailbox = Mailbox()
-    controller = _Controller(mailbox, hostname="127.0.0.1", port=0, enable_SMTPUTF8=True)
-    controller.start()
+@pytest.fixture(scope="session")
+def mail_server() -> Iterator[MailServer]:
+    """One mail server for all tests of a session; tests tell each other's mail apart by its recipients."""
+    server = MailServer()
+    server.start()
     try:
-        assert controller.server is not None
-        mailbox.port = controller.server.sockets[0].getsockname()[1]
-        yield mailbox
+        yield server
     finally:
-        controller.stop()
+        server.stop()

@@ -7,6 +7,7 @@ from crm_kit.manifest import Feature
 from crm_kit.runtime import Runtime
 from fastapi import FastAPI
 
+from gateway.features.customers import models  # noqa: F401  # so that its tables are in the metadata
 from gateway.features.customers.consumers import VIEW
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import open_reader

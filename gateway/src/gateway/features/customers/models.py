@@ -53,7 +53,7 @@ class EntityCopy(TenantRow, Base, table=True):
     open: bool = Field(default=False, nullable=False)
     amount: Decimal | None = Field(default=None, sa_type=Numeric)
     currency: str | None = Field(default=None, sa_type=CodePointText)
-    data: Any = Field(default=None, sa_type=JSON(none_as_null=True))
+    data: Any = Field(default=None, sa_type=JSON(none_as_null=True), nullable=True)
 
 
 class CustomerViewRow(TenantRow, Base, table=True):

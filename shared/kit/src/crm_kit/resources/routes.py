@@ -108,7 +108,7 @@ def _list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
 
 def _add_search(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
     name = f"{resource.read.__name__}Search"
-    where = Annotated[dict[str, object] | None, ConditionSchema(resource.fields)]
+    where = Annotated[dict[str, object], ConditionSchema(resource.fields)] | None
     body_type = type(name, (SearchBody,), {"__annotations__": {"where": where}, "where": None, "__module__": __name__})
 
     async def endpoint(request: Request, body: SearchBody, session: Reading) -> Response:

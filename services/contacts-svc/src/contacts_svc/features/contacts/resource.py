@@ -3,7 +3,7 @@
 from typing import get_args
 
 from crm_contracts.contacts import LifecycleStage
-from crm_kit.conditions import Field, FieldSet, FieldType
+from crm_kit.conditions import Document, Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
@@ -14,6 +14,12 @@ from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite
 
 _c = columns(ContactRow)
+
+
+def _external_keys(document: Document) -> list[str]:
+    given = document.get("external_ids")
+    return rules.external_keys(given) if isinstance(given, dict) else []
+
 
 FIELDS = FieldSet(
     "Contact",
@@ -35,7 +41,7 @@ FIELDS = FieldSet(
         ),
         Field("owner_id", FieldType.ID, _c.owner_id),
         Field("team_id", FieldType.ID, _c.team_id),
-        Field("external_id", FieldType.TEXT_LIST, _c.external_keys, value="external_ids"),
+        Field("external_id", FieldType.TEXT_LIST, _c.external_keys, value=_external_keys),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
     ],
 )

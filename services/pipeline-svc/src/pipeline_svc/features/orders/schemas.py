@@ -4,7 +4,7 @@ from typing import Annotated
 
 from crm_contracts.ids import AccountId, ContactId
 from crm_contracts.pipeline import OrderStatus
-from crm_contracts.types import CustomFields, ExternalKey, Input, NonNegativeMoney, Slug, Tag, Text, Timestamp
+from crm_contracts.types import CustomFields, ExternalKey, Input, Name, NonNegativeMoney, Slug, Tag, Timestamp
 from pydantic import Field, StringConstraints
 
 from pipeline_svc.lines import LinesWrite
@@ -12,7 +12,7 @@ from pipeline_svc.lines import LinesWrite
 
 class OrderWrite(Input):
     number: Annotated[
-        Annotated[Text, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)] | None,
+        Annotated[Name, StringConstraints(max_length=100)] | None,
         Field(description="Unique within its source; given by us if left out", examples=["SO-2026-0001"]),
     ] = None
     source: Annotated[Slug | None, Field(description="The shop or ERP that it comes from", examples=["shopify"])] = None

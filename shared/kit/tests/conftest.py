@@ -1,0 +1,3 @@
+from crm_testkit.toy_service.fixtures import toy
+
+__all__ = ["toy"]
