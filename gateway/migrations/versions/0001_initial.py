@@ -225,11 +225,10 @@ def upgrade() -> None:
     # One round trip for the read that every screen begins with: the tenant is set in the statement's own transaction,
     # then row-level security holds as for everything else (the function runs with its caller's rights).
     op.execute(
-        "create function read_customer_view(wanted_tenant text, wanted_id text) returns table (version bigint, doc bytea)"
-        " language plpgsql as $$ begin"
-        " perform set_config('app.tenant_id', wanted_tenant, true);"
-        " return query select v.version, v.doc from customer_view v"
-        " where v.tenant_id = wanted_tenant and v.id = wanted_id;"
+        "create function read_customer_view(tenant text, customer text, out version bigint, out doc bytea)"
+        " language plpgsql volatile security invoker as $$ begin"
+        " perform set_config('app.tenant_id', tenant, true);"
+        " select v.version, v.doc into version, doc from customer_view v where v.tenant_id = tenant and v.id = customer;"
         " end $$"
     )
 

@@ -78,7 +78,7 @@ class Stack:
 async def _serving(stand_in: StandIn) -> AsyncIterator[str]:
     application = web.Application()
     application.router.add_post("/internal/facts", stand_in.facts)
-    runner = web.AppRunner(application)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -74,7 +74,7 @@ def members(kind: str, dice: random.Random, contacts: list[str], accounts: list[
     amount = money(dice.choice(("100.00", "0.5", "12", "99.125")), dice.choice(CURRENCIES))
     whose = {"contact_id": contact_id, "account_id": account_id}
     status = dice.choice(("open", "won", "lost"))
-    return {
+    states: dict[str, dict[str, Any]] = {
         "contact": {"account_id": account_id, "full_name": dice.choice(("欧阳晓梅", "Ann Lee", None)), "tags": ["vip"]},
         "account": {"name": dice.choice(("云帆", "Acme")), "phone": dice.choice((None, "+8657188887777"))},
         "activity": {**whose, "at": at, "kind": dice.choice(("call", "note"))},
@@ -97,7 +97,8 @@ def members(kind: str, dice: random.Random, contacts: list[str], accounts: list[
             "sent_at": dice.choice((None, later)),
             "status": dice.choice(("queued", "sent", "skipped")),
         },
-    }[kind]  # fmt: skip
+    }  # fmt: skip
+    return states[kind]
 
 
 SEGMENTS = ["segment_01jd3zq8w9e2vbx7k5m4n6p8qr", "segment_01jd3zq8w9e2vbx7k5m4n6p8qs"]

@@ -21,11 +21,19 @@ CONTACT_STATE: dict[str, Any] = {
         ["first_name", "last_name", "full_name", "wechat", "title", "account_id", "address", "language", "birthday"]
     ),
     **dict.fromkeys(["source", "owner_id", "team_id"]),
-    **{"emails": [], "phones": [], "lifecycle_stage": "lead", "external_ids": {}, "tags": [], "custom": {}},
+    "emails": [],
+    "phones": [],
+    "lifecycle_stage": "lead",
+    "external_ids": {},
+    "tags": [],
+    "custom": {},
 }
 ACCOUNT_STATE: dict[str, Any] = {
     **dict.fromkeys(["domain", "industry", "size", "parent_id", "phone", "address", "owner_id", "team_id"]),
-    **{"lifecycle_stage": "lead", "external_ids": {}, "tags": [], "custom": {}},
+    "lifecycle_stage": "lead",
+    "external_ids": {},
+    "tags": [],
+    "custom": {},
 }
 
 MAIL_FROM = "商店 <news@shop.example>"

@@ -1,3 +1,3 @@
-from crm_testkit.toy_service.fixtures import toy
+from crm_testkit.toy_service.fixtures import log, parts, tenant_id, toy
 
-__all__ = ["toy"]
+__all__ = ["log", "parts", "tenant_id", "toy"]

@@ -134,6 +134,7 @@ class Mailer:
             await client.connect()
             options: list[str] = []
             if not (origin.addr_spec + target.addr_spec).isascii():
+                await client.ehlo()
                 if not client.supports_extension("smtputf8"):
                     raise aiosmtplib.SMTPNotSupported("the server does not take addresses beyond ASCII")
                 options = ["SMTPUTF8", "BODY=8BITMIME"]

@@ -55,11 +55,7 @@ def document() -> dict[str, Any]:
         "operations": {f"publish.{topic.name}": _operation(topic) for topic in TOPICS},
         "components": {
             "messages": {
-                **{
-                    topic.event_type(action): _message(topic, action)
-                    for topic in TOPICS
-                    for action in topic.actions
-                },
+                **{topic.event_type(action): _message(topic, action) for topic in TOPICS for action in topic.actions},
                 "tombstone": _tombstone(),
             },
             "schemas": _schemas(),

@@ -14,7 +14,9 @@ Channel = Literal["email", "sms", "wechat", "phone", "push", "post"]
 ConsentStatus = Literal["granted", "withdrawn"]
 LegalBasis = Literal["consent", "contract", "legitimate_interest", "legal_obligation", "vital_interest", "public_task"]
 
-ExternalIds = Annotated[dict[Slug, ExternalKey], Field(max_length=50)]
+ExternalIds = Annotated[
+    dict[Slug, ExternalKey], Field(max_length=50, json_schema_extra={"additionalProperties": False})
+]
 """The ids that other systems gave, by system."""
 
 

@@ -16,7 +16,7 @@ from crm_contracts.contacts import Account, Activity, Consent, Contact
 from crm_contracts.ids import AccountId, ContactId
 from crm_contracts.pipeline import Deal, Order
 from crm_contracts.tickets import Ticket, TicketMessage
-from crm_contracts.types import Contract, Input, Money, Timestamp
+from crm_contracts.types import Contract, Input, MoneySum, Timestamp
 
 MAX_CONTACTS = 200
 """Contacts of an account that are in its scope and its view: the first by id."""
@@ -72,7 +72,7 @@ class OrderFacts(Contract):
     """
 
     count: int
-    total: list[Money]
+    total: list[MoneySum]
     last_at: Timestamp | None
     recent: list[Order]
 
@@ -85,8 +85,8 @@ class PipelineFacts(Contract):
     """
 
     open_deals: list[Deal]
-    open_value: list[Money]
-    won_value: list[Money]
+    open_value: list[MoneySum]
+    won_value: list[MoneySum]
     orders: OrderFacts
     deals: list[Deal]
     orders_placed: list[Order]

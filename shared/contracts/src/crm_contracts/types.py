@@ -22,9 +22,11 @@ from crm_contracts.currencies import CURRENCIES
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON client carries exactly (RFC 8259 §6)."""
 
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_DECIMAL = re.compile(r"-?\d{1,15}(\.\d{1,6})?")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
+_YEARS = "^[1-8][0-9]{3}-"
+"""In schemas: the years that `Timestamp` and `Date` accept."""
 
 
 def _clean_text(value: str) -> str:
@@ -47,10 +49,13 @@ def text(max_length: int, *, min_length: int = 0) -> Any:
 Text = Annotated[str, StringConstraints(strict=True, max_length=500), AfterValidator(_clean_text)]
 """One line of text, up to 500 code points."""
 
+_NOT_BLANK = Field(json_schema_extra={"pattern": r"\S"})
+
 Name = Annotated[
     str,
     StringConstraints(strict=True, min_length=1, max_length=200, strip_whitespace=True),
     AfterValidator(_clean_text),
+    _NOT_BLANK,
 ]
 """A name: not blank, up to 200 code points, without white space around it."""
 
@@ -69,6 +74,7 @@ Tag = Annotated[
     str,
     StringConstraints(strict=True, min_length=1, max_length=64, strip_whitespace=True),
     AfterValidator(_clean_text),
+    _NOT_BLANK,
 ]
 
 LanguageTag = Annotated[
@@ -111,7 +117,9 @@ Timestamp = Annotated[
     BeforeValidator(_timestamp),
     AfterValidator(_to_utc),
     PlainSerializer(format_timestamp, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-10-01T08:00:00Z"]}),
+    WithJsonSchema(
+        {"type": "string", "format": "date-time", "pattern": _YEARS, "examples": ["2026-10-01T08:00:00Z"]}
+    ),
 ]
 
 
@@ -133,7 +141,7 @@ Date = Annotated[
     date,
     BeforeValidator(_date),
     AfterValidator(_date_range),
-    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-10-01"]}),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": _YEARS, "examples": ["2026-10-01"]}),
 ]
 
 
@@ -156,7 +164,7 @@ DecimalString = Annotated[
     Decimal,
     BeforeValidator(_decimal),
     PlainSerializer(_plain, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,15}(\.\d{1,6})?$", "examples": ["1999.00"]}),
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$", "examples": ["1999.00"]}),
 ]
 """An exact decimal, carried as a string and never as a float."""
 
@@ -198,23 +206,57 @@ class Money(BaseModel):
     currency: Currency
 
 
+_SUM = re.compile(r"-?\d{1,40}(\.\d{1,6})?")
+
+
+def _sum(value: object) -> object:
+    if isinstance(value, str) and not _SUM.fullmatch(value):
+        raise PydanticCustomError("decimal_format", "Must be a decimal string")
+    return value
+
+
+class MoneySum(BaseModel):
+    """A sum of amounts in one currency: it may have more digits than a single amount."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    amount: Annotated[
+        Decimal,
+        BeforeValidator(_sum),
+        PlainSerializer(_plain, return_type=str, when_used="json"),
+        WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]{1,40}(\.[0-9]{1,6})?$", "examples": ["1999.00"]}),
+    ]
+    currency: Currency
+
+
 def _not_negative(value: Money) -> Money:
-    if value.amount < 0:
+    if value.amount.is_signed():
         raise PydanticCustomError("money_negative", "Must not be negative")
     return value
 
 
-NonNegativeMoney = Annotated[Money, AfterValidator(_not_negative)]
+NonNegativeMoney = Annotated[
+    Money,
+    AfterValidator(_not_negative),
+    Field(json_schema_extra={"properties": {"amount": {"pattern": "^[0-9]"}}}),
+]
 
 _Scalar = str | bool | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | float | None
+
+
+def _without_nulls(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
 CustomFields = Annotated[
     dict[
         Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")],
         _Scalar | Annotated[list[_Scalar], Field(max_length=100)],
     ],
-    Field(max_length=500),
+    Field(max_length=500, json_schema_extra={"additionalProperties": False}),
+    AfterValidator(_without_nulls),
 ]
-"""Values under `custom`: scalars or lists of them, by snake_case name."""
+"""Values under `custom`: scalars or lists of them, by snake_case name; null is the same as absent."""
 
 
 class Entity(Contract):

@@ -91,10 +91,18 @@ def complete(document: dict[str, Any], service: str) -> None:
         }
         for kind in problem_classes()
     ]
-    for path in document.get("paths", {}).values():
-        for method, operation in path.items():
+    for path, operations in document.get("paths", {}).items():
+        for method, operation in operations.items():
             if method in _METHODS:
                 _complete_operation(operation, method, service)
+                if method in ("patch", "delete") or _is_action(path, method, operation):
+                    operation["parameters"].append(_IF_MATCH)
+
+
+def _is_action(path: str, method: str, operation: dict[str, Any]) -> bool:
+    """Whether a POST changes the entity that its path names, and makes no other."""
+    changes = method == "post" and "{" in path and "201" not in operation["responses"]
+    return changes and not operation.get("x-relata-reads") and operation.get("security") != []
 
 
 def _complete_operation(operation: dict[str, Any], method: str, service: str) -> None:
@@ -116,8 +124,6 @@ def _complete_operation(operation: dict[str, Any], method: str, service: str) ->
     parameters = operation.setdefault("parameters", [])
     if method == "post" and not operation.get("x-relata-reads"):
         parameters.append(_IDEMPOTENCY_KEY)
-    if method in ("patch", "delete"):
-        parameters.append(_IF_MATCH)
     body = operation.get("requestBody", {}).get("content", {})
     if method == "patch" and "application/json" in body:
         body["application/merge-patch+json"] = body["application/json"]

@@ -33,8 +33,9 @@ class Keyholder:
 class Door:
     """A running front door. `behind` are the stand-ins by service."""
 
-    def __init__(self, service: ServiceUnderTest, behind: Mapping[str, StandIn]) -> None:
+    def __init__(self, service: ServiceUnderTest, authenticator: Authenticator, behind: Mapping[str, StandIn]) -> None:
         self.service = service
+        self.authenticator = authenticator
         self.behind = behind
 
     def client(self, key: str | None = None) -> httpx.AsyncClient:
@@ -74,12 +75,20 @@ async def running_door(
 ) -> AsyncIterator[Door]:
     """Serves the gateway's `manifest`; `settings` may point single services elsewhere (`tickets_url=…`)."""
     signing_key = folder / "signing_key.json"
-    signing_key.write_text(json.dumps(OKPKey.generate_key("Ed25519", {"kid": "door"}, private=True).as_dict(private=True)))
+    signing_key.write_text(
+        json.dumps(OKPKey.generate_key("Ed25519", {"kid": "door"}, private=True).as_dict(private=True))
+    )
+    made: list[Authenticator] = []
+
+    def make(runtime: Runtime) -> Authenticator:
+        made.append(authenticator(runtime))
+        return made[0]
+
     async with AsyncExitStack() as stack:
         behind = {name: await stack.enter_async_context(running_stand_in()) for name in BEHIND}
         wanted = {f"{name}_url": stand_in.url for name, stand_in in behind.items()}
         wanted |= {"signing_key_file": str(signing_key), "admin_key": ADMIN_KEY, **settings}
         service = await stack.enter_async_context(
-            running_service(manifest, urls, event_log_url, folder, roles=roles, authenticator=authenticator, **wanted)
+            running_service(manifest, urls, event_log_url, folder, roles=roles, authenticator=make, **wanted)
         )
-        yield Door(service, behind)
+        yield Door(service, made[0], behind)

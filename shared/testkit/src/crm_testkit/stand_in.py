@@ -83,7 +83,7 @@ async def running_stand_in() -> AsyncIterator[StandIn]:
         stand_in = StandIn(f"http://127.0.0.1:{listener.getsockname()[1]}")
         server = uvicorn.Server(
             uvicorn.Config(
-                stand_in.app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1,
+                stand_in.app, log_config=None, access_log=False, lifespan="off", interface="asgi3", timeout_graceful_shutdown=1,
                 timeout_keep_alive=75, server_header=False, date_header=False,
             )
         )  # fmt: skip

@@ -57,8 +57,10 @@ def _by_contact_and_account(select: str) -> str:
 def _newest(types: Sequence[str], where: str, column: str, limit: int) -> TextClause:
     values = ", ".join(f"('{name}')" for name in types)
     found = _by_contact_and_account(
-        f"select type, id, {column} as sort from entity where {{owner}} = s.{{owner}} and type = w.type and {where}"
-        f" order by {column} desc, id desc limit {limit}"  # noqa: S608  # constants of this module
+        f"""
+        select type, id, {column} as sort from entity where {{owner}} = s.{{owner}} and type = w.type and {where}
+         order by {column} desc, id desc limit {limit}
+        """  # noqa: S608  # constants of this module
     )
     return text(
         f"""

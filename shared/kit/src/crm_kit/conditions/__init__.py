@@ -17,7 +17,7 @@ from crm_kit.conditions.parse import (
 )
 from crm_kit.conditions.parse import Condition as CheckedCondition
 from crm_kit.conditions.query import parse_equality
-from crm_kit.conditions.schema import Condition, ConditionSchema
+from crm_kit.conditions.schema import Condition, ConditionSchema, query_schema
 from crm_kit.conditions.sql import compile_condition
 
 __all__ = [
@@ -40,4 +40,5 @@ __all__ = [
     "evaluate",
     "parse",
     "parse_equality",
+    "query_schema",
 ]

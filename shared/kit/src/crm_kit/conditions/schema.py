@@ -61,6 +61,13 @@ class ConditionSchema:
         )
 
 
+def query_schema(field: Field) -> JsonSchema:
+    """What a query parameter that filters by this field must be."""
+    if field.choices:
+        return {"type": "string", "enum": list(field.choices)}
+    return {"type": "number"} if field.type is FieldType.NUMBER else dict(_VALUES[field.type.element])
+
+
 def _dictionary(value: object) -> object:
     if not isinstance(value, dict):
         raise PydanticCustomError("malformed", "A condition is an object.")

@@ -58,7 +58,7 @@ class InvalidCursor(PaginationError):
 
 
 class InvalidSort(PaginationError):
-    """The sort names a field that cannot be sorted by, too many of them, or one twice."""
+    """The sort names a field that cannot be sorted by, or too many of them."""
 
     status = 422
     code = "invalid_sort"
@@ -102,9 +102,8 @@ def parse_sort(sort: str | Sequence[str], fields: FieldSet) -> Sort:
         if field is None:
             known = ", ".join(field.name for field in fields if field.sortable)
             raise InvalidSort(f"{name[:100]!r} cannot be sorted by; {fields.name} can be sorted by {known}.")
-        if any(key.field is field for key in keys):
-            raise InvalidSort(f"{field.name!r} is named twice.")
-        keys.append(SortKey(field, descending=name.startswith("-")))
+        if all(key.field is not field for key in keys):  # as in SQL, a second mention decides nothing
+            keys.append(SortKey(field, descending=name.startswith("-")))
     tie_break = fields.sortable("id")
     if tie_break is None:
         raise ValueError(f"{fields.name} has no sortable field 'id' to break ties with.")

@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from crm_kit import context, errors
@@ -113,7 +114,8 @@ def install(app: FastAPI) -> None:
         kind = _BY_STATUS.get(
             error.status_code, errors.InternalError if error.status_code >= 500 else errors.MalformedRequest
         )
-        return problem_response(kind(headers=error.headers), request.scope)
+        headers = error.headers if kind is not errors.MethodNotAllowed else {"Allow": ", ".join(_methods_at(request))}
+        return problem_response(kind(headers=headers), request.scope)
 
     async def on_database(request: Request, error: Exception) -> Response:
         if isinstance(error, DBAPIError) and _is_conflict(error):
@@ -134,6 +136,19 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, on_database)
     app.add_exception_handler(ConnectionError, on_database)
     app.add_exception_handler(TimeoutError, on_database)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """What this address takes. Starlette names only the first route's methods, and each of ours has one."""
+
+    def takes(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
+
+    return [method for method in _METHODS if takes(method)]
+
+
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 def _is_conflict(error: DBAPIError) -> bool:

@@ -43,7 +43,7 @@ async def list_page(
         raise condition_problem(error, query=True) from error
     limit = query.get("limit")
     if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < 10):
-        raise _page_problem(pagination.InvalidLimit("The limit is a number from 1 to 200."))
+        raise _page_problem(pagination.InvalidLimit("The limit is a number from 1 to 200."), "?")
     return await _page(
         session,
         resource,
@@ -55,6 +55,7 @@ async def list_page(
         cursor=query.get("cursor") or None,
         secret=request.app.state.settings.secret,
         within=within,
+        pointer="?",
     )
 
 
@@ -99,6 +100,7 @@ async def _page(
     cursor: str | None,
     secret: str,
     within: ColumnElement[bool] | None = None,
+    pointer: str = "/",
 ) -> Page[EntityT]:
     statement: Any = select(resource.row)
     if within is not None:
@@ -113,7 +115,7 @@ async def _page(
         )
         page = await pagination.fetch_page(session, statement, wanted, cursors)
     except pagination.PaginationError as error:
-        raise _page_problem(error) from error
+        raise _page_problem(error, pointer) from error
     return Page(data=[resource.events.snapshot(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
@@ -139,7 +141,7 @@ _CHINESE = {
 }
 
 
-def _page_problem(error: pagination.PaginationError) -> Problem:
+def _page_problem(error: pagination.PaginationError, pointer: str) -> Problem:
     if isinstance(error, pagination.InvalidCursor):
         return InvalidCursor(Text(error.detail, "游标无效或属于另一个列表；请去掉游标重新开始。"))
     name, chinese = {
@@ -147,4 +149,4 @@ def _page_problem(error: pagination.PaginationError) -> Problem:
         "invalid_sort": ("sort", "排序字段无效"),
     }[error.code]
     text = Text(error.detail, chinese)
-    return ValidationFailed(text, errors=[FieldError(f"?{name}", error.code, text)])
+    return ValidationFailed(text, errors=[FieldError(f"{pointer}{name}", error.code, text)])

@@ -4,10 +4,12 @@ from typing import Annotated, Any, TypeVar
 
 from crm_contracts.types import Entity, Input
 from fastapi import APIRouter, Path, Request
+from pydantic import Field, WithJsonSchema, create_model
 from starlette.responses import Response
 
-from crm_kit.conditions import ConditionSchema, FieldSet
+from crm_kit.conditions import ConditionSchema, FieldSet, query_schema
 from crm_kit.db.models import EntityRow
+from crm_kit.http.pagination import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT, MAX_SORT_KEYS
 from crm_kit.http.problems import preferred_language
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
 from crm_kit.resources.batch import run_operations
@@ -85,19 +87,20 @@ def _add_list(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> N
 
 def _list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
     sortable = [field.name for field in fields if field.sortable]
+    key = f"-?({'|'.join(sortable)})"
     parameters: list[dict[str, Any]] = [
-        {"name": "limit", "schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}},
-        {"name": "cursor", "schema": {"type": "string"}, "description": "`next_cursor` of the page before"},
+        {"name": "limit", "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}},
+        {"name": "cursor", "schema": _CURSOR, "description": "`next_cursor` of the page before"},
         {
             "name": "sort",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": f"^({key}(,{key}){{0,{MAX_SORT_KEYS - 1}}})?$"},
             "description": f"Up to three of {', '.join(sortable)}, with - before them for descending",
         },
     ]
     parameters += [
         {
             "name": field.name,
-            "schema": {"type": "string"},
+            "schema": query_schema(field),
             "description": f"Only those whose {field.name} equals this",
         }
         for field in fields
@@ -106,10 +109,21 @@ def _list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
     return [{**parameter, "in": "query", "required": False} for parameter in parameters]
 
 
+_CURSOR = {"type": "string", "maxLength": MAX_CURSOR_LENGTH, "pattern": "^[A-Za-z0-9_-]*$"}
+
+
+def _sort_type(fields: FieldSet) -> Any:
+    names = [prefix + field.name for field in fields if field.sortable for prefix in ("", "-")]
+    return Annotated[
+        list[Annotated[str, WithJsonSchema({"type": "string", "enum": names})]],
+        Field(max_length=MAX_SORT_KEYS, description="Field names, with - before them for descending"),
+    ]
+
+
 def _add_search(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
     name = f"{resource.read.__name__}Search"
     where = Annotated[dict[str, object], ConditionSchema(resource.fields)] | None
-    body_type = type(name, (SearchBody,), {"__annotations__": {"where": where}, "where": None, "__module__": __name__})
+    body_type = create_model(name, __base__=SearchBody, where=(where, None), sort=(_sort_type(resource.fields), []))
 
     async def endpoint(request: Request, body: SearchBody, session: Reading) -> Response:
         return json_response(await search_page(session, resource, body, request))

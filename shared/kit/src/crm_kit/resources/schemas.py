@@ -1,10 +1,11 @@
 """Bodies and answers of the operations that all resources share."""
 
 from functools import cache
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 from crm_contracts.types import Contract, Input
-from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue, create_model
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue, create_model
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -44,6 +45,8 @@ class BatchBody(Input):
 class BatchResult(Contract):
     """What became of one operation: `id` and `version`, or `error`, a problem."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
     status: int
     id: str | None = None
     version: int | None = None
@@ -71,12 +74,32 @@ class MergePatch(dict[str, JsonValue]):
 @cache
 def merge_patch_type(write: type[Input]) -> type[MergePatch]:
     """The patch type of a write model."""
+    name = f"{write.__name__.removesuffix('Write')}Patch"
+    return type(name, (MergePatch,), {"model": _patch_model(write)})
+
+
+@cache
+def _patch_model(model: type[BaseModel]) -> type[BaseModel]:
+    """`model` with every member optional; null removes one, so only those that may be left out may be null."""
     members: dict[str, Any] = {}
-    for field, info in write.model_fields.items():
-        kind: Any = info.annotation | None  # type: ignore[operator]  # an annotation is a type
+    for field, info in model.model_fields.items():
+        kind = _patched(info.annotation)
         if info.metadata:
             kind = Annotated[kind, *info.metadata]
-        members[field] = (kind, Field(None, description=info.description))
-    name = f"{write.__name__.removesuffix('Write')}Patch"
-    model = create_model(name, __base__=Input, **members)
-    return type(name, (MergePatch,), {"model": model})
+        extra = Field(None, description=info.description, json_schema_extra=info.json_schema_extra)
+        members[field] = (kind if info.is_required() else kind | None, extra)
+    return create_model(f"{model.__name__.removesuffix('Write')}Patch", __base__=Input, **members)
+
+
+def _patched(kind: Any) -> Any:
+    """RFC 7396: objects are merged member by member, to any depth; lists are replaced as a whole."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return Annotated[_patched(arguments[0]), *arguments[1:]]
+    if origin in (Union, UnionType):
+        return Union[tuple(_patched(argument) for argument in arguments)]  # noqa: UP007 its parts are values here
+    if origin is dict:
+        return dict[arguments[0], arguments[1] | None]  # type: ignore[valid-type]  # types are values here
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return _patch_model(kind)
+    return kind

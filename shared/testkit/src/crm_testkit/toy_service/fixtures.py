@@ -1,12 +1,20 @@
-"""The running toy service, one for a whole test session."""
+"""The toy service running, and its parts alone: a database and an event log with nothing running on them."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
+import asyncpg
 import pytest_asyncio
+from crm_contracts.ids import TenantId
+from crm_kit.bus import TopicSpec
+from crm_kit.bus.embedded import EmbeddedEventLog
+from crm_kit.db.migrations import migrate
 from crm_kit.db.provision import ServiceUrls
-from pytest import TempPathFactory
+from crm_kit.db.session import Database
+from pytest import TempPathFactory, fixture
 
 from crm_testkit.service import ServiceUnderTest, running_service
+from crm_testkit.toy_service.contracts import NOTE
 from crm_testkit.toy_service.manifest import MANIFEST
 
 
@@ -16,6 +24,7 @@ async def toy(
     event_log_database: Callable[[], str],
     tmp_path_factory: TempPathFactory,
 ) -> AsyncIterator[ServiceUnderTest]:
+    """The running service, one for all tests."""
     folder = tmp_path_factory.mktemp("toy")
     async with running_service(MANIFEST, postgres_database("toy"), event_log_database(), folder) as running:
         yield running
@@ -25,3 +34,74 @@ async def toy(
 async def service(toy: ServiceUnderTest) -> ServiceUnderTest:
     """The name that the conformance suite asks for."""
     return toy
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The toy service's database, with nothing running on it."""
+
+    urls: ServiceUrls
+    app: Database
+    system: Database
+
+    async def fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """As the system role, which sees all tenants' rows in the kit's tables that are open to it."""
+        connection = await asyncpg.connect(self.urls.system)
+        try:
+            return await connection.fetch(statement, *arguments)
+        finally:
+            await connection.close()
+
+    async def fetch_as(self, tenant_id: str, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """As the application, for one tenant."""
+        connection = await asyncpg.connect(self.urls.app, server_settings={"app.tenant_id": tenant_id})
+        try:
+            return await connection.fetch(statement, *arguments)
+        finally:
+            await connection.close()
+
+    async def run_as_owner(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.urls.owner)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def terminate(self, superuser_url: str, application: str, *, state: str = "%") -> int:
+        """Kills the server's side of connections by `application_name` or role (LIKE); how many there were."""
+        connection = await asyncpg.connect(superuser_url)
+        try:
+            rows = await connection.fetch(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where (application_name like $1 or usename like $1) and state like $2 and pid <> pg_backend_pid()",
+                application,
+                state,
+            )
+            return len(rows)
+        finally:
+            await connection.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def parts(postgres_database: Callable[[str], ServiceUrls]) -> AsyncIterator[Parts]:
+    urls = postgres_database("toy")
+    await migrate(MANIFEST.migrations, MANIFEST.metadata, urls.owner)
+    made = Parts(urls, Database(urls.app, pool_size=20), Database(urls.system, pool_size=8))
+    yield made
+    await made.app.close()
+    await made.system.close()
+
+
+@pytest_asyncio.fixture
+async def log(event_log_database: Callable[[], str]) -> AsyncIterator[EmbeddedEventLog]:
+    """An empty event log with the toy's topic."""
+    made = EmbeddedEventLog(event_log_database(), compaction_interval=0)
+    await made.start()
+    await made.ensure_topics([TopicSpec(NOTE.name)])
+    yield made
+    await made.close()
+
+
+@fixture
+def tenant_id() -> str:
+    return TenantId.new()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from crm_contracts.facts import MAX_OPEN, MAX_TIMELINE, UNCOUNTED_ORDERS, Scope
-from crm_contracts.types import Money
+from crm_contracts.types import MoneySum
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession
 from sqlalchemy import ColumnElement, func, or_, select
@@ -21,7 +21,7 @@ _order = columns(OrderRow)
 @dataclass(frozen=True, slots=True)
 class CountedOrders:
     count: int
-    total: list[Money]
+    total: list[MoneySum]
     last_at: datetime | None
 
 
@@ -43,7 +43,7 @@ async def newest_orders(session: ReadSession, scope: Scope) -> Sequence[OrderRow
     return (await session.scalars(newest)).all()
 
 
-async def deal_values(session: ReadSession, scope: Scope) -> dict[str, list[Money]]:
+async def deal_values(session: ReadSession, scope: Scope) -> dict[str, list[MoneySum]]:
     """By status, open and won: the sums of amounts, one per currency, by currency."""
     statement = (
         select(_deal.status, _deal.amount_currency, func.sum(_deal.amount_value).label("amount"))
@@ -51,9 +51,9 @@ async def deal_values(session: ReadSession, scope: Scope) -> dict[str, list[Mone
         .group_by(_deal.status, _deal.amount_currency)
         .order_by(_deal.amount_currency)
     )
-    values: dict[str, list[Money]] = {"open": [], "won": []}
+    values: dict[str, list[MoneySum]] = {"open": [], "won": []}
     for row in await session.execute(statement):
-        values[row.status].append(Money(amount=row.amount, currency=row.amount_currency))
+        values[row.status].append(MoneySum(amount=row.amount, currency=row.amount_currency))
     return values
 
 
@@ -72,7 +72,7 @@ async def counted_orders(session: ReadSession, scope: Scope) -> CountedOrders:
     rows = (await session.execute(statement)).all()
     return CountedOrders(
         count=sum(row.orders for row in rows),
-        total=[Money(amount=row.amount, currency=row.total_currency) for row in rows],
+        total=[MoneySum(amount=row.amount, currency=row.total_currency) for row in rows],
         last_at=max((row.last_at for row in rows), default=None),
     )
 

@@ -1,7 +1,5 @@
 """Tickets and their messages over HTTP."""
 
-from typing import Any, Final
-
 from crm_contracts.tickets import Ticket, TicketMessage
 from crm_kit.db.models import columns
 from crm_kit.http.route import Caller, Reading, Writing
@@ -26,25 +24,12 @@ from tickets_svc.features.tickets.usecases import add_message, reopen_ticket, so
 
 router = resource_router(TICKETS)
 
-_IF_MATCH: Final[dict[str, Any]] = {
-    "parameters": [
-        {
-            "name": "If-Match",
-            "in": "header",
-            "required": False,
-            "schema": {"type": "string"},
-            "description": "The ETag that was read; 412 if the ticket has changed since",
-        }
-    ]
-}
-
 
 @router.post(
     "/{entity_id}/solve",
     response_model=Ticket,
     operation_id="solve_ticket",
     summary="Solve a ticket; a solved one is answered as it is",
-    openapi_extra=_IF_MATCH,
 )
 async def solve(
     request: Request, entity_id: EntityPath, session: Writing, caller: Caller, data: TicketSolve | None = None
@@ -60,7 +45,6 @@ async def solve(
     response_model=Ticket,
     operation_id="reopen_ticket",
     summary="Reopen a ticket; a new or open one is answered as it is",
-    openapi_extra=_IF_MATCH,
 )
 async def reopen(
     request: Request, entity_id: EntityPath, session: Writing, caller: Caller, data: TicketReopen | None = None
