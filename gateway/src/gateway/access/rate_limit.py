@@ -10,6 +10,7 @@ from crm_kit.http.structured_fields import rate_limit, rate_limit_policy
 
 _POLICY: Final = "default"
 _BUCKETS: Final = 50_000
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,9 @@ class RateLimiter:
         now = self._clock()
         level, since = self._buckets.get(subject, (float(self._quota), now))
         level = min(float(self._quota), level + max(0.0, now - since) * self._rate)
-        allowed = level >= 1.0
+        allowed = level >= 1.0 - _ROUNDING
         if allowed:
-            level -= 1.0
+            level = max(0.0, level - 1.0)
         self._buckets[subject] = (level, now)
         self._buckets.move_to_end(subject)
         if len(self._buckets) > _BUCKETS:

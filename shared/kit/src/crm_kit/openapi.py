@@ -46,14 +46,19 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\--~]+$"},
+    "schema": {
+        "type": "string",
+        "pattern": r'^([!#-+\--~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$',
+        "examples": ["8e03978e-40d5-43dd-bc93-6894a57f9324"],
+    },
     "description": "A retry with the same key and body gets the first answer again, for 24 hours",
 }
+_TAG = r'(W/)?"[!#-~]*"'
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "required": False,
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": rf"^(\*|{_TAG}( *, *{_TAG})*)$", "examples": ['"7"']},
     "description": "The ETag that was read; 412 if the resource has changed since",
 }
 
@@ -95,6 +100,7 @@ def complete(document: dict[str, Any], service: str) -> None:
         for method, operation in operations.items():
             if method in _METHODS:
                 _complete_operation(operation, method, service)
+                _document_headers(operation, method, schemas)
                 if method in ("patch", "delete") or _is_action(path, method, operation):
                     operation["parameters"].append(_IF_MATCH)
 
@@ -128,6 +134,51 @@ def _complete_operation(operation: dict[str, Any], method: str, service: str) ->
     if method == "patch" and "application/json" in body:
         body["application/merge-patch+json"] = body["application/json"]
 
+
+def _document_headers(operation: dict[str, Any], method: str, schemas: dict[str, Any]) -> None:
+    writes = method != "get" and not operation.get("x-relata-reads")
+    for status, response in operation["responses"].items():
+        names = [*_HEADERS_BY_STATUS.get(status, ())]
+        if status.startswith("2"):
+            names += _success_headers(response, schemas, writes=writes, method=method)
+        if names:
+            headers = {name: _HEADERS[name] for name in names}
+            response["headers"] = {**headers, **response.get("headers", {})}
+
+
+def _success_headers(response: dict[str, Any], schemas: dict[str, Any], *, writes: bool, method: str) -> list[str]:
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    is_entity = {"id", "version", "created_at"} <= schemas.get(name, {}).get("properties", {}).keys()
+    names = ["ETag"] if is_entity else []
+    if writes and (is_entity or method == "delete"):
+        names.append("Consistency-Token")
+    if writes and method == "post":
+        names.append("Idempotent-Replayed")
+    return names + (["Link"] if method == "get" and name.startswith("Page_") else [])
+
+
+def _header(description: str, *, required: bool = True) -> dict[str, Any]:
+    return {"description": description, "required": required, "schema": {"type": "string"}}
+
+
+_HEADERS = {
+    "Allow": _header("The methods that this address takes"),
+    "Consistency-Token": _header("Sent back with a read of a customer view, the view contains this write"),
+    "ETag": _header("The version in double quotes, for If-Match and If-None-Match"),
+    "Idempotent-Replayed": _header("`true` on the first answer given again", required=False),
+    "Link": _header('The next page, `rel="next"`', required=False),
+    "Location": _header("Where it is"),
+    "Retry-After": _header("Seconds to wait"),
+    "WWW-Authenticate": _header("Which credential is needed"),
+}
+_HEADERS_BY_STATUS = {
+    "201": ("Location",),
+    "304": ("ETag",),
+    "401": ("WWW-Authenticate",),
+    "405": ("Allow",),
+    "429": ("Retry-After",),
+}
 
 _TITLES = {
     kind.status: kind.title.en for kind in reversed(list(problem_classes())) if kind.__module__ == "crm_kit.errors"

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
-import pytest
 from crm_contracts.envelope import Event
-from crm_kit.bus import Record, StoredRecord, Unavailable
+from crm_kit.bus import Record, StoredRecord, TopicSpec, Unavailable
 from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.bus.port import MAX_RECORD_BYTES
 from crm_kit.db.embedded import EmbeddedPostgres
@@ -81,8 +80,6 @@ async def test_while_the_log_is_unreachable_events_wait(
     log = _Interrupted(event_log_database(), compaction_interval=0)
     await log.start()
     try:
-        from crm_kit.bus import TopicSpec
-
         await log.ensure_topics([TopicSpec(NOTE.name)])
         ids = await make_notes(parts.app, tenant_id, 5)
         async with running(_relay(parts, log).run):

@@ -77,10 +77,10 @@ async def _play_on(stack: LocalStack, mailbox: Mailbox, people: int, seed: int, 
 
 
 def _most_eventful(week: Week) -> str:
-    ticket = week.tickets[0]["contact_id"]
-    with_deal = [deal["contact_id"] for deal in week.deals]
-    both = [t["contact_id"] for t in week.tickets if t["contact_id"] in with_deal]
-    return str(both[0] if both else ticket)
+    """The contact that most kinds of things happened to."""
+    groups = [{deal["contact_id"] for deal in week.deals}, set(week.buyer_ids), {t["contact_id"] for t in week.tickets}]
+    groups.append({contact["id"] for contact in week.contacts if contact["account_id"]})
+    return max((str(contact["id"]) for contact in week.contacts), key=lambda one: sum(one in group for group in groups))
 
 
 async def _settled(client: httpx.AsyncClient, customer_id: str) -> dict[str, Any]:

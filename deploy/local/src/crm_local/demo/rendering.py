@@ -53,7 +53,7 @@ def customer_panel(view: Mapping[str, Any]) -> Panel:
         ]
     )
     deals = [
-        [deal["name"], _money(deal["amount"]), deal["stage_history"][-1]["stage_name"]] for deal in sales["open_deals"]
+        [deal["name"], _money(deal["amount"]), deal["stage_name"] or "–"] for deal in sales["open_deals"]
     ]
     orders = [[o["number"], o["placed_at"][:10], _money(o["total"]), o["status"]] for o in sales["orders"]["recent"]]
     tickets = [[f"#{t['number']}", t["subject"], t["status"]] for t in support["open_tickets"]]

@@ -38,6 +38,7 @@ class Week:
     contacts: list[dict[str, Any]] = field(default_factory=list)
     deals: list[dict[str, Any]] = field(default_factory=list)
     tickets: list[dict[str, Any]] = field(default_factory=list)
+    buyer_ids: list[str] = field(default_factory=list)
     stages: list[dict[str, Any]] = field(default_factory=list)
     campaign: dict[str, Any] = field(default_factory=dict)
     unsubscribed_id: str = ""
@@ -145,6 +146,7 @@ class Week:
             "placed_at": self._moment(),
         }
         await self.post("/v1/orders", body)
+        self.buyer_ids.append(contact["id"])
 
     async def _ticket(self, contact: dict[str, Any]) -> None:
         random = self.cast.random

@@ -41,6 +41,10 @@ class Facts:
     campaigns: Json
 
 
+_ASKED_ABOUT: Final = ("email", "sms", "wechat")
+"""Channels whose marketing consent a view always states."""
+
+
 def compose(facts: Facts) -> Content:
     """The view without `version`, `as_of` and `sources`, which are not of the customer but of the view."""
     contact, account = facts.contacts["contact"], facts.contacts["account"]
@@ -54,7 +58,7 @@ def compose(facts: Facts) -> Content:
         "tags": profile["tags"],
         "lifecycle_stage": profile["lifecycle_stage"],
         "identities": identities(profile),
-        "consents": _consents(facts.contacts["consents"]),
+        "consents": _consents(facts.contacts["consents"]) if contact else {},
         "scores": {"rfm": None, "tier": None, "churn": None, "lifetime_value": None, "lead": None},
         "sales": _sales(facts.pipeline),
         "support": _support(facts.tickets),
@@ -114,7 +118,8 @@ def _contacts(contacts: Sequence[Json]) -> list[Json]:
 
 
 def _consents(entries: Iterable[Json]) -> dict[str, dict[str, str]]:
-    state: dict[str, dict[str, str]] = {}
+    """Who was never asked about marketing has `none` there, so that a reader need not tell absence apart."""
+    state: dict[str, dict[str, str]] = {channel: {"marketing": "none"} for channel in _ASKED_ABOUT}
     for entry in sorted(entries, key=lambda entry: (entry["channel"], entry["purpose"])):
         state.setdefault(entry["channel"], {})[entry["purpose"]] = entry["status"]
     return state

@@ -15,7 +15,7 @@ import asyncpg
 import orjson
 import structlog
 
-from crm_kit.bus.port import EventLog, EventLogError, Record, RecordTooLarge
+from crm_kit.bus.port import EventLog, Record, RecordTooLarge
 from crm_kit.observability import metrics
 from crm_kit.outbox.table import SHARDS
 
@@ -23,6 +23,8 @@ _LOCK_CLASS = 0x0B07
 _BATCH = 1000
 _POLL_SECONDS = 0.5
 _CLAIM_SECONDS = 1.0
+_PAUSE_SECONDS = 0.1
+_MAX_PAUSE_SECONDS = 5.0
 
 _SELECT = """
     select id, topic, key, headers::text as headers, payload, created_at
@@ -45,36 +47,31 @@ class Relay:
         self._service = service
         self._shards: set[int] = set()
         self._woken = asyncio.Event()
+        self._pause = _PAUSE_SECONDS
 
     async def run(self) -> None:
         """Runs until cancelled; survives the loss of the database and of the event log."""
-        delay = 0.1
         while True:
             try:
                 connection = await asyncpg.connect(
                     self._url, timeout=10, command_timeout=60, server_settings={"jit": "off"}
                 )
-            except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+            except Exception as error:
                 log.warning("relay_cannot_connect", error=str(error))
             else:
                 try:
-                    delay = 0.1
                     await connection.add_listener("outbox", self._wake)
                     await self._relay(connection)
-                except (
-                    OSError,
-                    asyncpg.PostgresError,
-                    asyncpg.InterfaceError,
-                    EventLogError,
-                    TimeoutError,
-                ) as error:
+                except Exception as error:
+                    # Whatever it is, nothing is lost by another try. A connection that the server kills makes asyncpg
+                    # raise its InternalClientError too, which is no PostgresError.
                     log.warning("relay_interrupted", error=str(error), kind=type(error).__name__)
                 finally:
                     self._shards.clear()
                     with suppress(Exception):
                         connection.terminate()
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, 5.0)
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 2, _MAX_PAUSE_SECONDS)
 
     def _wake(self, *_: object) -> None:
         self._woken.set()
@@ -93,6 +90,7 @@ class Relay:
             )
             if rows:
                 await self._publish(connection, rows)
+            self._pause = _PAUSE_SECONDS
             if len(rows) < _BATCH:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS if self._shards else _CLAIM_SECONDS)

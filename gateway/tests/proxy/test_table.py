@@ -1,0 +1,45 @@
+"""The proxy's table is what the merged document says."""
+
+from typing import Any
+
+import pytest
+from gateway.documents.packaged import openapi
+from gateway.proxy.table import ContestedPrefix, RouteTable
+
+
+def document(*operations: tuple[str, str, str, bool]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for method, path, service, public in operations:
+        operation = {"x-relata-service": service, **({"security": []} if public else {})}
+        paths.setdefault(path, {})[method] = operation
+    return {"paths": paths}
+
+
+def test_prefixes_belong_to_services_and_the_gateways_own_to_nobody() -> None:
+    table = RouteTable.from_document(
+        document(
+            ("get", "/v1/contacts", "contacts", False),
+            ("get", "/v1/contacts/{id}/consents", "contacts", False),
+            ("get", "/v1/unsubscribe/{token}", "campaigns", True),
+            ("get", "/v1/tenants", "gateway", False),
+        )
+    )
+    assert table.services == {"contacts": "contacts", "unsubscribe": "campaigns"}
+    assert table.is_public("GET", "/v1/unsubscribe/abc.def")
+    assert not table.is_public("POST", "/v1/unsubscribe/abc")
+    assert not table.is_public("GET", "/v1/unsubscribe/abc/def")
+    assert not table.is_public("GET", "/v1/contacts")
+
+
+def test_two_owners_of_one_prefix_are_refused() -> None:
+    with pytest.raises(ContestedPrefix, match="/v1/contacts belongs to contacts and to tickets"):
+        RouteTable.from_document(
+            document(("get", "/v1/contacts", "contacts", False), ("get", "/v1/contacts/x", "tickets", False))
+        )
+
+
+def test_the_packaged_document_has_every_service() -> None:
+    table = RouteTable.from_document(openapi())
+    assert set(table.services.values()) == {"contacts", "pipeline", "tickets", "campaigns"}
+    assert table.services["contacts"] == "contacts"
+    assert table.is_public("POST", "/v1/unsubscribe/token")
