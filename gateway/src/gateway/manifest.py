@@ -10,7 +10,7 @@ from gateway.base import METADATA
 from gateway.composition import access_lifespan
 from gateway.documents.packaged import openapi
 from gateway.features import api_keys, customers, tenants
-from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL
+from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.proxy.table import RouteTable
 from gateway.settings import GatewaySettings
 
@@ -24,9 +24,9 @@ MANIFEST = Manifest(
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
         Feature(lifespan=access_lifespan),
+        customers.FEATURE,  # before the others: routes are tried in order, and this is the hot one
         tenants.FEATURE,
         api_keys.FEATURE,
-        customers.FEATURE,
         documents.FEATURE,
         proxy.proxy_to(lambda: RouteTable.from_document(openapi())),
     ),

@@ -44,7 +44,8 @@ async def timeline(database: Database, tenant_id: str) -> list[Any]:
 
 
 def expected(world: World) -> dict[str, dict[str, Any]]:
-    return {one: compose(Facts(**world.facts(one))) for one in world.customers()}
+    told: dict[str, Any] = {one: world.facts(one) for one in world.customers()}
+    return {one: compose(Facts(**facts)) for one, facts in told.items()}
 
 
 def expected_timeline(world: World) -> list[Any]:

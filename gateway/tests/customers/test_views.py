@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 from crm_contracts.ids import new_id
 from crm_testkit.customer_world import moment, money, stay
@@ -56,7 +57,8 @@ async def read(tenant: Any, customer_id: str, **params: str) -> httpx.Response:
 
 async def projected(tenant: Any, world: Any, customer_id: str, eventually: Any) -> dict[str, Any]:
     """The materialised view once it says what the world says."""
-    wanted = compose(Facts(**world.facts(customer_id)))
+    facts: Any = world.facts(customer_id)
+    wanted = compose(Facts(**facts))
 
     async def same() -> dict[str, Any] | None:
         response = await read(tenant, customer_id)
@@ -324,3 +326,24 @@ async def test_customers_are_listed_in_pages(stack: Stack, eventually: Any) -> N
     rest = await tenant.read("/v1/customers", limit=4, cursor=first.json()["next_cursor"])
     assert [item["id"] for item in first.json()["data"] + rest["data"]] == ids
     assert {item["kind"] for item in (await tenant.read("/v1/customers", kind="account"))["data"]} == {"account"}
+
+
+async def test_a_view_is_only_read(stack: Stack) -> None:
+    tenant, _ = stack.tenant()
+    response = await tenant.client.delete(f"/v1/customers/{new_id('contact')}")
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+async def test_answers_are_what_the_openapi_document_says(stack: Stack, eventually: Any) -> None:
+    tenant, world, contact, account = await a_customer(stack)
+    document = (await stack.gateway.anonymous().get("/openapi.json")).json()
+
+    def check(answer: Any, schema: str) -> None:
+        jsonschema.validate(answer, {"$ref": f"#/components/schemas/{schema}", "components": document["components"]})
+
+    for customer_id in (contact["id"], account["id"]):
+        check(await projected(tenant, world, customer_id, eventually), "CustomerView")
+        check((await read(tenant, customer_id, consistency="live")).json(), "CustomerView")
+        check((await read(tenant, customer_id, include="timeline")).json(), "CustomerView")
+        check(await tenant.read(f"/v1/customers/{customer_id}/timeline"), "Page_TimelineEntry_")
+    check(await tenant.read("/v1/customers"), "Page_CustomerItem_")

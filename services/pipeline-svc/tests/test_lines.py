@@ -62,11 +62,11 @@ def test_a_total_has_the_places_of_its_prices(written: list[LineWrite], amount: 
 @pytest.mark.parametrize(
     ("written", "code"),
     [
-        ([], "required"),
-        ([line("1", "1"), line("1", "1", "USD")], "currencies"),
-        ([line("1", "-1")], "range"),
-        ([line("0.000001", "0.1")], "range"),
-        ([line("999999999999999", "2")], "range"),
+        ([], "total_required"),
+        ([line("1", "1"), line("1", "1", "USD")], "total_currencies"),
+        ([line("1", "-1")], "total_range"),
+        ([line("0.000001", "0.1")], "total_range"),
+        ([line("999999999999999", "2")], "total_range"),
     ],
 )
 def test_lines_without_a_total_say_why(written: list[LineWrite], code: str) -> None:

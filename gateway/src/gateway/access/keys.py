@@ -27,5 +27,5 @@ def looks_like_key(text: str) -> bool:
 
 
 def digest(key: str) -> bytes:
-    """What is stored. Plain SHA-256: there is nothing to guess in 256 random bits (see ADR 0010)."""
+    """What is stored. Plain SHA-256: there is nothing to guess in 256 random bits (see ADR 0009)."""
     return hashlib.sha256(key.encode()).digest()

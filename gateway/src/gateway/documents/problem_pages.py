@@ -12,7 +12,8 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "key": "en",
         "heading": "What can go wrong",
         "advice": "What to do:",
-        "fields": "`detail` says what happened in this case; `errors` points at every fault of the input; `trace_id` finds the request in the logs.",
+        "fields": "detail says what happened in this case; errors points at every fault of the input;"
+        " trace_id finds the request in the logs.",
     },
     "zh": {
         "key": "zh",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from gateway.upstream import SERVICES, Service
 
@@ -36,7 +36,7 @@ class RouteTable:
                     raise ContestedPrefix(f"/v1/{prefix} belongs to {owners[prefix]} and to {owner}")
                 if owner in SERVICES and operation.get("security") == []:
                     public.append((method.upper(), _pattern(path)))
-        services = {prefix: cast("Service", owner) for prefix, owner in owners.items() if owner in SERVICES}
+        services = {prefix: owner for prefix, owner in owners.items() if owner in SERVICES}
         return cls(services, tuple(public))
 
     def is_public(self, method: str, path: str) -> bool:

@@ -65,21 +65,21 @@ def total(lines: Sequence[Line]) -> Money:
     It has as many decimal places as the unit price with most of them, and more only where exactness takes more.
     """
     if not lines:
-        raise NoTotal("required", Sentence("Is required where there are no lines", "没有明细行时必填"))
+        raise NoTotal("total_required", Sentence("Is required where there are no lines", "没有明细行时必填"))
     currencies = {line.unit_price.currency for line in lines}
     if len(currencies) > 1:
         raise NoTotal(
-            "currencies", Sentence("Is required where lines are in several currencies", "明细行包含多种货币时必填")
+            "total_currencies", Sentence("Is required where lines are in several currencies", "明细行包含多种货币时必填")
         )
     with localcontext(_EXACT):
         amount = sum((line.quantity * line.unit_price.amount for line in lines), Decimal(0))
         shown = max(_places(line.unit_price.amount) for line in lines)
         places = max(shown, _places(amount.normalize()))
         if amount < 0:
-            raise NoTotal("range", Sentence("The lines come to less than 0", "明细行合计小于 0"))
+            raise NoTotal("total_range", Sentence("The lines come to less than 0", "明细行合计小于 0"))
         if places > _MAX_PLACES or amount >= _TOO_LARGE:
             raise NoTotal(
-                "range",
+                "total_range",
                 Sentence(
                     "Is required where the lines come to more than 15 digits before or 6 after the point",
                     "明细行合计超过小数点前 15 位或后 6 位时必填",

@@ -58,7 +58,7 @@ def _compare_members(
     old: Schema, new: Schema, definitions: _Definitions, place: str, above: frozenset[tuple[int, int]]
 ) -> Iterator[str]:
     before, after = old.get("properties", {}), new.get("properties", {})
-    for name in sorted({*before, *after}):
+    for name in sorted({*before, *after, *old.get("required", ()), *new.get("required", ())}):
         was, is_now = name in old.get("required", ()), name in new.get("required", ())
         if was and not is_now:
             yield f"{place}/{name}: was always there and {'may be missing' if name in after else 'is gone'}"

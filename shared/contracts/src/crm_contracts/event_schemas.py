@@ -11,6 +11,7 @@ from crm_contracts.registry import Topic
 from crm_contracts.samples import sample
 from crm_contracts.types import Entity
 
+_BOOKKEEPING: Final = frozenset({"id", "version", "created_at", "updated_at"})
 _TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -57,5 +58,6 @@ def event_example(topic: Topic, action: str) -> dict[str, Any]:
         traceparent=_TRACEPARENT,
         actor_id="key_01jd3zq8w9e2vbx7k5m4n6p8qr",
     )
-    changed = [] if action == "deleted" else [name for name in entity if name not in ("version", "updated_at")][:3]
+    members = sorted(set(entity) - _BOOKKEEPING)
+    changed = {"deleted": [], topic.actions[0]: members}.get(action, members[:2])
     return {"key": event.subject, "headers": event.headers(), "value": {"entity": entity, "changed": changed}}

@@ -56,13 +56,12 @@ def sample(schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str 
     """A value that `schema` accepts; `name` is the member that it stands at, such as `phones.number`."""
     if "$ref" in schema:
         return sample(definitions[schema["$ref"].rpartition("/")[2]], definitions, name)
+    if "anyOf" in schema:
+        return sample(_likeliest(schema["anyOf"]), definitions, name)
     if "enum" in schema:
-        return schema["enum"][0]
+        return (schema.get("examples") or schema["enum"])[0]
     if "const" in schema:
         return schema["const"]
-    for key in ("anyOf", "oneOf", "allOf"):
-        if schema.get(key):
-            return sample(_likeliest(schema[key]), definitions, name)
     kind = schema.get("type", "string")
     for known in (_BY_NAME.get(name), _BY_NAME.get(name.rpartition(".")[2])):
         if known is not None and _fits(known, kind):

@@ -117,9 +117,7 @@ Timestamp = Annotated[
     BeforeValidator(_timestamp),
     AfterValidator(_to_utc),
     PlainSerializer(format_timestamp, return_type=str, when_used="json"),
-    WithJsonSchema(
-        {"type": "string", "format": "date-time", "pattern": _YEARS, "examples": ["2026-10-01T08:00:00Z"]}
-    ),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _YEARS, "examples": ["2026-10-01T08:00:00Z"]}),
 ]
 
 

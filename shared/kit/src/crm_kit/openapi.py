@@ -164,7 +164,7 @@ def _header(description: str, *, required: bool = True) -> dict[str, Any]:
 
 _HEADERS = {
     "Allow": _header("The methods that this address takes"),
-    "Consistency-Token": _header("Sent back with a read of a customer view, the view contains this write"),
+    "Consistency-Token": _header("Sent back with a later read, the answer contains this write"),
     "ETag": _header("The version in double quotes, for If-Match and If-None-Match"),
     "Idempotent-Replayed": _header("`true` on the first answer given again", required=False),
     "Link": _header('The next page, `rel="next"`', required=False),

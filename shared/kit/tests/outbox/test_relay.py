@@ -21,7 +21,7 @@ def _relay(parts: Parts, log: EmbeddedEventLog) -> Relay:
 
 def _empty(parts: Parts) -> Callable[[], Awaitable[bool]]:
     async def condition() -> bool:
-        return (await parts.fetch("select count(*) from outbox where quarantined_at is null"))[0][0] == 0
+        return await parts.fetch("select 1 from outbox where quarantined_at is null limit 1") == []
 
     return condition
 

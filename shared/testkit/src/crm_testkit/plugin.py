@@ -1,6 +1,9 @@
 """The pytest plugin: a root conftest.py names it in `pytest_plugins`."""
 
+import logging
+
 import pytest
+import structlog
 
 pytest.register_assert_rewrite("crm_testkit.conformance", "crm_testkit.service")
 
@@ -9,3 +12,14 @@ from crm_testkit.postgres import event_log_database, open_folder, postgres_datab
 from crm_testkit.smtp import mail_server  # noqa: E402  # as above
 
 __all__ = ["event_log_database", "kafka_broker", "mail_server", "open_folder", "postgres_database", "postgres_server"]
+
+
+def pytest_configure() -> None:
+    """Warnings and errors in plain lines: rich's tracebacks with all local values take seconds each."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -24,6 +23,8 @@ from crm_kit.runtime import ALL_ROLES, Role, Runtime
 from httpx_aiohttp import AiohttpTransport
 from joserfc import jwt
 from joserfc.jwk import OKPKey
+
+from crm_testkit.listener import listen
 
 ALL_SCOPES = frozenset({"read", "write", "admin"})
 
@@ -180,7 +181,7 @@ async def running_service(
         **settings,
     )
     runtime = Runtime(manifest, made, roles)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen() as listener:
         port = listener.getsockname()[1]
         server = uvicorn.Server(
             uvicorn.Config(

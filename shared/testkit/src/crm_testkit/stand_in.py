@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from crm_testkit.listener import listen
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -79,7 +81,7 @@ class StandIn:
 @asynccontextmanager
 async def running_stand_in() -> AsyncIterator[StandIn]:
     """On a free loopback port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen() as listener:
         stand_in = StandIn(f"http://127.0.0.1:{listener.getsockname()[1]}")
         server = uvicorn.Server(
             uvicorn.Config(

@@ -33,12 +33,16 @@ _NOT_IN_A_LIST: Final = frozenset({"lines", "stage_history"})
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What each service says of one customer, as JSON of the models in crm_contracts.facts."""
+    """What each service says of one customer, as JSON of the models in crm_contracts.facts.
+
+    `entries`: timeline entries that were made before, in place of the entities that they tell of.
+    """
 
     contacts: Json
     pipeline: Json
     tickets: Json
     campaigns: Json
+    entries: Sequence[Json] = ()
 
 
 _ASKED_ABOUT: Final = ("email", "sms", "wechat")
@@ -170,7 +174,7 @@ def _marketing(facts: Json) -> dict[str, Any]:
     }
 
 
-def _timeline(facts: Facts) -> list[dict[str, Any]]:
+def _timeline(facts: Facts) -> list[Json]:
     contacts = facts.contacts
     people = [contacts["contact"]] if contacts["contact"] else contacts["contacts"]
     account = [contacts["account"]] if not contacts["contact"] else []
@@ -185,5 +189,5 @@ def _timeline(facts: Facts) -> list[dict[str, Any]]:
         "ticket_message": facts.tickets["messages"],
         "message": facts.campaigns["recent_messages"],
     }
-    entries = chain.from_iterable(entries_of(kind, one) for kind, all_of in entities.items() for one in all_of)
-    return [entry.json() for entry in newest(entries)]
+    made = (entry.json() for kind, all_of in entities.items() for one in all_of for entry in entries_of(kind, one))
+    return newest(chain(facts.entries, made))

@@ -1,8 +1,9 @@
 """Facts from the gateway's own copies of the entities: a fixed number of statements for many customers at once.
 
-The rules are those of crm_contracts.facts, by which the services answer too. Each statement takes the newest of each
-type through an index, customer by customer, so that its cost does not grow with a customer's history; only the sums
-over deals, orders and tickets read all of those.
+The rules are those of crm_contracts.facts, by which the services answer too, but for the timeline: the entities that
+make it are left out, since their entries have been made already. Each statement takes the newest of each type through
+an index, customer by customer, so that its cost does not grow with a customer's history; only the sums over deals,
+orders and tickets read all of those.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,36 +22,47 @@ from gateway.features.customers.compose import Facts
 from gateway.features.customers.entities import Json
 from gateway.upstream import SERVICES
 
+# Each customer's rows are fetched by a lateral sub-select of their own with a bound or a fence (`offset 0`): left to
+# itself the planner, which cannot know the tenant, joins by reading the whole tenant. JSON is put together by the
+# database, one text a customer and type: a row each would cost more to carry than to find.
+
 _SCOPE: Final = """
     scope as (
         select * from unnest(cast(:customers as text[]), cast(:contacts as text[]), cast(:accounts as text[]))
                       as s(customer, contact_id, account_id))
 """
 
-_PROFILES = text("select id, type, account_id, data, time from entity where id = any(:ids) and not deleted")
+_PROFILES = text(
+    """
+    select e.id, e.type, e.account_id, cast(e.data as text) as data, e.time
+      from unnest(cast(:ids as text[])) as wanted(id)
+     cross join lateral (select * from entity where id = wanted.id and not deleted offset 0) e
+    """
+)
 
 _CONTACTS_OF = text(
     f"""
-    select a.id as account_id, e.id, e.data
+    select a.id as customer, string_agg(cast(e.data as text), ',' order by e.id) as data
       from unnest(cast(:ids as text[])) as a(id)
      cross join lateral (
            select id, data from entity
             where account_id = a.id and type = 'contact' and not deleted
             order by id limit {MAX_CONTACTS}) e
+     group by a.id
     """  # noqa: S608  # a number of ours
 )
 
 
 def _by_contact_and_account(select: str) -> str:
-    """The lateral sub-select once for each contact and once for each account of the scope, each entity once."""
+    """The sub-select once for each contact and once for each account of the scope; what both find, once."""
     return f"""
         select s.customer, e.* from scope s cross join wanted w
          cross join lateral ({select.format(owner="contact_id")}) e
-         where s.contact_id is not null and (w.type <> 'consent' or s.contact_id = s.customer)
+         where s.contact_id is not null
         union
         select s.customer, e.* from scope s cross join wanted w
          cross join lateral ({select.format(owner="account_id")}) e
-         where s.account_id is not null and w.type <> 'consent'
+         where s.account_id is not null
     """  # noqa: S608  # constants of this module
 
 
@@ -66,63 +78,83 @@ def _newest(types: Sequence[str], where: str, column: str, limit: int) -> TextCl
         f"""
         with {_SCOPE}, wanted(type) as (values {values}), found as ({found}), ranked as (
             select *, row_number() over (partition by customer, type order by sort desc, id desc) as n from found)
-        select r.customer, r.type, e.data
-          from ranked r join entity e on e.id = r.id
+        select r.customer, r.type, string_agg(cast(e.data as text), ',' order by r.n) as data
+          from ranked r
+         cross join lateral (select data from entity where id = r.id offset 0) e
          where r.n <= {limit}
-         order by r.customer, r.type, r.n
+         group by r.customer, r.type
         """  # noqa: S608  # constants of this module
     )
 
 
-_NEWEST = _newest(
-    ("activity", "consent", "deal", "order", "ticket", "ticket_message", "message"), "not deleted", "at", MAX_TIMELINE
-)
+_RECENT = _newest(("order", "message"), "not deleted", "at", MAX_RECENT)
 _OPEN = _newest(("deal", "ticket"), "open and not deleted", "created_at", MAX_OPEN)
+
+_FOUND_ENTRIES = _by_contact_and_account(
+    f"""
+    select entity_id, n, at, entry_id, cast(entry as text) as entry from timeline_entry
+     where {{owner}} = s.{{owner}} and source = any(:sources)
+       and (s.contact_id = s.customer or kind not like 'consent.%')
+     order by at desc, entry_id desc limit {MAX_TIMELINE}
+    """  # noqa: S608  # a number of ours
+)
+_ENTRIES = text(
+    f"""
+    with {_SCOPE}, wanted as (select 1), found as ({_FOUND_ENTRIES}), ranked as (
+        select *, row_number() over (partition by customer order by at desc, entry_id desc) as place from found)
+    select customer, string_agg(entry, ',' order by place) as data
+      from ranked where place <= {MAX_TIMELINE} group by customer
+    """  # noqa: S608  # constants of this module
+)
 
 _DECIDING_CONSENTS = text(
     """
-    select distinct on (contact_id, data->>'channel', data->>'purpose') contact_id as customer, data
-      from entity
-     where contact_id = any(:ids) and type = 'consent' and not deleted
-     order by contact_id, data->>'channel', data->>'purpose', at desc, cast(data->>'number' as bigint) desc
+    select customer, string_agg(cast(data as text), ',') as data from (
+        select distinct on (c.id, e.data->>'channel', e.data->>'purpose') c.id as customer, e.data
+          from unnest(cast(:ids as text[])) as c(id)
+         cross join lateral (
+               select at, data from entity where contact_id = c.id and type = 'consent' and not deleted offset 0) e
+         order by c.id, e.data->>'channel', e.data->>'purpose', e.at desc, cast(e.data->>'number' as bigint) desc
+    ) as deciding group by customer
     """
 )
 
 _MEMBERSHIPS = text(
     f"""
     with {_SCOPE}
-    select s.customer, e.data
-      from scope s join entity e on e.contact_id = s.contact_id and e.type = 'segment_member' and not e.deleted
+    select s.customer, string_agg(cast(e.data as text), ',') as data
+      from scope s
+     cross join lateral (
+           select data from entity
+            where contact_id = s.contact_id and type = 'segment_member' and not deleted offset 0) e
+     group by s.customer
     """  # noqa: S608  # a constant of this module
 )
 
+_COUNTED = _by_contact_and_account(
+    """
+    select id, type, status, currency, amount, at from entity
+     where {owner} = s.{owner} and type = w.type and not deleted offset 0
+    """
+)
 _SUMS = text(
     f"""
-    with {_SCOPE}, mine as (
-        select s.customer, e.id, e.type, e.status, e.currency, e.amount, e.at
-          from scope s join entity e on e.contact_id = s.contact_id
-         where e.type = any('{{deal,order,ticket}}') and not e.deleted
-        union
-        select s.customer, e.id, e.type, e.status, e.currency, e.amount, e.at
-          from scope s join entity e on e.account_id = s.account_id
-         where e.type = any('{{deal,order,ticket}}') and not e.deleted)
+    with {_SCOPE}, wanted(type) as (values ('deal'), ('order'), ('ticket')), mine as ({_COUNTED})
     select customer, type, status, currency, count(*) as count, sum(amount) as amount, max(at) as last_at
       from mine group by customer, type, status, currency
-    """  # noqa: S608  # a constant of this module
+    """  # noqa: S608  # constants of this module
 )
 
+_TIMES = _by_contact_and_account(
+    """
+    select service, time from entity where {owner} = s.{owner} and service = w.service order by time desc limit 1
+    """
+)
 _AS_OF = text(
     f"""
-    with {_SCOPE}, services(service) as (values {", ".join(f"('{service}')" for service in SERVICES)})
-    select customer, service, max(time) as time from (
-        select s.customer, v.service, t.time from scope s cross join services v cross join lateral (
-               select time from entity where contact_id = s.contact_id and service = v.service
-                order by time desc limit 1) t
-        union all
-        select s.customer, v.service, t.time from scope s cross join services v cross join lateral (
-               select time from entity where account_id = s.account_id and service = v.service
-                order by time desc limit 1) t) as times
-     group by customer, service
+    with {_SCOPE}, wanted(service) as (values {", ".join(f"('{service}')" for service in SERVICES)}),
+         found as ({_TIMES})
+    select customer, service, max(time) as time from found group by customer, service
     """  # noqa: S608  # constants of this module
 )
 
@@ -137,8 +169,9 @@ class _Customer:
     account_id: str | None = None
     contact_ids: tuple[str, ...] = ()
     contacts: list[Json] = field(default_factory=list)
-    newest: dict[str, list[Json]] = field(default_factory=dict)
+    recent: dict[str, list[Json]] = field(default_factory=dict)
     open: dict[str, list[Json]] = field(default_factory=dict)
+    entries: list[Json] = field(default_factory=list)
     consents: list[Json] = field(default_factory=list)
     memberships: list[Json] = field(default_factory=list)
     sums: list[Mapping[str, Any]] = field(default_factory=list)
@@ -160,11 +193,16 @@ class Stored:
 
 
 async def load(
-    session: ReadSession, customer_ids: Sequence[str], contact_ids: Sequence[str] | None = None
+    session: ReadSession,
+    customer_ids: Sequence[str],
+    *,
+    contact_ids: Sequence[str] | None = None,
+    sources: Sequence[str] = SERVICES,
 ) -> list[Stored]:
     """The facts of these customers, in the order given; ten statements.
 
-    `contact_ids`: for a single account, whose contacts another source knows better.
+    `contact_ids`: for a single account, whose contacts another source knows better. `sources`: whose timeline entries
+    are wanted.
     """
     customers = {customer_id: _Customer(customer_id) for customer_id in customer_ids}
     await _load_profiles(session, customers)
@@ -172,14 +210,17 @@ async def load(
         for customer in customers.values():
             customer.contact_ids = tuple(contact_ids)
     scope = _scope(customers.values())
-    for role, statement in (("newest", _NEWEST), ("open", _OPEN)):
-        for row in await session.execute(statement, scope):
-            getattr(customers[row.customer], role).setdefault(row.type, []).append(_parsed(row.data))
+    for row in await session.execute(_RECENT, scope):
+        customers[row.customer].recent[row.type] = _list(row.data)
+    for row in await session.execute(_OPEN, scope):
+        customers[row.customer].open[row.type] = _list(row.data)
+    for row in await session.execute(_ENTRIES, {**scope, "sources": list(sources)}):
+        customers[row.customer].entries = _list(row.data)
     people = [customer.id for customer in customers.values() if not customer.is_account]
     for row in await session.execute(_DECIDING_CONSENTS, {"ids": people}):
-        customers[row.customer].consents.append(_parsed(row.data))
+        customers[row.customer].consents = _list(row.data)
     for row in await session.execute(_MEMBERSHIPS, scope):
-        customers[row.customer].memberships.append(_parsed(row.data))
+        customers[row.customer].memberships = _list(row.data)
     for row in await session.execute(_SUMS, scope):
         customers[row.customer].sums.append(row._asdict())
     for row in await session.execute(_AS_OF, scope):
@@ -188,25 +229,26 @@ async def load(
     return [_stored(customer) for customer in customers.values()]
 
 
-def _parsed(data: str | Json) -> Json:
-    return orjson.loads(data) if isinstance(data, str) else data
+def _list(data: str) -> list[Json]:
+    found: list[Json] = orjson.loads(f"[{data}]")
+    return found
 
 
 async def _load_profiles(session: ReadSession, customers: Mapping[str, _Customer]) -> None:
     of_account: dict[str, list[_Customer]] = {}
     for row in await session.execute(_PROFILES, {"ids": list(customers)}):
         customer = customers[row.id]
-        customer.profile = _parsed(row.data)
+        customer.profile = orjson.loads(row.data)
         customer.as_of["contacts"] = row.time
         if not customer.is_account and row.account_id:
             of_account.setdefault(row.account_id, []).append(customer)
     for row in await session.execute(_PROFILES, {"ids": list(of_account)}):
         for customer in of_account[row.id]:
-            customer.account = _parsed(row.data)
+            customer.account = orjson.loads(row.data)
             customer.as_of["contacts"] = max(row.time, customer.as_of["contacts"])
     accounts = [customer.id for customer in customers.values() if customer.is_account]
     for row in await session.execute(_CONTACTS_OF, {"ids": accounts}):
-        customers[row.account_id].contacts.append(_parsed(row.data))
+        customers[row.customer].contacts = _list(row.data)
     for customer in customers.values():
         if customer.is_account:
             customer.account_id = customer.id
@@ -229,7 +271,7 @@ def _scope(customers: Iterable[_Customer]) -> dict[str, list[str | None]]:
 
 
 def _stored(customer: _Customer) -> Stored:
-    newest, is_account = customer.newest, customer.is_account
+    recent, is_account = customer.recent, customer.is_account
     orders = [one for one in customer.sums if one["type"] == "order" and one["status"] not in UNCOUNTED_ORDERS]
     last = max((one["last_at"] for one in orders), default=None)
     facts = Facts(
@@ -238,8 +280,8 @@ def _stored(customer: _Customer) -> Stored:
             "account": customer.profile if is_account else customer.account,
             "contacts": customer.contacts,
             "consents": customer.consents,
-            "activities": newest.get("activity", []),
-            "ledger": newest.get("consent", []),
+            "activities": [],
+            "ledger": [],
         },
         pipeline={
             "open_deals": customer.open.get("deal", []),
@@ -249,21 +291,22 @@ def _stored(customer: _Customer) -> Stored:
                 "count": sum(one["count"] for one in orders),
                 "total": _money_sums(orders, "order"),
                 "last_at": format_timestamp(last) if last else None,
-                "recent": newest.get("order", [])[:MAX_RECENT],
+                "recent": recent.get("order", []),
             },
-            "deals": newest.get("deal", []),
-            "orders_placed": newest.get("order", []),
+            "deals": [],
+            "orders_placed": [],
         },
         tickets={
             "open_tickets": customer.open.get("ticket", []),
             "counts": {one["status"]: one["count"] for one in customer.sums if one["type"] == "ticket"},
-            "tickets": newest.get("ticket", []),
-            "messages": newest.get("ticket_message", []),
+            "tickets": [],
+            "messages": [],
         },
         campaigns={
-            "recent_messages": newest.get("message", []),
+            "recent_messages": recent.get("message", []),
             "memberships": sorted(customer.memberships, key=lambda one: (one["segment_id"], one["id"]))[:MAX_CONTACTS],
         },
+        entries=customer.entries,
     )
     return Stored(customer.profile is not None, customer.contact_ids, facts, customer.as_of)
 

@@ -63,12 +63,15 @@ class LiveComposer:
         degraded = [service for service in SERVICES if service not in answers]
         stored: Stored | None = None
         if degraded:
-            stored = await self._stored(principal, customer_id, contact_ids)
+            stored = await self._stored(principal, customer_id, contact_ids, degraded)
             if "contacts" in degraded and not stored.known:
                 raise UpstreamUnavailable("contacts")
             log.warning("live_view_degraded", services=degraded)
-        content = compose(Facts(**{service: _facts(service, answers, stored) for service in SERVICES}))
-        document = finish(content, version=version, as_of=now, sources=_sources(degraded, stored, now))
+        facts = Facts(
+            **{service: _facts(service, answers, stored) for service in SERVICES},
+            entries=stored.facts.entries if stored else (),
+        )
+        document = finish(compose(facts), version=version, as_of=now, sources=_sources(degraded, stored, now))
         return {**document, "degraded": degraded} if degraded else document
 
     async def _ask(self, principal: Principal, customer_id: str) -> tuple[dict[Service, Json], list[str] | None]:
@@ -84,7 +87,7 @@ class LiveComposer:
         if "contacts" in answers:
             contact_ids = [contact["id"] for contact in answers["contacts"]["contacts"]]
         else:
-            contact_ids = list((await self._stored(principal, customer_id, None)).contact_ids)
+            contact_ids = list((await self._stored(principal, customer_id, None, [])).contact_ids)
         scope = {"account_id": customer_id, "contact_ids": contact_ids}
         rest = await self._gather(principal, {service: scope for service in SERVICES if service != "contacts"}, end)
         return answers | rest, contact_ids
@@ -119,9 +122,11 @@ class LiveComposer:
         answer: Json = orjson.loads(response.content)
         return answer
 
-    async def _stored(self, principal: Principal, customer_id: str, contact_ids: list[str] | None) -> Stored:
+    async def _stored(
+        self, principal: Principal, customer_id: str, contact_ids: list[str] | None, sources: list[Service]
+    ) -> Stored:
         async with self._database.read(principal.tenant_id) as session:
-            [stored] = await stored_facts.load(session, [customer_id], contact_ids)
+            [stored] = await stored_facts.load(session, [customer_id], contact_ids=contact_ids, sources=sources)
         return stored
 
 

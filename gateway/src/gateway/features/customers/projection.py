@@ -8,7 +8,6 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final
 
 import orjson
@@ -27,7 +26,8 @@ from gateway.features.customers.repository import Change, KnownView, ViewRecord
 from gateway.features.customers.timeline import entries_of
 from gateway.upstream import SERVICES
 
-_CHUNK: Final = {"contact": 200, "account": 20}
+_CHUNK: Final = 200
+_WEIGHT: Final = {"contact": 1, "account": 10}
 """Customers whose facts are loaded at once; an account brings its contacts."""
 
 _LOCKS: Final = 256
@@ -49,10 +49,16 @@ async def project(session: WriteSession, events: Sequence[Event]) -> None:
 
 async def refresh(session: WriteSession, customer_ids: Iterable[str]) -> None:
     """Composes the views of these customers anew, and stores those that differ."""
-    for kind, size in _CHUNK.items():
-        ids = iter(sorted(one for one in customer_ids if prefix_of(one) == kind))
-        while chunk := list(islice(ids, size)):
+    chunk: list[str] = []
+    weight = 0
+    for customer_id in sorted(customer_ids):
+        weight += _WEIGHT[prefix_of(customer_id) or ""]
+        chunk.append(customer_id)
+        if weight >= _CHUNK:
             await _refresh_chunk(session, chunk)
+            chunk, weight = [], 0
+    if chunk:
+        await _refresh_chunk(session, chunk)
 
 
 async def _lock_affected(session: WriteSession, changes: Sequence[Change]) -> set[str]:

@@ -124,12 +124,18 @@ async def replace_entries(
         await session.execute(_INSERT_ENTRIES, values)
 
 
+# Fenced, as the statements in facts.py are.
 _RELATED = text(
     """
-    select account_id as id from entity
-     where id = any(:contacts) and type = 'contact' and account_id is not null and not deleted
+    select e.account_id as id
+      from unnest(cast(:contacts as text[])) as c(id)
+     cross join lateral (select account_id from entity where id = c.id and not deleted offset 0) e
+     where e.account_id is not null
     union
-    select id from entity where account_id = any(:accounts) and type = 'contact' and not deleted
+    select e.id
+      from unnest(cast(:accounts as text[])) as a(id)
+     cross join lateral (
+           select id from entity where account_id = a.id and type = 'contact' and not deleted offset 0) e
     """
 )
 

@@ -38,7 +38,9 @@ _BY_TIME: Final = FieldSet(
 )
 
 Limit = Annotated[int, Query(ge=1, le=pagination.MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=pagination.MAX_CURSOR_LENGTH)]
+Cursor = Annotated[
+    str | None, Query(max_length=pagination.MAX_CURSOR_LENGTH, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})
+]
 Term = Annotated[ExternalKey | None, Query()]
 Kinds = Annotated[
     str | None,
@@ -99,7 +101,7 @@ async def look_up_customer(
     caller: Caller,
     email: Term = None,
     phone: Term = None,
-    external_id: Annotated[ExternalKey | None, Query(description="system:value")] = None,
+    external_id: Annotated[ExternalKey | None, Query(description="system:value", json_schema_extra={"pattern": "^[^:]+:."})] = None,
     wechat: Term = None,
 ) -> Response:
     """The one customer with this e-mail address, phone number, external id or WeChat id."""

@@ -52,9 +52,10 @@ def entries_of(kind: str, entity: Json) -> list[Entry]:
     return list(entries(entity)) if entries else []
 
 
-def newest(entries: Iterable[Entry]) -> list[Entry]:
-    """What a view shows of them."""
-    return sorted(entries, key=lambda entry: (entry.moment, entry.id), reverse=True)[:MAX_TIMELINE]
+def newest(entries: Iterable[Json]) -> list[Json]:
+    """What a view shows of them, each once."""
+    by_id = {entry["id"]: entry for entry in entries}
+    return sorted(by_id.values(), key=lambda entry: (moment(entry["at"]), entry["id"]), reverse=True)[:MAX_TIMELINE]
 
 
 def one_line(text: str | None) -> str:

@@ -12,14 +12,14 @@ from crm_kit import context
 from crm_kit.errors import FieldError, Forbidden, NotFound, Text, ValidationFailed
 from crm_kit.http import etag
 from crm_kit.http.principal import Authenticator, Principal
-from crm_kit.http.route import Endpoint
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import View, ViewReader, parse_consistency_token, wait_for
-from gateway.features.customers.selection import SECTIONS, parse_selection, select
+from gateway.features.customers.selection import ALWAYS, SECTIONS, parse_selection, select
 
 _PARAMETERS: Final = frozenset({"include", "fields", "consistency"})
 _CUSTOMERS: Final = frozenset({"contact", "account"})
@@ -28,9 +28,12 @@ _CUSTOMERS: Final = frozenset({"contact", "account"})
 class ViewRoute(APIRoute):
     """A route that FastAPI describes and does not run."""
 
-    def get_route_handler(self) -> Endpoint:
-        endpoint: Endpoint = self.endpoint
-        return endpoint
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "GET":
+            await super().handle(scope, receive, send)
+            return
+        response: Response = await self.endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)
 
 
 async def answer_view(request: Request) -> Response:
@@ -120,6 +123,8 @@ def _no_such_customer() -> NotFound:
 def view_parameters() -> list[dict[str, Any]]:
     """The operation's parameters, which FastAPI cannot see in the endpoint's signature."""
     text = {"type": "string", "maxLength": 2000}
+    section = f" *({'|'.join((*ALWAYS, *SECTIONS))})? *"
+    token = "[a-z_]+_[0-7][0-9a-hjkmnp-tv-z]{25}@[1-9][0-9]{0,14}"
     sections = ", ".join(SECTIONS)
     pattern = f"{ContactId.pattern()}|{AccountId.pattern()}"
     return [
@@ -134,7 +139,7 @@ def view_parameters() -> list[dict[str, Any]]:
             "name": "include",
             "in": "query",
             "required": False,
-            "schema": text,
+            "schema": {**text, "pattern": f"^{section}(,{section})*$"},
             "description": f"Sections, with commas between: {sections}",
         },
         {
@@ -155,7 +160,7 @@ def view_parameters() -> list[dict[str, Any]]:
             "name": "Consistency-Token",
             "in": "header",
             "required": False,
-            "schema": {"type": "string", "maxLength": 2000},
+            "schema": {**text, "pattern": f"^{token}( *, *{token}){{0,19}}$"},
             "description": "What writes answered, with commas between: the view will contain them",
         },
     ]

@@ -65,7 +65,10 @@ def query_schema(field: Field) -> JsonSchema:
     """What a query parameter that filters by this field must be."""
     if field.choices:
         return {"type": "string", "enum": list(field.choices)}
-    return {"type": "number"} if field.type is FieldType.NUMBER else dict(_VALUES[field.type.element])
+    if field.type is FieldType.NUMBER:
+        return {"type": "number"}
+    value = _VALUES[field.type.element]
+    return {**value, "pattern": r"^[^\x00]*$"} if value is _TEXT else dict(value)
 
 
 def _dictionary(value: object) -> object:

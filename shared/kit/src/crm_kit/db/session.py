@@ -109,6 +109,7 @@ class Database:
             pool_timeout=10,
             pool_use_lifo=True,
             pool_pre_ping=False,
+            hide_parameters=True,  # errors are logged and kept with parked events; parameters are personal data
             connect_args={
                 "timeout": 10,
                 "command_timeout": 30,

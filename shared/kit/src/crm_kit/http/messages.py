@@ -1,9 +1,13 @@
 """What a validation error says, in English and Chinese. Codes are ours: no library can rename them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
+
+from pydantic_core.core_schema import ErrorType
 
 from crm_kit.errors import Text
+
+_PYDANTICS_OWN = frozenset(get_args(ErrorType))
 
 _MESSAGES: Mapping[str, tuple[str, str, str]] = {
     "missing": ("required", "Is required", "必填"),
@@ -22,6 +26,12 @@ _MESSAGES: Mapping[str, tuple[str, str, str]] = {
     "int_parsing": ("type", "Must be an integer", "必须是整数"),
     "int_from_float": ("type", "Must be an integer", "必须是整数"),
     "int_parsing_size": ("range", "Is too large", "数值过大"),
+    "finite_number": ("range", "Must be a finite number", "必须是有限的数"),
+    "float_parsing": ("type", "Must be a number", "必须是数字"),
+    "multiple_of": ("range", "Must be a multiple of {multiple_of}", "必须是 {multiple_of} 的倍数"),
+    "none_required": ("type", "Must be null", "必须为 null"),
+    "union_tag_not_found": ("required", "Must name its {discriminator}", "必须指定 {discriminator}"),
+    "union_tag_invalid": ("choice", "{discriminator} must be one of {expected_tags}", "{discriminator} 必须是 {expected_tags} 之一"),
     "float_type": ("type", "Must be a number", "必须是数字"),
     "bool_type": ("type", "Must be true or false", "必须是 true 或 false"),
     "bool_parsing": ("type", "Must be true or false", "必须是 true 或 false"),
@@ -42,6 +52,14 @@ _MESSAGES: Mapping[str, tuple[str, str, str]] = {
     ),
     "timestamp_range": ("range", "Must lie between the years 1000 and 9000", "年份必须在 1000 至 9000 之间"),
     "date_format": ("format", "Must be a date as YYYY-MM-DD", "必须是 YYYY-MM-DD 格式的日期"),
+    **dict.fromkeys(
+        ("date_from_datetime_parsing", "date_parsing"),
+        ("format", "Must be a day of the calendar as YYYY-MM-DD", "必须是日历上存在的日期，格式为 YYYY-MM-DD"),
+    ),
+    **dict.fromkeys(
+        ("datetime_parsing", "datetime_from_date_parsing", "datetime_object_invalid"),
+        ("format", "Must be a time of the calendar and the clock", "必须是有效的日期和时间"),
+    ),
     "date_range": ("range", "Must lie between the years 1000 and 9000", "年份必须在 1000 至 9000 之间"),
     "decimal_format": (
         "format",
@@ -79,4 +97,9 @@ def describe(detail: Mapping[str, Any]) -> tuple[str, Text]:
     if known is not None:
         return known[0], Text(known[1].format_map(values), known[2].format_map(values))
     english = str(detail["msg"])
-    return kind, Text(english, str(values.get("zh", english)))
+    return _code(kind), Text(english, str(values.get("zh") or f"输入无效：{english}"))
+
+
+def _code(kind: str) -> str:
+    """A feature's own code, or ours for the kinds of pydantic's that have no sentence here."""
+    return "invalid" if kind in _PYDANTICS_OWN else kind

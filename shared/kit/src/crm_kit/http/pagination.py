@@ -64,6 +64,12 @@ class InvalidSort(PaginationError):
     code = "invalid_sort"
 
 
+class RepeatedSort(InvalidSort):
+    """The sort names one field twice, which no JSON Schema could tell."""
+
+    code = "repeated_sort"
+
+
 class InvalidLimit(PaginationError):
     """The limit is not within 1 and `MAX_LIMIT`."""
 
@@ -102,8 +108,9 @@ def parse_sort(sort: str | Sequence[str], fields: FieldSet) -> Sort:
         if field is None:
             known = ", ".join(field.name for field in fields if field.sortable)
             raise InvalidSort(f"{name[:100]!r} cannot be sorted by; {fields.name} can be sorted by {known}.")
-        if all(key.field is not field for key in keys):  # as in SQL, a second mention decides nothing
-            keys.append(SortKey(field, descending=name.startswith("-")))
+        if any(key.field is field for key in keys):
+            raise RepeatedSort(f"{field.name!r} is named twice.")
+        keys.append(SortKey(field, descending=name.startswith("-")))
     tie_break = fields.sortable("id")
     if tie_break is None:
         raise ValueError(f"{fields.name} has no sortable field 'id' to break ties with.")

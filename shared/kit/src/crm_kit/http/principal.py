@@ -12,7 +12,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
-from crm_kit.errors import Text, Unauthenticated
+from crm_kit.errors import Forbidden, Text, Unauthenticated
 
 ISSUER: Final = "relata-gateway"
 AUDIENCE: Final = "relata-services"
@@ -130,13 +130,22 @@ class TokenVerifier:
         if decoded.header.get("typ") != "at+jwt":
             raise _unauthenticated()
         claims = decoded.claims
+        if not claims.get("tenant"):
+            raise _tenantless()
         principal = Principal(
             subject=str(claims["sub"]),
-            tenant_id=claims.get("tenant"),
+            tenant_id=str(claims["tenant"]),
             region=str(claims.get("region", "CN")),
             scopes=frozenset(str(claims.get("scope", "")).split()),
         )
         return principal, float(claims["exp"])
+
+
+def _tenantless() -> Forbidden:
+    return Forbidden(
+        Text("Use a key of a tenant: this credential belongs to none.", "请使用租户的密钥：该凭证不属于任何租户。"),
+        members={"missing_permission": "tenant"},
+    )
 
 
 def _unauthenticated() -> Unauthenticated:

@@ -147,6 +147,7 @@ def _page_problem(error: pagination.PaginationError, pointer: str) -> Problem:
     name, chinese = {
         "invalid_limit": ("limit", "limit 必须是 1 至 200 的整数"),
         "invalid_sort": ("sort", "排序字段无效"),
+        "repeated_sort": ("sort", "排序字段重复"),
     }[error.code]
     text = Text(error.detail, chinese)
     return ValidationFailed(text, errors=[FieldError(f"{pointer}{name}", error.code, text)])

@@ -36,8 +36,9 @@ def json_response(model: BaseModel, *, status: int = 200, headers: dict[str, str
 
 
 def _combined(request: Request, name: str) -> str | None:
-    """A header that may come in several lines (RFC 9110 §5.3)."""
-    return ", ".join(request.headers.getlist(name)) or None
+    """A header that may come in several lines (RFC 9110 §5.3); an empty one is there, and no entity tag."""
+    lines = request.headers.getlist(name)
+    return ", ".join(lines) if lines else None
 
 
 def check_if_match(request: Request, version: int) -> None:

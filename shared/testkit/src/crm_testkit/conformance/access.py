@@ -67,6 +67,13 @@ class AccessRules(ResourceSuite):
         client.headers["Authorization"] = f"Bearer {subject.service.token(tenant=subject.tenant.id)}"
         assert (await client.get(subject.path)).status_code == 200
 
+    async def test_a_credential_of_no_tenant_is_refused(self, subject: Subject) -> None:
+        client = subject.service.anonymous()
+        for tenant in (None, ""):
+            headers = {"Authorization": f"Bearer {subject.service.token(tenant=tenant)}"}
+            answer = await client.get(subject.path, headers=headers)
+            assert (answer.status_code, answer.json()["missing_permission"]) == (403, "tenant")
+
     @offering("create", "list")
     async def test_a_missing_permission_is_named(self, subject: Subject) -> None:
         reader = subject.service.tenant(subject.tenant.id, scopes=frozenset({"read"})).client

@@ -135,7 +135,8 @@ class ListRules(ResourceSuite):
             ("/where/all/3/not/value", "type_mismatch"),
             ("/where/all/4/value", "type_mismatch"),
         ]
-        for body in ({"where": []}, {"where": {"all": []}}, {"wher": {}}, {"limit": 0}, {"limit": "7"}, {"sort": "id"}):
+        bodies: tuple[Json, ...] = ({"where": []}, {"where": {"all": []}}, {"wher": {}}, {"limit": 0}, {"limit": "7"}, {"sort": "id"})
+        for body in bodies:
             answer = await subject.client.post(f"{subject.path}/search", json=body)
             assert answer.status_code == 422, body
         deep: Json = {"field": "id", "op": "exists"}
@@ -193,7 +194,8 @@ class ListRules(ResourceSuite):
         operations = [{"method": "create", "data": subject.body()} for _ in range(1001)]
         over = await subject.client.post(f"{subject.path}/batch", json={"operations": operations})
         assert (over.status_code, over.json()["errors"][0]["pointer"]) == (422, "/operations")
-        for empty in ({"operations": []}, {}, {"operations": [7]}, {"operations": [{"method": "drop", "data": {}}]}):
+        none: tuple[Json, ...] = ({"operations": []}, {}, {"operations": [7]}, {"operations": [{"method": "drop"}]})
+        for empty in none:
             assert (await subject.client.post(f"{subject.path}/batch", json=empty)).status_code == 422
         answer = await subject.client.post(f"{subject.path}/batch", json={"operations": operations[:1000]})
         assert {result["status"] for result in answer.json()["results"]} == {201}

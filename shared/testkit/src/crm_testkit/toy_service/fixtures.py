@@ -54,8 +54,9 @@ class Parts:
 
     async def fetch_as(self, tenant_id: str, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """As the application, for one tenant."""
-        connection = await asyncpg.connect(self.urls.app, server_settings={"app.tenant_id": tenant_id})
+        connection = await asyncpg.connect(self.urls.app)
         try:
+            await connection.execute("select set_config('app.tenant_id', $1, false)", tenant_id)
             return await connection.fetch(statement, *arguments)
         finally:
             await connection.close()

@@ -26,6 +26,11 @@ async def lock_external_keys(session: WriteSession, keys: Sequence[str]) -> None
     await lock_keys(session, "account.external", keys)
 
 
+async def lock_hierarchy(session: WriteSession) -> None:
+    """So that two moves, each fine by itself, cannot close a circle together."""
+    await lock_keys(session, "account.hierarchy", ["parents"])
+
+
 async def lock_domain(session: WriteSession, domain: str) -> None:
     """So that two upserts with one domain cannot both find nobody."""
     await lock_keys(session, "account.domain", [domain])

@@ -77,6 +77,7 @@ async def _check(session: WriteSession, row: AccountRow, *, parent_changed: bool
 async def _check_parent(session: WriteSession, row: AccountRow) -> None:
     """A parent exists and is no descendant."""
     assert row.parent_id is not None
+    await repository.lock_hierarchy(session)
     if not await repository.account_exists(session, row.parent_id):
         raise _parent_fault("not_found", Text("There is no such account", "不存在该客户公司"))
     ancestor: str | None = row.parent_id

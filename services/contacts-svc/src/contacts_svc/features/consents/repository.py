@@ -6,6 +6,7 @@ from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from contacts_svc.features.consents.models import ConsentRow
 from contacts_svc.features.contacts.models import ContactRow
@@ -40,10 +41,11 @@ async def deciding_entries(session: ReadSession, contact_id: str) -> Sequence[Co
     statement = (
         select(ConsentRow)
         .where(_c.contact_id == contact_id)
-        .distinct(_c.channel, _c.purpose)
+        .ext(distinct_on(_c.channel, _c.purpose))
         .order_by(_c.channel, _c.purpose, _c.at.desc(), _c.number.desc())
     )
-    return (await session.scalars(statement)).all()
+    # By code point, whatever the database's own collation is: the facts are compared with others that Python sorted.
+    return sorted((await session.scalars(statement)).all(), key=lambda row: (row.channel, row.purpose))
 
 
 async def newest_entries(session: ReadSession, contact_id: str, limit: int) -> Sequence[ConsentRow]:

@@ -111,7 +111,8 @@ def email_key(address: str) -> str:
 
 
 def external_key(system: str, value: str) -> str:
-    return f"{system}:{value}"
+    """`shop:4711`. A colon within the system's name is escaped, so that no two ids share a key."""
+    return f"{system.replace(':', '%3A')}:{value}"
 
 
 def external_keys(external_ids: Mapping[str, str]) -> list[str]:

@@ -1,0 +1,111 @@
+"""Sessions: one transaction, one tenant, and reads that cannot write."""
+
+import asyncio
+
+import pytest
+from crm_contracts.ids import TenantId
+from crm_kit.db.locks import lock_keys
+from crm_testkit.toy_service import NoteId
+from crm_testkit.toy_service.fixtures import Parts
+from crm_testkit.toy_service.notes import NoteRow
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
+
+
+def _note(tenant_id: str, title: str = "a") -> NoteRow:
+    return NoteRow(id=NoteId.new(), tenant_id=tenant_id, title=title, version=1)
+
+
+async def _titles(parts: Parts, tenant_id: str | None) -> list[str]:
+    async with parts.app.read(tenant_id) as session:
+        return sorted(await session.scalars(select(NoteRow.title)))
+
+
+async def test_a_block_that_ends_is_committed_and_one_that_raises_is_not(parts: Parts, tenant_id: str) -> None:
+    async with parts.app.write(tenant_id) as session:
+        session.add(_note(tenant_id))
+    with pytest.raises(ZeroDivisionError):
+        async with parts.app.write(tenant_id) as session:
+            session.add(_note(tenant_id, "b"))
+            await session.flush()
+            raise ZeroDivisionError
+    assert await _titles(parts, tenant_id) == ["a"]
+
+
+async def test_postgresql_itself_refuses_a_write_while_reading(parts: Parts, tenant_id: str) -> None:
+    with pytest.raises(DBAPIError, match="read-only transaction"):
+        async with parts.app.read(tenant_id) as session:
+            await session.execute(text("delete from note"))
+
+
+async def test_a_connection_goes_back_to_the_pool_without_its_tenant(parts: Parts) -> None:
+    tenants = [TenantId.new() for _ in range(5)]
+    for tenant in tenants:
+        async with parts.app.write(tenant) as session:
+            session.add(_note(tenant, tenant))
+    for tenant in tenants:
+        assert await _titles(parts, tenant) == [tenant]
+        assert await _titles(parts, None) == []
+        async with parts.app.read(None) as session:
+            assert await session.scalar(text("select current_setting('app.tenant_id', true)")) in (None, "")
+
+
+async def test_rows_of_another_tenant_cannot_be_written(parts: Parts, tenant_id: str) -> None:
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with parts.app.write(tenant_id) as session:
+            session.add(_note(TenantId.new()))
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with parts.app.write(None) as session:
+            session.add(_note(tenant_id))
+
+
+async def test_a_savepoint_undoes_its_own_part_and_keeps_the_tenant(parts: Parts, tenant_id: str) -> None:
+    async with parts.app.write(tenant_id) as session:
+        session.add(_note(tenant_id, "kept"))
+        await session.flush()
+        with pytest.raises(ZeroDivisionError):
+            async with session.savepoint():
+                session.add(_note(tenant_id, "undone"))
+                await session.flush()
+                raise ZeroDivisionError
+        session.add(_note(tenant_id, "also kept"))
+    assert await _titles(parts, tenant_id) == ["also kept", "kept"]
+
+
+async def test_errors_do_not_tell_what_was_in_the_statement(parts: Parts, tenant_id: str) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        async with parts.app.write(tenant_id) as session:
+            await session.execute(text("select cast(:value as int) / 0"), {"value": 4711})
+    assert "4711" not in str(caught.value)
+
+
+async def test_a_key_is_locked_for_one_tenant_until_the_transaction_ends(parts: Parts, tenant_id: str) -> None:
+    order: list[str] = []
+
+    async def take(name: str, tenant: str, keys: list[str], hold: float) -> None:
+        async with parts.app.write(tenant) as session:
+            await lock_keys(session, "space", keys)
+            order.append(f"{name} in")
+            await asyncio.sleep(hold)
+            order.append(f"{name} out")
+
+    first = asyncio.create_task(take("first", tenant_id, ["a", "b"], 0.2))
+    await asyncio.sleep(0.05)
+    await asyncio.gather(
+        first,
+        take("second", tenant_id, ["b", "a"], 0),
+        take("stranger", TenantId.new(), ["a", "b"], 0),
+        take("elsewhere", tenant_id, ["c"], 0),
+    )
+    assert order.index("second in") > order.index("first out")
+    assert max(order.index("stranger out"), order.index("elsewhere out")) < order.index("first out")
+
+
+async def test_keys_locked_in_any_order_never_deadlock(parts: Parts, tenant_id: str) -> None:
+    async def take(keys: list[str]) -> None:
+        async with parts.app.write(tenant_id) as session:
+            await lock_keys(session, "space", keys)
+            await asyncio.sleep(0.001)
+
+    names = [f"k{n}" for n in range(10)]
+    await asyncio.gather(*(take(names[n % 10 :] + names[: n % 10]) for n in range(40)))

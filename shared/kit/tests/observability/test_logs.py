@@ -1,0 +1,78 @@
+"""Logs: one JSON object a line, with the request's context, without secrets and personal data."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from crm_kit import context
+from crm_kit.observability.logs import configure_logs, redact
+
+
+@pytest.fixture
+def configured(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+    """The logs of a service; what the tests had before is put back."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    configure_logs("toy", "INFO", "json")
+    yield capsys
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_line_has_the_context_of_its_request(configured: pytest.CaptureFixture[str]) -> None:
+    trace = context.start_trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    with context.use(context.Context(trace, "req-1", "tenant_1", "key_1")):
+        structlog.get_logger("test").info("moved", note="便条", count=2)
+    structlog.get_logger("test").debug("not shown")
+    [line] = _lines(configured)
+    assert {name: line[name] for name in ("event", "note", "count", "level", "service")} == {
+        "event": "moved",
+        "note": "便条",
+        "count": 2,
+        "level": "info",
+        "service": "toy",
+    }
+    assert (line["trace_id"], line["request_id"]) == ("4bf92f3577b34da6a3ce929d0e0e4736", "req-1")
+    assert line["tenant_id"] == "tenant_1"
+    assert str(line["timestamp"]).endswith("Z")
+
+
+def test_other_libraries_lines_have_the_same_shape(configured: pytest.CaptureFixture[str]) -> None:
+    logging.getLogger("somebody.else").warning("slow: %s s", 3)
+    [line] = _lines(configured)
+    assert (line["event"], line["level"], line["service"]) == ("slow: 3 s", "warning", "toy")
+
+
+def test_an_exception_is_one_line_too(configured: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise ValueError("no\nway")
+    except ValueError:
+        structlog.get_logger("test").exception("failed")
+    [line] = _lines(configured)
+    assert line["event"] == "failed"
+    assert "ValueError: no" in str(line["exception"])
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "client_secret", "Authorization", "access_token", "api_key", "email", "phone", "full_name"]
+)
+def test_secrets_and_personal_data_are_left_out(name: str) -> None:
+    assert redact(None, "", {name: "shown", "count": 1}) == {name: "[redacted]", "count": 1}
+
+
+def test_a_trace_goes_on_or_begins() -> None:
+    given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    trace = context.start_trace(given)
+    assert (trace.trace_id, trace.parent_id, trace.flags) == (given[3:35], given[36:52], "01")
+    assert trace.span_id != trace.parent_id
+    for malformed in (None, "", given.upper(), given[:-1], given + "-x", "ff" + given[2:], "00-" + "0" * 32 + given[35:]):
+        made = context.start_trace(malformed)
+        assert (made.parent_id, made.trace_id == trace.trace_id) == (None, False)
+    assert trace.traceparent == f"00-{trace.trace_id}-{trace.span_id}-01"

@@ -1,0 +1,108 @@
+"""One entity of every kind, made through the public API: what the end-to-end tests tell their stories with."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+
+Json = dict[str, Any]
+Ids = Mapping[str, str]
+"""The id that each collection's path, as OpenAPI writes it, has given."""
+
+CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities"
+CONSENTS = "/v1/contacts/{contact_id}/consents"
+PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
+TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
+TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
+API_KEYS = "/v1/api-keys"
+
+
+def _contact(ids: Ids) -> Json:
+    mark = uuid.uuid4().hex[:12]
+    return {
+        "full_name": "欧阳晓梅",
+        "emails": [{"address": f"xiaomei.{mark}@example.com", "primary": True}],
+        "phones": [{"number": "+86 138 0013 8000"}],
+        "wechat": f"wx-{mark}",
+        "account_id": ids[ACCOUNTS],
+        "external_ids": {"erp": mark},
+        "tags": ["vip"],
+        "custom": {"favourite_colour": "青"},
+    }
+
+
+BODIES: Mapping[str, Callable[[Ids], Json]] = {
+    ACCOUNTS: lambda ids: {"name": "杭州云帆科技有限公司", "domain": "yunfan.example.com"},
+    CONTACTS: _contact,
+    CONSENTS: lambda ids: {"channel": "email", "purpose": "marketing", "status": "granted", "source": "form"},
+    ACTIVITIES: lambda ids: {"kind": "call", "subject": "咨询价格", "contact_id": ids[CONTACTS]},
+    PIPELINES: lambda ids: {"name": "渠道销售"},
+    DEALS: lambda ids: {
+        "name": "年度框架",
+        "contact_id": ids[CONTACTS],
+        "account_id": ids[ACCOUNTS],
+        "amount": {"amount": "128000.00", "currency": "CNY"},
+    },
+    ORDERS: lambda ids: {
+        "number": f"SO-{uuid.uuid4().hex}",
+        "contact_id": ids[CONTACTS],
+        "total": {"amount": "1999.00", "currency": "CNY"},
+        "status": "paid",
+    },
+    TICKETS: lambda ids: {"subject": "无法登录", "contact_id": ids[CONTACTS], "channel": "email"},
+    TICKET_MESSAGES: lambda ids: {"body": "登录时报 500", "visibility": "internal"},
+    TEMPLATES: lambda ids: {"name": "新品", "subject": "新品上市", "body_text": "{{ contact.full_name }}，您好！"},
+    SEGMENTS: lambda ids: {"name": "全部客户"},
+    CAMPAIGNS: lambda ids: {"name": "双十一", "segment_id": ids[SEGMENTS], "template_id": ids[TEMPLATES]},
+    API_KEYS: lambda ids: {"name": "报表", "scopes": ["read"]},
+}
+"""A body for every collection that can be created in, in an order in which each finds what it refers to."""
+
+
+async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
+    """Creates each of BODIES, and one sent message. Returns the ids by collection path."""
+    await _until_there_is_one(client, PIPELINES)
+    ids: dict[str, str] = {}
+    for collection, body in BODIES.items():
+        ids[collection] = (await create(client, collection, body(ids), ids))["id"]
+    ids[MESSAGES] = await _send_one_message(client, ids)
+    return ids
+
+
+async def create(client: httpx.AsyncClient, collection: str, body: Json, ids: Ids) -> Json:
+    """POSTs into a collection, whose parents are those in `ids`, and expects 201."""
+    answer = await client.post(fill(collection, ids), json=body)
+    assert answer.status_code == 201, f"POST {collection} {body}: {answer.status_code} {answer.text}"
+    created: Json = answer.json()
+    return created
+
+
+def fill(template: str, ids: Ids) -> str:
+    """The path with each parameter replaced by the id of the collection before it."""
+    segments = template.split("/")
+    for index, segment in enumerate(segments):
+        if segment.startswith("{"):
+            collection = "/".join(template.split("/")[:index])
+            segments[index] = ids[collection]
+    return "/".join(segments)
+
+
+async def _send_one_message(client: httpx.AsyncClient, ids: Ids) -> str:
+    answer = await client.post(f"{SEGMENTS}/{ids[SEGMENTS]}/members", json={"contact_ids": [ids[CONTACTS]]})
+    assert answer.status_code == 200, answer.text
+    answer = await client.post(f"{CAMPAIGNS}/{ids[CAMPAIGNS]}/schedule", json={})
+    assert answer.status_code == 200, answer.text
+    async with asyncio.timeout(30):
+        while (await client.get(f"{CAMPAIGNS}/{ids[CAMPAIGNS]}")).json()["status"] != "sent":
+            await asyncio.sleep(0.05)
+    return await _until_there_is_one(client, MESSAGES, {"campaign_id": ids[CAMPAIGNS]})
+
+
+async def _until_there_is_one(client: httpx.AsyncClient, path: str, params: Mapping[str, str] | None = None) -> str:
+    """What events bring about: a new tenant's pipeline, a message. Returns the first one's id."""
+    async with asyncio.timeout(30):
+        while not (data := (await client.get(path, params=params)).json()["data"]):
+            await asyncio.sleep(0.05)
+    return str(data[0]["id"])

@@ -1,0 +1,147 @@
+"""The documents that others build on: OpenAPI, AsyncAPI, the pages of errors, the reference that works offline."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from crm_contracts.registry import TOPICS
+from crm_testkit.whole_stack import Relata
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def document(on_embedded: Relata) -> dict[str, Any]:
+    answer = await on_embedded.client.get("/openapi.json")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("application/json")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method in _METHODS:
+            if method in item:
+                yield f"{method.upper()} {path}", item[method]
+
+
+def test_the_merged_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    errors = [
+        f"{list(error.absolute_path)}: {error.message}" for error in OpenAPIV31SpecValidator(document).iter_errors()
+    ]
+    assert not errors, "\n".join(errors)
+
+
+def test_operation_ids_are_unique_words(document: dict[str, Any]) -> None:
+    counts = Counter(operation["operationId"] for _, operation in _operations(document))
+    assert [name for name, count in counts.items() if count > 1] == []
+    assert [name for name in counts if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name)] == []
+
+
+def test_every_operation_tells_its_errors_as_problems(document: dict[str, Any]) -> None:
+    for name, operation in _operations(document):
+        errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        assert {"401", "403", "404", "422", "429"} <= set(errors), name
+        for status, answer in errors.items():
+            assert answer.get("content") == _PROBLEM, f"{name} {status}"
+            assert answer["description"], f"{name} {status}"
+
+
+def test_every_operation_has_a_summary_a_tag_and_a_success(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    for name, operation in _operations(document):
+        assert operation.get("summary"), name
+        assert operation.get("tags"), name
+        assert set(operation["tags"]) <= tags, name
+        assert any(status.startswith("2") for status in operation["responses"]), name
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    referred = set(re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert referred <= set(schemas)
+    assert set(schemas) <= referred, "schemas that nothing refers to"
+
+
+def test_writes_take_an_idempotency_key_and_changes_take_if_match(document: dict[str, Any]) -> None:
+    for name, operation in _operations(document):
+        headers = {p["name"] for p in operation.get("parameters", []) if p["in"] == "header"}
+        if name.startswith("POST ") and not name.endswith(("/search", "/preview")):
+            assert "Idempotency-Key" in headers, name
+        if name.startswith(("PATCH ", "DELETE ")):
+            assert "If-Match" in headers, name
+
+
+@pytest.mark.parametrize("path", ["/docs", "/asyncapi", "/problems/not_found"])
+async def test_a_page_loads_nothing_from_elsewhere(on_embedded: Relata, path: str) -> None:
+    async with httpx.AsyncClient(base_url=on_embedded.gateway_url) as anybody:
+        page = await anybody.get(path, headers={"Accept": "text/html"})
+        if path == "/asyncapi" and page.status_code == 404:
+            pytest.skip("there is no page for the events, only their document")
+        assert page.status_code == 200
+        assert not _elsewhere(page.text), _elsewhere(page.text)
+        for address in re.findall(r'(?:src|href)="(/[^"]+)"', page.text):
+            asset = await anybody.get(address)
+            assert asset.status_code == 200, address
+            if address.endswith((".css", ".html")):
+                assert not _elsewhere(asset.text), address
+
+
+def _elsewhere(text: str) -> list[str]:
+    """What a browser would fetch from another host."""
+    return re.findall(r"""(?:src|href|@import|url)\s*[=(]?\s*["']?(?:https?:)?//[^"')\s>]+""", text)
+
+
+async def test_asyncapi_describes_every_topic(on_embedded: Relata) -> None:
+    answer = await on_embedded.client.get("/asyncapi.json")
+    assert answer.status_code == 200
+    document = answer.json()
+    assert document["asyncapi"].startswith("3.")
+    addresses = {channel["address"]: channel for channel in document["channels"].values()}
+    assert set(addresses) == {topic.name for topic in TOPICS}
+    sent = [operation["channel"]["$ref"] for operation in document["operations"].values()]
+    assert len(sent) == len(set(sent)) >= len(TOPICS)
+    for pointer in re.findall(r'"\$ref": "#(/[^"]+)"', json.dumps(document)):
+        assert _resolve(document, pointer) is not None, pointer
+    types = {kind for topic in TOPICS for kind in topic.event_types}
+    assert types <= {message.get("name") for message in document["components"]["messages"].values()}
+
+
+def _resolve(document: Any, pointer: str) -> Any:
+    for step in pointer.split("/")[1:]:
+        document = document[step.replace("~1", "/").replace("~0", "~")]
+    return document
+
+
+async def test_every_problem_has_its_page_in_both_languages(on_embedded: Relata, document: dict[str, Any]) -> None:
+    problems = document["x-problems"]
+    assert len(problems) >= 25
+    for problem in problems:
+        for language, tag in (("en", "en"), ("zh", "zh-CN")):
+            headers = {"Accept": "text/html", "Accept-Language": tag}
+            page = await on_embedded.client.get(f"/problems/{problem['code']}", headers=headers)
+            assert page.status_code == 200, problem["code"]
+            assert page.headers["content-type"].startswith("text/html")
+            assert page.headers["content-language"].startswith(language)
+            assert problem["title"][language] in page.text, problem["code"]
+            assert problem["advice"][language] in page.text, problem["code"]
+
+
+async def test_a_problem_that_does_not_exist_has_no_page(on_embedded: Relata) -> None:
+    answer = await on_embedded.client.get("/problems/no_such_problem")
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found"
+
+
+async def test_an_error_names_a_page_that_exists(on_embedded: Relata) -> None:
+    problem = (await on_embedded.client.get("/v1/contacts/nonsense")).json()
+    assert (await on_embedded.client.get(problem["type"])).status_code == 200
