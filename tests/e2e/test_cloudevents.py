@@ -237,7 +237,8 @@ def _librdkafka(servers: str, keys: list[str]) -> dict[str, int]:
     from confluent_kafka.admin import AdminClient, NewTopic
 
     topic = "partitioner-of-others"
-    for future in AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic, PARTITIONS, 1)]).values():
+    admin = AdminClient({"bootstrap.servers": servers})
+    for future in admin.create_topics([NewTopic(topic, PARTITIONS, 1)]).values():
         future.result(20)
     found: dict[str, int] = {}
 

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import httpx
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # it has no types
 import pytest
 from crm_contracts.ids import new_id
 from crm_testkit.customer_world import moment, money, stay

@@ -1,11 +1,10 @@
 """contacts-svc keeps what every service promises."""
 
+from contacts_svc.manifest import MANIFEST
 from crm_contracts.ids import ContactId
 from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.service import Tenant
-
-from contacts_svc.manifest import MANIFEST
 
 
 async def _a_contact(tenant: Tenant) -> dict[str, str]:

@@ -25,7 +25,9 @@ def test_a_domain_is_its_host_name(value: str, expected: str) -> None:
     assert normalise_domain(expected) == expected
 
 
-@pytest.mark.parametrize("value", ["", "localhost", "-a.com", "a_b.com", "a..b", "x" * 64 + ".com", "a b.com", "http://"])
+@pytest.mark.parametrize(
+    "value", ["", "localhost", "-a.com", "a_b.com", "a..b", "x" * 64 + ".com", "a b.com", "http://"]
+)
 def test_what_is_no_domain_is_refused(value: str) -> None:
     with pytest.raises(InvalidDomain):
         normalise_domain(value)

@@ -99,7 +99,9 @@ async def test_filters_find_however_the_value_is_spelled(service: ServiceUnderTe
         assert (await tenant.read("/v1/contacts", **{name: value}))["data"] == [contact], (name, value)
     for name, value in (("external_id", "shop:a-1"), ("tag", "VIP"), ("email", "mei@example.com")):
         assert (await tenant.read("/v1/contacts", **{name: value}))["data"] == [], (name, value)
-    where = {"any": [{"field": "email", "op": "starts_with", "value": "XIAO."}, {"field": "tag", "op": "eq", "value": "-"}]}
+    where = {
+        "any": [{"field": "email", "op": "starts_with", "value": "XIAO."}, {"field": "tag", "op": "eq", "value": "-"}]
+    }
     found = await tenant.client.post("/v1/contacts/search", json={"where": where})
     assert found.json()["data"] == [contact]
 
@@ -141,9 +143,7 @@ async def test_upserts_at_once_make_one_contact(
     service: ServiceUnderTest, match: str, data: list[dict[str, Any]]
 ) -> None:
     tenant = service.tenant()
-    results = await asyncio.gather(
-        *(_upsert(tenant, match, {**data[n % 2], "title": f"Title {n}"}) for n in range(12))
-    )
+    results = await asyncio.gather(*(_upsert(tenant, match, {**data[n % 2], "title": f"Title {n}"}) for n in range(12)))
     assert sorted(result["status"] for result in results) == [200] * 11 + [201]
     assert len({result["id"] for result in results}) == 1
     assert sorted(result["version"] for result in results) == list(range(1, 13))
@@ -156,7 +156,13 @@ async def test_an_upsert_without_its_key_or_with_several_matches_says_so(service
         await tenant.create("/v1/contacts", full_name=name, emails=[{"address": "shared@example.com"}])
     several = await _upsert(tenant, "email", {"emails": [{"address": "shared@example.com"}], "title": "Buyer"})
     assert (several["status"], len(several["error"]["candidates"])) == (409, 2)
-    for data in ({"full_name": "No key"}, {"emails": []}, {"emails": None}, {"emails": "a@example.com"}):
+    without: list[dict[str, Any]] = [
+        {"full_name": "No key"},
+        {"emails": []},
+        {"emails": None},
+        {"emails": "a@example.com"},
+    ]
+    for data in without:
         missing = await _upsert(tenant, "email", data)
         assert (missing["status"], missing["error"]["errors"][0]["pointer"]) == (422, "/emails")
     assert len((await tenant.read("/v1/contacts"))["data"]) == 2

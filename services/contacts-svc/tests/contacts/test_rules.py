@@ -102,7 +102,9 @@ def test_a_phone_number_becomes_e164(number: str, region: str, expected: str) ->
     assert normalise_phone(expected, "CN") == expected, "and stays it"
 
 
-@pytest.mark.parametrize("number", ["12345", "", "abc", "+", "+999 123456789", "138001380001234567", "+86 138 0013 8000 ext. 5"])
+@pytest.mark.parametrize(
+    "number", ["12345", "", "abc", "+", "+999 123456789", "138001380001234567", "+86 138 0013 8000 ext. 5"]
+)
 def test_what_cannot_be_dialled_is_refused(number: str) -> None:
     with pytest.raises(InvalidPhone):
         normalise_phone(number, "CN")

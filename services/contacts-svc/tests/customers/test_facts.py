@@ -39,16 +39,17 @@ async def _world(tenant: Tenant, seed: int) -> tuple[list[str], list[str]]:
     chance = random.Random(seed)
     accounts = [(await tenant.create("/v1/accounts", name=f"Company {n}"))["id"] for n in range(2)]
     operations = [
-        {"method": "create", "data": {"full_name": f"P{n}", **({"account_id": chance.choice(accounts)} if n % 3 else {})}}
+        {
+            "method": "create",
+            "data": {"full_name": f"P{n}", **({"account_id": chance.choice(accounts)} if n % 3 else {})},
+        }
         for n in range(9)
     ]
     batch = await tenant.client.post("/v1/contacts/batch", json={"operations": operations})
     contacts = [result["id"] for result in batch.json()["results"]]
     activities = []
     for _ in range(120):
-        about = chance.choice(
-            [{"contact_id": chance.choice(contacts)}, {"account_id": chance.choice(accounts)}]
-        )
+        about = chance.choice([{"contact_id": chance.choice(contacts)}, {"account_id": chance.choice(accounts)}])
         at = format_timestamp(_START + timedelta(hours=chance.randrange(12)))
         activities.append({"method": "create", "data": {"kind": "note", "at": at, **about}})
     assert (await tenant.client.post("/v1/activities/batch", json={"operations": activities})).is_success

@@ -28,7 +28,11 @@ class LineWrite(Input):
     name: Name
     product_id: ProductId | None = None
     sku: Annotated[Text, StringConstraints(min_length=1, max_length=100)] | None = None
-    quantity: Annotated[DecimalString, AfterValidator(_positive), Field(description="Greater than 0")]
+    quantity: Annotated[
+        DecimalString,
+        AfterValidator(_positive),
+        Field(description="Greater than 0", json_schema_extra={"pattern": r"^[0-9]{1,15}(\.[0-9]{1,6})?$"}),
+    ]
     unit_price: Annotated[Money, Field(description="Negative for a discount")]
 
 

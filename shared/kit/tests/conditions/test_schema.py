@@ -25,7 +25,7 @@ def test_the_component_has_a_name_and_refers_to_itself(fields: FieldSet) -> None
     schema = _schema(fields)
 
     assert schema["$ref"] == "#/$defs/ThingCondition"
-    alternatives = schema["$defs"]["ThingCondition"]["oneOf"]
+    alternatives = schema["$defs"]["ThingCondition"]["allOf"][0]["oneOf"]
     assert alternatives[0]["properties"]["all"]["items"] == {"$ref": "#/$defs/ThingCondition"}
     assert "secret" not in str(alternatives)
 
@@ -87,7 +87,7 @@ def _values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_the_parser_accepts_what_the_schema_describes(fields: FieldSet, data: st.DataObject) -> None:
-    comparison = data.draw(st.sampled_from(_schema(fields)["$defs"]["ThingCondition"]["oneOf"][3:]))
+    comparison = data.draw(st.sampled_from(_schema(fields)["$defs"]["ThingCondition"]["allOf"][0]["oneOf"][3:]))
     raw = {name: data.draw(_values(value)) for name, value in comparison["properties"].items()}
 
     parse(raw, fields)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from crm_contracts.ids import TenantId
 from crm_kit.db.locks import lock_keys
+from crm_kit.db.models import columns
 from crm_testkit.toy_service import NoteId
 from crm_testkit.toy_service.fixtures import Parts
 from crm_testkit.toy_service.notes import NoteRow
@@ -18,13 +19,13 @@ def _note(tenant_id: str, title: str = "a") -> NoteRow:
 
 async def _titles(parts: Parts, tenant_id: str | None) -> list[str]:
     async with parts.app.read(tenant_id) as session:
-        return sorted(await session.scalars(select(NoteRow.title)))
+        return sorted(await session.scalars(select(columns(NoteRow).title)))
 
 
 async def test_a_block_that_ends_is_committed_and_one_that_raises_is_not(parts: Parts, tenant_id: str) -> None:
     async with parts.app.write(tenant_id) as session:
         session.add(_note(tenant_id))
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012  # the block is the transaction
         async with parts.app.write(tenant_id) as session:
             session.add(_note(tenant_id, "b"))
             await session.flush()
@@ -63,7 +64,7 @@ async def test_a_savepoint_undoes_its_own_part_and_keeps_the_tenant(parts: Parts
     async with parts.app.write(tenant_id) as session:
         session.add(_note(tenant_id, "kept"))
         await session.flush()
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012  # as above
             async with session.savepoint():
                 session.add(_note(tenant_id, "undone"))
                 await session.flush()

@@ -161,7 +161,7 @@ async def test_a_member_that_lost_its_partition_can_apply_nothing(
     async with parts.app.write(tenant_id) as session:
         await new.advance(session, name, {tp: 10})
     [key] = _keys(1)
-    with pytest.raises(Fenced) as fenced:
+    with pytest.raises(Fenced) as fenced:  # noqa: PT012  # the block is the transaction
         async with parts.app.write(tenant_id) as session:
             await count_events(session, [event_of(tenant_id, key, 1)])
             await old.advance(session, name, {tp: 5})

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-import orjson
 from crm_contracts.envelope import Event
 from crm_kit.bus import Record, StoredRecord, TopicSpec, Unavailable
 from crm_kit.bus.embedded import EmbeddedEventLog
@@ -120,9 +119,9 @@ async def test_an_event_that_can_never_be_published_holds_back_its_own_entity_al
         [bad, *waiting] = await parts.fetch("select key, quarantined_at, error from outbox order by id")
         assert "1,000,000" in bad["error"]
         assert [(row["key"], row["quarantined_at"]) for row in waiting] == [(ids[0], None)] * 2
-        assert not check(
-            _events(await read_all(log, NOTE.name)), {ids[0]: 1, ids[1]: 3, ids[2]: 3}
-        ), "the others went on"
+        assert not check(_events(await read_all(log, NOTE.name)), {ids[0]: 1, ids[1]: 3, ids[2]: 3}), (
+            "the others went on"
+        )
 
         await parts.fetch("delete from outbox where quarantined_at is not null")
         await until(_empty(parts))

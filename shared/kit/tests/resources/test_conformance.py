@@ -1,6 +1,5 @@
 """The suite that every service inherits, on a service without any CRM noun."""
 
-
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.toy_service import MANIFEST, NOTE
 

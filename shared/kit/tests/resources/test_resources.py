@@ -91,7 +91,7 @@ async def test_batches_that_meet_wait_for_one_another(toy: ServiceUnderTest) -> 
                 return answer.status_code
             await asyncio.sleep(0.05)
 
-    assert await asyncio.gather(update(ids, "one"), update(ids[::-1], "two")) == [200, 200]
+    assert set(await asyncio.gather(update(ids, "one"), update(ids[::-1], "two"))) == {200}
     titles = {row["title"] for row in (await tenant.read("/v1/notes", limit=200))["data"]}
     assert len(titles) == 1
 

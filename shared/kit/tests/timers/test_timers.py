@@ -108,10 +108,13 @@ async def test_a_cancelled_timer_never_runs_and_cancelling_again_is_no_error(
 
 
 async def test_a_timer_that_is_rolled_back_was_never_set(parts: Parts, tenant_id: str, kind: str) -> None:
-    with pytest.raises(RuntimeError):
+    async def roll_back() -> None:
         async with parts.app.write(tenant_id) as session:
             await set_timer(session, kind, "a", utc_now())
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await roll_back()
     assert await _waiting(parts, kind) == {}
 
 

@@ -101,9 +101,7 @@ class Effects:
         """The keys whose events 1 to n did not each count exactly once, and what became of them."""
         found = await self.of(tenant_id)
         return {
-            key: found.get(key, (0, 0))
-            for key, version in expected.items()
-            if found.get(key) != (version, version)
+            key: found.get(key, (0, 0)) for key, version in expected.items() if found.get(key) != (version, version)
         }
 
     async def parked(self, tenant_id: str, consumer: str) -> list[tuple[str, str]]:

@@ -101,7 +101,9 @@ async def look_up_customer(
     caller: Caller,
     email: Term = None,
     phone: Term = None,
-    external_id: Annotated[ExternalKey | None, Query(description="system:value", json_schema_extra={"pattern": "^[^:]+:."})] = None,
+    external_id: Annotated[
+        ExternalKey | None, Query(description="system:value", json_schema_extra={"pattern": "^[^:]+:."})
+    ] = None,
     wechat: Term = None,
 ) -> Response:
     """The one customer with this e-mail address, phone number, external id or WeChat id."""

@@ -10,7 +10,7 @@ from crm_contracts.contacts import Account, Contact, Email, LifecycleStage, Phon
 from crm_contracts.ids import AccountId, ContactId, DealId, PipelineId, SegmentId, StageId, UserId
 from crm_contracts.pipeline import Order, StageKind
 from crm_contracts.tickets import Ticket
-from crm_contracts.types import Contract, Currency, CustomFields, Date, DecimalString, Entity, Money, Tag, Timestamp
+from crm_contracts.types import Contract, CustomFields, Date, Entity, Money, MoneySum, Tag, Timestamp
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -54,12 +54,10 @@ class Scores(TypedDict, total=False):
     lead: Any
 
 
-class MoneyTotal(TypedDict):
+class MoneyTotal(MoneySum):
     """The largest sum, and all of them by currency."""
 
-    amount: DecimalString
-    currency: Currency
-    by_currency: list[Money]
+    by_currency: list[MoneySum]
 
 
 class OpenDeal(Entity):

@@ -124,7 +124,7 @@ def view_parameters() -> list[dict[str, Any]]:
     """The operation's parameters, which FastAPI cannot see in the endpoint's signature."""
     text = {"type": "string", "maxLength": 2000}
     section = f" *({'|'.join((*ALWAYS, *SECTIONS))})? *"
-    token = "[a-z_]+_[0-7][0-9a-hjkmnp-tv-z]{25}@[1-9][0-9]{0,14}"
+    versions = "[a-z_]+_[0-7][0-9a-hjkmnp-tv-z]{25}@[1-9][0-9]{0,14}"
     sections = ", ".join(SECTIONS)
     pattern = f"{ContactId.pattern()}|{AccountId.pattern()}"
     return [
@@ -160,7 +160,7 @@ def view_parameters() -> list[dict[str, Any]]:
             "name": "Consistency-Token",
             "in": "header",
             "required": False,
-            "schema": {**text, "pattern": f"^{token}( *, *{token}){{0,19}}$"},
+            "schema": {**text, "pattern": f"^{versions}( *, *{versions}){{0,19}}$"},
             "description": "What writes answered, with commas between: the view will contain them",
         },
     ]

@@ -41,6 +41,7 @@ _VALUES: Final[Mapping[FieldType, JsonSchema]] = {
     FieldType.DATE: {"type": "string", "format": "date"},
     FieldType.DATETIME: {"type": "string", "format": "date-time"},
 }
+_OPERATORS: Final[JsonSchema] = {"type": "string", "enum": [op.value for op in Op]}
 _ANY_VALUE: Final[JsonSchema] = {"type": ["string", "number", "boolean"]}
 _SPECIAL: Final = frozenset({Op.EXISTS, Op.IN, Op.NOT_IN, Op.WITHIN_LAST})
 
@@ -95,7 +96,23 @@ def _component(name: str, comparisons: list[JsonSchema]) -> type[BaseModel]:
 def _schema(name: str, itself: JsonSchema, comparisons: list[JsonSchema]) -> JsonSchema:
     several = {"type": "array", "items": itself, "minItems": 1, "maxItems": MAX_COMPARISONS}
     groups = [_object({"all": several}), _object({"any": several}), _object({"not": itself})]
-    return {"title": name, "description": _DESCRIPTION, "oneOf": [*groups, *comparisons]}
+    # The members come first, for generators: they make a type of an object that refers to itself, of a union none.
+    members = {
+        "all": several,
+        "any": several,
+        "not": itself,
+        "field": {"type": "string"},
+        "op": _OPERATORS,
+        "value": {},
+    }
+    return {
+        "title": name,
+        "description": _DESCRIPTION,
+        "type": "object",
+        "properties": members,
+        "additionalProperties": False,
+        "allOf": [{"oneOf": [*groups, *comparisons]}],
+    }
 
 
 def _comparisons(fields: FieldSet) -> Iterator[JsonSchema]:

@@ -31,7 +31,11 @@ _MESSAGES: Mapping[str, tuple[str, str, str]] = {
     "multiple_of": ("range", "Must be a multiple of {multiple_of}", "必须是 {multiple_of} 的倍数"),
     "none_required": ("type", "Must be null", "必须为 null"),
     "union_tag_not_found": ("required", "Must name its {discriminator}", "必须指定 {discriminator}"),
-    "union_tag_invalid": ("choice", "{discriminator} must be one of {expected_tags}", "{discriminator} 必须是 {expected_tags} 之一"),
+    "union_tag_invalid": (
+        "choice",
+        "{discriminator} must be one of {expected_tags}",
+        "{discriminator} 必须是 {expected_tags} 之一",
+    ),
     "float_type": ("type", "Must be a number", "必须是数字"),
     "bool_type": ("type", "Must be true or false", "必须是 true 或 false"),
     "bool_parsing": ("type", "Must be true or false", "必须是 true 或 false"),

@@ -5,9 +5,8 @@ from types import UnionType
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
 from crm_contracts.types import Contract, Input
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue, create_model
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, JsonValue, create_model
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from crm_kit.conditions import Condition
 from crm_kit.http.pagination import MAX_CURSOR_LENGTH
@@ -63,12 +62,15 @@ class MergePatch(dict[str, JsonValue]):
     model: type[BaseModel]
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
+    def __get_pydantic_core_schema__(cls, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        # The model only names and describes the patch: what it leads to is validated, not the patch.
+        return core_schema.no_info_wrap_validator_function(_as_object, handler.generate_schema(cls.model))
 
-    @classmethod
-    def __get_pydantic_json_schema__(cls, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return handler(cls.model.__pydantic_core_schema__)
+
+def _as_object(value: object, _inner: object) -> object:
+    if not isinstance(value, dict):
+        raise PydanticKnownError("dict_type")
+    return value
 
 
 @cache
@@ -84,10 +86,8 @@ def _patch_model(model: type[BaseModel]) -> type[BaseModel]:
     members: dict[str, Any] = {}
     for field, info in model.model_fields.items():
         kind = _patched(info.annotation)
-        if info.metadata:
-            kind = Annotated[kind, *info.metadata]
-        extra = Field(None, description=info.description, json_schema_extra=info.json_schema_extra)
-        members[field] = (kind if info.is_required() else kind | None, extra)
+        kind = Annotated[kind, *info.metadata, Field(json_schema_extra=info.json_schema_extra)]
+        members[field] = (kind if info.is_required() else kind | None, Field(None, description=info.description))
     return create_model(f"{model.__name__.removesuffix('Write')}Patch", __base__=Input, **members)
 
 

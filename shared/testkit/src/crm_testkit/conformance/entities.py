@@ -111,7 +111,14 @@ class EntityRules(ResourceSuite):
 
     @offering("create", "get")
     async def test_text_comes_back_as_it_was_sent(self, subject: Subject) -> None:
-        for text in ("王小明 👩‍👩‍👧 e\u0301", "'; drop table x; --", "<script>", "\\u0000 \\ \" %_", "\u202eabc\ufeff", "𝒳"):
+        for text in (
+            "王小明 👩‍👩‍👧 e\u0301",
+            "'; drop table x; --",
+            "<script>",
+            '\\u0000 \\ " %_',
+            "\u202eabc\ufeff",
+            "𝒳",
+        ):
             entity = await subject.create(subject.with_text(text))
             assert member(entity, subject.sample.text) == text
             assert member(await subject.tenant.read(subject.at(entity)), subject.sample.text) == text

@@ -75,7 +75,9 @@ class ListRules(ResourceSuite):
         others = [
             await subject.client.get(subject.path, params={"cursor": cursor}),
             await subject.client.get(subject.path, params={"cursor": cursor, "sort": "-created_at"}),
-            await subject.client.get(subject.path, params={"cursor": cursor, "sort": "created_at", "id": rows[0]["id"]}),
+            await subject.client.get(
+                subject.path, params={"cursor": cursor, "sort": "created_at", "id": rows[0]["id"]}
+            ),
             await subject.client.get(subject.path, params={"cursor": cursor[:-3] + "abc", "sort": "created_at"}),
         ]
         for answer in (strange, *others):
@@ -135,7 +137,14 @@ class ListRules(ResourceSuite):
             ("/where/all/3/not/value", "type_mismatch"),
             ("/where/all/4/value", "type_mismatch"),
         ]
-        bodies: tuple[Json, ...] = ({"where": []}, {"where": {"all": []}}, {"wher": {}}, {"limit": 0}, {"limit": "7"}, {"sort": "id"})
+        bodies: tuple[Json, ...] = (
+            {"where": []},
+            {"where": {"all": []}},
+            {"wher": {}},
+            {"limit": 0},
+            {"limit": "7"},
+            {"sort": "id"},
+        )
         for body in bodies:
             answer = await subject.client.post(f"{subject.path}/search", json=body)
             assert answer.status_code == 422, body

@@ -69,7 +69,12 @@ class OperationRules(ResourceSuite):
         assert tenant.id not in answer.text
 
     async def test_trace_and_request_id_are_made_where_missing(self, service: ServiceUnderTest) -> None:
-        for traceparent in ("", "00-" + "0" * 32 + "-00f067aa0ba902b7-01", "garbage", "ff-" + "a" * 32 + "-" + "b" * 16):
+        for traceparent in (
+            "",
+            "00-" + "0" * 32 + "-00f067aa0ba902b7-01",
+            "garbage",
+            "ff-" + "a" * 32 + "-" + "b" * 16,
+        ):
             answer = await service.tenant().client.get(
                 self.samples[0].path.partition("{")[0], headers={"traceparent": traceparent, "X-Request-Id": "a b\t<>"}
             )
@@ -92,9 +97,7 @@ class OperationRules(ResourceSuite):
         undocumented = set()
         for method, path, status in service.answers:
             fitting = [
-                operation
-                for pattern, verb, operation in patterns
-                if verb == method.lower() and pattern.fullmatch(path)
+                operation for pattern, verb, operation in patterns if verb == method.lower() and pattern.fullmatch(path)
             ]
             if fitting and not any(str(status) in operation["responses"] for operation in fitting):
                 undocumented.add((method, path, status))

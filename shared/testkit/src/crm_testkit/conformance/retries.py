@@ -64,7 +64,9 @@ class RetryRules(ResourceSuite):
     @offering("create", "list")
     async def test_a_malformed_key_is_refused(self, subject: Subject) -> None:
         for key in ("", " ", '"open', "a b", "x" * 256, '""', "é"):
-            answer = await subject.client.post(subject.path, json=subject.body(), headers={b"Idempotency-Key": key.encode()})
+            answer = await subject.client.post(
+                subject.path, json=subject.body(), headers={b"Idempotency-Key": key.encode()}
+            )
             assert answer.status_code == 400, key
         two = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
         assert (await subject.client.post(subject.path, json=subject.body(), headers=two)).status_code == 400

@@ -53,10 +53,7 @@ class Sample:
 def member(document: Any, path: str) -> Any:
     """The member at a dotted path; None where there is none."""
     for step in path.split("."):
-        if isinstance(document, list):
-            document = document[int(step)]
-        else:
-            document = (document or {}).get(step)
+        document = document[int(step)] if isinstance(document, list) else (document or {}).get(step)
     return document
 
 

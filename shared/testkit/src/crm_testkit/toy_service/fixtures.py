@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import asyncpg
+import pytest
 import pytest_asyncio
 from crm_contracts.ids import TenantId
 from crm_kit.bus import TopicSpec
@@ -11,7 +12,6 @@ from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.db.migrations import migrate
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.db.session import Database
-from pytest import TempPathFactory, fixture
 
 from crm_testkit.service import ServiceUnderTest, running_service
 from crm_testkit.toy_service.contracts import NOTE
@@ -22,7 +22,7 @@ from crm_testkit.toy_service.manifest import MANIFEST
 async def toy(
     postgres_database: Callable[[str], ServiceUrls],
     event_log_database: Callable[[], str],
-    tmp_path_factory: TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[ServiceUnderTest]:
     """The running service, one for all tests."""
     folder = tmp_path_factory.mktemp("toy")
@@ -103,6 +103,6 @@ async def log(event_log_database: Callable[[], str]) -> AsyncIterator[EmbeddedEv
     await made.close()
 
 
-@fixture
+@pytest.fixture
 def tenant_id() -> str:
     return TenantId.new()
