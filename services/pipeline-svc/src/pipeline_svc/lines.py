@@ -73,7 +73,8 @@ def total(lines: Sequence[Line]) -> Money:
     currencies = {line.unit_price.currency for line in lines}
     if len(currencies) > 1:
         raise NoTotal(
-            "total_currencies", Sentence("Is required where lines are in several currencies", "明细行包含多种货币时必填")
+            "total_currencies",
+            Sentence("Is required where lines are in several currencies", "明细行包含多种货币时必填"),
         )
     with localcontext(_EXACT):
         amount = sum((line.quantity * line.unit_price.amount for line in lines), Decimal(0))

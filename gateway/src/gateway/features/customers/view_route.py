@@ -124,7 +124,7 @@ def view_parameters() -> list[dict[str, Any]]:
     """The operation's parameters, which FastAPI cannot see in the endpoint's signature."""
     text = {"type": "string", "maxLength": 2000}
     section = f" *({'|'.join((*ALWAYS, *SECTIONS))})? *"
-    versions = "[a-z_]+_[0-7][0-9a-hjkmnp-tv-z]{25}@[1-9][0-9]{0,14}"
+    versions = "[a-z]([a-z_]{0,61}[a-z])?_[0-7][0-9a-hjkmnp-tv-z]{25}@[1-9][0-9]{0,14}"
     sections = ", ".join(SECTIONS)
     pattern = f"{ContactId.pattern()}|{AccountId.pattern()}"
     return [
