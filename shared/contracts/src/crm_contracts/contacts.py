@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, TeamId, UserId
-from crm_contracts.types import Contract, CustomFields, Date, Entity, ExternalKey, Slug, Tag, Text, Timestamp
+from crm_contracts.types import Contract, CustomFields, Date, Entity, ExternalKey, Slug, Tag, Text, Timestamp, by_name
 
 LifecycleStage = Literal["subscriber", "lead", "qualified", "customer", "loyal", "lapsed"]
 ActivityKind = Literal["call", "email", "meeting", "note", "visit", "chat", "page_view", "sms", "wechat", "other"]
@@ -14,9 +14,7 @@ Channel = Literal["email", "sms", "wechat", "phone", "push", "post"]
 ConsentStatus = Literal["granted", "withdrawn"]
 LegalBasis = Literal["consent", "contract", "legitimate_interest", "legal_obligation", "vital_interest", "public_task"]
 
-ExternalIds = Annotated[
-    dict[Slug, ExternalKey], Field(max_length=50, json_schema_extra={"additionalProperties": False})
-]
+ExternalIds = Annotated[dict[Slug, ExternalKey], Field(max_length=50, json_schema_extra=by_name)]
 """The ids that other systems gave, by system."""
 
 

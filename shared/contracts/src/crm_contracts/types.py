@@ -49,13 +49,14 @@ def text(max_length: int, *, min_length: int = 0) -> Any:
 Text = Annotated[str, StringConstraints(strict=True, max_length=500), AfterValidator(_clean_text)]
 """One line of text, up to 500 code points."""
 
-_NOT_BLANK = Field(json_schema_extra={"pattern": r"\S"})
+NOT_BLANK = Field(json_schema_extra={"pattern": r"\S"})
+"""Beside `strip_whitespace` and `min_length`: what the two mean together, for the schema."""
 
 Name = Annotated[
     str,
     StringConstraints(strict=True, min_length=1, max_length=200, strip_whitespace=True),
     AfterValidator(_clean_text),
-    _NOT_BLANK,
+    NOT_BLANK,
 ]
 """A name: not blank, up to 200 code points, without white space around it."""
 
@@ -74,7 +75,7 @@ Tag = Annotated[
     str,
     StringConstraints(strict=True, min_length=1, max_length=64, strip_whitespace=True),
     AfterValidator(_clean_text),
-    _NOT_BLANK,
+    NOT_BLANK,
 ]
 
 LanguageTag = Annotated[
@@ -239,6 +240,14 @@ NonNegativeMoney = Annotated[
     Field(json_schema_extra={"properties": {"amount": {"pattern": "^[0-9]"}}}),
 ]
 
+
+def by_name(schema: dict[str, Any]) -> None:
+    """For dictionaries whose keys have a pattern: no others, said so that generators of clients understand it."""
+    for pattern, values in schema.pop("patternProperties", {}).items():
+        schema["additionalProperties"] = values
+        schema["propertyNames"] = {**schema.get("propertyNames", {}), "pattern": pattern}
+
+
 _Scalar = str | bool | Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | float | None
 
 
@@ -251,7 +260,7 @@ CustomFields = Annotated[
         Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")],
         _Scalar | Annotated[list[_Scalar], Field(max_length=100)],
     ],
-    Field(max_length=500, json_schema_extra={"additionalProperties": False}),
+    Field(max_length=500, json_schema_extra=by_name),
     AfterValidator(_without_nulls),
 ]
 """Values under `custom`: scalars or lists of them, by snake_case name; null is the same as absent."""

@@ -73,13 +73,16 @@ def build_openapi(app: FastAPI, manifest: Manifest) -> dict[str, Any]:
             routes=app.routes,
             openapi_version="3.1.0",
         )
-        complete(document, manifest.name)
+        complete(document, manifest.name, manifest.package)
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def complete(document: dict[str, Any], service: str) -> None:
-    """Adds security, problem answers and common headers to each operation."""
+def complete(document: dict[str, Any], service: str, package: str) -> None:
+    """Adds security, problem answers and common headers to each operation.
+
+    Its problems are the kit's and those of `package`, whatever else this process has imported.
+    """
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -95,6 +98,7 @@ def complete(document: dict[str, Any], service: str) -> None:
             "advice": {"en": kind.advice.en, "zh": kind.advice.zh},
         }
         for kind in problem_classes()
+        if kind.__module__.startswith(("crm_kit.", f"{package}."))
     ]
     for path, operations in document.get("paths", {}).items():
         for method, operation in operations.items():

@@ -63,7 +63,7 @@ async def test_connections_that_the_database_kills_are_replaced(
     tenant = toy.tenant()
     await asyncio.gather(*(tenant.client.get("/v1/notes") for _ in range(20)))
     parts = Parts(toy.urls, toy.runtime.database, toy.runtime.system)
-    assert await parts.terminate(postgres_server.superuser_url(), "toy-app") >= 2
+    assert await parts.terminate(postgres_server.superuser_url(), "app") >= 2
     seen = []
     for _ in range(12):
         answer = await tenant.client.post("/v1/notes", json={"title": "after"})

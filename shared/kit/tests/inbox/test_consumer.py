@@ -130,7 +130,7 @@ async def test_two_runners_of_one_group_share_without_doubling_though_connection
         nonlocal killed
         while True:
             await asyncio.sleep(0.15)
-            killed += await parts.terminate(postgres_server.superuser_url(), "toy%app")
+            killed += await parts.terminate(postgres_server.superuser_url(), "app")
 
     async def both_work() -> bool:
         return min(handled) > 0

@@ -52,7 +52,7 @@ async def test_two_relays_whose_connections_are_killed_lose_and_reorder_nothing(
         nonlocal killed
         while True:
             await asyncio.sleep(0.2)
-            killed += await parts.terminate(postgres_server.superuser_url(), "toy%system")
+            killed += await parts.terminate(postgres_server.superuser_url(), "system")
 
     async with running(_relay(parts, log).run, _relay(parts, log).run):
         async with running(kill):

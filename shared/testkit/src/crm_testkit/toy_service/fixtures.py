@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -68,15 +70,13 @@ class Parts:
         finally:
             await connection.close()
 
-    async def terminate(self, superuser_url: str, application: str, *, state: str = "%") -> int:
-        """Kills the server's side of connections by `application_name` or role (LIKE); how many there were."""
+    async def terminate(self, superuser_url: str, role: Literal["app", "system"]) -> int:
+        """Kills the server's side of this role's connections; how many there were."""
         connection = await asyncpg.connect(superuser_url)
         try:
+            name = urlsplit(self.urls.app if role == "app" else self.urls.system).username
             rows = await connection.fetch(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where (application_name like $1 or usename like $1) and state like $2 and pid <> pg_backend_pid()",
-                application,
-                state,
+                "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1", name
             )
             return len(rows)
         finally:

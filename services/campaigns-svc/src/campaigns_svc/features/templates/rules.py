@@ -92,6 +92,7 @@ def _shown(value: Any) -> Any:
 def _environment(*, html: bool) -> _Environment:
     environment = _Environment(undefined=_Missing, autoescape=html, finalize=_shown, keep_trailing_newline=True)
     environment.globals.clear()
+    environment.policies["truncate.leeway"] = 0  # a length is a length
     environment.filters = {name: environment.filters[name] for name in FILTERS}
     environment.tests = {name: environment.tests[name] for name in _TESTS}
     return environment
@@ -111,9 +112,9 @@ def check(source: str) -> None:
         raise TemplateFault(1, _TOO_DEEP) from None
     for count, (node, depth) in enumerate(_walk(tree)):
         if count > _MAX_NODES:
-            raise TemplateFault(node.lineno, Text("The template has too many parts", "模板过于复杂"))
+            raise TemplateFault(_line(node), Text("The template has too many parts", "模板过于复杂"))
         if depth > _MAX_DEPTH:
-            raise TemplateFault(node.lineno, _TOO_DEEP)
+            raise TemplateFault(_line(node), _TOO_DEEP)
         _check_node(node)
 
 
@@ -268,7 +269,17 @@ _CHECKS: Final[tuple[tuple[Any, Callable[[Any], None]], ...]] = (
 
 
 def _fault(node: nodes.Node, english: str, chinese: str) -> TemplateFault:
-    return TemplateFault(node.lineno, Text(english, chinese))
+    return TemplateFault(_line(node), Text(english, chinese))
+
+
+def _line(node: nodes.Node) -> int:
+    """Some nodes that Jinja makes itself have no line; what is in them has."""
+    at: nodes.Node | None = node
+    while at is not None:
+        if (line := getattr(at, "lineno", None)) is not None:
+            return int(line)
+        at = next(at.iter_child_nodes(), None)
+    return 1
 
 
 @dataclass(frozen=True, slots=True)

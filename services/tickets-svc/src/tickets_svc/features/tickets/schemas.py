@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from crm_contracts.ids import AccountId, ContactId, QueueId, UserId
 from crm_contracts.tickets import AuthorKind, TicketChannel, TicketPriority, TicketStatus, Visibility
-from crm_contracts.types import MAX_INTEGER, CustomFields, Input, LongText, Name, Tag, Text
+from crm_contracts.types import MAX_INTEGER, NOT_BLANK, CustomFields, Input, LongText, Name, Tag, Text
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -62,7 +62,7 @@ class MessageWrite(Input):
 
 
 class TicketWrite(Input):
-    subject: Annotated[Text, StringConstraints(strip_whitespace=True), StringConstraints(min_length=1)]
+    subject: Annotated[Text, StringConstraints(strip_whitespace=True), StringConstraints(min_length=1), NOT_BLANK]
     contact_id: ContactId | None = None
     account_id: AccountId | None = None
     channel: Annotated[TicketChannel, Field(description="How it reached us")] = "other"
