@@ -4,6 +4,11 @@ import logging
 
 import pytest
 import structlog
+from hypothesis import settings
+
+# A deadline would measure the machine, which other tests share, and not the rule.
+settings.register_profile("relata", deadline=None)
+settings.load_profile("relata")
 
 pytest.register_assert_rewrite("crm_testkit.conformance", "crm_testkit.service")
 
