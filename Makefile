@@ -18,8 +18,13 @@ run: $(VENV)/.ready ## start the whole stack (PORT_BASE, RUN_DIR, BUS=kafka KAFK
 demo: $(VENV)/.ready ## play a small company's week on a fresh stack, then show one customer
 	@exec $(BIN)/python -m crm_local demo
 
-test: check ## everything: checks, unit, integration, conformance, both event logs, end to end
+test: check ## everything: checks, unit, integration, conformance, both event logs, end to end; T="path -k word" for a part
+ifdef T
 	$(BIN)/python -m pytest $(T)
+else
+	$(BIN)/python -m pytest -n 2 --dist loadfile shared services gateway deploy tests/architecture
+	$(BIN)/python -m pytest tests/e2e
+endif
 
 check: $(VENV)/.ready ## what CI would complain about first: format, lint, types, imports, generated files
 	$(BIN)/ruff format --check .

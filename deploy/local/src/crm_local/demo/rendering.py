@@ -52,9 +52,7 @@ def customer_panel(view: Mapping[str, Any]) -> Panel:
             ("Tickets", ", ".join(f"{status} {count}" for status, count in support["counts"].items())),
         ]
     )
-    deals = [
-        [deal["name"], _money(deal["amount"]), deal["stage_name"] or "–"] for deal in sales["open_deals"]
-    ]
+    deals = [[deal["name"], _money(deal["amount"]), deal["stage_name"] or "–"] for deal in sales["open_deals"]]
     orders = [[o["number"], o["placed_at"][:10], _money(o["total"]), o["status"]] for o in sales["orders"]["recent"]]
     tickets = [[f"#{t['number']}", t["subject"], t["status"]] for t in support["open_tickets"]]
     mails = [[m["subject"] or m["campaign_name"], m["status"]] for m in marketing["recent_messages"]]

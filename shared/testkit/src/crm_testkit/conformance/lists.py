@@ -33,6 +33,7 @@ class ListRules(ResourceSuite):
 
     @offering("create", "list")
     async def test_a_page_of_the_whole_list_has_no_next(self, subject: Subject) -> None:
+        subject.require_own_alone()
         assert await subject.tenant.read(subject.path) == {"data": [], "next_cursor": None}
         rows = await _fill(subject, 3)
         page = await subject.tenant.read(subject.path, limit=3, sort="created_at,id")
@@ -68,6 +69,7 @@ class ListRules(ResourceSuite):
 
     @offering("create", "list")
     async def test_a_cursor_is_good_for_its_own_list_alone(self, subject: Subject) -> None:
+        subject.require_own_alone()
         rows = await _fill(subject, 3)
         cursor = (await subject.tenant.read(subject.path, limit=1, sort="created_at"))["next_cursor"]
         stranger = await subject.as_stranger()
@@ -95,6 +97,7 @@ class ListRules(ResourceSuite):
 
     @offering("create", "search")
     async def test_a_search_finds_by_conditions(self, subject: Subject) -> None:
+        subject.require_own_alone()
         rows = await _fill(subject, 5)
         wanted = sorted([rows[1]["id"], rows[3]["id"]])
         body = {
