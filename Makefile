@@ -54,6 +54,9 @@ generated-check: openapi schemas
 new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature svc=contacts name=notes
 	@$(BIN)/python -m crm_testkit.new_feature "$(svc)" "$(name)"
 
+schemathesis: $(VENV)/.ready ## every phase of Schemathesis against the running gateway: a quarter of an hour
+	SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -rP
+
 migration: $(VENV)/.ready ## draft a migration from the models: make migration svc=contacts name=0002_notes text="Notes"
 	@$(BIN)/python -m crm_testkit.make_migration "$(if $(filter gateway,$(svc)),gateway,$(svc)_svc)" "$(name)" "$(text)"
 
@@ -76,4 +79,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo test check format openapi schemas generated-check new-feature migration bench lock clean
+.PHONY: help run demo test check format openapi schemas generated-check new-feature schemathesis migration bench lock clean

@@ -67,6 +67,8 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
         return False
     if type(failure).__name__ != "RejectedPositiveData":
         return True
+    if any((case.headers or {}).get(name) == "" for name in ("If-Match", "Consistency-Token")):
+        return False  # the coverage phase calls an empty header valid, though pattern and minLength both refuse it
     if not response.headers["content-type"][0].startswith("application/problem+json"):
         return True
     return not excused(case.method, case.body, response.json())

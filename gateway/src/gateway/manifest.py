@@ -31,5 +31,9 @@ MANIFEST = Manifest(
         proxy.proxy_to(lambda: RouteTable.from_document(openapi())),
     ),
     publishes=(TENANT,),
+    system_tables={
+        "api_key": "a key is looked up before anything is known of its tenant",
+        "tenant": "the look-up of a key answers its tenant's region too",
+    },
     serves_openapi=False,
 )

@@ -54,7 +54,8 @@ class ProxyRoute(BaseRoute):
         if path is None:
             raise NotFound
         if method not in rules.METHODS:
-            raise MethodNotAllowed(headers={"Allow": ", ".join(sorted(rules.METHODS))})
+            allowed = self._table.methods_at(path)
+            raise MethodNotAllowed(headers={"Allow": ", ".join(allowed)}) if allowed else NotFound
         principal = await self._principal(request, method, path)
         query = rules.safe_query(scope["query_string"])
         with _acting(principal):

@@ -16,10 +16,14 @@ class ContestedPrefix(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """`services`: by the first path segment below `/v1`. `public`: method and path of operations open to anybody."""
+    """`services`: by the first path segment below `/v1`. `public`: method and path of operations open to anybody.
+
+    `methods`: by path, literal ones before those with parameters.
+    """
 
     services: Mapping[str, Service]
     public: tuple[tuple[str, re.Pattern[str]], ...]
+    methods: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = ()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -37,7 +41,15 @@ class RouteTable:
                 if owner in SERVICES and operation.get("security") == []:
                     public.append((method.upper(), _pattern(path)))
         services = {prefix: owner for prefix, owner in owners.items() if owner in SERVICES}
-        return cls(services, tuple(public))
+        paths = sorted(document["paths"].items(), key=lambda path_and_item: "{" in path_and_item[0])
+        methods = tuple(
+            (_pattern(path), tuple(m.upper() for m in sorted(item) if m in _METHODS)) for path, item in paths
+        )
+        return cls(services, tuple(public), methods)
+
+    def methods_at(self, path: str) -> tuple[str, ...]:
+        """What the address takes; nothing where there is none."""
+        return next((methods for pattern, methods in self.methods if pattern.fullmatch(path)), ())
 
     def is_public(self, method: str, path: str) -> bool:
         return any(method == known and pattern.fullmatch(path) for known, pattern in self.public)

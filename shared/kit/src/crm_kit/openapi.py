@@ -58,7 +58,7 @@ _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "pattern": rf"^(\*|{_TAG}( *, *{_TAG})*)$", "examples": ['"7"']},
+    "schema": {"type": "string", "minLength": 1, "pattern": rf"^(\*|{_TAG}( *, *{_TAG})*)$", "examples": ['"7"']},
     "description": "The ETag that was read; 412 if the resource has changed since",
 }
 

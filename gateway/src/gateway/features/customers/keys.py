@@ -47,4 +47,5 @@ def wechat_key(wechat: str) -> str:
 
 
 def external_key(system: str, value: str) -> str:
-    return f"external_id:{system}:{value}"
+    """A colon within the system's name is escaped, so that no two ids share a key."""
+    return f"external_id:{system.replace(':', '%3A')}:{value}"

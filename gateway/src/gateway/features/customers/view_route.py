@@ -160,7 +160,7 @@ def view_parameters() -> list[dict[str, Any]]:
             "name": "Consistency-Token",
             "in": "header",
             "required": False,
-            "schema": {**text, "pattern": f"^{versions}( *, *{versions}){{0,19}}$"},
+            "schema": {**text, "minLength": 35, "pattern": f"^{versions}( *, *{versions}){{0,19}}$"},
             "description": "What writes answered, with commas between: the view will contain them",
         },
     ]

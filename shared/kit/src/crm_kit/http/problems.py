@@ -123,11 +123,11 @@ def install(app: FastAPI) -> None:
             return problem_response(errors.Conflict(text), request.scope)
         if isinstance(error, DBAPIError) and not _is_unavailable(error):
             raise error
-        problem = errors.Unavailable(
-            Text("The database does not answer; try again.", "数据库暂无响应，请重试。"),
-            headers={"Retry-After": "1"},
-        )
-        return problem_response(problem, request.scope)
+        if _state(error) in _COLLISIONS:
+            text = Text("Another request held what this one needs; try again.", "另一请求占用了所需的数据，请重试。")
+        else:
+            text = Text("The database does not answer; try again.", "数据库暂无响应，请重试。")
+        return problem_response(errors.Unavailable(text, headers={"Retry-After": "1"}), request.scope)
 
     app.add_exception_handler(Problem, on_problem)  # type: ignore[arg-type]  # Starlette types handlers by Exception
     app.add_exception_handler(RequestValidationError, on_validation)  # type: ignore[arg-type]  # as above
@@ -157,5 +157,14 @@ def _is_conflict(error: DBAPIError) -> bool:
 
 
 def _is_unavailable(error: DBAPIError) -> bool:
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    return error.connection_invalidated or state[:2] in ("08", "57", "53") or state in ("40001", "40P01", "55P03")
+    state = _state(error)
+    return error.connection_invalidated or state[:2] in ("08", "57", "53") or state in _COLLISIONS
+
+
+_COLLISIONS = ("40001", "40P01", "55P03")
+"""Serialisation failure, deadlock, lock not available: nothing was done, and the same request may succeed."""
+
+
+def _state(error: Exception) -> str:
+    """PostgreSQL's SQLSTATE, or nothing."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")

@@ -11,7 +11,7 @@ from crm_kit.http.principal import Principal, TokenMint
 from joserfc.jwk import OKPKey
 
 from crm_testkit.conformance.sample import ResourceSuite, Subject, offering
-from crm_testkit.service import ServiceUnderTest
+from crm_testkit.service import ALL_SCOPES, ServiceUnderTest
 
 
 def _encoded(header: dict[str, str]) -> str:
@@ -76,12 +76,14 @@ class AccessRules(ResourceSuite):
 
     @offering("create", "list")
     async def test_a_missing_permission_is_named(self, subject: Subject) -> None:
-        reader = subject.service.tenant(subject.tenant.id, scopes=frozenset({"read"})).client
-        writer = subject.service.tenant(subject.tenant.id, scopes=frozenset({"write"})).client
-        assert (await reader.get(subject.path)).status_code == 200
+        def holding(scopes: frozenset[str]) -> httpx.AsyncClient:
+            return subject.service.tenant(subject.tenant.id, scopes=scopes).client
+
+        reads, writes = subject.sample.scopes
+        assert (await holding(frozenset({reads})).get(subject.path)).status_code == 200
         for answer, missing in (
-            (await reader.post(subject.path, json=subject.body()), "write"),
-            (await writer.get(subject.path), "read"),
+            (await holding(ALL_SCOPES - {writes}).post(subject.path, json=subject.body()), writes),
+            (await holding(ALL_SCOPES - {reads}).get(subject.path), reads),
         ):
             assert (answer.status_code, answer.json()["missing_permission"]) == (403, missing)
             assert missing in answer.json()["detail"]

@@ -13,13 +13,13 @@ class EntityRules(ResourceSuite):
     @offering("create", "get")
     async def test_a_creation_answers_with_everything(self, subject: Subject) -> None:
         answer = await subject.client.post(subject.path, json=subject.body())
-        entity = answer.json()
         assert answer.status_code == 201
+        entity = subject.as_read(answer.json())
         assert answer.headers["location"] == subject.at(entity)
         assert answer.headers["etag"] == '"1"'
         assert answer.headers["consistency-token"] == f"{entity['id']}@1"
         assert entity["version"] == 1
-        assert entity["id"].startswith(f"{subject.sample.topic.entity}_")
+        assert entity["id"].startswith(f"{subject.sample.prefix}_")
         assert all(_TIME.fullmatch(entity[name]) for name in ("created_at", "updated_at"))
         model = subject.sample.topic.model
         assert entity == model.model_validate(entity).model_dump(mode="json"), "not the contract's JSON"
@@ -54,7 +54,7 @@ class EntityRules(ResourceSuite):
     )
     @offering("get")
     async def test_an_id_of_nothing_is_not_found(self, subject: Subject, hostile: str) -> None:
-        address = subject.at(hostile.replace("{prefix}", subject.sample.topic.entity))
+        address = subject.at(hostile.replace("{prefix}", subject.sample.prefix))
         answers = [await subject.client.get(address)]
         operations = (await subject.service.anonymous().get("/openapi.json")).json()["paths"]
         item = operations[f"{subject.sample.path}/{{entity_id}}"]

@@ -2,8 +2,6 @@
 
 from crm_testkit.conformance.sample import Json, ResourceSuite, Subject, member, offering
 
-_NO_SUCH = "_01jd3zq8w9e2vbx7k5m4n6p8qr"
-
 
 async def _fill(subject: Subject, number: int) -> list[Json]:
     return [await subject.create() for _ in range(number)]
@@ -166,7 +164,7 @@ class ListRules(ResourceSuite):
             {"method": "create", "data": {**subject.body(), "no_such_member": 1}},
             {"method": "update", "id": entity["id"], "data": subject.sample.patch},
             {"method": "update", "id": entity["id"], "data": {"no_such_member": 1}},
-            {"method": "update", "id": f"{subject.sample.topic.entity}{_NO_SUCH}", "data": subject.sample.patch},
+            {"method": "update", "id": subject.sample.absent, "data": subject.sample.patch},
             {"method": "update", "id": foreign["id"], "data": subject.sample.patch},
             {"method": "update", "data": subject.sample.patch},
             {"method": "upsert", "match": "no_such_member", "data": subject.body()},

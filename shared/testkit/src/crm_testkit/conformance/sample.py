@@ -32,6 +32,8 @@ class Sample:
     integer: a declared member of type integer. equals: a filter and the member of the entity that it finds by.
     standing: how many a tenant has of its own accord once it has made one; lists are then compared by number alone.
     upsert: a key of upserts whose members every body holds. created: the action of a creation's event.
+    scopes: what it takes to read, and to write. shown_once: a member that the answer to the creation alone has.
+    id_prefix: how its ids begin, where that is not the topic's entity.
     """
 
     path: str
@@ -47,6 +49,18 @@ class Sample:
     upsert: str | None = None
     created: str = "created"
     standing: int = 0
+    scopes: tuple[str, str] = ("read", "write")
+    shown_once: str | None = None
+    id_prefix: str | None = None
+
+    @property
+    def absent(self) -> str:
+        """A well-formed id that nothing has."""
+        return f"{self.prefix}_01jd3zq8w9e2vbx7k5m4n6p8qr"
+
+    @property
+    def prefix(self) -> str:
+        return self.id_prefix or self.topic.entity
 
     def __str__(self) -> str:
         return self.path.rpartition("/")[2]
@@ -137,7 +151,16 @@ class Subject:
         return with_member(self.body(), self.sample.text, value)
 
     async def create(self, body: Json | None = None) -> Json:
-        return await self.tenant.create(self.path, **(body or self.body()))
+        """A new entity, as it is read from then on."""
+        return self.as_read(await self.tenant.create(self.path, **(body or self.body())))
+
+    def as_read(self, created: Json) -> Json:
+        """The answer to a creation without what it alone shows."""
+        once = self.sample.shown_once
+        if once is None:
+            return created
+        assert created[once]
+        return {name: value for name, value in created.items() if name != once}
 
     def at(self, entity: Json | str) -> str:
         return f"{self.path}/{entity if isinstance(entity, str) else entity['id']}"
@@ -158,10 +181,14 @@ class Subject:
 
 
 class ResourceSuite:
-    """Base of the suites: each test that asks for a `subject` runs once for every resource that fits."""
+    """Base of the suites: each test that asks for a `subject` runs once for every resource that fits.
+
+    `without_sample` says of every other resource why a tenant cannot have one made.
+    """
 
     manifest: ClassVar[Manifest]
     samples: ClassVar[tuple[Sample, ...]]
+    without_sample: ClassVar[Mapping[str, str]] = {}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if "sample" not in metafunc.fixturenames:

@@ -1,0 +1,82 @@
+"""The gateway keeps what every service promises, for what it answers itself.
+
+Customers have no sample: they come from events and are read alone, and their addresses do not have the form of a
+resource that clients create. `customers/` tests them, and `proxy/` what is passed on.
+"""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+from crm_kit.app import internal_authenticator
+from crm_kit.db.provision import ServiceUrls
+from crm_kit.http.principal import Principal
+from crm_kit.runtime import Runtime
+from crm_testkit.conformance import Sample, ServiceConformance
+from crm_testkit.conformance.sample import openapi
+from crm_testkit.door import running_door
+from crm_testkit.service import ServiceUnderTest
+from fastapi import Request
+from gateway.access.authenticator import GatewayAuthenticator
+from gateway.composition import make_authenticator
+from gateway.features.api_keys.events import UNPUBLISHED
+from gateway.manifest import MANIFEST
+
+
+class _TokensForKeys:
+    """Takes the suite's tokens where the gateway takes keys, so that principals can be of any kind.
+
+    Its own authenticator does the rest, and is tested with keys in `access/`.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        own: GatewayAuthenticator = make_authenticator(runtime)
+        self.usage, self.revoke = own.usage, own.revoke
+        self._tokens = internal_authenticator(runtime.settings.internal_jwks_file)
+
+    async def authenticate(self, request: Request) -> Principal:
+        return await self._tokens.authenticate(request)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def service(
+    postgres_database: Callable[[str], ServiceUrls],
+    event_log_database: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[ServiceUnderTest]:
+    folder = tmp_path_factory.mktemp("gateway")
+    database = postgres_database("gateway")
+    async with running_door(MANIFEST, _TokensForKeys, database, event_log_database(), folder) as door:
+        yield door.service
+
+
+class TestConformance(ServiceConformance):
+    manifest = MANIFEST
+    samples = (
+        Sample(
+            path="/v1/api-keys",
+            topic=UNPUBLISHED.topic,
+            body=lambda n, _: {"name": f"Key {n}"},
+            patch={},
+            text="name",
+            equals=("name", "name"),
+            scopes=("admin", "admin"),
+            shown_once="key",
+            id_prefix="key",
+        ),
+    )
+    without_sample = {
+        "/v1/tenants": "the installation's admin key alone makes and changes them, which is of no tenant",
+    }
+
+    @pytest.mark.parametrize("path", ["/v1", "/v1/nothing-here", "/v1/%00", "/v1//"])
+    async def test_an_unknown_address_is_a_problem_too(self, service: ServiceUnderTest, path: str) -> None:
+        """At `/`, where a service has nothing, the gateway has its start page (`documents/` tests it)."""
+        await super().test_an_unknown_address_is_a_problem_too(service, path)
+
+    async def test_the_document_served_is_the_document_generated(self, service: ServiceUnderTest) -> None:
+        """The gateway serves one document for all services; what it answers itself is in it as generated."""
+        answer = await service.anonymous().get("/openapi.json")
+        own = openapi(self.manifest)["paths"]
+        assert answer.status_code == 200
+        assert {path: answer.json()["paths"].get(path) for path in own} == own
