@@ -22,6 +22,7 @@ FAULTS = {
     "text": "JSON Schema's `string` includes NUL, which nothing here takes",
     "not_found": "a reference names nothing of this tenant",
     "forbidden_character": "as above",
+    "too_complex": "how deep a condition nests, and how many comparisons it holds in all",
     "repeated_sort": "`name` and `-name` are two words and one field",
     "integer_out_of_range": "free-form JSON holds integers that few readers carry (RFC 8259, section 6)",
     "email": "RFC 5321 addresses are no regular language",

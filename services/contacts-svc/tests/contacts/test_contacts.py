@@ -166,3 +166,23 @@ async def test_an_upsert_without_its_key_or_with_several_matches_says_so(service
         missing = await _upsert(tenant, "email", data)
         assert (missing["status"], missing["error"]["errors"][0]["pointer"]) == (422, "/emails")
     assert len((await tenant.read("/v1/contacts"))["data"]) == 2
+
+
+@pytest.mark.parametrize("number", [1e300, 1e19, -1e200, 5e-324])
+@pytest.mark.parametrize("path", ["/v1/contacts", "/v1/activities"])
+async def test_a_number_of_any_size_survives_to_the_deletion(
+    service: ServiceUnderTest, path: str, number: float
+) -> None:
+    """PostgreSQL writes 1e300 out in 301 digits, which read back as an integer no JSON writer takes."""
+    tenant = service.tenant()
+    contact = await tenant.create("/v1/contacts", full_name="王伟")
+    body = {"kind": "call", "contact_id": contact["id"], "data": {"n": number}}
+    entity = await tenant.create(
+        path, **({"full_name": "李娜", "custom": {"n": number}} if path == "/v1/contacts" else body)
+    )
+    member = "custom" if path == "/v1/contacts" else "data"
+    patched = await tenant.client.patch(
+        f"{path}/{entity['id']}", json={"title" if member == "custom" else "subject": "x"}
+    )
+    assert (patched.status_code, patched.json()[member]) == (200, {"n": number})
+    assert (await tenant.client.delete(f"{path}/{entity['id']}")).status_code == 204

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, TeamId, UserId
 from crm_contracts.types import Contract, CustomFields, Date, Entity, ExternalKey, Slug, Tag, Text, Timestamp, by_name
@@ -94,7 +94,7 @@ class Activity(Entity):
     contact_id: ContactId | None
     account_id: AccountId | None
     actor_id: str | None
-    data: dict[str, JsonValue]
+    data: CustomFields
 
 
 class Consent(Entity):
@@ -112,7 +112,7 @@ class Consent(Entity):
     legal_basis: LegalBasis
     source: str
     wording: Annotated[str | None, Field(description="The text shown, or its version")]
-    evidence: dict[str, JsonValue]
+    evidence: CustomFields
     at: Timestamp
     expires_at: Timestamp | None
     actor_id: str | None

@@ -49,7 +49,7 @@ def text(max_length: int, *, min_length: int = 0) -> Any:
 Text = Annotated[str, StringConstraints(strict=True, max_length=500), AfterValidator(_clean_text)]
 """One line of text, up to 500 code points."""
 
-NOT_BLANK = Field(json_schema_extra={"pattern": r"\S"})
+NOT_BLANK = Field(json_schema_extra={"pattern": r"[^\s\u0085]"})
 """Beside `strip_whitespace` and `min_length`: what the two mean together, for the schema."""
 
 Name = Annotated[

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import orjson
 from sqlalchemy import Executable, event, text
 from sqlalchemy.engine import Result, ScalarResult
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -109,6 +110,7 @@ class Database:
             pool_timeout=10,
             pool_use_lifo=True,
             pool_pre_ping=False,
+            json_deserializer=orjson.loads,  # PostgreSQL spells 1e300 out, and json would make a long integer of it
             hide_parameters=True,  # errors are logged and kept with parked events; parameters are personal data
             connect_args={
                 "timeout": 10,
