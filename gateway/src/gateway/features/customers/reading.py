@@ -24,7 +24,7 @@ from gateway.upstream import SERVICES
 
 _READ = "select version, doc from read_customer_view($1, $2)"
 _TIMEOUT_SECONDS: Final = 5.0
-_POLL_SECONDS: Final = (0.005, 0.04)
+_POLL_SECONDS: Final = (0.015, 0.05)
 
 _TOKEN = re.compile(r"([a-z_]{1,63}_[0-9a-z]{26})@([1-9][0-9]{0,15})")
 _MAX_TOKENS: Final = 20
