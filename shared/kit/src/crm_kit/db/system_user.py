@@ -1,5 +1,6 @@
 """Who runs PostgreSQL, and where its files may be: it refuses to run as root, so root lends it a user."""
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -142,12 +143,19 @@ def _lookup(names: Sequence[str]) -> pwd.struct_passwd | None:
 
 def _create(name: str) -> pwd.struct_passwd | None:
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
-    if useradd is not None:
-        options = ["--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/sh"]
-        # Two processes may do this at once; whoever loses finds the user all the same.
-        subprocess.run(  # noqa: S603 our own command
-            [useradd, *options, name], capture_output=True, timeout=30, check=False
-        )
+    if useradd is None:
+        return None
+    options = ["--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/bin/sh"]
+    # Of two useradd at once the second gives the user another number, while the first one's is already in use.
+    folder = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if _lookup([name]) is None:
+            subprocess.run(  # noqa: S603 our own command
+                [useradd, *options, name], capture_output=True, timeout=30, check=False
+            )
+    finally:
+        os.close(folder)
     return _lookup([name])
 
 
