@@ -137,50 +137,76 @@ async def test_a_python_client_type_checks_and_makes_the_five_calls(on_embedded:
 
 
 _TYPESCRIPT = """
-import type { components, paths } from "./relata";
+import createClient from "openapi-fetch";
+import type { components, paths } from "./relata.js";
 
-type Contact = components["schemas"]["Contact"];
-type Created = paths["/v1/contacts"]["post"]["responses"][201]["content"]["application/json"];
 type Patch = NonNullable<paths["/v1/contacts/{entity_id}"]["patch"]["requestBody"]>["content"]["application/json"];
 
-export const contact = (created: Created): Contact => created;
 export const patch: Patch = { title: null, custom: { favourite_colour: null }, address: { city: "杭州" } };
-export const money: components["schemas"]["Money"] = { amount: "1999.00", currency: "CNY" };
 // @ts-expect-error an amount is a string, never a float
 export const wrong: components["schemas"]["Money"] = { amount: 1999, currency: "CNY" };
+
+declare const process: { argv: string[]; exitCode: number };
+const client = createClient<paths>({
+  baseUrl: process.argv[2]!,
+  headers: { Authorization: `Bearer ${process.argv[3]!}` },
+});
+
+const created = await client.POST("/v1/contacts", {
+  body: {
+    full_name: "欧阳晓梅",
+    emails: [{ address: "xiaomei@example.com" }],
+    phones: [{ number: "138 0013 8000" }],
+  },
+});
+const contact: components["schemas"]["Contact"] = created.data!;
+const deal = await client.POST("/v1/deals", {
+  body: { name: "年度框架", contact_id: contact.id, amount: { amount: "128000.00", currency: "CNY" } },
+});
+const changed = await client.PATCH("/v1/contacts/{entity_id}", {
+  params: { path: { entity_id: contact.id } },
+  body: { title: "采购经理" },
+});
+const view = await client.GET("/v1/customers/{customer_id}", {
+  params: {
+    path: { customer_id: contact.id },
+    header: { "Consistency-Token": changed.response.headers.get("Consistency-Token")! },
+  },
+});
+const found = await client.POST("/v1/contacts/search", {
+  body: { where: { all: [{ field: "phone", op: "eq", value: "+8613800138000" }] } },
+});
+const profile = view.data?.profile;
+const right =
+  deal.data?.amount?.amount === "128000.00" &&
+  profile !== undefined &&
+  "title" in profile &&
+  profile.title === "采购经理" &&
+  found.data?.data.map((each) => each.id).join() === contact.id;
+process.exitCode = right ? 0 : 1;
 """
 
 
-async def test_typescript_types_compile_strictly(document: Path) -> None:
+async def test_a_typescript_client_compiles_strictly_and_makes_the_five_calls(
+    on_embedded: Relata, document: Path
+) -> None:
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         pytest.skip("there is no npm")
     folder = document.parent / "typescript"
     folder.mkdir()
+    packages = ("openapi-typescript@7", "openapi-fetch@0.17", "typescript@5")
     try:
         quiet = ("--no-audit", "--no-fund", "--silent", "--ignore-scripts")
-        await _run(npm, "install", *quiet, "openapi-typescript@7", "typescript@5", folder=folder, seconds=90)
+        await _run(npm, "install", *quiet, *packages, folder=folder, seconds=90)
     except (AssertionError, TimeoutError) as error:
         pytest.skip(f"npm cannot install here: {str(error)[-200:]}")
     modules = folder / "node_modules"
-    await _run(
-        node,
-        str(modules / "openapi-typescript" / "bin" / "cli.js"),
-        "../openapi.json",
-        "-o",
-        "relata.ts",
-        folder=folder,
-    )
-    (folder / "use.ts").write_text(_TYPESCRIPT)
-    strict = (
-        "--strict",
-        "--noEmit",
-        "--exactOptionalPropertyTypes",
-        "--target",
-        "es2022",
-        "--moduleResolution",
-        "bundler",
-    )
-    await _run(
-        node, str(modules / "typescript" / "bin" / "tsc"), *strict, "--module", "esnext", "use.ts", folder=folder
-    )
+    generate = (str(modules / "openapi-typescript" / "bin" / "cli.js"), "../openapi.json", "-o", "relata.ts")
+    await _run(node, *generate, folder=folder)
+    (folder / "five_calls.mts").write_text(_TYPESCRIPT)
+    strict = ("--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess")
+    modern = ("--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom")
+    await _run(node, str(modules / "typescript" / "bin" / "tsc"), *strict, *modern, "five_calls.mts", folder=folder)
+    key = await on_embedded.new_tenant_key("TypeScript client")
+    await _run(node, "five_calls.mjs", on_embedded.gateway_url, key, folder=folder)

@@ -1,5 +1,6 @@
 """A service's OpenAPI 3.1 document: FastAPI's, with what every operation of ours has besides."""
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -41,6 +42,8 @@ _ALWAYS = (400, 401, 403, 404, 405, 422, 429, 500, 503)
 _WITH_BODY = (413, 415)
 _ON_WRITE = (409, 412)
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+_MAPS_OF_SCHEMAS = frozenset({"properties", "patternProperties", "$defs"})
+_DATA = frozenset({"const", "enum", "examples"})
 
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -87,6 +90,8 @@ def complete(document: dict[str, Any], service: str, package: str) -> None:
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    for schema in schemas.values():
+        _tell_defaults(schema)
     schemas["Problem"] = PROBLEM_SCHEMA
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "description": "An API key"}}
     document["security"] = [{"bearer": []}]
@@ -107,6 +112,29 @@ def complete(document: dict[str, Any], service: str, package: str) -> None:
                 _document_headers(operation, method, schemas)
                 if method in ("patch", "delete") or _is_action(path, method, operation):
                     operation["parameters"].append(_IF_MATCH)
+
+
+def _tell_defaults(schema: Any) -> None:
+    """Says in words what a member that is left out means, in place of the keyword `default`.
+
+    Generators of clients take the keyword for "always there": openapi-typescript then requires the member of everybody
+    who sends one.
+    """
+    if isinstance(schema, list):
+        for each in schema:
+            _tell_defaults(each)
+    if not isinstance(schema, dict):
+        return
+    default = schema.pop("default", None)
+    if isinstance(default, str | int):
+        told = f"Default: {json.dumps(default)}"
+        schema["description"] = f"{schema['description']}. {told}" if "description" in schema else told
+    for keyword, value in schema.items():
+        if keyword in _MAPS_OF_SCHEMAS:
+            for each in value.values():
+                _tell_defaults(each)
+        elif keyword not in _DATA:
+            _tell_defaults(value)
 
 
 def _is_action(path: str, method: str, operation: dict[str, Any]) -> bool:
