@@ -52,9 +52,8 @@ _IDEMPOTENCY_KEY = {
     "schema": {
         "type": "string",
         "pattern": r'^([!#-+\--~]{1,255}|"([ !#-\[\]-~]|\\["\\]){1,255}")$',
-        "examples": ["8e03978e-40d5-43dd-bc93-6894a57f9324"],
     },
-    "description": "A retry with the same key and body gets the first answer again, for 24 hours",
+    "description": "Such as a new UUID. A retry with the same key and body gets the first answer again, for 24 hours",
 }
 _TAG = r'(W/)?"[!#-~]*"'
 _IF_MATCH = {

@@ -1,21 +1,20 @@
 """Boots a fresh stack in a temporary folder, plays the week, shows the outcome, stops everything."""
 
-import asyncio
 import json
 import re
 import time
 from pathlib import Path
-from typing import Any
 
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from crm_local.configuration import Configuration
+from crm_local.demo.careful import CarefulClient, DemoFailed
 from crm_local.demo.mailbox import Mailbox
 from crm_local.demo.people import Cast
 from crm_local.demo.rendering import customer_panel
-from crm_local.demo.week import DemoFailed, Week
+from crm_local.demo.week import Week
 from crm_local.errors import StackError
 from crm_local.stack import LocalStack
 
@@ -67,9 +66,9 @@ async def _play_on(stack: LocalStack, mailbox: Mailbox, people: int, seed: int, 
     async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
         columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as progress:
-            week = Week(client, mailbox, Cast(seed), people, _Bars(progress))
+            week = Week(CarefulClient(client), mailbox, Cast(seed), people, _Bars(progress))
             await week.play()
-        view = await _settled(client, _most_eventful(week))
+        view = await week.settled(_most_eventful(week))
         console.print(customer_panel(view))
         output.write_text(json.dumps(view, ensure_ascii=False, indent=2) + "\n")
         console.print(f"The same as JSON: {output}")
@@ -78,26 +77,17 @@ async def _play_on(stack: LocalStack, mailbox: Mailbox, people: int, seed: int, 
 
 def _most_eventful(week: Week) -> str:
     """The contact that most kinds of things happened to."""
-    groups = [{deal["contact_id"] for deal in week.deals}, set(week.buyer_ids), {t["contact_id"] for t in week.tickets}]
+    groups = [
+        {deal["contact_id"] for deal in week.deals},
+        {order["contact_id"] for order in week.orders},
+        {t["contact_id"] for t in week.tickets},
+    ]
     groups.append({contact["id"] for contact in week.contacts if contact["account_id"]})
     return max((str(contact["id"]) for contact in week.contacts), key=lambda one: sum(one in group for group in groups))
 
 
-async def _settled(client: httpx.AsyncClient, customer_id: str) -> dict[str, Any]:
-    """The view once it says the same as the services themselves."""
-    volatile = ("as_of", "version", "sources", "degraded")
-    async with asyncio.timeout(30):
-        while True:
-            view = (await client.get(f"/v1/customers/{customer_id}")).json()
-            live = (await client.get(f"/v1/customers/{customer_id}", params={"consistency": "live"})).json()
-            if all(view.get(name) == live.get(name) for name in {*view, *live} - {*volatile}):
-                answer: dict[str, Any] = view
-                return answer
-            await asyncio.sleep(0.1)
-
-
 async def _report(client: httpx.AsyncClient, week: Week, console: Console) -> None:
-    text = (await client.get("/metrics")).text
+    text = (await client.get("/metrics")).text  # counted since the gateway's last start
     buckets = [(float(bound.replace("+Inf", "inf")), float(count)) for bound, count in _BUCKET.findall(text)]
     total = buckets[-1][1] if buckets else 0
     console.print(
