@@ -4,6 +4,7 @@ httpx over aiohttp's connections: httpx's own pool wedges after cancelled reques
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, Literal, get_args
@@ -17,6 +18,7 @@ from crm_kit.runtime import Runtime
 from fastapi import FastAPI
 from httpx_aiohttp import AiohttpTransport
 
+from gateway.recent_writes import RecentWrites
 from gateway.settings import GatewaySettings
 
 Service = Literal["contacts", "pipeline", "tickets", "campaigns"]
@@ -117,7 +119,7 @@ def _connections(limit: int) -> aiohttp.ClientSession:
 
 @asynccontextmanager
 async def open_services(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
-    """Puts the process's ServiceClient at `app.state.services` while the application serves.
+    """Puts the process's ServiceClient at `app.state.services` while the application serves, and its RecentWrites.
 
     Each feature that calls services has this in its lifespan; the first one opens it. Needs `app.state.mint`.
     """
@@ -128,6 +130,7 @@ async def open_services(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     assert isinstance(settings, GatewaySettings), "the gateway's manifest names its settings"
     client = ServiceClient(settings, app.state.mint)
     app.state.services = client
+    app.state.recent_writes = RecentWrites(time.monotonic)
     try:
         yield
     finally:

@@ -61,7 +61,13 @@ class ProxyRoute(BaseRoute):
         with _acting(principal):
             response = await _forward(request, service, principal, f"{path}?{query}" if query else path)
             try:
-                await _answer(response, service, send)
+                _require_sense(response, service)
+                body = await _buffered(response, service)
+                if principal is not None and principal.tenant_id is not None and body is not None:
+                    # Before the client has its answer, and with it a reason to read.
+                    token = response.headers.get("consistency-token", "")
+                    request.app.state.recent_writes.note(principal.tenant_id, token, body)
+                await _answer(response, body, send)
             finally:
                 await response.aclose()
 
@@ -124,32 +130,33 @@ def _garbled(service: Service) -> UpstreamFailed:
     )
 
 
-async def _answer(response: httpx.Response, service: Service, send: Send) -> None:
-    status = response.status_code
-    content_type = response.headers.get("content-type", "")
-    if status == 401:
+def _require_sense(response: httpx.Response, service: Service) -> None:
+    """Raises UpstreamFailed for what a service should never answer."""
+    if response.status_code == 401:
         log.error("internal_token_refused", upstream=service)
         raise UpstreamFailed(
             Text(f"{service} does not accept this gateway's token.", f"{service} 服务不接受本网关的令牌。"),
             members={"service": service},
         )
-    if status >= 500 and not content_type.startswith(PROBLEM_TYPE):
+    if response.status_code >= 500 and not response.headers.get("content-type", "").startswith(PROBLEM_TYPE):
         raise _garbled(service)
-    start = {
-        "type": "http.response.start",
-        "status": status,
-        "headers": rules.answered_headers(response.headers),
-    }
-    length = response.headers.get("content-length", "")
-    if length.isdecimal() and int(length) <= _BUFFERED_BYTES:
-        try:
-            body = b"".join([chunk async for chunk in response.aiter_raw()])
-        except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
-            raise _garbled(service) from error
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
-        return
-    await send(start)
-    async for chunk in response.aiter_raw():
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+
+
+async def _buffered(response: httpx.Response, service: Service) -> bytes | None:
+    """The whole body; None where it is too large for that. Raises UpstreamFailed where it breaks off."""
+    length = response.headers.get("content-length", "0" if response.status_code == 204 else "")
+    if not length.isdecimal() or int(length) > _BUFFERED_BYTES:
+        return None
+    try:
+        return b"".join([chunk async for chunk in response.aiter_raw()])
+    except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
+        raise _garbled(service) from error
+
+
+async def _answer(response: httpx.Response, body: bytes | None, send: Send) -> None:
+    headers = rules.answered_headers(response.headers)
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    if body is None:
+        async for chunk in response.aiter_raw():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": body or b""})

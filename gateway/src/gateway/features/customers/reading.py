@@ -24,7 +24,7 @@ from gateway.upstream import SERVICES
 
 _READ = "select version, doc from read_customer_view($1, $2)"
 _TIMEOUT_SECONDS: Final = 5.0
-_POLL_SECONDS: Final = (0.015, 0.05)
+_POLL_SECONDS: Final = (0.008, 0.04)
 
 _TOKEN = re.compile(r"([a-z_]{1,63}_[0-9a-z]{26})@([1-9][0-9]{0,15})")
 _MAX_TOKENS: Final = 20
@@ -117,5 +117,5 @@ async def wait_for(database: Database, tenant_id: str, versions: Mapping[str, in
         if time.monotonic() + pause > end:
             return False
         await asyncio.sleep(pause)
-        pause = min(pause * 2, longest)
+        pause = min(pause * 1.5, longest)
     return True

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import View, ViewReader, parse_consistency_token, wait_for
 from gateway.features.customers.selection import ALWAYS, SECTIONS, parse_selection, select
+from gateway.recent_writes import REMEMBERED_SECONDS, RecentWrites
 
 _PARAMETERS: Final = frozenset({"include", "fields", "consistency"})
 _CUSTOMERS: Final = frozenset({"contact", "account"})
@@ -54,10 +55,20 @@ async def answer_view(request: Request) -> Response:
     if token is not None or request.scope["query_string"]:
         return await _answer_as_asked(request, principal, principal.tenant_id, customer_id, token)
     reader: ViewReader = request.app.state.view_reader
+    await _catch_up(request, principal.tenant_id, customer_id)
     view = await reader.read(principal.tenant_id, customer_id)
     if view is None:
         raise _no_such_customer()
     return view_response(request, view.version, view.doc)
+
+
+async def _catch_up(request: Request, tenant_id: str, customer_id: str) -> None:
+    """Waits for what this process has just passed on about this customer; where it does not come, goes on without."""
+    state = request.app.state
+    recent: RecentWrites = state.recent_writes
+    versions = recent.of(tenant_id, customer_id)
+    if versions and await wait_for(state.database, tenant_id, versions, REMEMBERED_SECONDS):
+        recent.seen(tenant_id, customer_id, versions)
 
 
 def view_response(request: Request, version: int, doc: bytes) -> Response:
@@ -86,6 +97,8 @@ async def _answer_as_asked(
         live = query.get("consistency") == "live" or not await wait_for(
             state.database, tenant_id, versions, state.settings.consistency_wait_seconds
         )
+        if not live:
+            await _catch_up(request, tenant_id, customer_id)
         view: View | None = await state.view_reader.read(tenant_id, customer_id)
         if live:
             composer: LiveComposer = state.live_composer
