@@ -173,7 +173,7 @@ def view_parameters() -> list[dict[str, Any]]:
             "name": "Consistency-Token",
             "in": "header",
             "required": False,
-            "schema": {**text, "minLength": 35, "pattern": f"^{versions}( *, *{versions}){{0,19}}$"},
+            "schema": {"type": "string", "minLength": 35, "pattern": f"^{versions}( *, *{versions}){{0,19}}$"},
             "description": "What writes answered, with commas between: the view will contain them",
         },
     ]

@@ -6,7 +6,16 @@ from typing import Annotated, Final
 from crm_contracts.ids import AccountId, ContactId, QueueId, UserId
 from crm_contracts.tickets import AuthorKind, TicketChannel, TicketPriority, TicketStatus, Visibility
 from crm_contracts.types import MAX_INTEGER, NOT_BLANK, CustomFields, Input, LongText, Name, Tag, Text
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 _HTTPS: Final = r"^https://[^\s/?#@\\\x00-\x1f\x7f]+([/?#][^\s\x00-\x1f\x7f]*)?$"
@@ -30,6 +39,13 @@ HttpsUrl = Annotated[
 
 
 class AuthorWrite(Input):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"kind": {"const": "contact"}}},
+            "then": {"properties": {"id": TypeAdapter(ContactId | None).json_schema()}},
+        }
+    )
+
     kind: AuthorKind
     id: Annotated[
         Annotated[Text, StringConstraints(min_length=1, max_length=100)] | None,
