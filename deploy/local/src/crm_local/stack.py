@@ -111,8 +111,7 @@ class LocalStack:
         if self.configuration.bus == "kafka":
             await require_reachable(self.configuration.brokers)
         credentials = self._credentials = ensure_credentials(self.folder.secrets)
-        await self._database.start()
-        await self._database.provision(credentials)
+        await self._open_database(credentials)
         for name in PROCESSES:
             self._children[name] = Child(self._program(name, credentials), self._say, self._write_dev)
         for child in self._children.values():
@@ -125,6 +124,10 @@ class LocalStack:
             *(child.keep_running() for child in self._children.values()),
         ]
         self._tasks = [asyncio.create_task(task) for task in (*watched, self._bound_logs())]
+
+    async def _open_database(self, credentials: Credentials) -> None:
+        await self._database.start()
+        await self._database.provision(credentials)
 
     async def stop(self) -> None:
         """Services first, then PostgreSQL; bounded in time; no process is left."""

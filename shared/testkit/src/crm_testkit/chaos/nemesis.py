@@ -1,0 +1,186 @@
+"""Does harm, one fault at a time, and leaves everything as it should be able to stand it."""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Final
+
+import asyncpg
+from crm_contracts.registry import TOPICS
+from crm_kit.bus import EventLogError, Record, TopicPartition
+from crm_local.configuration import MODULES, PROCESSES
+from crm_local.ports import find_free_ports
+
+from crm_testkit.chaos.stack import ChaosStack
+from crm_testkit.kafka_broker import RealKafka
+
+_REPEATED: Final = ("contact", "deal", "order", "ticket")
+
+
+class Nemesis:
+    """Draws faults; `kafka` is the stack's own broker, None on the embedded log.
+
+    `pause`: seconds that a process is stopped; longer than the consumers' session time-out (ten) in long runs.
+    """
+
+    def __init__(self, stack: ChaosStack, kafka: RealKafka | None, seed: str, *, pause: float = 2.0) -> None:
+        self._stack = stack
+        self._kafka = kafka
+        self._random = random.Random(seed)
+        self._pause = pause
+        self.done: list[str] = []
+        self.faults: dict[str, Callable[[], Awaitable[str]]] = {
+            "kill a process": self._kill,
+            "kill PostgreSQL": self._kill_postgres,
+            "kill connections of PostgreSQL": self._kill_backends,
+            "stop a process for a while": self._stop_for_a_while,
+            "harm a connection": self._harm_link,
+            "reset connections": self._reset_link,
+            "a second relay": self._second_relay,
+            "a second consumer": self._second_consumer,
+            "a service is away": self._away,
+            "old events again": self._repeat_events,
+        }
+        if kafka is not None:
+            self.faults |= {"kill Kafka": self._kill_kafka, "restart Kafka": self._restart_kafka}
+
+    async def strike(self, only: Iterable[str] | None = None) -> None:
+        """One fault, begun, endured and ended."""
+        name = self._random.choice(sorted(only or self.faults))
+        self.done.append(f"{name}: {await self.faults[name]()}")
+
+    async def _kill(self) -> str:
+        name = self._random.choice(PROCESSES)
+        with suppress(KeyError):  # it is just being started again
+            self._stack.kill(name)
+        return name
+
+    async def _kill_postgres(self) -> str:
+        with suppress(KeyError):
+            self._stack.kill("postgres")
+        return "SIGKILL"
+
+    async def _kill_backends(self) -> str:
+        statement = (
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where backend_type = 'client backend' and pid <> pg_backend_pid() and random() < 0.5"
+        )
+        with suppress(OSError, asyncpg.PostgresError):
+            connection = await asyncpg.connect(self._stack.server_url, timeout=5)
+            try:
+                return f"{len(await connection.fetch(statement))} of them"
+            finally:
+                await connection.close()
+        return "PostgreSQL was away"
+
+    async def _stop_for_a_while(self) -> str:
+        name = self._random.choice(PROCESSES)
+        seconds = self._random.uniform(0.5, 1.0) * self._pause
+        with suppress(KeyError, ProcessLookupError):
+            pid = self._stack.pids[name]
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+        return f"{name} for {seconds:.1f} s"
+
+    async def _harm_link(self) -> str:
+        name = self._random.choice(sorted(self._stack.links))
+        link = self._stack.links[name]
+        link.harm = self._random.choice(("latency", "throttle", "half-open", "cut"))
+        seconds, harm = self._random.uniform(0.5, 2.0), link.harm
+        await asyncio.sleep(seconds)
+        link.harm = "none"
+        return f"{name} {harm} for {seconds:.1f} s"
+
+    async def _reset_link(self) -> str:
+        name = self._random.choice(sorted(self._stack.links))
+        for _ in range(5):
+            self._stack.links[name].reset()
+            await asyncio.sleep(self._random.uniform(0.02, 0.3))
+        return name
+
+    async def _second_relay(self) -> str:
+        name = self._random.choice([each for each in PROCESSES if each != "gateway"])
+        await self._second(name, "relay")
+        return name
+
+    async def _second_consumer(self) -> str:
+        name = self._random.choice(["gateway", "campaigns"])
+        await self._second(name, "consume")
+        return name
+
+    async def _second(self, name: str, role: str) -> None:
+        """Another process of a role for some seconds, ended without a farewell."""
+        (port,) = find_free_ports(1)
+        environment: Mapping[str, str] = {**self._stack.environment_of(name), "PORT": str(port)}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", MODULES[name], role),
+            env=environment,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            await asyncio.sleep(self._random.uniform(2.5, 4.0))
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _away(self) -> str:
+        """Its consumers fall far behind meanwhile."""
+        name = self._random.choice([each for each in PROCESSES if each != "gateway"])
+        seconds = self._random.uniform(1.0, 4.0)
+        with suppress(KeyError):
+            await self._stack.take_down(name)
+            await asyncio.sleep(seconds)
+            await self._stack.bring_back(name, 60)
+        return f"{name} for {seconds:.1f} s"
+
+    async def _repeat_events(self) -> str:
+        """As a relay does that was stopped after publishing and before deleting: late, behind newer ones."""
+        log = self._stack.event_log()
+        try:
+            await log.start()
+            topic = self._random.choice([topic.name for topic in TOPICS if topic.entity in _REPEATED])
+            positions = _NearTheEnd({tp: lag.end for tp, lag in (await log.lag("nemesis", [topic])).items()})
+            subscription = await log.subscribe(f"nemesis-{self._random.random()}", [topic], positions)
+            try:
+                found = [one for records in (await subscription.poll(200, 5)).values() for one in records]
+            finally:
+                await subscription.close()
+            again = [Record(one.topic, one.key, one.value, one.headers) for one in found]
+            await log.publish(again)
+        except (EventLogError, asyncpg.PostgresError, OSError, TimeoutError) as error:
+            return f"the log was away ({type(error).__name__})"
+        finally:
+            await log.close()
+        return f"{len(again)} of {topic}"
+
+    async def _kill_kafka(self) -> str:
+        return await self._without_kafka("kill")
+
+    async def _restart_kafka(self) -> str:
+        return await self._without_kafka("stop")
+
+    async def _without_kafka(self, how: str) -> str:
+        assert self._kafka is not None
+        await asyncio.to_thread(getattr(self._kafka, how))
+        await asyncio.sleep(self._random.uniform(0.0, 2.0))
+        await asyncio.to_thread(self._kafka.start)
+        return how
+
+
+class _NearTheEnd:
+    """Positions a little before the ends of all partitions."""
+
+    def __init__(self, ends: Mapping[TopicPartition, int]) -> None:
+        self._ends = ends
+
+    async def load(self, _group: str, partitions: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return {tp: max(0, self._ends.get(tp, 0) - 20) for tp in partitions}

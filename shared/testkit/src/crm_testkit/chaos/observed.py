@@ -1,0 +1,128 @@
+"""Reads what there is in the end: the services' lists, the log, the views, a local copy."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import httpx
+from crm_contracts.envelope import Event
+from crm_contracts.registry import TOPICS
+
+from crm_testkit.chaos.checker import Anomaly, EndState, check
+from crm_testkit.chaos.history import MARKED, History
+from crm_testkit.chaos.stack import ChaosStack
+from crm_testkit.writers import read_all
+
+_SETTLED_SECONDS: Final = 90.0
+_AT_ONCE: Final = 8
+_ENTITIES: Final = ("contact", "deal", "order", "ticket", "activity")
+
+
+async def anomalies(stack: ChaosStack, histories: Mapping[str, History]) -> list[Anomaly]:
+    """What the checker finds of the tenants, by API key, once the stack has had time to come to rest.
+
+    What is on its way is no anomaly: as long as anything is found, it is looked at again, for 90 s.
+    """
+    end = time.monotonic() + _SETTLED_SECONDS
+    while True:
+        found: list[Anomaly] = []
+        events = await _events(stack)
+        for key, history in histories.items():
+            mine = [event for event in events if event.tenant_id == history.tenant_id]
+            found += check(history, await _state(stack, key, history.tenant_id, mine))
+        known = {history.tenant_id for history in histories.values()}
+        marks = {write.mark: write.tenant_id for history in histories.values() for write in history.writes}
+        found += _foreign(events, known, marks)
+        if not found or time.monotonic() > end:
+            return found
+        await asyncio.sleep(1)
+
+
+def _foreign(events: Sequence[Event], known: set[str], marks: Mapping[str, str]) -> list[Anomaly]:
+    """Events that carry one tenant's mark under another tenant's name."""
+    found = []
+    for event in events:
+        if event.tenant_id in known and event.entity_type in _ENTITIES and event.entity is not None:
+            mark = str(event.entity[MARKED[_plural(event.entity_type)]])
+            if marks.get(mark, event.tenant_id) != event.tenant_id:
+                found.append(Anomaly("cross-tenant", "the log", f"{event.subject} under {event.tenant_id}"))
+    return found
+
+
+def _plural(entity: str) -> str:
+    return "activities" if entity == "activity" else f"{entity}s"
+
+
+async def _events(stack: ChaosStack) -> list[Event]:
+    log = stack.event_log()
+    await log.start()
+    try:
+        topics = [topic.name for topic in TOPICS if topic.entity in _ENTITIES]
+        records = [record for topic in topics for record in await read_all(log, topic, group=f"checker-{topic}")]
+    finally:
+        await log.close()
+    return [Event.parse(record.headers, record.value) for record in records]
+
+
+async def _state(stack: ChaosStack, key: str, tenant_id: str, events: Sequence[Event]) -> EndState:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
+        entities = {
+            resource: {entity["id"]: entity async for entity in _listed(client, f"/v1/{resource}")}
+            for resource in MARKED
+        }
+        ever = {event.subject for event in events if event.entity_type == "contact"} | set(entities["contacts"])
+        views = await _views(client, sorted(ever))
+    return EndState(entities, events, views, await _copies(stack, tenant_id))
+
+
+async def _listed(client: httpx.AsyncClient, path: str) -> AsyncIterator[dict[str, Any]]:
+    cursor: str | None = None
+    while True:
+        page = (
+            await _get(client, path, {"limit": "200", "sort": "id", **({"cursor": cursor} if cursor else {})})
+        ).json()
+        for entity in page["data"]:
+            yield entity
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return
+
+
+async def _views(client: httpx.AsyncClient, contact_ids: Sequence[str]) -> dict[str, Any]:
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(contact_id: str) -> Any:
+        async with limit:
+            answer = await _get(client, f"/v1/customers/{contact_id}", {})
+        return answer.json() if answer.status_code == 200 else None
+
+    found = await asyncio.gather(*(one(contact_id) for contact_id in contact_ids))
+    return dict(zip(contact_ids, found, strict=True))
+
+
+async def _get(client: httpx.AsyncClient, path: str, params: Mapping[str, str]) -> httpx.Response:
+    """Repeated while a process is coming back."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                answer = await client.get(path, params=params)
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+                continue
+            if answer.status_code in (200, 404, 410):
+                return answer
+            await asyncio.sleep(0.1)
+
+
+async def _copies(stack: ChaosStack, tenant_id: str) -> dict[str, tuple[int, bool]]:
+    """The contacts that campaigns-svc knows: read as superuser, since no service shows its copies."""
+    connection = await asyncpg.connect(urlunsplit(urlsplit(stack.server_url)._replace(path="/campaigns")))
+    try:
+        rows = await connection.fetch("select id, version, deleted from contact_copy where tenant_id = $1", tenant_id)
+    finally:
+        await connection.close()
+    return {row["id"]: (row["version"], row["deleted"]) for row in rows}

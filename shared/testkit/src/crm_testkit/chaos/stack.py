@@ -1,0 +1,99 @@
+"""A whole stack whose every connection is a link: clients to gateway, gateway to services, processes to PostgreSQL."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote, unquote, urlsplit
+
+from crm_kit.bus import EventLog, open_event_log
+from crm_local.configuration import PROCESSES, Configuration
+from crm_local.credentials import Credentials
+from crm_local.stack import LocalStack
+
+from crm_testkit.chaos.links import Link
+
+_DATABASE = "postgres"
+_CLIENTS = "clients"
+
+
+class ChaosStack(LocalStack):
+    """Durable, unlike the stack of other tests: a kill of PostgreSQL must lose nothing."""
+
+    def __init__(self, configuration: Configuration, environment: Mapping[str, str], **more: object) -> None:
+        super().__init__(configuration, environment=environment, **more)  # type: ignore[arg-type]  # passed on as given
+        self._socket_folder = self.folder.path / "link"
+        self.links: dict[str, Link] = {
+            _CLIENTS: Link(self.ports["gateway"]),
+            **{name: Link(self.ports[name]) for name in PROCESSES if name != "gateway"},
+        }
+
+    @property
+    def public_url(self) -> str:
+        """Where clients connect: the link before the gateway."""
+        return f"http://127.0.0.1:{self.links[_CLIENTS].port}"
+
+    async def __aenter__(self) -> Self:
+        for link in self.links.values():
+            await link.start()
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            await self._stop_links()
+            raise
+
+    async def __aexit__(self, *failure: object) -> None:
+        await super().__aexit__(*failure)
+        await self._stop_links()
+
+    async def _stop_links(self) -> None:
+        for link in self.links.values():
+            await link.stop()
+
+    def environment_of(self, name: str) -> dict[str, str]:
+        """What a process of this name is started with, for a second one of its kind."""
+        assert self._credentials is not None
+        return self._environment_of(name, self._credentials)
+
+    def event_log(self) -> EventLog:
+        """The stack's event log, past all links. Start and close it."""
+        return open_event_log(_Direct(self))
+
+    def _environment_of(self, name: str, credentials: Credentials) -> dict[str, str]:
+        environment = super()._environment_of(name, credentials)
+        real = _socket_of(self.server_url).parent
+        through = str(self._database_link().parent)
+        for variable, value in environment.items():
+            if value.startswith("postgresql://"):
+                environment[variable] = value.replace(quote(str(real), safe="/"), quote(through, safe="/"))
+        if name == "gateway":
+            for other in PROCESSES:
+                if other != name:
+                    environment[f"{other.upper()}_URL"] = f"http://127.0.0.1:{self.links[other].port}"
+        return environment
+
+    def _database_link(self) -> Path:
+        return self._socket_folder / _socket_of(self.server_url).name
+
+    async def _open_database(self, credentials: Credentials) -> None:
+        """PostgreSQL, and the link before it, which the services connect to."""
+        await super()._open_database(credentials)
+        self._socket_folder.mkdir(mode=0o700, exist_ok=True)
+        self._database_link().unlink(missing_ok=True)
+        self.links[_DATABASE] = Link(_socket_of(self.server_url), self._database_link())
+        await self.links[_DATABASE].start()
+
+
+def _socket_of(url: str) -> Path:
+    query = dict(pair.split("=", 1) for pair in urlsplit(url).query.split("&"))
+    return Path(unquote(query["host"])) / f".s.PGSQL.{query.get('port', '5432')}"
+
+
+class _Direct:
+    """The event log's settings."""
+
+    def __init__(self, stack: ChaosStack) -> None:
+        assert stack._credentials is not None, "the stack is started"
+        self.bus = stack.configuration.bus
+        self.event_log_url = stack._credentials.event_log.url(stack.server_url)
+        self.kafka_bootstrap_servers = stack.configuration.kafka or None
+        self.kafka_replication_factor = 1
