@@ -23,7 +23,7 @@ ifdef T
 	$(BIN)/python -m pytest $(T)
 else
 	$(BIN)/python -m pytest -n 2 --dist loadfile shared services gateway deploy tests/architecture
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e tests/chaos
 endif
 
 check: $(VENV)/.ready ## what CI would complain about first: format, lint, types, imports, generated files
@@ -54,6 +54,9 @@ generated-check: openapi schemas
 new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature svc=contacts name=notes
 	@$(BIN)/python -m crm_testkit.new_feature "$(svc)" "$(name)"
 
+chaos: $(VENV)/.ready ## fifty seeds of faults on each event log, an hour in all: SEEDS=50 BUS=embedded|kafka|both, SEED=7 for one again
+	$(BIN)/python -m crm_testkit.chaos --bus $(or $(BUS),both) --seeds $(or $(SEEDS),50) $(if $(SEED),--seed $(SEED))
+
 schemathesis: $(VENV)/.ready ## every phase of Schemathesis against the running gateway: a quarter of an hour
 	SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -rP
 
@@ -79,4 +82,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo test check format openapi schemas generated-check new-feature schemathesis migration bench lock clean
+.PHONY: help run demo test check format openapi schemas generated-check new-feature chaos schemathesis migration bench lock clean

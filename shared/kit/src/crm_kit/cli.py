@@ -15,7 +15,9 @@ from crm_kit.settings import ServiceSettings, SettingsError
 AuthenticatorFactory = Callable[[Runtime], object]
 
 
-def run(manifest: Manifest, authenticator: AuthenticatorFactory | None = None) -> None:
+def run(
+    manifest: Manifest, authenticator: AuthenticatorFactory | None = None, runtime_type: type[Runtime] = Runtime
+) -> None:
     """The whole of a service's `__main__.py`. What is wrong with the settings is said in one sentence."""
     arguments = _parser(manifest).parse_args()
     try:
@@ -26,7 +28,7 @@ def run(manifest: Manifest, authenticator: AuthenticatorFactory | None = None) -
             sys.stdout.write(f"{manifest.name}: {'migrated' if changed else 'up to date'}\n")
         else:
             only = arguments.only.split(",") if arguments.command == "serve" else [arguments.command]
-            _serve(manifest, cast("list[Role]", only), authenticator)
+            _serve(manifest, cast("list[Role]", only), authenticator, runtime_type)
     except SettingsError as error:
         sys.exit(f"{manifest.package}: {error}")
     except KeyboardInterrupt:
@@ -60,7 +62,9 @@ async def _migrate(manifest: Manifest, settings: ServiceSettings) -> bool:
     return await migrate(manifest.migrations, manifest.metadata, settings.owner_database_url)
 
 
-def _serve(manifest: Manifest, roles: list[Role], authenticator: AuthenticatorFactory | None) -> None:
+def _serve(
+    manifest: Manifest, roles: list[Role], authenticator: AuthenticatorFactory | None, runtime_type: type[Runtime]
+) -> None:
     import uvicorn
 
     from crm_kit.app import create_app
@@ -72,7 +76,7 @@ def _serve(manifest: Manifest, roles: list[Role], authenticator: AuthenticatorFa
     configure_logs(manifest.name, settings.log_level, settings.log_format)
     if settings.migrate_at_start:
         asyncio.run(_migrate(manifest, settings))
-    runtime = Runtime(manifest, settings, roles)
+    runtime = runtime_type(manifest, settings, roles)
     made = cast("Authenticator", authenticator(runtime)) if authenticator else None
     config = uvicorn.Config(
         create_app(manifest, runtime, made),

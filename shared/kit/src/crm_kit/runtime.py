@@ -30,11 +30,15 @@ log = structlog.get_logger(__name__)
 class Runtime:
     """Everything that one process runs beside its HTTP application."""
 
+    database_type: type[Database] = Database
+    relay_type: type[Relay] = Relay
+    runner_type: type[ConsumerRunner] = ConsumerRunner
+
     def __init__(self, manifest: Manifest, settings: ServiceSettings, roles: Sequence[Role] = ALL_ROLES) -> None:
         self.manifest = manifest
         self.settings = settings
         self.roles = frozenset(roles)
-        self.database = Database(
+        self.database = self.database_type(
             settings.database_url,
             pool_size=settings.database_pool_size,
             settings={
@@ -94,11 +98,11 @@ class Runtime:
                 pause = min(pause * 2, 5.0)
         self._event_log_ready = True
         if "relay" in self.roles:
-            relay = Relay(self.settings.system_database_url, self.event_log, service=self.manifest.name)
+            relay = self.relay_type(self.settings.system_database_url, self.event_log, service=self.manifest.name)
             self._spawn("relay", relay.run)
         if "consume" in self.roles:
             for consumer in self.manifest.consumers:
-                runner = ConsumerRunner(consumer, self.database, self.event_log, service=self.manifest.name)
+                runner = self.runner_type(consumer, self.database, self.event_log, service=self.manifest.name)
                 self.consumers.append(runner)
                 self._spawn(f"consumer-{consumer.name}", runner.run)
 

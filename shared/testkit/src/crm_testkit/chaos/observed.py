@@ -16,17 +16,16 @@ from crm_testkit.chaos.history import MARKED, History
 from crm_testkit.chaos.stack import ChaosStack
 from crm_testkit.writers import read_all
 
-_SETTLED_SECONDS: Final = 90.0
 _AT_ONCE: Final = 8
 _ENTITIES: Final = ("contact", "deal", "order", "ticket", "activity")
 
 
-async def anomalies(stack: ChaosStack, histories: Mapping[str, History]) -> list[Anomaly]:
+async def anomalies(stack: ChaosStack, histories: Mapping[str, History], seconds: float) -> list[Anomaly]:
     """What the checker finds of the tenants, by API key, once the stack has had time to come to rest.
 
-    What is on its way is no anomaly: as long as anything is found, it is looked at again, for 90 s.
+    What is on its way is no anomaly: as long as anything is found, it is looked at again, for so many seconds.
     """
-    end = time.monotonic() + _SETTLED_SECONDS
+    end = time.monotonic() + seconds
     while True:
         found: list[Anomaly] = []
         events = await _events(stack)

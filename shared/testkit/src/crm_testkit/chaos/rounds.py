@@ -71,8 +71,9 @@ async def play(
     writes: int,
     only: Iterable[str] | None = None,
     pause: float = 2.0,
+    settled: float = 90.0,
 ) -> Outcome:
-    """Writes until `writes` are acknowledged and `faults` were endured, then checks."""
+    """Writes until `writes` are acknowledged and `faults` were endured, then checks; `settled` bounds the wait for rest."""
     started = time.monotonic()
     histories = {key: History(tenant_id) for tenant_id, key in [await _tenant(stack) for _ in range(_TENANTS)]}
     nemesis, stop = Nemesis(stack, kafka, seed, pause=pause), asyncio.Event()
@@ -98,7 +99,7 @@ async def play(
         sum(history.acknowledged for history in histories.values()),
         sum(not write.acknowledged for history in histories.values() for write in history.writes),
         nemesis.done,
-        await anomalies(stack, histories),
+        await anomalies(stack, histories, settled),
         time.monotonic() - started,
     )
 
