@@ -37,6 +37,10 @@ class Consumer:
     handle: Handler
     order: Order = "wait"
 
+    def topic(self, name: str) -> Topic | None:
+        """None where it no longer follows that topic."""
+        return next((topic for topic in self.topics if topic.name == name), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -47,14 +51,17 @@ class Reading:
     error: str = ""
 
 
-def read_event(consumer: Consumer, topic: str, headers: Mapping[str, str], value: bytes | None) -> Reading:
-    """An unknown action is applied like any other, since an event carries the whole state. An unknown entity or major
-    version is not: who applied it would have to guess what its members mean."""
+def read_event(topic: Topic | None, headers: Mapping[str, str], value: bytes | None) -> Reading:
+    """A record of this topic, as its consumer knows it.
+
+    An unknown action is applied like any other, since an event carries the whole state. An unknown entity or major
+    version is not: who applied it would have to guess what its members mean.
+    """
     try:
         event = Event.parse(headers, value)
     except MalformedEvent as error:
         return Reading(None, "malformed", f"MalformedEvent: {error}"[:_MAX_REASON])
-    if any(known.name == topic and known.understands(event.type) for known in consumer.topics):
+    if topic is not None and topic.understands(event.type):
         return Reading(event)
     return Reading(None, "unsupported", f"This release does not know {event.type!r}."[:_MAX_REASON])
 

@@ -52,6 +52,7 @@ class ConsumerRunner:
 
     def __init__(self, consumer: Consumer, database: Database, event_log: EventLog, *, service: str) -> None:
         self._consumer = consumer
+        self._topics = {topic.name: topic for topic in consumer.topics}
         self._database = database
         self._event_log = event_log
         self._service = service
@@ -125,12 +126,8 @@ class ConsumerRunner:
                     if singly:
                         raise
                     singly = True
-                    log.warning(
-                        "consumer_batch_failed",
-                        consumer=self.name,
-                        error=str(error),
-                        kind=type(error).__name__,
-                    )
+                    # Not the error's text: it may quote the entity, which is personal data. The letter will have it.
+                    log.warning("consumer_batch_failed", consumer=self.name, kind=type(error).__name__)
                     continue
                 log.warning("consumer_retries", consumer=self.name, error=str(error), kind=type(error).__name__)
                 if not subscription.assigned.issuperset(batch):
@@ -142,7 +139,7 @@ class ConsumerRunner:
         self._measure(items)
 
     def _read(self, record: StoredRecord) -> _Item:
-        return _Item(record, read_event(self._consumer, record.topic, record.headers, record.value))
+        return _Item(record, read_event(self._topics.get(record.topic), record.headers, record.value))
 
     async def _apply(self, session: WriteSession, items: Sequence[_Item], *, singly: bool) -> None:
         by_tenant = sorted(items, key=lambda item: item.tenant_id)  # stable: the order within a tenant stays
@@ -185,7 +182,6 @@ class ConsumerRunner:
     async def _park(self, session: WriteSession, item: _Item, kind: Kind, reason: str, attempts: int) -> None:
         letter_id = await park(session, self.name, item.record, kind=kind, error=reason, attempts=attempts)
         metrics.EVENTS_PARKED.labels(self._service, self.name).inc()
-        # Not the reason: it may quote the entity, which is personal data. The letter has it.
         log.error("event_parked", consumer=self.name, letter=letter_id, topic=item.record.topic, kind=kind)
 
     def _measure(self, items: Sequence[_Item]) -> None:
