@@ -1,9 +1,10 @@
 """A second tenant sees nothing of the first: on no operation of the merged document, in no table."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -12,6 +13,7 @@ import pytest_asyncio
 from crm_contracts.ids import new_id, prefix_of
 from crm_local.configuration import PROCESSES
 from crm_local.credentials import ensure_credentials
+from crm_testkit.customer_world import World
 from crm_testkit.one_of_everything import (
     ACCOUNTS,
     BODIES,
@@ -26,6 +28,7 @@ from crm_testkit.whole_stack import Relata
 
 TENANTS = "/v1/tenants"
 CUSTOMERS = "/v1/customers"
+DEAD_LETTERS = "/v1/dead-letters"
 NOT_CREATED_BY_A_TENANT = {TENANTS}
 
 PUBLIC = {
@@ -106,7 +109,21 @@ async def two(on_embedded: Relata) -> Any:
         tenants = [(await client.get(TENANTS)).json()["data"] for client in (a, b)]
         assert [len(found) for found in tenants] == [1, 1]
         ids[TENANTS] = tenants[0][0]["id"]
+        ids[DEAD_LETTERS] = await _make_dead_letters(on_embedded, a, ids[TENANTS])
         yield Two(operations, Tenant(a, ids[TENANTS], ids), Tenant(b, tenants[1][0]["id"], {}))
+
+
+async def _make_dead_letters(relata: Relata, client: httpx.AsyncClient, tenant_id: str) -> str:
+    """An event of a version that nobody knows is parked by each of its consumers, in two services."""
+    world = World(tenant_id)
+    world.create("contact")
+    [(topic, event)] = world.events
+    await relata.publish((topic, replace(event, type="crm.contacts.contact.created.v2")))
+    async with asyncio.timeout(30):
+        while len(data := (await client.get(DEAD_LETTERS)).json()["data"]) < 2:
+            await asyncio.sleep(0.05)
+    assert {letter["service"] for letter in data} == {"gateway", "campaigns"}
+    return str(data[0]["id"])
 
 
 async def _wait_for_view(client: httpx.AsyncClient, ids: dict[str, str]) -> None:

@@ -9,7 +9,7 @@ from gateway import documents, proxy
 from gateway.base import METADATA
 from gateway.composition import access_lifespan
 from gateway.documents.packaged import openapi
-from gateway.features import api_keys, customers, tenants
+from gateway.features import api_keys, customers, dead_letters, tenants
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.proxy.table import RouteTable
 from gateway.settings import GatewaySettings
@@ -18,7 +18,7 @@ MANIFEST = Manifest(
     name="gateway",
     package="gateway",
     title="Relata gateway",
-    summary="Access, customers, documents",
+    summary="Access, customers, dead letters, documents",
     settings=GatewaySettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
@@ -27,6 +27,7 @@ MANIFEST = Manifest(
         customers.FEATURE,  # before the others: routes are tried in order, and this is the hot one
         tenants.FEATURE,
         api_keys.FEATURE,
+        dead_letters.FEATURE,
         documents.FEATURE,
         proxy.proxy_to(lambda: RouteTable.from_document(openapi())),
     ),

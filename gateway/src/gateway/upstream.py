@@ -95,10 +95,24 @@ class ServiceClient:
         self, principal: Principal, service: Service, path: str, body: bytes, *, timeout: float
     ) -> httpx.Response:
         """The whole answer to a POST of JSON within `timeout` seconds. Raises UpstreamUnavailable."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        return await self.call(principal, service, "POST", path, headers=headers, content=body, timeout=timeout)
+
+    async def call(
+        self,
+        principal: Principal,
+        service: Service,
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float,
+    ) -> httpx.Response:
+        """As `send`, with the whole answer read within `timeout` seconds. Raises UpstreamUnavailable."""
         try:
             async with asyncio.timeout(timeout):
-                headers = {"Content-Type": "application/json", "Accept": "application/json"}
-                response = await self.send(principal, service, "POST", path, headers=headers, content=body)
+                response = await self.send(principal, service, method, target, headers=headers, content=content)
                 try:
                     await response.aread()
                 finally:

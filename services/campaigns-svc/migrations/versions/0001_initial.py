@@ -149,6 +149,8 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("quarantined_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("letter_id", sa.Text(collation="C"), nullable=True),
+        sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -158,8 +160,9 @@ def upgrade() -> None:
     op.create_index("outbox_shard", "outbox", ["shard", "id"], unique=False)
     op.create_table(
         "parked_event",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.Text(collation="C"), nullable=False),
         sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("consumer", sa.Text(), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("partition", sa.Integer(), nullable=False),
@@ -167,13 +170,16 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(collation="C"), nullable=False),
         sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("parked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("consumer", "topic", "partition", "offset", name="parked_event_once"),
     )
     op.create_index("parked_event_key", "parked_event", ["tenant_id", "consumer", "topic", "key"], unique=False)
+    op.create_index("parked_event_newest", "parked_event", ["tenant_id", "id"], unique=False)
     op.create_table(
         "segment",
         sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),

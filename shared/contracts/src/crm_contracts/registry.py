@@ -31,6 +31,11 @@ class Topic:
             raise ValueError(f"{self.name} declares no event {action!r}")
         return f"{self.name}.{action}.v{self.version}"
 
+    def understands(self, event_type: str) -> bool:
+        """Whether the event carries `model`: it has this entity and major version, and any action, declared or not."""
+        name, _, major = event_type.rpartition(".")
+        return name.rpartition(".")[0] == self.name and major == f"v{self.version}"
+
     @property
     def event_types(self) -> tuple[str, ...]:
         return tuple(self.event_type(action) for action in self.actions)

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
+from crm_kit.dead_letters.router import router as dead_letters
 from crm_kit.http import problems
 from crm_kit.http.middleware import KitMiddleware
 from crm_kit.http.principal import Authenticator, TokenVerifier
@@ -46,6 +47,8 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         if feature.router is not None:
             app.include_router(feature.router)
         app.router.routes.extend(feature.routes)
+    if authenticator is None:  # who is asked by the gateway, and verifies its tokens
+        app.include_router(dead_letters)
     _add_operations(app, runtime)
     app.openapi = lambda: build_openapi(app, manifest)  # type: ignore[method-assign]  # FastAPI's documented way
     if runtime is not None:

@@ -180,13 +180,14 @@ def _document_headers(operation: dict[str, Any], method: str, schemas: dict[str,
 def _success_headers(response: dict[str, Any], schemas: dict[str, Any], *, writes: bool, method: str) -> list[str]:
     schema = response.get("content", {}).get("application/json", {}).get("schema", {})
     name = str(schema.get("$ref", "")).rpartition("/")[2]
-    is_entity = {"id", "version", "created_at"} <= schemas.get(name, {}).get("properties", {}).keys()
+    members = schemas.get(name, {}).get("properties", {}).keys()
+    is_entity, is_page = {"id", "version", "created_at"} <= members, {"data", "next_cursor"} <= members
     names = ["ETag"] if is_entity else []
     if writes and (is_entity or method == "delete"):
         names.append("Consistency-Token")
     if writes and method == "post":
         names.append("Idempotent-Replayed")
-    return names + (["Link"] if method == "get" and name.startswith("Page_") else [])
+    return names + (["Link"] if method == "get" and is_page else [])
 
 
 def _header(description: str, *, required: bool = True) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from crm_kit.bus import EventLog, EventLogError, TopicSpec, open_event_log
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import Database
+from crm_kit.dead_letters.gauge import LetterGauge
 from crm_kit.http.idempotency import RETENTION
 from crm_kit.inbox import ConsumerRunner
 from crm_kit.manifest import Manifest
@@ -80,6 +81,8 @@ class Runtime:
                     TimerWorker(handlers, self.database, self.system, service=self.manifest.name).run,
                 )
             self._spawn("purge", self._purge)
+            consumers = [consumer.name for consumer in self.manifest.consumers]
+            self._spawn("dead-letters", LetterGauge(self.system, self.manifest.name, consumers).run)
 
     def _spawn(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.append(asyncio.create_task(_guarded(name, run), name=name))

@@ -9,7 +9,12 @@ from crm_kit.timers import TIMER
 
 KIT_TABLES = (OUTBOX, CONSUMER_POSITION, PARKED_EVENT, IDEMPOTENCY, TIMER)
 
-SYSTEM_TABLES = {"outbox": "select, update, delete", "timer": "select", "idempotency": "select, delete"}
+SYSTEM_TABLES = {
+    "outbox": "select, update, delete",
+    "timer": "select",
+    "idempotency": "select, delete",
+    "parked_event": "select (consumer, parked_at)",  # to count letters and tell their age, not to read them
+}
 """What the system role (relay, timers, clean-up) may do, and with which tables, for every tenant."""
 
 

@@ -7,5 +7,8 @@ from gateway.features.customers.projection import project
 from gateway.upstream import SERVICES
 
 VIEW = Consumer(
-    name="gateway.view", topics=tuple(topic for topic in TOPICS if topic.service in SERVICES), handle=project
+    name="gateway.view",
+    topics=tuple(topic for topic in TOPICS if topic.service in SERVICES),
+    handle=project,
+    order="pass",
 )

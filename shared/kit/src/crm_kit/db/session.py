@@ -89,8 +89,8 @@ def _set_tenant_at_begin(session: Session, tenant_id: str) -> None:
 
 
 def storable(text: str) -> str:
-    """The text without NUL, which PostgreSQL cannot hold: for what was not checked where it came in."""
-    return text.replace("\0", "\ufffd")
+    """The text without NUL and lone surrogates, which PostgreSQL cannot hold: for what was not checked where it came in."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def sqlalchemy_url(url: str) -> str:

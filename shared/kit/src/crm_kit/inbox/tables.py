@@ -1,10 +1,11 @@
 """Where consumers stand, and the events that they could not apply."""
 
+from typing import Literal
+
 from sqlalchemy import (
     BigInteger,
     Column,
     DateTime,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -30,8 +31,9 @@ CONSUMER_POSITION = Table(
 PARKED_EVENT = Table(
     "parked_event",
     _METADATA,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", Text(collation="C"), primary_key=True),
     Column("tenant_id", Text(collation="C"), nullable=False),
+    Column("version", Integer, nullable=False),
     Column("consumer", Text, nullable=False),
     Column("topic", Text, nullable=False),
     Column("partition", Integer, nullable=False),
@@ -39,12 +41,19 @@ PARKED_EVENT = Table(
     Column("key", Text(collation="C"), nullable=False),
     Column("headers", JSONB, nullable=False),
     Column("payload", LargeBinary),
+    Column("kind", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("parked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("tried_at", DateTime(timezone=True)),
     UniqueConstraint("consumer", "topic", "partition", "offset", name="parked_event_once"),
     Index("parked_event_key", "tenant_id", "consumer", "topic", "key"),
+    Index("parked_event_newest", "tenant_id", "id"),
 )
+
+Kind = Literal["failed", "waiting", "unsupported", "malformed"]
+"""Why an event is parked: its handler failed; an earlier one of its key is parked; its type or major version is unknown
+to this release; it is no event at all."""
 
 NO_TENANT = "-"
 """The tenant under which a record is parked that names none."""

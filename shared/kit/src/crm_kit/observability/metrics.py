@@ -14,6 +14,16 @@ OUTBOX_RELAYED = Counter("crm_outbox_relayed_total", "Events published", ["servi
 OUTBOX_QUARANTINED = Counter("crm_outbox_quarantined_total", "Events that can never be published", ["service"])
 EVENTS_APPLIED = Counter("crm_consumer_events_total", "Events applied", ["service", "consumer"])
 EVENTS_PARKED = Counter("crm_consumer_parked_total", "Events parked", ["service", "consumer"])
+DEAD_LETTERS = Gauge("crm_dead_letters", "Dead letters waiting for somebody", ["service", "stage", "consumer"])
+DEAD_LETTERS_OLDEST = Gauge(
+    "crm_dead_letters_oldest_seconds", "Age of the oldest dead letter", ["service", "stage", "consumer"]
+)
+DEAD_LETTERS_REPLAYED = Counter(
+    "crm_dead_letters_replayed_total", "Dead letters replayed", ["service", "stage", "consumer", "outcome"]
+)
+DEAD_LETTERS_DISCARDED = Counter(
+    "crm_dead_letters_discarded_total", "Dead letters discarded", ["service", "stage", "consumer"]
+)
 EVENT_DELAY = Histogram(
     "crm_consumer_delay_seconds",
     "Time from an entity's change to its effect here",

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 import asyncpg
 import orjson
 import structlog
+from crm_contracts.ids import DeadLetterId
 
 from crm_kit.bus.port import EventLog, Record, RecordTooLarge
 from crm_kit.observability import metrics
@@ -33,6 +34,11 @@ _SELECT = """
        and not exists (select 1 from outbox q where q.key = o.key and q.quarantined_at is not null)
      order by id
      limit $2
+"""
+
+_QUARANTINE = """
+    update outbox set quarantined_at = now(), attempts = attempts + 1, error = $2, letter_id = coalesce(letter_id, $3)
+     where id = $1
 """
 
 log = structlog.get_logger(__name__)
@@ -125,9 +131,10 @@ class Relay:
                 log.error("outbox_row_quarantined", id=row["id"], topic=record.topic, key=record.key)
                 metrics.OUTBOX_QUARANTINED.labels(self._service).inc()
                 await connection.execute(
-                    "update outbox set quarantined_at = now(), error = $2 where id = $1",
+                    _QUARANTINE,
                     row["id"],
                     str(error),
+                    DeadLetterId.new(),
                 )
             else:
                 await connection.execute("delete from outbox where id = $1", row["id"])

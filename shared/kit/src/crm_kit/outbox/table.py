@@ -1,4 +1,7 @@
-"""The outbox table. Rows are never changed but for quarantine; the relay deletes them."""
+"""The outbox table. Rows are never changed but for quarantine; the relay deletes them.
+
+`letter_id` and `attempts`: as a dead letter, from the first quarantine on.
+"""
 
 import zlib
 
@@ -32,6 +35,8 @@ OUTBOX = Table(
     Column("payload", LargeBinary),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("quarantined_at", DateTime(timezone=True)),
+    Column("letter_id", Text(collation="C")),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("error", Text),
     Index("outbox_shard", "shard", "id"),
     Index("outbox_quarantined", "key", postgresql_where=text("quarantined_at is not null")),

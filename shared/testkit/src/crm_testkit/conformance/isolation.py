@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 from crm_kit.db.provision import ServiceUrls
+from crm_kit.tables import SYSTEM_TABLES
 
 from crm_testkit.conformance.sample import ResourceSuite, Sample, Subject, offered, offering
 from crm_testkit.service import ServiceUnderTest
@@ -116,9 +117,11 @@ class IsolationRules(ResourceSuite):
 
     async def test_the_system_role_sees_its_own_tables_alone(self, service: ServiceUnderTest) -> None:
         await self._one_of_each(service)
-        open_to_it = {"outbox", "timer", "idempotency", *self.manifest.system_tables}
+        open_to_it = {*SYSTEM_TABLES, *self.manifest.system_tables}
         async with connected(service.urls.system) as connection:
             for row in await connection.fetch(_TABLES):
                 if row["name"] not in open_to_it:
                     with pytest.raises(asyncpg.InsufficientPrivilegeError):
                         await connection.execute(f"select count(*) from {row['name']}")
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute("select payload from parked_event")

@@ -55,4 +55,4 @@ async def follow_audience(session: WriteSession, events: Sequence[Event]) -> Non
     await repository.store(session, ConsentCopyRow, _copies(events, CONSENT.entity, _consent, {}))
 
 
-AUDIENCE = Consumer(name="campaigns.contacts", topics=(CONTACT, ACCOUNT, CONSENT), handle=follow_audience)
+AUDIENCE = Consumer(name="campaigns.contacts", topics=(CONTACT, ACCOUNT, CONSENT), handle=follow_audience, order="pass")

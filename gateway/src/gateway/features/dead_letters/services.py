@@ -1,0 +1,101 @@
+"""The services' letters, asked of all of them at once: an id does not say in which service its letter lies."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
+
+import httpx
+import orjson
+from crm_contracts.types import Contract
+from crm_kit.dead_letters.schemas import DeadLetter, LetterList, LetterQuery
+from crm_kit.errors import NotFound, Problem, Text, UpstreamFailed, problem_classes
+from crm_kit.http.principal import Principal
+from crm_kit.http.problems import PROBLEM_TYPE
+from fastapi import Request
+from pydantic import ValidationError
+
+from gateway.upstream import SERVICES, Service, ServiceClient, UpstreamUnavailable
+
+ModelT = TypeVar("ModelT", bound=Contract)
+
+_PATH: Final = "/internal/dead-letters"
+_FORWARDED: Final = ("accept-language", "idempotency-key", "if-match")
+
+
+async def list_letters(
+    request: Request, caller: Principal, query: LetterQuery, services: Sequence[Service]
+) -> tuple[list[DeadLetter], list[Service]]:
+    """The letters of those that answered, each newest first, and who did not answer."""
+    params = httpx.QueryParams(query.model_dump(mode="json", exclude_none=True))
+    seconds: float = request.app.state.settings.live_deadline_seconds
+    answers = await _ask(request, caller, "GET", f"{_PATH}?{params}", services, seconds)
+    letters: list[DeadLetter] = []
+    degraded: list[Service] = []
+    for service, answer in answers.items():
+        try:
+            letters += LetterList.model_validate_json(answer.content if answer and answer.is_success else b"").data
+        except ValidationError:
+            degraded.append(service)
+    return letters, degraded
+
+
+async def ask_owner(request: Request, caller: Principal, letter_id: str, action: str = "") -> httpx.Response:
+    """What the service that has the letter answers to the request's method.
+
+    Everybody is asked, and who has no such letter does nothing. So the Idempotency-Key is kept by the service in the
+    transaction of the effect, and a retry finds the first answer there though the letter is gone.
+    Raises NotFound, the service's own problem, or UpstreamUnavailable where somebody who might have it does not answer.
+    """
+    settings = request.app.state.settings
+    seconds: float = settings.live_deadline_seconds if request.method == "GET" else settings.upstream_read_seconds
+    answers = await _ask(request, caller, request.method, f"{_PATH}/{letter_id}{action}", SERVICES, seconds)
+    problem: Problem = NotFound()
+    for service, answer in answers.items():
+        if answer is None:
+            problem = UpstreamUnavailable(service)
+        elif answer.is_success:
+            return answer
+    for service, answer in answers.items():
+        if answer is not None and answer.status_code != 404:
+            raise _problem(service, answer)
+    raise problem
+
+
+async def _ask(
+    request: Request, caller: Principal, method: str, target: str, services: Sequence[Service], seconds: float
+) -> Mapping[Service, httpx.Response | None]:
+    """Each one's answer; None where it gave none in time."""
+    client: ServiceClient = request.app.state.services
+    headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
+
+    async def ask(service: Service) -> httpx.Response | None:
+        try:
+            return await client.call(caller, service, method, target, headers=headers, timeout=seconds)
+        except UpstreamUnavailable:
+            return None
+
+    return dict(zip(services, await asyncio.gather(*map(ask, services)), strict=True))
+
+
+def _problem(service: Service, answer: httpx.Response) -> Problem:
+    """The problem that a service answered, to be answered by us."""
+    if answer.headers.get("content-type", "").startswith(PROBLEM_TYPE):
+        body = orjson.loads(answer.content)
+        for kind in problem_classes():
+            if kind.code == body["code"] and kind.status == answer.status_code < 500:
+                detail = str(body.get("detail") or body["title"])  # in the client's language, which was passed on
+                headers = {name: answer.headers[name] for name in ("ETag", "Retry-After") if name in answer.headers}
+                members = {name: body[name] for name in ("current_version",) if name in body}
+                return kind(Text(detail, detail), headers=headers, members=members)
+    return UpstreamFailed(
+        Text(f"{service} answered in a way that makes no sense.", f"{service} 服务的响应无法识别。"),
+        members={"service": service},
+    )
+
+
+def read_answer(model: type[ModelT], answer: httpx.Response) -> ModelT:
+    """Raises UpstreamFailed."""
+    try:
+        return model.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise UpstreamFailed from error

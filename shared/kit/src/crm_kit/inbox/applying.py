@@ -1,0 +1,95 @@
+"""From a record to its effect: read it, and hand it to its consumer's handler under its own trace."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+from crm_contracts.envelope import Event, MalformedEvent
+from crm_contracts.registry import Topic
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from crm_kit import context
+from crm_kit.bus.port import EventLogError
+from crm_kit.db.session import WriteSession
+from crm_kit.inbox.tables import Kind
+
+_MAX_REASON = 2000
+
+Handler = Callable[[WriteSession, Sequence[Event]], Awaitable[None]]
+"""Applies events of one tenant, in log order. It must ignore an event that is not newer than what it has."""
+
+Order = Literal["wait", "pass"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """A projection: which topics it follows, and how it applies their events. `name` is its group and never changes.
+
+    `order`: what becomes of later events of a key that has a parked one. `wait`: they are parked behind it, for
+    handlers that need every event. `pass`: they are applied, for handlers that keep an entity's newest state and
+    its version even when it is deleted, so that the older event changes nothing when it is replayed.
+    """
+
+    name: str
+    topics: tuple[Topic, ...]
+    handle: Handler
+    order: Order = "wait"
+
+    def topic(self, name: str) -> Topic | None:
+        """None where it no longer follows that topic."""
+        return next((topic for topic in self.topics if topic.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a record holds: an event, or the reason why its consumer cannot take it."""
+
+    event: Event | None
+    kind: Kind = "failed"
+    error: str = ""
+
+
+def read_event(topic: Topic | None, headers: Mapping[str, str], value: bytes | None) -> Reading:
+    """A record of this topic, as its consumer knows it.
+
+    An unknown action is applied like any other, since an event carries the whole state. An unknown entity or major
+    version is not: who applied it would have to guess what its members mean.
+    """
+    try:
+        event = Event.parse(headers, value)
+    except MalformedEvent as error:
+        return Reading(None, "malformed", f"MalformedEvent: {error}"[:_MAX_REASON])
+    if topic is not None and topic.understands(event.type):
+        return Reading(event)
+    return Reading(None, "unsupported", f"This release does not know {event.type!r}."[:_MAX_REASON])
+
+
+async def apply_events(consumer: Consumer, service: str, session: WriteSession, events: Sequence[Event]) -> None:
+    """Applies events of the session's tenant within its transaction. Raises what the handler raises."""
+    trace = context.start_trace(events[-1].traceparent)
+    here = context.Context(trace, f"event-{events[-1].id}", session.tenant_id, f"service/{service}")
+    with context.use(here):
+        await consumer.handle(session, events)
+        await session.flush()
+
+
+async def try_event(consumer: Consumer, service: str, session: WriteSession, event: Event) -> str:
+    """Applies one event behind a savepoint: why it failed, or nothing. Raises what is transient."""
+    try:
+        async with session.savepoint():
+            await apply_events(consumer, service, session, [event])
+    except Exception as error:
+        if is_transient(error):
+            raise
+        return f"{type(error).__name__}: {error}"[:_MAX_REASON]
+    return ""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same batch may succeed later without anybody's help."""
+    if isinstance(error, DBAPIError):
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        return error.connection_invalidated or state[:2] in ("08", "40", "53", "55", "57")
+    return isinstance(error, PoolTimeout | OSError | TimeoutError | EventLogError | asyncpg.InterfaceError)
