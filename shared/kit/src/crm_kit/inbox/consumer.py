@@ -25,6 +25,7 @@ from crm_kit import context
 from crm_kit.bus.port import EventLog, EventLogError, StoredRecord, Subscription, TopicPartition
 from crm_kit.db.session import Database, WriteSession, storable
 from crm_kit.inbox.positions import Fenced, StoredPositions
+from crm_kit.inbox.projection import Projection
 from crm_kit.inbox.tables import NO_TENANT, PARKED_EVENT
 from crm_kit.observability import metrics
 
@@ -43,11 +44,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consumer:
-    """A projection: which topics it follows, and how it applies their events. `name` is its group and never changes."""
+    """Which topics it follows, and how it applies their events. `name` is its group and never changes.
+
+    `projection`: the tables that it makes; None where it acts on events, which must not be done again.
+    """
 
     name: str
     topics: tuple[Topic, ...]
     handle: Handler
+    projection: Projection | None = None
 
 
 @dataclass(frozen=True, slots=True)
