@@ -15,10 +15,12 @@ from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.db.session import Database, WriteSession
 from crm_kit.inbox import Consumer, ConsumerRunner, Projection
 from crm_kit.inbox.consumer import Handler
+from crm_kit.manifest import Feature
 from crm_kit.rebuild import Progress, Rebuild, RebuildFailed, open_rebuild
+from crm_kit.rebuild.command import chosen
 from crm_kit.settings import ServiceSettings, SettingsError
 from crm_testkit.effects import Effects, count_blindly, count_events, event_of, publish, record_of
-from crm_testkit.toy_service import NOTE
+from crm_testkit.toy_service import NOTE, toy_manifest
 from crm_testkit.toy_service.fixtures import Parts
 from crm_testkit.writers import running, until
 from sqlalchemy import text
@@ -181,6 +183,29 @@ async def test_a_consumer_that_acts_on_events_is_refused(parts: Parts, log: Embe
     acting = Consumer(name=name, topics=(NOTE,), handle=count_events)
     with pytest.raises(RebuildFailed, match=f"{name} keeps no projection"):
         await rebuild(parts, log, acting)
+
+
+@pytest.mark.parametrize(
+    ("named", "consumers", "said"),
+    [
+        (None, [], "toy keeps no projection: there is nothing to rebuild"),
+        (None, ["acts"], "toy keeps no projection: there is nothing to rebuild"),
+        (None, ["acts", "first"], None),
+        (None, ["first", "second"], "which one"),
+        ("second", ["first", "second"], None),
+        ("third", ["first", "second"], "third is no consumer of toy; there are: first, second"),
+    ],
+)
+def test_which_projection_is_meant(named: str | None, consumers: list[str], said: str | None) -> None:
+    made = [
+        counting(one) if one != "acts" else Consumer(name=one, topics=(NOTE,), handle=count_events) for one in consumers
+    ]
+    manifest = toy_manifest(Feature(consumers=tuple(made)))
+    if said is None:
+        assert chosen(manifest, named).name == (named or "first")
+    else:
+        with pytest.raises(RebuildFailed, match=said):
+            chosen(manifest, named)
 
 
 @pytest.mark.parametrize(

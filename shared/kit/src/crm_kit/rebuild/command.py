@@ -17,7 +17,7 @@ async def rebuild(manifest: Manifest, arguments: argparse.Namespace) -> int:
     settings = manifest.settings.load(manifest.name)
     configure_logs(manifest.name, "WARNING", settings.log_format)
     try:
-        consumer = _chosen(manifest, arguments.consumer)
+        consumer = chosen(manifest, arguments.consumer)
         async with open_rebuild(consumer, settings, manifest.name, Progress(consumer.name)) as made:
             if arguments.clean:
                 await made.clean()
@@ -29,7 +29,7 @@ async def rebuild(manifest: Manifest, arguments: argparse.Namespace) -> int:
         return 1
 
 
-def _chosen(manifest: Manifest, name: str | None) -> Consumer:
+def chosen(manifest: Manifest, name: str | None) -> Consumer:
     """Raises RebuildFailed where that is no consumer, or where none is named and it is not clear which is meant."""
     rebuildable = [one for one in manifest.consumers if one.projection is not None]
     if name is not None:
