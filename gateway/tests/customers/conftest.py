@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +96,8 @@ async def _mint(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     yield
 
 
-@pytest_asyncio.fixture(scope="session")
-async def stack(
-    postgres_database: Callable[[str], ServiceUrls],
-    event_log_database: Callable[[], str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Stack]:
-    folder = tmp_path_factory.mktemp("gateway")
+@asynccontextmanager
+async def _running_stack(urls: ServiceUrls, event_log_url: str, folder: Path, **settings: Any) -> AsyncIterator[Stack]:
     key_file = folder / "key.json"
     key_file.write_text(json.dumps(OKPKey.generate_key("Ed25519", {"kid": "gateway"}).as_dict(private=True)))
     manifest = Manifest(
@@ -125,8 +120,8 @@ async def stack(
         _serving(services["campaigns"]) as campaigns_url,
         running_service(
             manifest,
-            postgres_database("gateway"),
-            event_log_database(),
+            urls,
+            event_log_url,
             folder,
             signing_key_file=str(key_file),
             admin_key="only-for-tests-0123456789",
@@ -137,9 +132,29 @@ async def stack(
             live_deadline_seconds=0.5,
             consistency_wait_seconds=0.5,
             upstream_connections=5,
+            **settings,
         ) as gateway,
     ):
         yield Stack(gateway, services, worlds)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def stack(
+    postgres_database: Callable[[str], ServiceUrls],
+    event_log_database: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Stack]:
+    folder = tmp_path_factory.mktemp("gateway")
+    async with _running_stack(postgres_database("gateway"), event_log_database(), folder) as running:
+        yield running
+
+
+@pytest.fixture
+def own_stack(
+    postgres_database: Callable[[str], ServiceUrls], event_log_database: Callable[[], str], tmp_path: Path
+) -> Callable[..., AbstractAsyncContextManager[Stack]]:
+    """For tests that concern all tenants at once."""
+    return lambda **settings: _running_stack(postgres_database("gateway"), event_log_database(), tmp_path, **settings)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`python -m <service> <command>`: serve, relay, consume, timers, migrate, openapi."""
+"""`python -m <service> <command>`: serve, relay, consume, timers, migrate, rebuild, openapi."""
 
 import argparse
 import asyncio
@@ -26,6 +26,10 @@ def run(
         elif arguments.command == "migrate":
             changed = asyncio.run(_migrate(manifest, manifest.settings.load(manifest.name)))
             sys.stdout.write(f"{manifest.name}: {'migrated' if changed else 'up to date'}\n")
+        elif arguments.command == "rebuild":
+            from crm_kit.rebuild.command import rebuild
+
+            sys.exit(asyncio.run(rebuild(manifest, arguments)))
         else:
             only = arguments.only.split(",") if arguments.command == "serve" else [arguments.command]
             _serve(manifest, cast("list[Role]", only), authenticator, runtime_type)
@@ -43,6 +47,11 @@ def _parser(manifest: Manifest) -> argparse.ArgumentParser:
     for role in ("relay", "consume", "timers"):
         commands.add_parser(role, help=f"run {role} alone, with health and metrics on PORT")
     commands.add_parser("migrate", help="bring the database to the newest revision")
+    rebuild = commands.add_parser("rebuild", help="make a projection anew out of the event log, beside the live one")
+    rebuild.add_argument("consumer", nargs="?", help="whose projection; needed where there are several")
+    rebuild.add_argument("--no-switch", action="store_true", help="only compare; exit 1 where live and rebuilt differ")
+    rebuild.add_argument("--no-compare", action="store_true", help="switch without comparing")
+    rebuild.add_argument("--clean", action="store_true", help="only remove what a killed rebuild has left")
     commands.add_parser("openapi", help="print the OpenAPI document")
     return parser
 

@@ -1,8 +1,9 @@
 """The projection's subscription: every entity of every service."""
 
 from crm_contracts.registry import TOPICS
-from crm_kit.inbox import Consumer
+from crm_kit.inbox import Consumer, Projection
 
+from gateway.features.customers import rebuilding
 from gateway.features.customers.projection import project
 from gateway.upstream import SERVICES
 
@@ -11,4 +12,10 @@ VIEW = Consumer(
     topics=tuple(topic for topic in TOPICS if topic.service in SERVICES),
     handle=project,
     order="pass",
+    projection=Projection(
+        tables=("entity", "timeline_entry", "customer_view", "customer_key"),
+        load=rebuilding.load,
+        complete=rebuilding.complete,
+        match=rebuilding.match,
+    ),
 )

@@ -6,7 +6,7 @@ events of one customer at the same time, the second composes from what both have
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -36,29 +36,42 @@ _LOCKS: Final = 256
 
 async def project(session: WriteSession, events: Sequence[Event]) -> None:
     """Applies events of one tenant. Events that are not newer than what is stored change nothing."""
+    changes = await store(session, events)
+    if changes:
+        await refresh(session, await _lock_affected(session, changes))
+
+
+async def store(session: WriteSession, events: Sequence[Event]) -> list[Change]:
+    """Keeps the entities and their timeline entries, and says which have changed; views stay as they are."""
     states = newest_states(events)
     changes = await repository.write_entities(session, states)
     if not changes:
-        return
+        return []
     changed = {change.id for change in changes}
     written = [state for state in states if state.id in changed]
     entries = {state.id: entries_of(state.type, state.data) if state.data is not None else [] for state in written}
     await repository.replace_entries(session, written, entries)
-    await refresh(session, await _lock_affected(session, changes))
+    return changes
 
 
 async def refresh(session: WriteSession, customer_ids: Iterable[str]) -> None:
     """Composes the views of these customers anew, and stores those that differ."""
+    for chunk in chunks(sorted(customer_ids)):
+        await _refresh_chunk(session, chunk)
+
+
+def chunks(customer_ids: Iterable[str]) -> Iterator[list[str]]:
+    """As many customers at a time as are composed at once."""
     chunk: list[str] = []
     weight = 0
-    for customer_id in sorted(customer_ids):
+    for customer_id in customer_ids:
         weight += _WEIGHT[prefix_of(customer_id) or ""]
         chunk.append(customer_id)
         if weight >= _CHUNK:
-            await _refresh_chunk(session, chunk)
+            yield chunk
             chunk, weight = [], 0
     if chunk:
-        await _refresh_chunk(session, chunk)
+        yield chunk
 
 
 async def _lock_affected(session: WriteSession, changes: Sequence[Change]) -> set[str]:
@@ -96,20 +109,29 @@ async def _refresh_chunk(session: WriteSession, ids: Sequence[str]) -> None:
 
 def _view(content: Content, as_of: Mapping[str, datetime], known: KnownView | None, now: datetime) -> ViewRecord | None:
     """The row, or None where what is known says the same."""
-    times: dict[str, datetime | None] = {service: as_of.get(service) for service in SERVICES}
-    digest = hashlib.blake2b(orjson.dumps([content, times]), digest_size=16).digest()
+    digest = digest_of(content, as_of)
     if known is not None and known.digest == digest:
         return None
-    sources = _sources(times, known.sources if known else {}, now)
     version = known.version + 1 if known else 1
-    newest = max(time for time in times.values() if time is not None)
-    document = finish(content, version=version, as_of=newest, sources=sources)
+    sources = sources_of(as_of, known.sources if known else {}, now)
+    return record(content, max(as_of.values()), digest, version, sources)
+
+
+def digest_of(content: Content, as_of: Mapping[str, datetime]) -> bytes:
+    """Of all that makes a view's version."""
+    times = {service: as_of.get(service) for service in SERVICES}
+    return hashlib.blake2b(orjson.dumps([content, times]), digest_size=16).digest()
+
+
+def record(content: Content, as_of: datetime, digest: bytes, version: int, sources: Mapping[str, Any]) -> ViewRecord:
+    """The row of a view, with its document."""
+    document = finish(content, version=version, as_of=as_of, sources=sources)
     return ViewRecord(
         id=content["id"],
         kind=content["kind"],
         name=customer_name(content["profile"]),
         version=version,
-        as_of=newest,
+        as_of=as_of,
         doc=orjson.dumps(document),
         digest=digest,
         sources=orjson.dumps(sources).decode(),
@@ -117,10 +139,11 @@ def _view(content: Content, as_of: Mapping[str, datetime], known: KnownView | No
     )
 
 
-def _sources(times: Mapping[str, datetime | None], known: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def sources_of(as_of: Mapping[str, datetime], known: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """How far behind its source each part of the view was when it was brought up to date."""
     sources: dict[str, Any] = {}
-    for service, time in times.items():
+    for service in SERVICES:
+        time = as_of.get(service)
         at = format_timestamp(time) if time else None
         if time and known.get(service, {}).get("as_of") != at:
             sources[service] = {"as_of": at, "lag_ms": max(0, round((now - time).total_seconds() * 1000))}

@@ -198,6 +198,25 @@ async def known_views(session: ReadSession, ids: Sequence[str]) -> dict[str, Kno
     return {row.id: KnownView(row.version, row.digest, _parsed(row.sources), row.keys) for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """What a rebuild must know of a live view. `doc_hash` is SHA-256."""
+
+    version: int
+    as_of: datetime
+    sources: Any
+    doc_hash: bytes
+
+
+async def live_views(session: ReadSession, ids: Sequence[str], schema: str) -> dict[str, LiveView]:
+    """The views in this schema, which need not be the one that other statements find first."""
+    statement = (
+        f"select id, version, as_of, sources, sha256(doc) as doc_hash from {schema}.customer_view where id = any(:ids)"  # noqa: S608  # a constant
+    )
+    rows = await session.execute(text(statement), {"ids": ids})
+    return {row.id: LiveView(row.version, row.as_of, _parsed(row.sources), row.doc_hash) for row in rows}
+
+
 async def write_views(session: WriteSession, views: Sequence[ViewRecord], known: Mapping[str, KnownView]) -> None:
     """Stores new and changed views, and their keys where those have changed."""
     if not views:

@@ -7,7 +7,11 @@ from sqlalchemy import text
 
 from crm_kit.db.session import WriteSession
 
-_LOCK = text("select pg_advisory_xact_lock(k) from unnest(cast(:keys as bigint[])) as k order by k")
+# Whoever fills other tables of the same names (a rebuild) has locks of its own.
+_LOCK = text(
+    "select pg_advisory_xact_lock(k # hashtextextended(current_schema(), 0))"
+    " from unnest(cast(:keys as bigint[])) as k order by k"
+)
 
 
 async def lock_keys(session: WriteSession, space: str, keys: Iterable[str]) -> None:

@@ -102,7 +102,14 @@ def sqlalchemy_url(url: str) -> str:
 class Database:
     """One PostgreSQL database, as one role."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        settings: Mapping[str, str] | None = None,
+        command_timeout: float | None = 30,
+    ) -> None:
         self._engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,
@@ -114,7 +121,7 @@ class Database:
             hide_parameters=True,  # errors are logged and kept with parked events; parameters are personal data
             connect_args={
                 "timeout": 10,
-                "command_timeout": 30,
+                "command_timeout": command_timeout,
                 "server_settings": {"jit": "off", **(settings or {})},
             },
         )

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from crm_kit import context
 from crm_kit.bus.port import EventLogError
 from crm_kit.db.session import WriteSession
+from crm_kit.inbox.projection import Projection
 from crm_kit.inbox.tables import Kind
 
 _MAX_REASON = 2000
@@ -30,12 +31,14 @@ class Consumer:
     `order`: what becomes of later events of a key that has a parked one. `wait`: they are parked behind it, for
     handlers that need every event. `pass`: they are applied, for handlers that keep an entity's newest state and
     its version even when it is deleted, so that the older event changes nothing when it is replayed.
+    `projection`: the tables that it makes; None where it acts on events, which must not be done again.
     """
 
     name: str
     topics: tuple[Topic, ...]
     handle: Handler
     order: Order = "wait"
+    projection: Projection | None = None
 
     def topic(self, name: str) -> Topic | None:
         """None where it no longer follows that topic."""

@@ -21,7 +21,7 @@ from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.cli import run
 from crm_kit.db.session import Database, WriteSession
 from crm_kit.inbox import Consumer, ConsumerRunner
-from crm_kit.inbox.consumer import _item, is_transient
+from crm_kit.inbox.applying import is_transient
 from crm_kit.inbox.positions import Fenced
 from crm_kit.manifest import Feature, Manifest
 from crm_kit.outbox import OUTBOX, Relay
@@ -113,7 +113,7 @@ class EarlyRunner(ConsumerRunner):
             await self._positions.advance(session, self.name, positions)
         self._positions.committed(positions)
         await asyncio.sleep(0.05)
-        items = [_item(record) for records in batch.values() for record in records]
+        items = [self._read(record) for records in batch.values() for record in records]
         async with self._database.write(None) as session:
             await self._apply(session, items, singly=False)
 
@@ -123,7 +123,7 @@ class CarelessRunner(ConsumerRunner):
 
     async def _apply_with_retry(self, batch: Batch, subscription: Subscription) -> None:
         positions = {tp: records[-1].offset + 1 for tp, records in batch.items()}
-        items = [_item(record) for records in batch.values() for record in records]
+        items = [self._read(record) for records in batch.values() for record in records]
         try:
             async with self._database.write(None) as session:
                 await self._apply(session, items, singly=False)

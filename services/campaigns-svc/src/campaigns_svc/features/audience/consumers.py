@@ -7,7 +7,7 @@ from crm_contracts.contacts import Account, Consent, Contact
 from crm_contracts.envelope import Event
 from crm_contracts.registry import ACCOUNT, CONSENT, CONTACT
 from crm_kit.db.session import WriteSession
-from crm_kit.inbox import Consumer
+from crm_kit.inbox import Consumer, Projection
 
 from campaigns_svc.features.audience import repository
 from campaigns_svc.features.audience.models import AccountCopyRow, ConsentCopyRow, ContactCopyRow
@@ -55,4 +55,10 @@ async def follow_audience(session: WriteSession, events: Sequence[Event]) -> Non
     await repository.store(session, ConsentCopyRow, _copies(events, CONSENT.entity, _consent, {}))
 
 
-AUDIENCE = Consumer(name="campaigns.contacts", topics=(CONTACT, ACCOUNT, CONSENT), handle=follow_audience, order="pass")
+AUDIENCE = Consumer(
+    name="campaigns.contacts",
+    topics=(CONTACT, ACCOUNT, CONSENT),
+    handle=follow_audience,
+    order="pass",
+    projection=Projection(tables=("contact_copy", "account_copy", "consent_copy")),
+)

@@ -1,0 +1,3 @@
+from crm_testkit.effects import effects
+
+__all__ = ["effects"]
