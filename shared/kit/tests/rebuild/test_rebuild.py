@@ -14,7 +14,7 @@ from crm_kit.bus import CompactionPolicy, TopicSpec
 from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.db.session import Database, WriteSession
 from crm_kit.inbox import Consumer, ConsumerRunner, Projection
-from crm_kit.inbox.consumer import Handler
+from crm_kit.inbox.applying import Handler
 from crm_kit.manifest import Feature
 from crm_kit.rebuild import Progress, Rebuild, RebuildFailed, open_rebuild
 from crm_kit.rebuild.command import chosen
