@@ -27,6 +27,7 @@ from crm_kit.db.session import Database, WriteSession, storable
 from crm_kit.inbox.positions import Fenced, StoredPositions
 from crm_kit.inbox.tables import NO_TENANT, PARKED_EVENT
 from crm_kit.observability import metrics
+from crm_kit.shutdown import finish
 
 _BATCH = 500
 _POLL_SECONDS = 1.0
@@ -145,9 +146,7 @@ class ConsumerRunner:
         positions = {tp: records[-1].offset + 1 for tp, records in batch.items()}
         while True:
             try:
-                async with self._database.write(None) as session:
-                    await self._positions.advance(session, self.name, positions)
-                    await self._apply(session, items, singly=singly)
+                await finish(self._attempt(items, positions, singly=singly))
                 break
             except Fenced:
                 raise
@@ -171,6 +170,11 @@ class ConsumerRunner:
         self._positions.committed(positions)
         await subscription.commit(positions)
         self._measure(items)
+
+    async def _attempt(self, items: Sequence[_Item], positions: Mapping[TopicPartition, int], *, singly: bool) -> None:
+        async with self._database.write(None) as session:
+            await self._positions.advance(session, self.name, positions)
+            await self._apply(session, items, singly=singly)
 
     async def _apply(self, session: WriteSession, items: Sequence[_Item], *, singly: bool) -> None:
         by_tenant = sorted(items, key=lambda item: item.tenant_id)  # stable: the order within a tenant stays
