@@ -146,7 +146,7 @@ class Child:
         await self._process.wait()
 
     def _pause_after(self, code: int) -> float:
-        crashed_early = code >= 0 and time.monotonic() - self._started_at < _SETTLED_SECONDS
+        crashed_early = code > 0 and time.monotonic() - self._started_at < _SETTLED_SECONDS
         self._quick_ends = self._quick_ends + 1 if crashed_early else 0
         doublings = max(self._quick_ends - 1, 0)
         return min(_RESTART_SECONDS * 2.0**doublings, _LONGEST_PAUSE_SECONDS)

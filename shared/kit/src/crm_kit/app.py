@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from crm_kit.dead_letters.router import router as dead_letters
 from crm_kit.http import problems
+from crm_kit.http.lifecycle import LifecycleMiddleware
 from crm_kit.http.middleware import KitMiddleware
 from crm_kit.http.principal import Authenticator, TokenVerifier
 from crm_kit.manifest import Manifest
@@ -56,6 +57,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         app.state.settings = runtime.settings
         app.state.runtime = runtime
         app.state.authenticator = authenticator or internal_authenticator(runtime.settings.internal_jwks_file)
+        app.add_middleware(LifecycleMiddleware, serves=lambda: runtime.serves, ending=lambda: runtime.shutdown.asked)
         app.add_middleware(KitMiddleware, service=manifest.name, max_body_bytes=runtime.settings.max_body_bytes)
     return app
 

@@ -66,39 +66,24 @@ def _print_openapi(manifest: Manifest) -> None:
 async def _migrate(manifest: Manifest, settings: ServiceSettings) -> bool:
     from crm_kit.db.migrations import migrate
 
-    if settings.owner_database_url is None:
-        raise SettingsError(f"{manifest.name.upper()}_OWNER_DATABASE_URL: is needed to migrate")
-    return await migrate(manifest.migrations, manifest.metadata, settings.owner_database_url)
+    return await migrate(manifest.migrations, manifest.metadata, settings.require_owner_url(manifest.name))
 
 
 def _serve(
     manifest: Manifest, roles: list[Role], authenticator: AuthenticatorFactory | None, runtime_type: type[Runtime]
 ) -> None:
-    import uvicorn
-
     from crm_kit.app import create_app
     from crm_kit.http.principal import Authenticator
+    from crm_kit.serving import Server
 
     if unknown := set(roles) - set(ALL_ROLES):
         raise SettingsError(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(ALL_ROLES)}")
     settings = manifest.settings.load(manifest.name)
     configure_logs(manifest.name, settings.log_level, settings.log_format)
     if settings.migrate_at_start:
-        asyncio.run(_migrate(manifest, settings))
+        settings.require_owner_url(manifest.name)
     runtime = runtime_type(manifest, settings, roles)
     made = cast("Authenticator", authenticator(runtime)) if authenticator else None
-    config = uvicorn.Config(
-        create_app(manifest, runtime, made),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        loop="uvloop",
-        http="httptools",
-        backlog=2048,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(settings.shutdown_grace_seconds),
-    )
-    uvicorn.Server(config).run()
+    Server(create_app(manifest, runtime, made), runtime).run()
+    if runtime.failure is not None:
+        sys.exit(f"{manifest.package}: {runtime.failure}")

@@ -1,7 +1,7 @@
 """The parts of one process: database, event log, and whichever of relay, consumers and timers it runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -9,21 +9,27 @@ from typing import Any, Final, Literal
 import structlog
 from sqlalchemy import text
 
-from crm_kit.bus import EventLog, EventLogError, TopicSpec, open_event_log
+from crm_kit.bus import EventLog, TopicSpec, open_event_log
+from crm_kit.db.migrations import migrate
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import Database
 from crm_kit.dead_letters.gauge import LetterGauge
 from crm_kit.http.idempotency import RETENTION
 from crm_kit.inbox import ConsumerRunner
+from crm_kit.inbox.applying import is_transient
 from crm_kit.manifest import Manifest
+from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox import Relay
 from crm_kit.settings import ServiceSettings
+from crm_kit.shutdown import Shutdown, end_tasks
 from crm_kit.timers import TimerHandler, TimerWorker
 
 Role = Literal["api", "relay", "consume", "timers"]
 ALL_ROLES: Final[tuple[Role, ...]] = ("api", "relay", "consume", "timers")
 
 _PURGE_PAUSE = timedelta(minutes=10)
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
+_CLOSING_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +59,13 @@ class Runtime:
             pool_size=3,
             settings={"application_name": f"{manifest.name}-system"},
         )
+        self.shutdown = Shutdown(
+            delay=settings.shutdown_delay if "api" in self.roles else 0.0, grace=settings.shutdown_grace_seconds
+        )
+        self.serves = not settings.migrate_at_start
+        """Whether the database has its tables, as far as this process is to see to that."""
+        self.failure: str | None = None
+        """Why this process has to end: no other try would help."""
         self.event_log: EventLog = open_event_log(settings)
         self.consumers: list[ConsumerRunner] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -60,16 +73,38 @@ class Runtime:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Runs the background roles; stops them, bounded in time, on the way out."""
-        self._start()
+        """Runs the background roles; on the way out they finish what they have in hand, bounded in time."""
+        self._spawn("start", self._start)
         try:
             yield
         finally:
             await self._stop()
 
-    def _start(self) -> None:
+    async def _start(self) -> None:
+        """Waits for the database where it is to be migrated, and for the event log, however long."""
+        if self.settings.migrate_at_start:
+            try:
+                await _insist("database", self._migrate)
+            except Exception as error:
+                log.exception("migration_failed")
+                self.failure = f"the database cannot be migrated: {error}"
+                return
+            self.serves = True
+        self._start_timers()
         if self.roles & {"relay", "consume"}:
-            self._spawn("event-log", self._connect_event_log)
+            await _insist("event_log", self._open_event_log)
+            self._event_log_ready = True
+            self._start_relay_and_consumers()
+
+    async def _migrate(self) -> None:
+        owner_url = self.settings.require_owner_url(self.manifest.name)
+        await migrate(self.manifest.migrations, self.manifest.metadata, owner_url)
+
+    async def _open_event_log(self) -> None:
+        await self.event_log.start()
+        await self.event_log.ensure_topics([TopicSpec(topic.name) for topic in self.manifest.topics])
+
+    def _start_timers(self) -> None:
         if "timers" in self.roles:
             handlers: dict[str, TimerHandler] = {}
             for feature in self.manifest.features:
@@ -87,19 +122,7 @@ class Runtime:
     def _spawn(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.append(asyncio.create_task(_guarded(name, run), name=name))
 
-    async def _connect_event_log(self) -> None:
-        """Waits for the event log, however long, then starts what needs it."""
-        pause = 0.1
-        while True:
-            try:
-                await self.event_log.start()
-                await self.event_log.ensure_topics([TopicSpec(topic.name) for topic in self.manifest.topics])
-                break
-            except (EventLogError, OSError) as error:
-                log.warning("event_log_unreachable", error=str(error))
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
-        self._event_log_ready = True
+    def _start_relay_and_consumers(self) -> None:
         if "relay" in self.roles:
             relay = self.relay_type(self.settings.system_database_url, self.event_log, service=self.manifest.name)
             self._spawn("relay", relay.run)
@@ -119,31 +142,52 @@ class Runtime:
             await asyncio.sleep(_PURGE_PAUSE.total_seconds())
 
     async def _stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self.settings.shutdown_grace_seconds)
-        for close in (self.event_log.close, self.database.close, self.system.close):
-            with suppress(Exception):
-                await asyncio.wait_for(close(), 5)
+        await end_tasks(self._tasks, self.shutdown.left() - _CLOSING_SECONDS)
+        closing = (each.close() for each in (self.event_log, self.database, self.system))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(_CLOSING_SECONDS, self.shutdown.left())):
+                await asyncio.gather(*closing, return_exceptions=True)
 
     def liveness_fault(self) -> str | None:
         """Why this process is better restarted. Asks neither the database nor the broker."""
         for task in self._tasks:
-            if task.done() and not task.cancelled() and task.get_name() != "event-log":
+            if task.done() and not task.cancelled() and (task.get_name() != "start" or task.exception()):
                 return f"{task.get_name()} has stopped"
         stalled = [runner.name for runner in self.consumers if runner.stalled]
         return f"no progress: {', '.join(stalled)}" if stalled else None
 
     async def readiness_fault(self) -> str | None:
         """Why this process should not be sent requests now."""
-        if self.roles & {"relay", "consume"} and not self._event_log_ready:
-            return "the event log does not answer"
+        if self.shutdown.asked:
+            return "it is being stopped"
         try:
             await asyncio.wait_for(self.database.ping(), 2)
         except Exception as error:
             return f"the database does not answer ({type(error).__name__})"
+        if not self.serves:
+            return "the database is being migrated"
+        if self.roles & {"relay", "consume"} and not self._event_log_ready:
+            return "the event log does not answer"
         return None
+
+
+async def _insist(what: str, attempt: Callable[[], Awaitable[None]]) -> None:
+    """Tries until it succeeds, and says now and then what it waits for. Raises what no other try would mend."""
+    fault, pause = Recurring(), _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            await attempt()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            if fault.is_news(str(error)):
+                log.warning(f"waiting_for_{what}", error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        else:
+            if fault.is_over():
+                log.info(f"{what}_answers")
+            return
 
 
 async def _guarded(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -37,8 +37,20 @@ class ServiceSettings(BaseSettings):
     internal_jwks_file: str | None = Field(None, description="Public keys that verify the gateway's token")
     secret: str = Field(min_length=32, description="Signs cursors and links; the same in every replica")
 
-    shutdown_grace_seconds: float = Field(10.0, gt=0, description="How long requests under way may take to finish")
+    shutdown_delay_seconds: float | None = Field(
+        None,
+        ge=0,
+        description="How long after SIGTERM it is unready but still answers (default 5, in development 0)",
+    )
+    shutdown_grace_seconds: float = Field(10.0, gt=0, description="How long what was begun may then take to finish")
     max_body_bytes: int = Field(1024 * 1024, ge=1024, description="Larger request bodies are answered 413")
+
+    @property
+    def shutdown_delay(self) -> float:
+        """Seconds that load balancers get to notice; on a developer's machine there are none."""
+        if self.shutdown_delay_seconds is None:
+            return 0.0 if self.environment == "development" else 5.0
+        return self.shutdown_delay_seconds
 
     @classmethod
     def load(cls, service: str) -> Self:
@@ -58,6 +70,12 @@ class ServiceSettings(BaseSettings):
             raise SettingsError(f"{name}: {first['msg']}") from error
         settings.refuse_unsafe()
         return settings
+
+    def require_owner_url(self, service: str) -> str:
+        """The URL to migrate with. Raises SettingsError."""
+        if self.owner_database_url is None:
+            raise SettingsError(f"{service.upper()}_OWNER_DATABASE_URL: is needed to migrate")
+        return self.owner_database_url
 
     def refuse_unsafe(self) -> None:
         """Outside development no secret may be one of those that documents and examples show."""

@@ -8,6 +8,7 @@ import pytest
 from crm_contracts.ids import new_id
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
+from crm_kit.shutdown import end_tasks
 from crm_kit.timers import Conclusion, Outside, TimerHandler, TimerWorker, set_timer
 from crm_testkit.toy_service.fixtures import Parts
 from crm_testkit.writers import running, until
@@ -117,8 +118,7 @@ async def test_a_worker_that_dies_outside_leaves_the_timer_until_the_lease_is_ov
     await _set(parts, tenant_id, kind)
     dying = asyncio.create_task(_worker(parts, kind, _outside(hang, [], lease=1.5)).run())
     await asyncio.wait_for(started.wait(), 10)
-    dying.cancel()
-    await asyncio.gather(dying, return_exceptions=True)
+    await end_tasks([dying], 0)
     async with running(_worker(parts, kind, _outside(act, [], lease=60)).run):
         await asyncio.sleep(0.5)
         assert await _steps(parts, tenant_id) == ["a begun"], "leased: nobody else may have it yet"

@@ -8,6 +8,7 @@ import pytest
 from crm_contracts.ids import TenantId, new_id
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import Database, WriteSession
+from crm_kit.shutdown import end_tasks
 from crm_kit.timers import RetryLater, TimerHandler, TimerWorker, cancel_timers, set_timer, set_timers
 from crm_testkit.toy_service.fixtures import Parts
 from crm_testkit.writers import running, until
@@ -184,9 +185,8 @@ async def test_a_worker_that_dies_gives_its_timer_back(parts: Parts, tenant_id: 
     async with running(_worker(parts, kind).run):
         await asyncio.sleep(0.2)
         assert await _rung(parts, tenant_id) == [], "it is held, and the other worker passes it over"
-        dying.cancel()
+        await end_tasks([dying], 0)
         await until(lambda: _has_rung(parts, tenant_id, ["a"]))
-    await asyncio.gather(dying, return_exceptions=True)
 
 
 async def test_a_connection_lost_in_the_middle_of_a_run_undoes_it_and_it_runs_again(

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from crm_kit.db.connecting import connect
 from crm_kit.db.session import sqlalchemy_url
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def head_revision(migrations: Path) -> str:
 
 async def current_revision(owner_url: str) -> str | None:
     """What the database was migrated to; None for an empty one."""
-    connection = await asyncpg.connect(owner_url, timeout=10)
+    connection = await connect(owner_url, timeout=10)
     try:
         if not await connection.fetchval("select to_regclass('public.alembic_version') is not null"):
             return None
@@ -37,10 +37,13 @@ async def current_revision(owner_url: str) -> str | None:
 
 
 async def migrate(migrations: Path, metadata: MetaData, owner_url: str) -> bool:
-    """Brings the database to the newest revision; False where it was there. Several processes may run it at once."""
+    """Brings the database to the newest revision; False where it was there. Several processes may run it at once.
+
+    Raises DatabaseUnreachable.
+    """
     if await current_revision(owner_url) == head_revision(migrations):
         return False
-    engine = create_async_engine(sqlalchemy_url(owner_url))
+    engine = create_async_engine(sqlalchemy_url(owner_url), connect_args={"async_creator_fn": connect})
     try:
         async with engine.begin() as connection:
             await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

@@ -15,6 +15,8 @@ from sqlalchemy.engine import Result, ScalarResult
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 
+from crm_kit.db.connecting import connect
+
 _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
 
 
@@ -120,6 +122,7 @@ class Database:
             json_deserializer=orjson.loads,  # PostgreSQL spells 1e300 out, and json would make a long integer of it
             hide_parameters=True,  # errors are logged and kept with parked events; parameters are personal data
             connect_args={
+                "async_creator_fn": connect,
                 "timeout": 10,
                 "command_timeout": command_timeout,
                 "server_settings": {"jit": "off", **(settings or {})},

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_kit import context
 from crm_kit.errors import BodyTooLarge, InternalError, Text
+from crm_kit.http.lifecycle import OPERATIONS
 from crm_kit.http.problems import problem_response
 from crm_kit.observability import metrics
 
@@ -20,7 +21,6 @@ RESPONSE_HEADERS = "crm_response_headers"
 """In the scope: headers that whatever answers this request must carry, an error's answer too."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 log = structlog.get_logger("crm.access")
 
@@ -115,7 +115,7 @@ class _Exchange:
 
     def _record(self) -> None:
         path = self._scope["path"]
-        if path in _QUIET:
+        if path in OPERATIONS:
             return
         seconds = time.perf_counter() - self._started
         route = getattr(self._scope.get("route"), "path", None) or self._scope.get("crm_route", "unmatched")

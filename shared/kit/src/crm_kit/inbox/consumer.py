@@ -23,6 +23,7 @@ from crm_kit.inbox.parking import held_keys, key_of, park
 from crm_kit.inbox.positions import Fenced, StoredPositions
 from crm_kit.inbox.tables import NO_TENANT, Kind
 from crm_kit.observability import metrics
+from crm_kit.shutdown import finish
 
 _BATCH = 500
 _POLL_SECONDS = 1.0
@@ -115,9 +116,7 @@ class ConsumerRunner:
         positions = {tp: records[-1].offset + 1 for tp, records in batch.items()}
         while True:
             try:
-                async with self._database.write(None) as session:
-                    await self._positions.advance(session, self.name, positions)
-                    await self._apply(session, items, singly=singly)
+                await finish(self._attempt(items, positions, singly=singly))
                 break
             except Fenced:
                 raise
@@ -140,6 +139,11 @@ class ConsumerRunner:
 
     def _read(self, record: StoredRecord) -> _Item:
         return _Item(record, read_event(self._topics.get(record.topic), record.headers, record.value))
+
+    async def _attempt(self, items: Sequence[_Item], positions: Mapping[TopicPartition, int], *, singly: bool) -> None:
+        async with self._database.write(None) as session:
+            await self._positions.advance(session, self.name, positions)
+            await self._apply(session, items, singly=singly)
 
     async def _apply(self, session: WriteSession, items: Sequence[_Item], *, singly: bool) -> None:
         by_tenant = sorted(items, key=lambda item: item.tenant_id)  # stable: the order within a tenant stays

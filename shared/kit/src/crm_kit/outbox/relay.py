@@ -17,8 +17,11 @@ import structlog
 from crm_contracts.ids import DeadLetterId
 
 from crm_kit.bus.port import EventLog, Record, RecordTooLarge
+from crm_kit.db.connecting import connect
 from crm_kit.observability import metrics
+from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox.table import SHARDS
+from crm_kit.shutdown import finish
 
 _LOCK_CLASS = 0x0B07
 _BATCH = 1000
@@ -54,16 +57,16 @@ class Relay:
         self._shards: set[int] = set()
         self._woken = asyncio.Event()
         self._pause = _PAUSE_SECONDS
+        self._fault = Recurring()
 
     async def run(self) -> None:
-        """Runs until cancelled; survives the loss of the database and of the event log."""
+        """Runs until cancelled; the batch in hand is finished then. Survives the loss of database and event log."""
         while True:
             try:
-                connection = await asyncpg.connect(
-                    self._url, timeout=10, command_timeout=60, server_settings={"jit": "off"}
-                )
+                connection = await connect(self._url, timeout=10, command_timeout=60, server_settings={"jit": "off"})
             except Exception as error:
-                log.warning("relay_cannot_connect", error=str(error))
+                if self._fault.is_news(str(error)):
+                    log.warning("relay_cannot_connect", error=str(error))
             else:
                 try:
                     await connection.add_listener("outbox", self._wake)
@@ -95,8 +98,9 @@ class Relay:
                 max(0.0, _age(rows[0]["created_at"])) if rows else 0.0,
             )
             if rows:
-                await self._publish(connection, rows)
+                await finish(self._publish(connection, rows))
             self._pause = _PAUSE_SECONDS
+            self._fault.is_over()
             if len(rows) < _BATCH:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS if self._shards else _CLAIM_SECONDS)

@@ -21,6 +21,8 @@ from crm_kit import context
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import Database, WriteSession, storable
 from crm_kit.observability import metrics
+from crm_kit.observability.recurring import Recurring
+from crm_kit.shutdown import finish
 from crm_kit.timers.table import TIMER
 
 _IDLE_SECONDS = 1.0
@@ -63,7 +65,8 @@ class RetryLater(Exception):
 class TimerWorker:
     """Runs the due timers of the given kinds, `concurrency` at a time, until cancelled.
 
-    `system` sees the timers of all tenants; each handler runs as the application's role, for its tenant alone.
+    Those that run then are finished. `system` sees the timers of all tenants; each handler runs as the application's
+    role, for its tenant alone.
     """
 
     def __init__(
@@ -81,14 +84,17 @@ class TimerWorker:
         self._service = service
         self._limit = asyncio.Semaphore(concurrency)
         self._running: set[int] = set()
+        self._fault = Recurring()
 
     async def run(self) -> None:
         while True:
             ran = 0
             try:
                 ran = await self._run_due()
+                self._fault.is_over()
             except Exception as error:
-                log.warning("timers_interrupted", error=str(error), kind=type(error).__name__)
+                if self._fault.is_news(type(error).__name__):
+                    log.warning("timers_interrupted", error=str(error), kind=type(error).__name__)
             if not ran:
                 await asyncio.sleep(_IDLE_SECONDS)
 
@@ -105,17 +111,14 @@ class TimerWorker:
                     .limit(_FIND_BATCH)
                 )
             ).all()
-        tasks: list[asyncio.Task[bool]] = []
-        async with asyncio.TaskGroup() as group:
-            for row in rows:
-                await self._limit.acquire()
-                self._running.add(row.id)
-                tasks.append(group.create_task(self._run_one(row.tenant_id, row.id)))
-        return sum(task.result() for task in tasks)
+        self._running.update(row.id for row in rows)
+        # Not a TaskGroup: that would keep a second cancellation from what the first one left to finish.
+        return sum(await asyncio.gather(*(self._run_one(row.tenant_id, row.id) for row in rows)))
 
     async def _run_one(self, tenant_id: str, timer_id: int) -> bool:
         try:
-            return await self._attempt(tenant_id, timer_id)
+            async with self._limit:
+                return await finish(self._attempt(tenant_id, timer_id))
         except Exception as error:
             outcome = "retried" if isinstance(error, RetryLater) else "failed"
             metrics.TIMERS_RUN.labels(self._service, "any", outcome).inc()
@@ -125,7 +128,6 @@ class TimerWorker:
             return False
         finally:
             self._running.discard(timer_id)
-            self._limit.release()
 
     async def _attempt(self, tenant_id: str, timer_id: int) -> bool:
         here = context.Context(context.start_trace(), f"timer-{timer_id}", tenant_id, f"service/{self._service}")

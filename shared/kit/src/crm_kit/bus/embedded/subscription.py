@@ -14,6 +14,7 @@ from crm_kit.bus.embedded.assignment import assign_ranges, ownership_lock
 from crm_kit.bus.embedded.connection import FAILURES, TRANSIENT, Connection, connect
 from crm_kit.bus.embedded.wakeup import GROUPS_CHANNEL, RECORDS_CHANNEL, announce
 from crm_kit.bus.port import Positions, StoredRecord, TopicPartition
+from crm_kit.observability.recurring import Recurring
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class EmbeddedSubscription:
         self._incomplete = False
         self._turn = 0
         self._backoff = _BACKOFF_FIRST
+        self._fault = Recurring()
         self._heart: asyncio.Task[None] | None = None
         self._closed = False
         self._load_error: BaseException | None = None
@@ -102,12 +104,14 @@ class EmbeddedSubscription:
                         await self._rebalance(connection)
                     batch = await self._fetch(connection, max_records)
                 self._backoff = _BACKOFF_FIRST
+                self._fault.is_over()
                 if batch:
                     return batch
             except TRANSIENT as error:
                 if error is self._load_error:
                     raise
-                logger.warning("The embedded event log is not available to group %s: %s", self._group, error)
+                if self._fault.is_news(str(error)):
+                    logger.warning("The embedded event log is not available to group %s: %s", self._group, error)
                 self._forget_connection()
                 pause, self._backoff = self._backoff, min(self._backoff * 2, _BACKOFF_MOST)
             remaining = deadline - loop.time()
