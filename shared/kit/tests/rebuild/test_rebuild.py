@@ -160,6 +160,22 @@ async def test_rows_that_a_long_reader_holds_are_waited_for_and_nobody_is_held_u
     assert await effects.of(tenant_id) == {key: (1, 1)}
 
 
+async def test_a_migration_meanwhile_is_not_undone(
+    parts: Parts, log: EmbeddedEventLog, effects: Effects, tenant_id: str, name: str
+) -> None:
+    async def migrate_meanwhile(session: WriteSession, events: Sequence[Event]) -> None:
+        await parts.run_as_owner("update alembic_version set version_num = '0002_later'")
+        await count_events(session, events)
+
+    await publish(log, event_of(tenant_id, new_id("note"), 1))
+    try:
+        with pytest.raises(RebuildFailed, match="has been migrated meanwhile"):
+            await rebuild(parts, log, counting(name, migrate_meanwhile))
+    finally:
+        await parts.run_as_owner("update alembic_version set version_num = '0001_initial'")
+    assert await effects.of(tenant_id) == {}
+
+
 async def test_another_log_is_not_taken_for_the_right_one(
     parts: Parts, log: EmbeddedEventLog, effects: Effects, event_log_database: object, tenant_id: str, name: str
 ) -> None:

@@ -112,6 +112,7 @@ class Rebuild:
         self._app = app
         self._reading = Reading(consumer, app, event_log, service=service)
         self._progress = progress
+        self._revision: str | None = None
 
     async def run(self, *, switch: bool = True, compare_first: bool = True) -> list[Difference]:
         """Builds, compares and switches; the differences that were found. Raises RebuildFailed.
@@ -154,6 +155,7 @@ class Rebuild:
 
         async def make(session: WriteSession) -> None:
             await self._clean(session)
+            self._revision = await new_tables.revision(session)
             await new_tables.require_movable(session, self._projection.tables)
             await new_tables.open_to_owner(session, self._projection.tables)
             await new_tables.create_beside(session, self._projection.tables, application)
@@ -173,9 +175,8 @@ class Rebuild:
             reading.handle_by(projection.load)
         await self._require_this_log()
         await self._read_on(_BATCH, "reading")
-        async with self._owner.write(None) as session:  # or the plans would still be those for empty tables
-            for table in projection.tables:
-                await new_tables.run(session, f'analyze {new_tables.SCHEMA}."{table}"')
+        async with self._owner.write(None) as session:
+            await new_tables.analyze(session, projection.tables)
         if projection.complete is not None:
             began, done = time.monotonic(), 0
             async for done, total in projection.complete(self._owner, self._app):
@@ -184,6 +185,8 @@ class Rebuild:
         reading.handle_by(self._consumer.handle)
         await self._read_on(_LIVE_BATCH, "catching up")
         await self._match()
+        async with self._owner.write(None) as session:
+            await new_tables.analyze(session, projection.tables)
 
     async def _read_on(self, batch: int, phase: str) -> None:
         """Up to the log's present end at least, and then until what came meanwhile is little."""
@@ -244,7 +247,7 @@ class Rebuild:
             async with self._held() as (session, live):
                 await self._meet(live)
                 await _wait_for_locks(session, timeout)
-                await new_tables.swap(session, self._projection.tables)
+                await new_tables.swap(session, self._projection.tables, self._revision)
                 await self._take_over(session)
 
         await self._until_done(once)

@@ -132,10 +132,29 @@ async def remove_leftovers(session: WriteSession) -> None:
         await run(session, f'drop policy {_POLICY} on {LIVE_SCHEMA}."{table}"')
 
 
-async def swap(session: WriteSession, tables: Sequence[str]) -> None:
-    """The new tables take the place of the live ones, which are dropped."""
+async def revision(session: ReadSession) -> str | None:
+    """The migration that the live tables are as."""
+    if not await session.scalar(text(f"select to_regclass('{LIVE_SCHEMA}.alembic_version') is not null")):
+        return None
+    found: str | None = await session.scalar(text(f"select version_num from {LIVE_SCHEMA}.alembic_version"))  # noqa: S608  # a constant
+    return found
+
+
+async def analyze(session: WriteSession, tables: Sequence[str]) -> None:
+    """Without this the plans would be those for empty tables."""
+    for table in tables:
+        await run(session, f'analyze {SCHEMA}."{table}"')
+
+
+async def swap(session: WriteSession, tables: Sequence[str], made_at: str | None) -> None:
+    """The new tables take the place of the live ones, which are dropped.
+
+    Raises RebuildFailed where the live ones have been migrated since `made_at`.
+    """
     live = ", ".join(f'{LIVE_SCHEMA}."{table}"' for table in sorted(tables))
     await run(session, f"lock table {live} in access exclusive mode")
+    if await revision(session) != made_at:
+        raise RebuildFailed("the database has been migrated meanwhile: start the rebuild again")
     for table in (await session.scalars(_FORCED, _named(tables))).all():
         await run(session, f'alter table {SCHEMA}."{table}" force row level security')
     for table in tables:
