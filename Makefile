@@ -18,6 +18,12 @@ run: $(VENV)/.ready ## start the whole stack (PORT_BASE, RUN_DIR, BUS=kafka KAFK
 demo: $(VENV)/.ready ## play a small company's week on a fresh stack, then show one customer
 	@exec $(BIN)/python -m crm_local demo
 
+backup: $(VENV)/.ready ## back up the stack, running or not: make backup to=FOLDER (RUN_DIR)
+	@exec $(BIN)/python -m crm_local backup "$(to)"
+
+restore: $(VENV)/.ready ## write a backup into an empty RUN_DIR: make restore from=FOLDER
+	@exec $(BIN)/python -m crm_local restore "$(from)"
+
 test: check ## everything: checks, unit, integration, conformance, both event logs, end to end; T="path -k word" for a part
 ifdef T
 	$(BIN)/python -m pytest $(T)
@@ -82,4 +88,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo test check format openapi schemas generated-check new-feature chaos schemathesis migration bench lock clean
+.PHONY: help run demo backup restore test check format openapi schemas generated-check new-feature chaos schemathesis migration bench lock clean

@@ -1,4 +1,4 @@
-"""`python -m crm_local run`: start everything, tell how to use it, supervise it until Ctrl-C."""
+"""`python -m crm_local run`: start everything, tell how to use it, supervise it until Ctrl-C; and its backup."""
 
 import argparse
 import asyncio
@@ -10,10 +10,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from crm_local.backup import back_up, restore
 from crm_local.configuration import Configuration, read_configuration
 from crm_local.errors import StackError
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
+
+_VERBS = {"run": "run", "demo": "run", "backup": "back up", "restore": "restore"}
 
 
 def _say(line: str) -> None:
@@ -92,11 +95,25 @@ def _demo(configuration: Configuration, chosen: argparse.Namespace) -> int:
         )
 
 
+def _backup(configuration: Configuration, target: Path) -> int:
+    back_up(configuration, target)
+    _say(
+        f"{configuration.run_dir} is backed up, and verified, in {target}. It holds secrets: keep it as they are kept."
+    )
+    return 0
+
+
+def _restore(configuration: Configuration, source: Path) -> int:
+    restore(configuration, source)
+    _say(f"{configuration.run_dir} holds what {source} held; the next start finds it.")
+    return 0
+
+
 def main(
     arguments: list[str] | None = None,
     make: Callable[[Configuration, Callable[[str], None]], LocalStack] = _make,
 ) -> int:
-    """The exit code: 0 after Ctrl-C or SIGTERM, 1 with one sentence on the standard error output."""
+    """The exit code: 0 when all is done or after Ctrl-C or SIGTERM, 1 with one sentence on the standard error output."""
     parser = argparse.ArgumentParser(prog="python -m crm_local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="start the embedded stack and supervise it")
@@ -104,16 +121,28 @@ def main(
     demo.add_argument("--people", type=int, default=300, help="how many contacts (default 300)")
     demo.add_argument("--seed", type=int, default=7, help="the same seed gives the same week")
     demo.add_argument("--output", type=Path, default=Path(".run-demo-view.json"), help="where the view's JSON goes")
+    backup = commands.add_parser("backup", help="write the stack of RUN_DIR, running or not, to a new folder")
+    backup.add_argument("folder", type=Path, metavar="TARGET")
+    restoring = commands.add_parser("restore", help="write a backup into RUN_DIR, which must be empty")
+    restoring.add_argument("folder", type=Path, metavar="SOURCE")
     chosen = parser.parse_args(arguments)
     try:
         configuration = read_configuration(os.environ)
         if chosen.command == "demo":
             return _demo(configuration, chosen)
+        if chosen.command == "backup":
+            return _backup(configuration, chosen.folder.absolute())
+        if chosen.command == "restore":
+            return _restore(configuration, chosen.folder.absolute())
         return asyncio.run(_run(make(configuration, _say)))
+    except KeyboardInterrupt:
+        return 130
     except StackError as error:
-        sys.stderr.write(f"Relata cannot run: {error}\n")
+        sys.stderr.write(f"Relata cannot {_VERBS[chosen.command]}: {error}\n")
     except OSError as error:
-        sys.stderr.write(f"Relata cannot run: {error.filename or 'the system'}: {error.strerror or error}\n")
+        sys.stderr.write(
+            f"Relata cannot {_VERBS[chosen.command]}: {error.filename or 'the system'}: {error.strerror or error}\n"
+        )
     return 1
 
 

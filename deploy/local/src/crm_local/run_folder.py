@@ -20,6 +20,7 @@ class RunFolder:
         self.path = path
         self.dev_file = path / "dev.json"
         self.tenant_file = path / "tenant.json"
+        self.bus_file = path / "bus.json"
         self.secrets = path / "secrets"
         self.logs = path / "logs"
         self.postgres = path / "postgres"
@@ -45,6 +46,17 @@ class RunFolder:
     def is_open(self) -> bool:
         """True while the lock is ours."""
         return self._lock is not None
+
+    def is_in_use(self) -> bool:
+        """True while a stack runs here, in whichever process."""
+        try:
+            with (self.path / "lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def close(self) -> None:
         """Release the lock."""

@@ -107,6 +107,7 @@ class LocalStack:
     async def start(self) -> None:
         """Until all is ready and dev.json is written; raises `StackError`. Call `stop` also after that."""
         self.folder.open()
+        write_json(self.folder.bus_file, {"bus": self.configuration.bus})
         require_free(self.ports.items())
         if self.configuration.bus == "kafka":
             await require_reachable(self.configuration.brokers)

@@ -161,7 +161,10 @@ class Runtime:
         if self.shutdown.asked:
             return "it is being stopped"
         try:
-            await asyncio.wait_for(self.database.ping(), 2)
+            # Both: a pool notices only when it is used that its connections died with the server.
+            async with asyncio.timeout(2):
+                await self.database.ping()
+                await self.system.ping()
         except Exception as error:
             return f"the database does not answer ({type(error).__name__})"
         if not self.serves:
