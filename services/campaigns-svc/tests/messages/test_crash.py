@@ -34,7 +34,7 @@ async def test_a_crash_between_smtp_and_commit_repeats_the_mail_under_one_messag
             await asyncio.sleep(1)
         return "250 OK"
 
-    async with running_service(MANIFEST, urls, log, tmp_path, **settings) as first:
+    async with running_service(MANIFEST, urls, log, tmp_path, shutdown_grace_seconds=0.1, **settings) as first:
         shop = shop_of(first)
         [(contact_id, address)] = await shop.people(1)
         mail_server.answers[address] = take_and_fall_silent
@@ -45,7 +45,7 @@ async def test_a_crash_between_smtp_and_commit_repeats_the_mail_under_one_messag
                 await asyncio.sleep(0.01)
         [message] = (await shop.messages(campaign)).values()
         assert message["status"] == "sending"
-    # That process is gone: its tasks were cancelled while they waited for the server's answer.
+    # That process is gone: its time to end was over while it waited for the server's answer.
 
     async with running_service(MANIFEST, urls, log, tmp_path, **settings) as second:
         again = shop_of(second)
@@ -77,7 +77,7 @@ async def test_a_consent_withdrawn_after_a_crash_stops_the_repetition(
         await asyncio.sleep(1)
         return "451 too late"
 
-    async with running_service(MANIFEST, urls, log, tmp_path, **settings) as first:
+    async with running_service(MANIFEST, urls, log, tmp_path, shutdown_grace_seconds=0.1, **settings) as first:
         shop = shop_of(first)
         [(contact_id, address)] = await shop.people(1)
         mail_server.answers[address] = never_answer

@@ -179,8 +179,7 @@ async def running_service(
         internal_jwks_file=str(jwks_file),
         environment="development",
         secret="only-for-tests-0123456789abcdefgh",
-        shutdown_grace_seconds=3,
-        **settings,
+        **{"shutdown_grace_seconds": 3, **settings},
     )
     runtime = Runtime(manifest, made, roles)
     with listen() as listener:
