@@ -54,8 +54,10 @@ async def answer_view(request: Request) -> Response:
     token = request.headers.get("consistency-token")
     if token is not None or request.scope["query_string"]:
         return await _answer_as_asked(request, principal, principal.tenant_id, customer_id, token)
-    reader: ViewReader = request.app.state.view_reader
-    await _catch_up(request, principal.tenant_id, customer_id)
+    state = request.app.state
+    reader: ViewReader = state.view_reader
+    if state.recent_writes.of(principal.tenant_id, customer_id):
+        await _catch_up(request, principal.tenant_id, customer_id)
     view = await reader.read(principal.tenant_id, customer_id)
     if view is None:
         raise _no_such_customer()
