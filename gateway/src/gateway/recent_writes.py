@@ -16,7 +16,9 @@ from crm_contracts.ids import prefix_of
 REMEMBERED_SECONDS: Final = 2.0
 _CUSTOMERS: Final = 20_000
 _ENTITIES: Final = 20
-_TOKEN = re.compile(r"([a-z_]{1,63}_[0-9a-z]{26})@([1-9][0-9]{0,15})")
+CONSISTENCY_TOKEN = re.compile(r"([a-z_]{1,63}_[0-9a-z]{26})@([1-9][0-9]{0,15})")
+"""What a write answers: the entity's id and its version."""
+
 _OWNERS: Final = ("contact_id", "account_id")
 _IS_CUSTOMER: Final = frozenset({"contact", "account"})
 
@@ -30,7 +32,7 @@ class RecentWrites:
 
     def note(self, tenant_id: str, token: str, body: bytes) -> None:
         """A write was answered with this Consistency-Token and this entity."""
-        match = _TOKEN.fullmatch(token)
+        match = CONSISTENCY_TOKEN.fullmatch(token)
         if match is None:
             return
         entity_id, version = match[1], int(match[2])

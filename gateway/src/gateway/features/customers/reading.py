@@ -5,7 +5,6 @@ then reads, so row-level security holds without a BEGIN and a COMMIT around it.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,13 +19,13 @@ from crm_kit.errors import MalformedRequest, Text, Unavailable
 from crm_kit.runtime import Runtime
 
 from gateway.features.customers import repository
+from gateway.recent_writes import CONSISTENCY_TOKEN
 from gateway.upstream import SERVICES
 
 _READ = "select version, doc from read_customer_view($1, $2)"
 _TIMEOUT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = (0.008, 0.04)
 
-_TOKEN = re.compile(r"([a-z_]{1,63}_[0-9a-z]{26})@([1-9][0-9]{0,15})")
 _MAX_TOKENS: Final = 20
 _KEPT: Final = frozenset(topic.entity for topic in TOPICS if topic.service in SERVICES)
 
@@ -92,7 +91,7 @@ def parse_consistency_token(header: str) -> dict[str, int]:
     versions: dict[str, int] = {}
     parts = [part.strip() for part in header.split(",")]
     for part in parts:
-        match = _TOKEN.fullmatch(part)
+        match = CONSISTENCY_TOKEN.fullmatch(part)
         prefix = prefix_of(match.group(1)) if match else None
         if match is None or prefix is None or len(parts) > _MAX_TOKENS or int(match.group(2)) > MAX_INTEGER:
             raise MalformedRequest(
