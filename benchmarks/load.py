@@ -34,7 +34,7 @@ def request_bytes(method: str, url: str, headers: dict[str, str], body: bytes = 
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-async def _answer(reader: asyncio.StreamReader) -> int:
+async def answer(reader: asyncio.StreamReader) -> int:
     head = await reader.readuntil(b"\r\n\r\n")
     lowered = head.lower()
     start = lowered.find(b"content-length:")
@@ -61,7 +61,7 @@ async def drive(url: str, make: Callable[[int], bytes], *, connections: int, sec
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=2**20)
         while (sent := time.perf_counter()) < end:
             writer.write(make(next(numbers)))
-            status = await _answer(reader)
+            status = await answer(reader)
             if sent >= counted_from:
                 times.append(time.perf_counter() - sent)
                 errors += status >= 400

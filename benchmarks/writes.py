@@ -1,0 +1,152 @@
+"""CPU milliseconds a write, by process: `python benchmarks/writes.py --rate 100`.
+
+Drives single writes through the gateway at a steady rate, or as fast as they are answered (`--rate 0`), and reads what
+each process of the stack, PostgreSQL's backends among them, has used meanwhile. CPU time, unlike wall-clock time, is much
+the same on a busy machine. `--without-view` leaves the gateway's consumer out.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+from crm_local.configuration import Configuration
+from crm_local.run_folder import temporary_run_dir
+from crm_local.stack import LocalStack
+from load import answer, drive, request_bytes
+
+_CONNECTIONS = 16
+_WARM_UP_SECONDS = 3.0
+_AFTER_SECONDS = 1.0  # for the events to get where they go
+
+
+def cpu_seconds(pids: dict[str, int]) -> Counter[str]:
+    """User and system time of each process so far; of PostgreSQL's by database or kind."""
+    spent: Counter[str] = Counter()
+    for name, pid in pids.items():
+        process = psutil.Process(pid)
+        if name != "postgres":
+            spent[name] += sum(process.cpu_times()[:2])
+            continue
+        for member in [process, *process.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                spent[f"postgres: {_what(member)}"] += sum(member.cpu_times()[:2])
+    return spent
+
+
+def _what(member: psutil.Process) -> str:
+    """`relata_contacts` of a backend's title `postgres: user database client …`, or what it calls itself."""
+    title = " ".join(member.cmdline()).removeprefix("postgres: ").split()
+    return title[0] if len(title) > 3 and "[local]" in title else " ".join(title[:2])
+
+
+async def at_rate(url: str, make: Callable[[int], bytes], *, rate: float, seconds: float) -> list[float]:
+    """Milliseconds from when each request was due to its answer: an open model, without coordinated omission."""
+    host, port = url.removeprefix("http://").split(":")
+    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    times: list[float] = []
+
+    async def one(number: int, due: float) -> None:
+        reader, writer = idle.pop() if idle else await asyncio.open_connection(host, int(port), limit=2**20)
+        writer.write(make(number))
+        assert await answer(reader) < 400
+        times.append((time.perf_counter() - due) * 1000)
+        idle.append((reader, writer))
+
+    start = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(int(rate * seconds)):
+            due = start + number / rate
+            await asyncio.sleep(due - time.perf_counter())
+            group.create_task(one(number, due))
+    for _, writer in idle:
+        writer.close()
+    return sorted(times)
+
+
+def creates(gateway: str, headers: dict[str, str], numbers: "itertools.count[int]") -> Callable[[int], bytes]:
+    def make(_: int) -> bytes:
+        number = next(numbers)
+        contact = {"full_name": f"客户 {number}", "emails": [{"address": f"c{number}@example.com"}]}
+        keyed = {**headers, "Idempotency-Key": f"writes-{os.getpid()}-{number}"}
+        return request_bytes("POST", f"{gateway}/v1/contacts", keyed, json.dumps(contact).encode())
+
+    return make
+
+
+def patches(
+    gateway: str, headers: dict[str, str], numbers: "itertools.count[int]", contacts: list[str]
+) -> Callable[[int], bytes]:
+    def make(_: int) -> bytes:
+        number = next(numbers)
+        url = f"{gateway}/v1/contacts/{contacts[number % len(contacts)]}"
+        return request_bytes("PATCH", url, headers, json.dumps({"title": f"T{number}"}).encode())
+
+    return make
+
+
+async def measure(stack: LocalStack, kind: str, rate: float, seconds: float, profile: str | None) -> None:
+    gateway, numbers = stack.urls["gateway"], itertools.count()
+    headers = {"Authorization": f"Bearer {stack.dev['api_key']}", "Content-Type": "application/json"}
+    if kind == "create":
+        make = creates(gateway, headers, numbers)
+    else:
+        async with httpx.AsyncClient(base_url=gateway, headers=headers) as client:
+            made = [await client.post("/v1/contacts", json={"full_name": f"客户 {n}"}) for n in range(200)]
+        make = patches(gateway, headers, numbers, [answered.json()["id"] for answered in made])
+    await at_rate(gateway, make, rate=rate or 50, seconds=_WARM_UP_SECONDS)
+    recording = [_record(stack.pids[name], seconds, name) for name in profile.split(",")] if profile else []
+    first, before = next(numbers), cpu_seconds(stack.pids)
+    if rate:
+        times = await at_rate(gateway, make, rate=rate, seconds=seconds)
+        print(f"{rate:.0f} /s   p50 {times[len(times) // 2]:.1f} ms   p99 {times[len(times) * 99 // 100]:.1f} ms")
+    else:
+        print(await drive(gateway, make, connections=_CONNECTIONS, seconds=seconds))
+    writes = next(numbers) - first - 1
+    await asyncio.sleep(_AFTER_SECONDS)
+    used = {name: (spent - before[name]) / writes * 1000 for name, spent in cpu_seconds(stack.pids).items()}
+    for name, each in sorted(used.items(), key=lambda item: -item[1]):
+        if each >= 0.005:
+            print(f"{name:40} {each:6.2f} ms")
+    print(f"{f'{kind}, sum over {writes} writes':40} {sum(used.values()):6.2f} ms")
+    for process in recording:
+        process.wait()
+
+
+def _record(pid: int, seconds: float, name: str) -> subprocess.Popen[bytes]:
+    """py-spy, where it is installed: samples of what `name` does meanwhile, in collapsed stacks."""
+    out = f"profile-{name}.txt"
+    command = ["py-spy", "record", "-p", str(pid), "-d", str(int(seconds)), "-r", "500", "-f", "raw", "-o", out]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=float, default=100, help="writes a second; 0 for as many as are answered")
+    parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--kinds", default="create,patch")
+    parser.add_argument("--without-view", action="store_true")
+    parser.add_argument("--profile", help="processes to record with py-spy: gateway,contacts")
+    chosen = parser.parse_args()
+    programs = {}
+    if chosen.without_view:
+        programs["gateway"] = (sys.executable, "-m", "gateway", "serve", "--only", "api,timers")
+    with temporary_run_dir() as folder:
+        async with LocalStack(Configuration(run_dir=Path(folder)), programs=programs) as stack:
+            await asyncio.sleep(2)
+            for kind in chosen.kinds.split(","):
+                await measure(stack, kind, chosen.rate, chosen.seconds, chosen.profile)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
