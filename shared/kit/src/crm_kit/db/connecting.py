@@ -12,6 +12,19 @@ class DatabaseUnreachable(ConnectionError):
     """PostgreSQL takes no connection now: it is not there, starts, stops, or has no connection left."""
 
 
+class TenantConnection(asyncpg.Connection):  # type: ignore[type-arg]  # as above
+    """Its next transaction is `next_tenant`'s: BEGIN and the setting of the tenant travel together."""
+
+    next_tenant: str | None = None
+
+    async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:
+        if query.startswith("BEGIN") and self.next_tenant is not None:
+            quoted = self.next_tenant.replace("'", "''")
+            query += f" select set_config('app.tenant_id', '{quoted}', true);"
+            self.next_tenant = None
+        return await super().execute(query, *arguments, timeout=timeout)
+
+
 async def connect(*arguments: Any, **options: Any) -> Connection:
     """As `asyncpg.connect`. Raises DatabaseUnreachable where another try may succeed."""
     try:

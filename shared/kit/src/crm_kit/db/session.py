@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
-from sqlalchemy import Executable, event, text
+from sqlalchemy import Connection, Executable, event, text
 from sqlalchemy.engine import Result, ScalarResult
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 
-from crm_kit.db.connecting import connect
+from crm_kit.db.connecting import TenantConnection, connect
 
 _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
 
@@ -81,13 +81,16 @@ class WriteSession(ReadSession):
         await self._session.execute(_SET_TENANT, {"tenant_id": tenant_id})
 
 
-def _set_tenant_at_begin(session: Session, tenant_id: str) -> None:
-    def after_begin(_session: Session, transaction: SessionTransaction, connection: Any) -> None:
-        if transaction.nested:
-            return
-        connection.execute(_SET_TENANT, {"tenant_id": tenant_id})
+class _TenantSession(Session):
+    """`info["tenant_id"]` is the tenant of its transactions."""
 
-    event.listen(session, "after_begin", after_begin)
+
+@event.listens_for(_TenantSession, "after_begin")
+def _begin_for_tenant(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    if not transaction.nested:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, TenantConnection)
+        driver.next_tenant = session.info["tenant_id"]
 
 
 def storable(text: str) -> str:
@@ -123,6 +126,7 @@ class Database:
             hide_parameters=True,  # errors are logged and kept with parked events; parameters are personal data
             connect_args={
                 "async_creator_fn": connect,
+                "connection_class": TenantConnection,
                 "timeout": 10,
                 "command_timeout": command_timeout,
                 "server_settings": {"jit": "off", **(settings or {})},
@@ -130,22 +134,26 @@ class Database:
         )
         self._read_engine = self._engine.execution_options(postgresql_readonly=True)
 
+    def _session(self, engine: AsyncEngine, tenant_id: str | None) -> AsyncSession:
+        return AsyncSession(
+            engine,
+            sync_session_class=_TenantSession,
+            info={"tenant_id": tenant_id},
+            expire_on_commit=False,
+            autoflush=False,
+        )
+
     @asynccontextmanager
     async def read(self, tenant_id: str | None) -> AsyncIterator[ReadSession]:
-        async with AsyncSession(self._read_engine, expire_on_commit=False, autoflush=False) as session:
-            if tenant_id is not None:
-                _set_tenant_at_begin(session.sync_session, tenant_id)
+        async with self._session(self._read_engine, tenant_id) as session:
             yield ReadSession(session, tenant_id)
 
     @asynccontextmanager
     async def write(self, tenant_id: str | None) -> AsyncIterator[WriteSession]:
         """Commits when the block ends; rolls back if it raises."""
-        async with AsyncSession(self._engine, expire_on_commit=False, autoflush=False) as session:
-            if tenant_id is not None:
-                _set_tenant_at_begin(session.sync_session, tenant_id)
-            async with session.begin():
-                yield WriteSession(session, tenant_id)
-                await session.flush()
+        async with self._session(self._engine, tenant_id) as session, session.begin():
+            yield WriteSession(session, tenant_id)
+            await session.flush()
 
     async def ping(self) -> None:
         """Raises if the database does not answer."""
