@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from alembic import op
 from sqlalchemy import text
 
+from crm_kit.http.idempotency import CLAIM_FUNCTION
 from crm_kit.tables import SYSTEM_TABLES
 
 
@@ -40,6 +41,7 @@ def protect_kit_tables() -> None:
     op.execute(
         "create trigger outbox_notify after insert on outbox for each statement execute function outbox_notify()"
     )
+    op.execute(CLAIM_FUNCTION)
     op.execute("alter table outbox set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)")
 
 

@@ -13,13 +13,12 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     func,
-    select,
     text,
 )
 from sqlalchemy import (
     Text as SqlText,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from starlette.responses import Response
 
 from crm_kit.db.models import utc_now
@@ -42,6 +41,37 @@ IDEMPOTENCY = Table(
     Column("body", LargeBinary, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, index=True),
 )
+
+CLAIM_FUNCTION = """
+    create function idempotency_claim(wanted_tenant text, wanted_key text, lock bigint, since timestamptz)
+    returns table (fingerprint bytea, status smallint, headers jsonb, body bytea)
+    language plpgsql as $$ begin
+        if pg_try_advisory_xact_lock(lock) then
+            return query select i.fingerprint, i.status, i.headers, i.body
+              from (select) one left join idempotency i on i.tenant_id = wanted_tenant and i.key = wanted_key
+               and i.created_at > since;
+        end if;
+    end $$
+"""
+"""No row while another transaction holds the key; a row of nulls where nobody has used it.
+
+One round trip, and two statements in it: the second must see what the lock's last holder has committed.
+"""
+
+_CLAIM = text("select * from idempotency_claim(:tenant, :key, :lock, :since)").columns(
+    *IDEMPOTENCY.c["fingerprint", "status", "headers", "body"]
+)
+
+
+def _keep() -> Insert:
+    fresh = insert(IDEMPOTENCY).values(created_at=func.now())
+    renewed = [column.name for column in IDEMPOTENCY.c if not column.primary_key]
+    return fresh.on_conflict_do_update(
+        index_elements=IDEMPOTENCY.primary_key, set_={name: fresh.excluded[name] for name in renewed}
+    )
+
+
+_KEEP = _keep()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +105,14 @@ async def claim(
         b"\0".join((request.method.encode(), request.url.path.encode(), request.url.query.encode(), body))
     ).digest()
     lock = int.from_bytes(hashlib.sha256(f"{session.tenant_id}\0{key}".encode()).digest()[:8], signed=True)
-    if not await session.scalar(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": lock}):
+    wanted = {"tenant": session.tenant_id, "key": key, "lock": lock, "since": utc_now() - RETENTION}
+    found = (await session.execute(_CLAIM, wanted)).one_or_none()
+    if found is None:
         raise RequestInProgress(
             Text("Wait for the first request to end, then retry.", "请等待首个请求结束后重试。"),
             headers={"Retry-After": "1"},
         )
-    found = (
-        await session.execute(
-            select(IDEMPOTENCY).where(
-                IDEMPOTENCY.c.tenant_id == session.tenant_id,
-                IDEMPOTENCY.c.key == key,
-                IDEMPOTENCY.c.created_at > utc_now() - RETENTION,
-            )
-        )
-    ).one_or_none()
-    if found is None:
+    if found.fingerprint is None:
         return Claim(key, fingerprint)
     if found.fingerprint != fingerprint:
         raise IdempotencyKeyReused(Text("Use a new key for a new request.", "新的请求请使用新的键。"))
@@ -124,14 +147,5 @@ async def keep(session: WriteSession, claim: Claim, response: Response, sealer: 
         "status": response.status_code,
         "headers": {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
         "body": body if sealer is None else sealer.seal(body, f"{session.tenant_id}/{claim.key}"),
-        "created_at": func.now(),
     }
-    statement = insert(IDEMPOTENCY).values(values)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[IDEMPOTENCY.c.tenant_id, IDEMPOTENCY.c.key],
-            set_={
-                name: statement.excluded[name] for name in ("fingerprint", "status", "headers", "body", "created_at")
-            },
-        )
-    )
+    await session.execute(_KEEP, values)
