@@ -11,7 +11,15 @@ import asyncpg
 import orjson
 
 from crm_kit.bus.embedded.compaction import Compaction
-from crm_kit.bus.embedded.connection import COMMAND_TIMEOUT, CONNECT_TIMEOUT, FAILURES, SESSION, Pool, translated
+from crm_kit.bus.embedded.connection import (
+    COMMAND_TIMEOUT,
+    CONNECT_TIMEOUT,
+    FAILURES,
+    SESSION,
+    Connection,
+    Pool,
+    translated,
+)
 from crm_kit.bus.embedded.schema import ensure_schema
 from crm_kit.bus.embedded.subscription import EmbeddedSubscription
 from crm_kit.bus.embedded.wakeup import announce
@@ -91,6 +99,7 @@ class EmbeddedEventLog:
                 command_timeout=COMMAND_TIMEOUT,
                 max_inactive_connection_lifetime=60.0,
                 server_settings=SESSION,
+                reset=_leave,
             )
             try:
                 async with self._pool.acquire() as connection:
@@ -203,6 +212,10 @@ class EmbeddedEventLog:
                 await self.compact()
             except (Unavailable, PublishFailed) as error:
                 logger.warning("Compaction of the embedded event log failed, will try again: %s", error)
+
+
+async def _leave(_connection: Connection) -> None:
+    """Nothing to reset: whatever runs on these connections ends with its transaction, compaction's lock with itself."""
 
 
 def _chunks(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
