@@ -26,6 +26,8 @@ from crm_kit.shutdown import finish
 _LOCK_CLASS = 0x0B07
 _BATCH = 1000
 _POLL_SECONDS = 0.5
+_ROUND_SECONDS = 0.01
+"""From the beginning of a round to that of the next: what arrives meanwhile shares its cost, and a consumer's batch."""
 _CLAIM_SECONDS = 1.0
 _PAUSE_SECONDS = 0.1
 _MAX_PAUSE_SECONDS = 5.0
@@ -93,6 +95,7 @@ class Relay:
                 await self._claim(connection)
                 claim_at = loop.time() + _CLAIM_SECONDS
             self._woken.clear()
+            began = loop.time()
             rows = await connection.fetch(_SELECT, sorted(self._shards), _BATCH) if self._shards else []
             metrics.OUTBOX_AGE.labels(self._service).set(
                 max(0.0, _age(rows[0]["created_at"])) if rows else 0.0,
@@ -104,6 +107,7 @@ class Relay:
             if len(rows) < _BATCH:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS if self._shards else _CLAIM_SECONDS)
+                await asyncio.sleep(began + _ROUND_SECONDS - loop.time())
 
     async def _claim(self, connection: asyncpg.Connection) -> None:
         for shard in sorted(set(range(SHARDS)) - self._shards):
