@@ -110,3 +110,17 @@ async def test_keys_locked_in_any_order_never_deadlock(parts: Parts, tenant_id: 
 
     names = [f"k{n}" for n in range(10)]
     await asyncio.gather(*(take(names[n % 10 :] + names[: n % 10]) for n in range(40)))
+
+
+async def test_a_tenant_is_data_whatever_it_says(parts: Parts) -> None:
+    hostile = "x', true); drop table note; select set_config('app.tenant_id', '"
+    async with parts.app.write(hostile) as session:
+        session.add(_note(hostile))
+    assert await _titles(parts, hostile) == ["a"]
+
+
+async def test_a_transaction_that_could_not_begin_spoils_no_later_one(parts: Parts, tenant_id: str) -> None:
+    for _ in range(20):  # more than the pool has connections
+        with pytest.raises(DBAPIError):
+            await _titles(parts, "no tenant\0")
+    assert await _titles(parts, tenant_id) == []

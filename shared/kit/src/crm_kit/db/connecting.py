@@ -12,17 +12,22 @@ class DatabaseUnreachable(ConnectionError):
     """PostgreSQL takes no connection now: it is not there, starts, stops, or has no connection left."""
 
 
-class TenantConnection(asyncpg.Connection):  # type: ignore[type-arg]  # as above
+class TenantConnection(asyncpg.Connection):
     """Its next transaction is `next_tenant`'s: BEGIN and the setting of the tenant travel together."""
 
     next_tenant: str | None = None
 
     async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:
-        if query.startswith("BEGIN") and self.next_tenant is not None:
-            quoted = self.next_tenant.replace("'", "''")
-            query += f" select set_config('app.tenant_id', '{quoted}', true);"
-            self.next_tenant = None
-        return await super().execute(query, *arguments, timeout=timeout)
+        if not query.startswith("BEGIN") or self.next_tenant is None:
+            return await super().execute(query, *arguments, timeout=timeout)
+        quoted = self.next_tenant.replace("'", "''")
+        self.next_tenant = None
+        query += f" select set_config('app.tenant_id', '{quoted}', true);"
+        try:
+            return await super().execute(query, *arguments, timeout=timeout)
+        except asyncpg.PostgresError:
+            self.terminate()  # BEGIN may have been done, and nobody would roll it back
+            raise
 
 
 async def connect(*arguments: Any, **options: Any) -> Connection:
