@@ -137,11 +137,11 @@ def _objects(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict
     )
 
 
-_SCHEMAS = _objects(st.recursive(_LEAVES, lambda inner: _objects(inner) | st.builds(_array, inner), max_leaves=4))
-
-
 def _array(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
+
+
+_SCHEMAS = _objects(st.recursive(_LEAVES, lambda inner: _objects(inner) | st.builds(_array, inner), max_leaves=4))
 
 
 def _written(schema: dict[str, Any], draw: st.DrawFn) -> Any:
@@ -153,7 +153,8 @@ def _written(schema: dict[str, Any], draw: st.DrawFn) -> Any:
     kind = schema["type"]
     if kind == "object":
         wanted = [name for name in schema["properties"] if name in schema["required"] or draw(st.booleans())]
-        return {name: _written(schema["properties"][name], draw) for name in wanted}
+        without_a_type = dict.fromkeys(schema["required"], 1)
+        return without_a_type | {name: _written(schema["properties"][name], draw) for name in wanted}
     if kind == "array":
         return [_written(schema["items"], draw) for _ in range(draw(st.integers(0, 2)))]
     if kind == "integer":
@@ -170,6 +171,7 @@ def _changed_somewhere(schema: dict[str, Any], draw: st.DrawFn) -> dict[str, Any
             members[name] = draw(_LEAVES)
         case "goes":
             members.pop(name, None)
+            new["required"] = [one for one in new["required"] if one != name or draw(st.booleans())]
         case "inside" if members.get(name, {}).get("type") == "object":
             members[name] = _changed_somewhere(members[name], draw)
         case "required":
