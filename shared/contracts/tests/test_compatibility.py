@@ -186,8 +186,8 @@ def test_what_is_called_compatible_is_read_either_way(data: st.DataObject) -> No
     old = data.draw(_SCHEMAS)
     new = _changed_somewhere(old, data.draw)  # type: ignore[arg-type]  # draws like a composite's own draw
     assume(not incompatibilities(old, new))
-    jsonschema.validate(_written(old, data.draw), new)  # type: ignore[arg-type]
-    jsonschema.validate(_written(new, data.draw), old)  # type: ignore[arg-type]
+    jsonschema.validate(_written(old, data.draw), new)  # type: ignore[arg-type]  # as above
+    jsonschema.validate(_written(new, data.draw), old)  # type: ignore[arg-type]  # as above
 
 
 def test_no_release_is_broken_with() -> None:
