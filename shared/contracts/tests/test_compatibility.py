@@ -74,6 +74,7 @@ BREAKING: dict[str, tuple[list[Change], str]] = {
         [("properties/x", {"type": "string"}), ("required", ["id", "money", "x"])],
         "/x: is required, but older events",
     ),
+    "a required member is no longer described": ([("properties/id", None)], "/id: is required, and its schema went"),
     "a type changes": ([("properties/id/type", "integer")], "/id: type was 'string'"),
     "a pattern comes": ([("properties/id/pattern", "^a")], "/id: pattern was None"),
     "a bound is narrowed": ([("properties/id/maxLength", 8)], "/id: maxLength"),

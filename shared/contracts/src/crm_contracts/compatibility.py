@@ -56,6 +56,8 @@ class _Comparison:
                 yield f"{place}/{name}: was always there and {'may be missing' if name in after else 'is gone'}"
             elif is_now and not was:
                 yield f"{place}/{name}: is required, but older events lack it"
+            elif was and (name in before) != (name in after):
+                yield f"{place}/{name}: is required, and its schema {'came' if name in after else 'went'}"
             elif closed and (name in before) != (name in after):
                 yield f"{place}/{name}: {'came' if name in after else 'went'}, but the object admits no other members"
             if name in before and name in after:
