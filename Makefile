@@ -53,6 +53,9 @@ openapi: $(VENV)/.ready ## write every service's OpenAPI document and the merged
 schemas: $(VENV)/.ready ## write the events' JSON schemas and examples, and the AsyncAPI document
 	@$(BIN)/python -m crm_contracts.schemas
 
+release-contracts: $(VENV)/.ready ## at a release: freeze the events as they are, for every later one to be held to
+	@$(BIN)/python -m crm_contracts.released
+
 generated-check: openapi schemas
 	@git diff --exit-code --stat -- 'services/*/openapi.json' gateway/openapi.json gateway/src/gateway/documents shared/contracts/schemas shared/contracts/examples \
 	  || { echo 'Generated files are out of date: commit what `make openapi schemas` wrote.'; exit 1; }
@@ -88,4 +91,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo backup restore test check format openapi schemas generated-check new-feature chaos schemathesis migration bench lock clean
+.PHONY: help run demo backup restore test check format openapi schemas release-contracts generated-check new-feature chaos schemathesis migration bench lock clean

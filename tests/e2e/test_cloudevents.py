@@ -32,7 +32,7 @@ _REQUIRED = {
     "ce_sequence",
     "ce_partitionkey",
 }
-_OPTIONAL = {"ce_traceparent", "ce_actorid", "content-type"}
+_OPTIONAL = {"ce_traceparent", "ce_actorid", "ce_dataschema", "content-type"}
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,9 @@ def test_headers_are_those_of_the_binary_mode_and_no_others(story: Story) -> Non
         assert re.fullmatch(r"[1-9]\d*", record.headers["ce_sequence"])
         if "ce_traceparent" in record.headers:
             assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", record.headers["ce_traceparent"])
+        name, _, major = record.headers["ce_type"].rpartition(".v")
+        schema = None if record.value is None else rf"urn:relata:{re.escape(name)}:{major}\.\d+"
+        assert re.fullmatch(schema or "", record.headers.get("ce_dataschema", "")), record
         # CloudEvents Kafka binding, section 3.2.2: content-type says what the value is, where there is one.
         assert (record.headers.get("content-type") == "application/json") == (record.value is not None)
 

@@ -22,6 +22,10 @@ _HEADERS: Final[dict[str, tuple[bool, dict[str, Any]]]] = {
     ),
     "ce_partitionkey": (True, {"type": "string"}),
     "ce_traceparent": (False, {"type": "string", "description": "W3C trace context of the change"}),
+    "ce_dataschema": (
+        False,
+        {"type": "string", "format": "uri", "description": "Ends in the version, such as 1.0; readers need not look"},
+    ),
     "ce_actorid": (False, {"type": "string", "description": "Who made the change"}),
 }
 _DESCRIPTION: Final = (

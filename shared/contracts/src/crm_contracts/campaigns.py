@@ -15,7 +15,7 @@ from crm_contracts.ids import (
     TemplateId,
     UnsubscribeId,
 )
-from crm_contracts.types import Contract, Entity, Timestamp
+from crm_contracts.types import Contract, Entity, Timestamp, known
 
 CampaignStatus = Literal["draft", "scheduled", "sending", "paused", "sent", "cancelled"]
 MessageStatus = Literal["queued", "sending", "sent", "skipped", "failed", "cancelled"]
@@ -24,7 +24,7 @@ MessageStatus = Literal["queued", "sending", "sent", "skipped", "failed", "cance
 class Template(Entity):
     id: TemplateId
     name: str
-    channel: Channel
+    channel: Annotated[str, known(Channel)]
     language: str | None
     subject: Annotated[str | None, Field(description="Jinja source")]
     body_text: Annotated[str, Field(description="Jinja source of the plain text part")]
@@ -49,11 +49,11 @@ class SegmentMember(Entity):
 class Campaign(Entity):
     id: CampaignId
     name: str
-    channel: Channel
+    channel: Annotated[str, known(Channel)]
     purpose: Annotated[str, Field(description="The consent purpose that a message needs, such as marketing")]
     segment_id: SegmentId
     template_id: TemplateId
-    status: CampaignStatus
+    status: Annotated[str, known(CampaignStatus)]
     scheduled_at: Timestamp | None
     started_at: Timestamp | None
     finished_at: Timestamp | None
@@ -75,11 +75,11 @@ class Message(Entity):
     campaign_id: CampaignId
     campaign_name: str
     contact_id: ContactId
-    channel: Channel
+    channel: Annotated[str, known(Channel)]
     purpose: str
     address: Annotated[str | None, Field(description="Where it was sent to; null until then")]
     subject: str | None
-    status: MessageStatus
+    status: Annotated[str, known(MessageStatus)]
     reason: Annotated[str | None, Field(description="Why it was skipped or failed, such as no_consent")]
     consent: ConsentProof | None
     queued_at: Timestamp
@@ -93,6 +93,6 @@ class Unsubscribe(Entity):
     id: UnsubscribeId
     message_id: MessageId
     contact_id: ContactId
-    channel: Channel
+    channel: Annotated[str, known(Channel)]
     purpose: str
     at: Timestamp

@@ -1,28 +1,67 @@
-"""Whether events of a new schema may go out under an old type: only optional fields may come or go.
+"""Whether two schemas may go by one major version, each reading what was written by the other.
 
-A consumer holds on to a type for years and the log keeps its oldest events; so within one version a field that was
-always there stays, and a new one cannot be relied on. Anything else is `v2`, published beside `v1`.
+Old events stay in the log for ever, and old consumers run beside new producers. So within a major all stays as it was,
+but for members that are optional, which may come and go, and words that only explain. Neither narrower nor wider will
+do: one breaks the reader of old events, the other the old reader. Anything else is a new major, published beside.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 Schema = Mapping[str, Any]
 
-_SHAPE = ("type", "format", "pattern", "const")
+_WORDS: Final = frozenset(
+    {"$schema", "$id", "$defs", "title", "description", "examples", "deprecated", "x-extensible-enum"}
+)
+"""They refuse no value. `x-extensible-enum` lists the known words of an open vocabulary."""
+
+_VALUES: Final = frozenset({"const", "enum", "default"})
+"""Keywords that hold JSON, not schemas."""
 
 
 def incompatibilities(old: Schema, new: Schema) -> list[str]:
-    """What a consumer of `old` could stumble over in `new`; empty where nothing."""
-    return list(_compare(old, new, _Definitions(old, new), "", frozenset()))
+    """Where one of the two would refuse or misread what the other admits; empty where nowhere."""
+    return list(_Comparison(old, new).of(old, new, "", frozenset()))
 
 
-class _Definitions:
+class _Comparison:
     def __init__(self, old: Schema, new: Schema) -> None:
         self._old, self._new = old.get("$defs", {}), new.get("$defs", {})
 
-    def resolve(self, old: Schema, new: Schema) -> tuple[Schema, Schema]:
-        return _resolved(old, self._old), _resolved(new, self._new)
+    def of(self, old: Schema, new: Schema, place: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+        old, new = _resolved(old, self._old), _resolved(new, self._new)
+        if (id(old), id(new)) in above:
+            return
+        above |= {(id(old), id(new))}
+        for key in sorted({*old, *new} - _WORDS - {"properties", "required"}):
+            yield from self._keyword(key, old.get(key), new.get(key), place, above)
+        yield from self._members(old, new, place, above)
+
+    def _keyword(self, key: str, old: Any, new: Any, place: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+        schemas = key not in _VALUES
+        if schemas and isinstance(old, dict) and isinstance(new, dict):
+            yield from self.of(old, new, f"{place}/*", above)
+        elif schemas and _are_schemas(old) and _are_schemas(new) and len(old) == len(new):
+            for was, is_now in zip(old, new, strict=True):
+                yield from self.of(was, is_now, place, above)
+        elif _spelled(old) != _spelled(new):
+            yield f"{place or '/'}: {key} was {old!r} and is {new!r}"
+
+    def _members(self, old: Schema, new: Schema, place: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+        before, after = old.get("properties", {}), new.get("properties", {})
+        closed = "additionalProperties" in old or "additionalProperties" in new
+        for name in sorted({*before, *after, *old.get("required", ()), *new.get("required", ())}):
+            was, is_now = name in old.get("required", ()), name in new.get("required", ())
+            if was and not is_now:
+                yield f"{place}/{name}: was always there and {'may be missing' if name in after else 'is gone'}"
+            elif is_now and not was:
+                yield f"{place}/{name}: is required, but older events lack it"
+            elif was and (name in before) != (name in after):
+                yield f"{place}/{name}: is required, and its schema {'came' if name in after else 'went'}"
+            elif closed and (name in before) != (name in after):
+                yield f"{place}/{name}: {'came' if name in after else 'went'}, but the object admits no other members"
+            if name in before and name in after:
+                yield from self.of(before[name], after[name], f"{place}/{name}", above)
 
 
 def _resolved(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
@@ -31,49 +70,10 @@ def _resolved(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
     return schema
 
 
-def _compare(
-    old: Schema, new: Schema, definitions: _Definitions, place: str, above: frozenset[tuple[int, int]]
-) -> Iterator[str]:
-    old, new = definitions.resolve(old, new)
-    if (id(old), id(new)) in above:
-        return
-    above |= {(id(old), id(new))}
-    for key in _SHAPE:
-        if old.get(key) != new.get(key):
-            yield f"{place or '/'}: {key} was {old.get(key)!r} and is {new.get(key)!r}"
-    gone = [value for value in old.get("enum", ()) if value not in new.get("enum", ())]
-    if gone or ("enum" in new and "enum" not in old):
-        yield f"{place or '/'}: the values {gone or new['enum']} are no longer what they were"
-    yield from _compare_members(old, new, definitions, place, above)
-    for key in ("items", "additionalProperties"):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, dict) and isinstance(after, dict):
-            yield from _compare(before, after, definitions, f"{place}/*", above)
-        elif before != after:
-            yield f"{place or '/'}: {key} differs"
-    yield from _compare_variants(old, new, definitions, place, above)
+def _are_schemas(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
 
 
-def _compare_members(
-    old: Schema, new: Schema, definitions: _Definitions, place: str, above: frozenset[tuple[int, int]]
-) -> Iterator[str]:
-    before, after = old.get("properties", {}), new.get("properties", {})
-    for name in sorted({*before, *after, *old.get("required", ()), *new.get("required", ())}):
-        was, is_now = name in old.get("required", ()), name in new.get("required", ())
-        if was and not is_now:
-            yield f"{place}/{name}: was always there and {'may be missing' if name in after else 'is gone'}"
-        elif is_now and not was:
-            yield f"{place}/{name}: is required, but older events of this type lack it"
-        if name in before and name in after:
-            yield from _compare(before[name], after[name], definitions, f"{place}/{name}", above)
-
-
-def _compare_variants(
-    old: Schema, new: Schema, definitions: _Definitions, place: str, above: frozenset[tuple[int, int]]
-) -> Iterator[str]:
-    before, after = old.get("anyOf", []), new.get("anyOf", [])
-    if len(before) != len(after):
-        yield f"{place or '/'}: had {len(before)} variants and has {len(after)}"
-        return
-    for was, is_now in zip(before, after, strict=True):
-        yield from _compare(was, is_now, definitions, place, above)
+def _spelled(value: Any) -> str:
+    """Python would call 1, 1.0 and True equal. The order of an enumeration says nothing."""
+    return repr(sorted(map(repr, value))) if isinstance(value, list) else repr(value)

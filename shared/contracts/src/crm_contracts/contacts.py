@@ -5,7 +5,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, TeamId, UserId
-from crm_contracts.types import Contract, CustomFields, Date, Entity, ExternalKey, Slug, Tag, Text, Timestamp, by_name
+from crm_contracts.types import (
+    Contract,
+    CustomFields,
+    Date,
+    Entity,
+    ExternalKey,
+    Slug,
+    Tag,
+    Text,
+    Timestamp,
+    by_name,
+    known,
+)
 
 LifecycleStage = Literal["subscriber", "lead", "qualified", "customer", "loyal", "lapsed"]
 ActivityKind = Literal["call", "email", "meeting", "note", "visit", "chat", "page_view", "sms", "wechat", "other"]
@@ -54,7 +66,7 @@ class Contact(Entity):
     language: str | None
     birthday: Date | None
     source: str | None
-    lifecycle_stage: LifecycleStage
+    lifecycle_stage: Annotated[str, known(LifecycleStage)]
     owner_id: UserId | None
     team_id: TeamId | None
     external_ids: ExternalIds
@@ -73,7 +85,7 @@ class Account(Entity):
     parent_id: AccountId | None
     phone: str | None
     address: Address | None
-    lifecycle_stage: LifecycleStage
+    lifecycle_stage: Annotated[str, known(LifecycleStage)]
     owner_id: UserId | None
     team_id: TeamId | None
     external_ids: ExternalIds
@@ -85,7 +97,7 @@ class Activity(Entity):
     """One piece of communication, whatever system saw it."""
 
     id: ActivityId
-    kind: ActivityKind
+    kind: Annotated[str, known(ActivityKind)]
     direction: Direction | None
     channel: str | None
     at: Timestamp
@@ -106,10 +118,10 @@ class Consent(Entity):
     id: ConsentId
     contact_id: ContactId
     number: Annotated[int, Field(ge=1, description="Position in the contact's ledger")]
-    channel: Channel
+    channel: Annotated[str, known(Channel)]
     purpose: str
     status: ConsentStatus
-    legal_basis: LegalBasis
+    legal_basis: Annotated[str, known(LegalBasis)]
     source: str
     wording: Annotated[str | None, Field(description="The text shown, or its version")]
     evidence: CustomFields

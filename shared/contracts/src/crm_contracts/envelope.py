@@ -31,7 +31,8 @@ class MalformedEvent(ValueError):
 class Event:
     """A fact: the whole state of one entity after one change.
 
-    `sequence` is the entity's version. `entity` is None on a tombstone: it is gone.
+    `sequence` is the entity's version. `entity` is None on a tombstone: it is gone. `data_schema` names the minor
+    version by which it was written; nothing is decided by it.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Event:
     changed: tuple[str, ...] = ()
     traceparent: str | None = None
     actor_id: str | None = None
+    data_schema: str | None = None
 
     @property
     def entity_type(self) -> str:
@@ -81,6 +83,8 @@ class Event:
             headers["ce_traceparent"] = self.traceparent
         if self.actor_id is not None:
             headers["ce_actorid"] = self.actor_id
+        if self.data_schema is not None:
+            headers["ce_dataschema"] = self.data_schema
         if self.entity is not None:
             headers["content-type"] = CONTENT_TYPE
         return headers
@@ -121,4 +125,5 @@ class Event:
             changed=tuple(data.get("changed") or ()) if data is not None else (),
             traceparent=headers.get("ce_traceparent"),
             actor_id=headers.get("ce_actorid"),
+            data_schema=headers.get("ce_dataschema"),
         )

@@ -57,6 +57,7 @@ def event_example(topic: Topic, action: str) -> dict[str, Any]:
         entity=entity,
         traceparent=_TRACEPARENT,
         actor_id="key_01jd3zq8w9e2vbx7k5m4n6p8qr",
+        data_schema=topic.data_schema(action),
     )
     members = sorted(set(entity) - _BOOKKEEPING)
     changed = {"deleted": [], topic.actions[0]: members}.get(action, members[:2])

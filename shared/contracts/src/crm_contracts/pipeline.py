@@ -15,6 +15,7 @@ from crm_contracts.types import (
     Money,
     Tag,
     Timestamp,
+    known,
 )
 
 StageKind = Literal["open", "won", "lost"]
@@ -86,7 +87,7 @@ class Order(Entity):
     account_id: AccountId | None
     lines: list[Line]
     total: Money
-    status: OrderStatus
+    status: Annotated[str, known(OrderStatus)]
     placed_at: Timestamp
     tags: list[Tag]
     custom: CustomFields

@@ -13,13 +13,17 @@ BASIC = ("created", "updated", "deleted")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One entity type's events. `actions` are the verbs of its event types; `version` their major version."""
+    """One entity type's events. `actions` are the verbs of its event types; `version` their major version.
+
+    `minor` rises when an optional member comes or goes, or an action comes (docs/adr/0014-versions-of-events.md).
+    """
 
     service: str
     entity: str
     model: type[Entity]
     actions: tuple[str, ...] = BASIC
     version: int = 1
+    minor: int = 0
 
     @property
     def name(self) -> str:
@@ -30,6 +34,10 @@ class Topic:
         if action not in self.actions:
             raise ValueError(f"{self.name} declares no event {action!r}")
         return f"{self.name}.{action}.v{self.version}"
+
+    def data_schema(self, action: str) -> str:
+        """The CloudEvents `dataschema` of such an event: it alone tells the minor version."""
+        return f"urn:relata:{self.name}.{action}:{self.version}.{self.minor}"
 
     def understands(self, event_type: str) -> bool:
         """Whether the event carries `model`: it has this entity and major version, and any action, declared or not."""

@@ -58,8 +58,8 @@ def sample(schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str 
         return sample(definitions[schema["$ref"].rpartition("/")[2]], definitions, name)
     if "anyOf" in schema:
         return sample(_likeliest(schema["anyOf"]), definitions, name)
-    if "enum" in schema:
-        return (schema.get("examples") or schema["enum"])[0]
+    if words := schema.get("enum") or schema.get("x-extensible-enum"):
+        return (schema.get("examples") or words)[0]
     if "const" in schema:
         return schema["const"]
     kind = schema.get("type", "string")

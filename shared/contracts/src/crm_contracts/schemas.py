@@ -1,18 +1,17 @@
 """`python -m crm_contracts.schemas`: writes `schemas/`, `examples/` and `schemas/asyncapi.json` of shared/contracts.
 
-Refuses to write a schema that consumers of the committed one could stumble over. Examples are written once: an old
-event stays readable for ever, and a test reads each with today's models.
+They are those of today. What was released before lies in `released/`; where today's models break with that, nothing is
+written.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from crm_contracts import asyncapi
-from crm_contracts.compatibility import incompatibilities
 from crm_contracts.event_schemas import event_example, event_schema
 from crm_contracts.registry import TOPICS
+from crm_contracts.released import ADVICE, faults, text_of
 
 FOLDER = Path(__file__).parents[2]
 SCHEMAS = FOLDER / "schemas"
@@ -20,39 +19,23 @@ EXAMPLES = FOLDER / "examples"
 ASYNCAPI_FILE = SCHEMAS / "asyncapi.json"
 
 
-def text_of(document: object) -> str:
-    """A generated file's text."""
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-
-
 def schemas() -> dict[str, dict[str, Any]]:
     """Every event type's schema."""
     return {topic.event_type(action): event_schema(topic, action) for topic in TOPICS for action in topic.actions}
 
 
-def faults(committed: Path) -> list[str]:
-    """How today's schemas break with those in a folder."""
-    found: list[str] = []
-    for event_type, schema in schemas().items():
-        file = committed / f"{event_type}.json"
-        if file.exists():
-            old = json.loads(file.read_text(encoding="utf-8"))
-            found += [f"{event_type} {fault}" for fault in incompatibilities(old, schema)]
-    return found
+def examples() -> dict[str, dict[str, Any]]:
+    """Every event type's example."""
+    return {topic.event_type(action): event_example(topic, action) for topic in TOPICS for action in topic.actions}
 
 
 def main() -> None:
-    SCHEMAS.mkdir(exist_ok=True)
-    EXAMPLES.mkdir(exist_ok=True)
-    if broken := faults(SCHEMAS):
-        sys.exit("Publish a new version of these beside the old one instead:\n" + "\n".join(broken))
-    for event_type, schema in schemas().items():
-        (SCHEMAS / f"{event_type}.json").write_text(text_of(schema), encoding="utf-8")
-    for topic in TOPICS:
-        for action in topic.actions:
-            file = EXAMPLES / f"{topic.event_type(action)}.json"
-            if not file.exists():
-                file.write_text(text_of(event_example(topic, action)), encoding="utf-8")
+    if broken := faults():
+        sys.exit(ADVICE + "\n".join(broken))
+    for folder, documents in ((SCHEMAS, schemas()), (EXAMPLES, examples())):
+        folder.mkdir(exist_ok=True)
+        for event_type, document in documents.items():
+            (folder / f"{event_type}.json").write_text(text_of(document), encoding="utf-8")
     ASYNCAPI_FILE.write_text(text_of(asyncapi.document()), encoding="utf-8")
 
 

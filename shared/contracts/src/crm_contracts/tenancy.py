@@ -1,9 +1,9 @@
 """What the gateway publishes: tenants."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from crm_contracts.ids import TenantId
-from crm_contracts.types import Entity
+from crm_contracts.types import Entity, known
 
 Region = Literal["CN", "EU", "GB", "US", "HK", "TW", "SG", "JP", "DE", "FR"]
 
@@ -11,4 +11,4 @@ Region = Literal["CN", "EU", "GB", "US", "HK", "TW", "SG", "JP", "DE", "FR"]
 class Tenant(Entity):
     id: TenantId
     name: str
-    region: Region
+    region: Annotated[str, known(Region)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crm_contracts.ids import AccountId, ContactId, QueueId, TicketId, TicketMessageId, UserId
-from crm_contracts.types import Contract, CustomFields, Entity, Tag, Timestamp
+from crm_contracts.types import Contract, CustomFields, Entity, Tag, Timestamp, known
 
 TicketStatus = Literal["new", "open", "pending", "on_hold", "solved", "closed"]
 TicketPriority = Literal["low", "normal", "high", "urgent"]
@@ -24,7 +24,7 @@ class Sla(Contract):
 
 
 class Author(Contract):
-    kind: AuthorKind
+    kind: Annotated[str, known(AuthorKind)]
     id: str | None
 
 
@@ -43,15 +43,15 @@ class Ticket(Entity):
     subject: str
     contact_id: ContactId | None
     account_id: AccountId | None
-    channel: TicketChannel
-    status: TicketStatus
-    priority: TicketPriority
+    channel: Annotated[str, known(TicketChannel)]
+    status: Annotated[str, known(TicketStatus)]
+    priority: Annotated[str, known(TicketPriority)]
     queue_id: QueueId | None
     assignee_id: UserId | None
     kind: str | None
     tags: list[Tag]
     sla: Sla
-    sentiment: Sentiment | None
+    sentiment: Annotated[str, known(Sentiment)] | None
     message_count: Annotated[int, Field(ge=0)]
     last_message_at: Timestamp | None
     first_responded_at: Annotated[Timestamp | None, Field(description="First public answer by a user")]

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -180,6 +180,16 @@ Currency = Annotated[
     AfterValidator(_currency),
     WithJsonSchema({"type": "string", "enum": sorted(CURRENCIES), "examples": ["CNY"]}),
 ]
+
+
+def known(words: Any) -> WithJsonSchema:
+    """For what is read: a word out of an open vocabulary, `words` (a Literal) being those of this release.
+
+    A later minor may bring more of them, so a reader takes any; who writes is still held to `words`. A member that is a
+    plain Literal is closed: another word there needs a new major.
+    """
+    found = list(get_args(words))
+    return WithJsonSchema({"type": "string", "x-extensible-enum": found, "examples": found[:1]})
 
 
 class Contract(BaseModel):

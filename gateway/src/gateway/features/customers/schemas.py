@@ -10,7 +10,7 @@ from crm_contracts.contacts import Account, Contact, Email, LifecycleStage, Phon
 from crm_contracts.ids import AccountId, ContactId, DealId, PipelineId, SegmentId, StageId, UserId
 from crm_contracts.pipeline import Order, StageKind
 from crm_contracts.tickets import Ticket
-from crm_contracts.types import Contract, CustomFields, Date, Entity, Money, MoneySum, Tag, Timestamp
+from crm_contracts.types import Contract, CustomFields, Date, Entity, Money, MoneySum, Tag, Timestamp, known
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -28,7 +28,7 @@ class ContactSummary(TypedDict, total=False):
     emails: list[Email]
     phones: list[Phone]
     wechat: str | None
-    lifecycle_stage: LifecycleStage
+    lifecycle_stage: Annotated[str, known(LifecycleStage)]
     owner_id: UserId | None
     tags: list[Tag]
     created_at: Timestamp
@@ -168,7 +168,7 @@ class CustomerView(TypedDict, total=False):
     account: Account | None
     contacts: list[ContactSummary]
     tags: list[Tag]
-    lifecycle_stage: LifecycleStage
+    lifecycle_stage: Annotated[str, known(LifecycleStage)]
     identities: list[Identity]
     consents: Annotated[dict[str, dict[str, str]], Field(description="Status by channel and purpose")]
     scores: Scores

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _LOCK = 0x52454C41
 _REVISION = re.compile(r"^(\d{4}_\w+)\.py$")
+
+log = structlog.get_logger(__name__)
 
 
 def head_revision(migrations: Path) -> str:
@@ -39,7 +42,8 @@ async def current_revision(owner_url: str) -> str | None:
 async def migrate(migrations: Path, metadata: MetaData, owner_url: str) -> bool:
     """Brings the database to the newest revision; False where it was there. Several processes may run it at once.
 
-    Raises DatabaseUnreachable.
+    A newer release may have brought it further: it is then left as it is, since a migration must leave a database that
+    the release before works with (docs/adr/0014-versions-of-events.md). Raises DatabaseUnreachable.
     """
     if await current_revision(owner_url) == head_revision(migrations):
         return False
@@ -47,20 +51,31 @@ async def migrate(migrations: Path, metadata: MetaData, owner_url: str) -> bool:
     try:
         async with engine.begin() as connection:
             await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            await connection.run_sync(_upgrade, migrations, metadata)
+            # Only now: who held the lock may have been of a newer release.
+            return await connection.run_sync(_upgrade, migrations, metadata)
     finally:
         await engine.dispose()
-    return True
 
 
-def _upgrade(connection: Connection, migrations: Path, metadata: MetaData) -> None:
+def _is_of_newer_release(revision: str | None, migrations: Path) -> bool:
+    """Revisions are numbered, so what has a higher number than all of ours came after them."""
+    return revision is not None and revision[:4].isdecimal() and revision[:4] > head_revision(migrations)[:4]
+
+
+def _upgrade(connection: Connection, migrations: Path, metadata: MetaData) -> bool:
     # Imported here: a process whose database is up to date need not load Alembic.
     from alembic import command
+    from alembic.migration import MigrationContext
 
+    current = MigrationContext.configure(connection).get_current_revision()
+    if _is_of_newer_release(current, migrations):
+        log.warning("database_is_newer", revision=current, known=head_revision(migrations))
+        return False
     config = alembic_config(migrations)
     config.attributes["connection"] = connection
     config.attributes["metadata"] = metadata
     command.upgrade(config, "head")
+    return True
 
 
 def alembic_config(migrations: Path) -> "Config":

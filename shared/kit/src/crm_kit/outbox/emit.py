@@ -141,6 +141,7 @@ class EntityEvents(Generic[RowT, EntityT]):
             changed=tuple(changed),
             traceparent=here.trace.traceparent if here else None,
             actor_id=here.actor_id if here else None,
+            data_schema=self.topic.data_schema(action) if body is not None else None,
         )
 
     async def _append(self, session: WriteSession, event: Event, key: str) -> None:

@@ -112,7 +112,7 @@ def timeline_at(created_at: datetime, solved_at: datetime | None) -> datetime:
     return max(created_at, solved_at or created_at)
 
 
-def event_action(before: TicketStatus, after: TicketStatus) -> str:
+def event_action(before: str, after: str) -> str:
     """What the event of a change is called, whichever way the change came."""
     if after == "solved" and before != "solved":
         return "solved"
