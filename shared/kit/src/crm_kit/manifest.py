@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crm_contracts.registry import Topic
 from fastapi import APIRouter, FastAPI
@@ -12,6 +12,7 @@ from sqlalchemy import MetaData
 from starlette.routing import BaseRoute
 
 from crm_kit.inbox import Consumer
+from crm_kit.outbox import EntityEvents
 from crm_kit.settings import ServiceSettings
 from crm_kit.timers import TimerHandler
 
@@ -50,7 +51,7 @@ class Manifest:
     metadata: MetaData
     migrations: Path
     features: tuple[Feature, ...]
-    publishes: tuple[Topic, ...]
+    publishes: tuple[EntityEvents[Any, Any], ...]
     system_tables: Mapping[str, str] = field(default_factory=dict)
     serves_openapi: bool = True
 
@@ -62,4 +63,4 @@ class Manifest:
     def topics(self) -> tuple[Topic, ...]:
         """Every topic that it writes or reads."""
         read = {topic.name: topic for consumer in self.consumers for topic in consumer.topics}
-        return tuple({**read, **{topic.name: topic for topic in self.publishes}}.values())
+        return tuple({**read, **{events.topic.name: events.topic for events in self.publishes}}.values())
