@@ -1,6 +1,7 @@
 """What a service is: one object that lists everything it can do."""
 
-from collections.abc import Callable, Mapping
+from argparse import ArgumentParser, Namespace
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,16 @@ class Feature:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Command:
+    """`python -m <service> <name>` of one service. `run` answers the exit code, and may raise SettingsError."""
+
+    name: str
+    help: str
+    arguments: Callable[[ArgumentParser], None]
+    run: Callable[[ServiceSettings, Namespace], Awaitable[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """One service. `name` is its word in topics, settings and metrics; `metadata` holds all of its tables.
 
@@ -52,6 +63,7 @@ class Manifest:
     migrations: Path
     features: tuple[Feature, ...]
     publishes: tuple[EntityEvents[Any, Any], ...]
+    commands: tuple[Command, ...] = ()
     system_tables: Mapping[str, str] = field(default_factory=dict)
     serves_openapi: bool = True
 
