@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from crm_contracts.registry import TENANT
 from crm_kit.manifest import Feature, Manifest
 
 from gateway import documents, proxy
 from gateway.base import METADATA
 from gateway.composition import access_lifespan
 from gateway.documents.packaged import openapi
-from gateway.features import api_keys, customers, dead_letters, tenants
+from gateway.features import api_keys, customers, dead_letters, reconcile, tenants
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
+from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.proxy.table import RouteTable
 from gateway.settings import GatewaySettings
 
@@ -28,10 +28,12 @@ MANIFEST = Manifest(
         tenants.FEATURE,
         api_keys.FEATURE,
         dead_letters.FEATURE,
+        reconcile.FEATURE,
         documents.FEATURE,
         proxy.proxy_to(lambda: RouteTable.from_document(openapi())),
     ),
-    publishes=(TENANT,),
+    publishes=(TENANT_EVENTS,),
+    commands=(reconcile.COMMAND,),
     system_tables={
         "api_key": "a key is looked up before anything is known of its tenant",
         "tenant": "the look-up of a key answers its tenant's region too",

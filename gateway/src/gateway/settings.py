@@ -28,6 +28,17 @@ class GatewaySettings(ServiceSettings):
         2.0, ge=0, le=60, description="How long a view waits for a write that Consistency-Token names"
     )
 
+    reconcile_interval_seconds: float = Field(
+        300.0, ge=0, le=86_400, description="How often views are compared with the services; 0: never"
+    )
+    reconcile_sample_size: int = Field(5, ge=1, le=1000, description="Customers of each tenant that are compared then")
+    reconcile_max_repairs: int = Field(
+        100, ge=0, description="Entities and views that are then repaired at most; 0: drift is only told"
+    )
+    reconcile_wait_seconds: float = Field(
+        10.0, gt=0, le=600, description="How long the consumer may take to catch up before nothing can be judged"
+    )
+
     rate_limit_quota: int = Field(6_000, ge=1, description="Requests that one key may send in a window")
     rate_limit_window_seconds: int = Field(60, ge=1, le=86_400)
 

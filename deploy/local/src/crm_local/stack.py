@@ -210,6 +210,10 @@ class LocalStack:
             log_file=self.folder.log_file(name),
         )
 
+    def environment_of(self, name: str) -> dict[str, str]:
+        """The settings that a service's process has: for running another of its commands beside it."""
+        return self._environment_of(name, ensure_credentials(self.folder.secrets))
+
     def _environment_of(self, name: str, credentials: Credentials) -> dict[str, str]:
         """Each process gets its own secrets only."""
         urls = credentials.databases[name].urls(self._database.server_url)

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
-from crm_contracts.registry import CAMPAIGN, MESSAGE, SEGMENT, SEGMENT_MEMBER, TEMPLATE, UNSUBSCRIBE
 from crm_kit.manifest import Manifest
 
 from campaigns_svc.base import METADATA
 from campaigns_svc.features import audience, campaigns, customers, messages, segments, templates, unsubscribes
+from campaigns_svc.features.campaigns.events import CAMPAIGN_EVENTS
+from campaigns_svc.features.messages.events import MESSAGE_EVENTS
+from campaigns_svc.features.segments.events import SEGMENT_EVENTS, SEGMENT_MEMBER_EVENTS
+from campaigns_svc.features.templates.events import TEMPLATE_EVENTS
+from campaigns_svc.features.unsubscribes.events import UNSUBSCRIBE_EVENTS
 from campaigns_svc.settings import CampaignsSettings
 
 MANIFEST = Manifest(
@@ -26,5 +30,12 @@ MANIFEST = Manifest(
         unsubscribes.FEATURE,
         customers.FEATURE,
     ),
-    publishes=(TEMPLATE, SEGMENT, SEGMENT_MEMBER, CAMPAIGN, MESSAGE, UNSUBSCRIBE),
+    publishes=(
+        TEMPLATE_EVENTS,
+        SEGMENT_EVENTS,
+        SEGMENT_MEMBER_EVENTS,
+        CAMPAIGN_EVENTS,
+        MESSAGE_EVENTS,
+        UNSUBSCRIBE_EVENTS,
+    ),
 )

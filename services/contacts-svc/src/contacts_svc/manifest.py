@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT
 from crm_kit.manifest import Manifest
 
 from contacts_svc.base import METADATA
 from contacts_svc.features import accounts, activities, consents, contacts, customers
+from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
+from contacts_svc.features.activities.events import ACTIVITY_EVENTS
+from contacts_svc.features.consents.events import CONSENT_EVENTS
+from contacts_svc.features.contacts.events import CONTACT_EVENTS
 
 MANIFEST = Manifest(
     name="contacts",
@@ -16,5 +19,5 @@ MANIFEST = Manifest(
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(contacts.FEATURE, accounts.FEATURE, activities.FEATURE, consents.FEATURE, customers.FEATURE),
-    publishes=(CONTACT, ACCOUNT, ACTIVITY, CONSENT),
+    publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS),
 )

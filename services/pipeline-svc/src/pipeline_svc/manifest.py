@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from crm_contracts.registry import DEAL, ORDER, PIPELINE
 from crm_kit.manifest import Manifest
 
 from pipeline_svc.base import METADATA
 from pipeline_svc.features import customers, deals, orders, pipelines
+from pipeline_svc.features.deals.events import DEAL_EVENTS
+from pipeline_svc.features.orders.events import ORDER_EVENTS
+from pipeline_svc.features.pipelines.events import PIPELINE_EVENTS
 
 MANIFEST = Manifest(
     name="pipeline",
@@ -16,5 +18,5 @@ MANIFEST = Manifest(
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(pipelines.FEATURE, deals.FEATURE, orders.FEATURE, customers.FEATURE),
-    publishes=(PIPELINE, DEAL, ORDER),
+    publishes=(PIPELINE_EVENTS, DEAL_EVENTS, ORDER_EVENTS),
 )

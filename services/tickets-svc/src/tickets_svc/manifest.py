@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from crm_contracts.registry import TICKET, TICKET_MESSAGE
 from crm_kit.manifest import Manifest
 
 from tickets_svc.base import METADATA
 from tickets_svc.features import customers, tickets
+from tickets_svc.features.tickets.events import MESSAGE_EVENTS, TICKET_EVENTS
 
 MANIFEST = Manifest(
     name="tickets",
@@ -16,5 +16,5 @@ MANIFEST = Manifest(
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(tickets.FEATURE, customers.FEATURE),
-    publishes=(TICKET, TICKET_MESSAGE),
+    publishes=(TICKET_EVENTS, MESSAGE_EVENTS),
 )

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from crm_contracts.envelope import Event
-from crm_contracts.registry import Topic
+from crm_contracts.registry import RESTATED, Topic
 from crm_contracts.samples import sample
 from crm_contracts.types import Entity
 
@@ -60,5 +60,5 @@ def event_example(topic: Topic, action: str) -> dict[str, Any]:
         data_schema=topic.data_schema(action),
     )
     members = sorted(set(entity) - _BOOKKEEPING)
-    changed = {"deleted": [], topic.actions[0]: members}.get(action, members[:2])
+    changed = {"deleted": [], RESTATED: [], topic.actions[0]: members}.get(action, members[:2])
     return {"key": event.subject, "headers": event.headers(), "value": {"entity": entity, "changed": changed}}

@@ -8,7 +8,10 @@ from crm_contracts.types import Entity
 PARTITIONS = 12
 """Part of the contract: raising it moves keys to other partitions."""
 
-BASIC = ("created", "updated", "deleted")
+RESTATED = "restated"
+"""Of every topic: the entity as it is, published once more under its version; who has that version has nothing to do."""
+
+BASIC = ("created", "updated", "deleted", RESTATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ TENANT = Topic("gateway", "tenant", tenancy.Tenant)
 CONTACT = Topic("contacts", "contact", contacts.Contact)
 ACCOUNT = Topic("contacts", "account", contacts.Account)
 ACTIVITY = Topic("contacts", "activity", contacts.Activity)
-CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted"))
+CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted", RESTATED))
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
 DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"))
@@ -65,7 +68,7 @@ TICKET_MESSAGE = Topic("tickets", "ticket_message", tickets.TicketMessage)
 
 TEMPLATE = Topic("campaigns", "template", campaigns.Template)
 SEGMENT = Topic("campaigns", "segment", campaigns.Segment)
-SEGMENT_MEMBER = Topic("campaigns", "segment_member", campaigns.SegmentMember, ("created", "deleted"))
+SEGMENT_MEMBER = Topic("campaigns", "segment_member", campaigns.SegmentMember, ("created", "deleted", RESTATED))
 CAMPAIGN = Topic(
     "campaigns",
     "campaign",
@@ -76,9 +79,9 @@ MESSAGE = Topic(
     "campaigns",
     "message",
     campaigns.Message,
-    ("queued", "updated", "sent", "skipped", "failed", "cancelled", "deleted"),
+    ("queued", "updated", "sent", "skipped", "failed", "cancelled", "deleted", RESTATED),
 )
-UNSUBSCRIBE = Topic("campaigns", "unsubscribe", campaigns.Unsubscribe, ("created", "deleted"))
+UNSUBSCRIBE = Topic("campaigns", "unsubscribe", campaigns.Unsubscribe, ("created", "deleted", RESTATED))
 
 TOPICS: tuple[Topic, ...] = (
     TENANT,

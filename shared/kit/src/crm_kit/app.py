@@ -17,6 +17,7 @@ from crm_kit.manifest import Manifest
 from crm_kit.openapi import build_openapi
 from crm_kit.runtime import Runtime
 from crm_kit.settings import SettingsError
+from crm_kit.states.router import router as states
 
 
 def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authenticator | None = None) -> FastAPI:
@@ -50,6 +51,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         app.router.routes.extend(feature.routes)
     if authenticator is None:  # who is asked by the gateway, and verifies its tokens
         app.include_router(dead_letters)
+        app.include_router(states)
     _add_operations(app, runtime)
     app.openapi = lambda: build_openapi(app, manifest)  # type: ignore[method-assign]  # FastAPI's documented way
     if runtime is not None:

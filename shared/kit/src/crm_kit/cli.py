@@ -1,4 +1,4 @@
-"""`python -m <service> <command>`: serve, relay, consume, timers, migrate, rebuild, openapi."""
+"""`python -m <service> <command>`: serve, relay, consume, timers, migrate, rebuild, openapi, and the service's own."""
 
 import argparse
 import asyncio
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import cast
 
-from crm_kit.manifest import Manifest
+from crm_kit.manifest import Command, Manifest
 from crm_kit.observability.logs import configure_logs
 from crm_kit.runtime import ALL_ROLES, Role, Runtime
 from crm_kit.settings import ServiceSettings, SettingsError
@@ -30,6 +30,8 @@ def run(
             from crm_kit.rebuild.command import rebuild
 
             sys.exit(asyncio.run(rebuild(manifest, arguments)))
+        elif own := next((one for one in manifest.commands if one.name == arguments.command), None):
+            sys.exit(asyncio.run(_own(own, manifest.settings.load(manifest.name), arguments)))
         else:
             only = arguments.only.split(",") if arguments.command == "serve" else [arguments.command]
             _serve(manifest, cast("list[Role]", only), authenticator, runtime_type)
@@ -53,7 +55,13 @@ def _parser(manifest: Manifest) -> argparse.ArgumentParser:
     rebuild.add_argument("--no-compare", action="store_true", help="switch without comparing")
     rebuild.add_argument("--clean", action="store_true", help="only remove what a killed rebuild has left")
     commands.add_parser("openapi", help="print the OpenAPI document")
+    for command in manifest.commands:
+        command.arguments(commands.add_parser(command.name, help=command.help))
     return parser
+
+
+async def _own(command: Command, settings: ServiceSettings, arguments: argparse.Namespace) -> int:
+    return await command.run(settings, arguments)
 
 
 def _print_openapi(manifest: Manifest) -> None:

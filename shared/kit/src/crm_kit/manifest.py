@@ -1,10 +1,11 @@
 """What a service is: one object that lists everything it can do."""
 
-from collections.abc import Callable, Mapping
+from argparse import ArgumentParser, Namespace
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crm_contracts.registry import Topic
 from fastapi import APIRouter, FastAPI
@@ -12,6 +13,7 @@ from sqlalchemy import MetaData
 from starlette.routing import BaseRoute
 
 from crm_kit.inbox import Consumer
+from crm_kit.outbox import EntityEvents
 from crm_kit.settings import ServiceSettings
 from crm_kit.timers import TimerHandler
 
@@ -36,6 +38,16 @@ class Feature:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Command:
+    """`python -m <service> <name>` of one service. `run` answers the exit code, and may raise SettingsError."""
+
+    name: str
+    help: str
+    arguments: Callable[[ArgumentParser], None]
+    run: Callable[[ServiceSettings, Namespace], Awaitable[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """One service. `name` is its word in topics, settings and metrics; `metadata` holds all of its tables.
 
@@ -50,7 +62,8 @@ class Manifest:
     metadata: MetaData
     migrations: Path
     features: tuple[Feature, ...]
-    publishes: tuple[Topic, ...]
+    publishes: tuple[EntityEvents[Any, Any], ...]
+    commands: tuple[Command, ...] = ()
     system_tables: Mapping[str, str] = field(default_factory=dict)
     serves_openapi: bool = True
 
@@ -62,4 +75,4 @@ class Manifest:
     def topics(self) -> tuple[Topic, ...]:
         """Every topic that it writes or reads."""
         read = {topic.name: topic for consumer in self.consumers for topic in consumer.topics}
-        return tuple({**read, **{topic.name: topic for topic in self.publishes}}.values())
+        return tuple({**read, **{events.topic.name: events.topic for events in self.publishes}}.values())

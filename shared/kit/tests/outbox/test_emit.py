@@ -25,7 +25,7 @@ def _touching_snapshot(row: NoteRow) -> Note:
 
 async def test_an_event_is_refused_before_postgresql_has_seen_its_entity(parts: Parts, tenant_id: str) -> None:
     """The outbox number must be drawn under the row's lock, which the flush takes; else two writers' numbers swap."""
-    events = EntityEvents(NOTE, _touching_snapshot)
+    events = EntityEvents(NOTE, NoteRow, _touching_snapshot)
     with pytest.raises(UnflushedEntity, match="flush note_"):
         async with parts.app.write(tenant_id) as session:
             await events.created(session, NoteRow(id=NoteId.new(), title="a"))

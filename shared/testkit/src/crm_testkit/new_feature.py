@@ -64,7 +64,7 @@ def snapshot(row: {Singular}Row) -> {Singular}:
     return {Singular}.model_validate(row)
 
 
-{SINGULAR}_EVENTS = EntityEvents({SINGULAR}, snapshot)
+{SINGULAR}_EVENTS = EntityEvents({SINGULAR}, {Singular}Row, snapshot)
 ''',
     "usecases.py": '''"""What can be done with a {singular}."""
 
@@ -194,10 +194,12 @@ def _extend_manifest(path: Path, names: dict[str, str]) -> Path:
         r"(from \w+\.features import )(\(?)", lambda match: f"{match[1]}{match[2]}{names['plural']}, ", text, count=1
     )
     text = re.sub(r"(features=\(\s*)", lambda match: f"{match[1]}{names['plural']}.FEATURE, ", text, count=1)
-    text = re.sub(r"(publishes=\(\s*)", lambda match: f"{match[1]}{names['SINGULAR']}, ", text, count=1)
+    text = re.sub(r"(publishes=\(\s*)", lambda match: f"{match[1]}{names['SINGULAR']}_EVENTS, ", text, count=1)
     text = re.sub(
-        r"(from crm_contracts\.registry import )(\(?)",
-        lambda match: f"{match[1]}{match[2]}{names['SINGULAR']}, ",
+        r"(from (\w+)\.features import [^\n(]+\n)",
+        lambda match: (
+            f"{match[1]}from {match[2]}.features.{names['plural']}.events import {names['SINGULAR']}_EVENTS\n"
+        ),
         text,
         count=1,
     )

@@ -15,4 +15,4 @@ def snapshot(row: ApiKeyRow) -> ApiKey:
     return ApiKey.model_validate(row)
 
 
-UNPUBLISHED = EntityEvents(Topic("gateway", "api_key", ApiKey, actions=()), snapshot)
+UNPUBLISHED = EntityEvents(Topic("gateway", "api_key", ApiKey, actions=()), ApiKeyRow, snapshot)

@@ -89,8 +89,13 @@ async def _lock_affected(session: WriteSession, changes: Sequence[Change]) -> se
         affected |= related
         if affected <= locked:
             return locked
-        await lock_keys(session, "customer", {str(zlib.crc32(one.encode()) % _LOCKS) for one in affected - locked})
+        await lock_customers(session, affected - locked)
         locked |= affected
+
+
+async def lock_customers(session: WriteSession, customer_ids: Iterable[str]) -> None:
+    """Nobody else composes these customers' views until the transaction ends."""
+    await lock_keys(session, "customer", {str(zlib.crc32(one.encode()) % _LOCKS) for one in customer_ids})
 
 
 async def _refresh_chunk(session: WriteSession, ids: Sequence[str]) -> None:

@@ -11,4 +11,4 @@ def snapshot(row: TenantEntityRow) -> Tenant:
     return Tenant.model_validate(row)
 
 
-TENANT_EVENTS = EntityEvents(TENANT, snapshot)
+TENANT_EVENTS = EntityEvents(TENANT, TenantEntityRow, snapshot)

@@ -7,14 +7,14 @@ from typing import Any, Generic, TypeVar
 import orjson
 from crm_contracts.envelope import Event
 from crm_contracts.ids import EventId
-from crm_contracts.registry import Topic
+from crm_contracts.registry import RESTATED, Topic
 from crm_contracts.types import Entity
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 from sqlalchemy.orm.attributes import flag_modified
 
 from crm_kit import context
 from crm_kit.bus.port import MAX_RECORD_BYTES, Record, record_size
-from crm_kit.db.models import EntityRow, utc_now
+from crm_kit.db.models import EntityRow, columns, utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import BodyTooLarge, Text
 from crm_kit.outbox.table import OUTBOX, shard_of
@@ -54,8 +54,9 @@ def _write_as_spelled(row: EntityRow) -> None:
 class EntityEvents(Generic[RowT, EntityT]):
     """Publishes the changes of one entity type. `snapshot` turns a row into what others may see of it."""
 
-    def __init__(self, topic: Topic, snapshot: Callable[[RowT], EntityT]) -> None:
+    def __init__(self, topic: Topic, row: type[RowT], snapshot: Callable[[RowT], EntityT]) -> None:
         self.topic = topic
+        self.row = row
         self.snapshot = snapshot
 
     async def created(self, session: WriteSession, row: RowT, *, action: str = "created") -> EntityT:
@@ -97,6 +98,18 @@ class EntityEvents(Generic[RowT, EntityT]):
         row.updated_at = utc_now()
         await session.flush()
         await self._emit(session, row, action, self.snapshot(row), changed)
+        return True
+
+    async def restated(self, session: WriteSession, entity_id: str) -> bool:
+        """Publishes the entity as it is once more, under its version; False where there is none.
+
+        Under the row's lock, so that no event of a newer version is numbered before this one.
+        """
+        of_id = select(self.row).where(columns(self.row).id == entity_id).with_for_update()
+        row = await session.scalar(of_id.execution_options(populate_existing=True))
+        if row is None:
+            return False
+        await self._emit(session, row, RESTATED, self.snapshot(row), [])
         return True
 
     async def deleted(self, session: WriteSession, row: RowT) -> None:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from crm_kit.manifest import Feature, Manifest
 
-from crm_testkit.toy_service.contracts import NOTE
-from crm_testkit.toy_service.notes import METADATA, router
+from crm_testkit.toy_service.notes import METADATA, NOTE_EVENTS, router
 
 
 def toy_manifest(*features: Feature) -> Manifest:
@@ -18,7 +17,7 @@ def toy_manifest(*features: Feature) -> Manifest:
         metadata=METADATA,
         migrations=Path(__file__).parent / "migrations",
         features=(Feature(router=router), *features),
-        publishes=(NOTE,),
+        publishes=(NOTE_EVENTS,),
     )
 
 

@@ -75,7 +75,7 @@ def snapshot(row: NoteRow) -> Note:
     return Note.model_validate({**row.model_dump(), "price": price})
 
 
-NOTE_EVENTS = EntityEvents(NOTE, snapshot)
+NOTE_EVENTS = EntityEvents(NOTE, NoteRow, snapshot)
 
 
 def _write(row: NoteRow, data: NoteWrite) -> None:

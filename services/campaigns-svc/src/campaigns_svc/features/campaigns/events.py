@@ -11,4 +11,4 @@ def snapshot(row: CampaignRow) -> Campaign:
     return Campaign.model_validate(row)
 
 
-CAMPAIGN_EVENTS = EntityEvents(CAMPAIGN, snapshot)
+CAMPAIGN_EVENTS = EntityEvents(CAMPAIGN, CampaignRow, snapshot)

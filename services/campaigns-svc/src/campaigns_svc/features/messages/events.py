@@ -11,4 +11,4 @@ def snapshot(row: MessageRow) -> Message:
     return Message.model_validate(row)
 
 
-MESSAGE_EVENTS = EntityEvents(MESSAGE, snapshot)
+MESSAGE_EVENTS = EntityEvents(MESSAGE, MessageRow, snapshot)

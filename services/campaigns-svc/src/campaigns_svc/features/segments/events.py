@@ -15,5 +15,5 @@ def member_snapshot(row: SegmentMemberRow) -> SegmentMember:
     return SegmentMember.model_validate(row)
 
 
-SEGMENT_EVENTS = EntityEvents(SEGMENT, snapshot)
-SEGMENT_MEMBER_EVENTS = EntityEvents(SEGMENT_MEMBER, member_snapshot)
+SEGMENT_EVENTS = EntityEvents(SEGMENT, SegmentRow, snapshot)
+SEGMENT_MEMBER_EVENTS = EntityEvents(SEGMENT_MEMBER, SegmentMemberRow, member_snapshot)

@@ -11,4 +11,4 @@ def snapshot(row: TemplateRow) -> Template:
     return Template.model_validate(row)
 
 
-TEMPLATE_EVENTS = EntityEvents(TEMPLATE, snapshot)
+TEMPLATE_EVENTS = EntityEvents(TEMPLATE, TemplateRow, snapshot)

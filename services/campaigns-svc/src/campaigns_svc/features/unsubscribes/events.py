@@ -11,4 +11,4 @@ def snapshot(row: UnsubscribeRow) -> Unsubscribe:
     return Unsubscribe.model_validate(row)
 
 
-UNSUBSCRIBE_EVENTS = EntityEvents(UNSUBSCRIBE, snapshot)
+UNSUBSCRIBE_EVENTS = EntityEvents(UNSUBSCRIBE, UnsubscribeRow, snapshot)

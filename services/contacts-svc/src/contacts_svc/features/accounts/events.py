@@ -11,4 +11,4 @@ def snapshot(row: AccountRow) -> Account:
     return Account.model_validate(row)
 
 
-ACCOUNT_EVENTS = EntityEvents(ACCOUNT, snapshot)
+ACCOUNT_EVENTS = EntityEvents(ACCOUNT, AccountRow, snapshot)

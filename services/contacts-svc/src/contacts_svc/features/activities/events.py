@@ -11,4 +11,4 @@ def snapshot(row: ActivityRow) -> Activity:
     return Activity.model_validate(row)
 
 
-ACTIVITY_EVENTS = EntityEvents(ACTIVITY, snapshot)
+ACTIVITY_EVENTS = EntityEvents(ACTIVITY, ActivityRow, snapshot)

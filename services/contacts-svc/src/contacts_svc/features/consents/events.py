@@ -11,4 +11,4 @@ def snapshot(row: ConsentRow) -> Consent:
     return Consent.model_validate(row)
 
 
-CONSENT_EVENTS = EntityEvents(CONSENT, snapshot)
+CONSENT_EVENTS = EntityEvents(CONSENT, ConsentRow, snapshot)

@@ -11,4 +11,4 @@ def snapshot(row: ContactRow) -> Contact:
     return Contact.model_validate(row)
 
 
-CONTACT_EVENTS = EntityEvents(CONTACT, snapshot)
+CONTACT_EVENTS = EntityEvents(CONTACT, ContactRow, snapshot)

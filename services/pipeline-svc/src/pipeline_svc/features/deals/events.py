@@ -11,4 +11,4 @@ def snapshot(row: DealRow) -> Deal:
     return Deal.model_validate(row)
 
 
-DEAL_EVENTS = EntityEvents(DEAL, snapshot)
+DEAL_EVENTS = EntityEvents(DEAL, DealRow, snapshot)

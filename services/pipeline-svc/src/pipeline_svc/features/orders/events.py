@@ -11,4 +11,4 @@ def snapshot(row: OrderRow) -> Order:
     return Order.model_validate(row)
 
 
-ORDER_EVENTS = EntityEvents(ORDER, snapshot)
+ORDER_EVENTS = EntityEvents(ORDER, OrderRow, snapshot)

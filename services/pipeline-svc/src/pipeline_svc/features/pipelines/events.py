@@ -11,4 +11,4 @@ def snapshot(row: PipelineRow) -> Pipeline:
     return Pipeline.model_validate(row)
 
 
-PIPELINE_EVENTS = EntityEvents(PIPELINE, snapshot)
+PIPELINE_EVENTS = EntityEvents(PIPELINE, PipelineRow, snapshot)

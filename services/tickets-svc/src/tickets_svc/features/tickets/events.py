@@ -20,5 +20,5 @@ def message_snapshot(row: TicketMessageRow) -> TicketMessage:
     return TicketMessage.model_validate({**row.model_dump(), "author": {"kind": row.author_kind, "id": row.author_id}})
 
 
-TICKET_EVENTS = EntityEvents(TICKET, ticket_snapshot)
-MESSAGE_EVENTS = EntityEvents(TICKET_MESSAGE, message_snapshot)
+TICKET_EVENTS = EntityEvents(TICKET, TicketRow, ticket_snapshot)
+MESSAGE_EVENTS = EntityEvents(TICKET_MESSAGE, TicketMessageRow, message_snapshot)

@@ -1,0 +1,3 @@
+from crm_testkit.toy_service.fixtures import service
+
+__all__ = ["service"]
