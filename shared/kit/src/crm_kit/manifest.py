@@ -1,10 +1,10 @@
 """What a service is: one object that lists everything it can do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crm_contracts.registry import Topic
 from fastapi import APIRouter, FastAPI
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Lifespan = Callable[[FastAPI, "Runtime"], AbstractAsyncContextManager[None]]
 """Opens and closes what a feature holds while the process serves."""
 
+Worker = Callable[["Runtime"], Coroutine[Any, Any, None]]
+"""What runs beside the consumers, until cancelled; it survives whatever fails."""
+
 TimerFactory = Callable[[ServiceSettings], Mapping[str, TimerHandler]]
 
 
@@ -31,6 +34,7 @@ class Feature:
     router: APIRouter | None = None
     routes: tuple[BaseRoute, ...] = ()
     consumers: tuple[Consumer, ...] = ()
+    workers: Mapping[str, Worker] = field(default_factory=dict)
     timers: TimerFactory | None = None
     lifespan: Lifespan | None = None
 
