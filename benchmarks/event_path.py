@@ -14,8 +14,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,7 +130,8 @@ def process(role: str, addresses: Addresses, *arguments: str) -> Iterator[psutil
     try:
         yield child
     finally:
-        child.send_signal(signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):
+            child.send_signal(signal.SIGKILL)
         child.wait()
 
 
