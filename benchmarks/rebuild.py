@@ -8,109 +8,23 @@ import argparse
 import asyncio
 import cProfile
 import pstats
-import random
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
-from crm_contracts.ids import TenantId
-from crm_kit.bus import Record, TopicSpec
+from business import Stage, business, set_up
+from crm_kit.bus import TopicSpec
 from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.db.embedded import EmbeddedPostgres
-from crm_kit.db.migrations import migrate
-from crm_kit.db.provision import EventLogDatabase, ServiceDatabase, ServiceUrls, provision
 from crm_kit.db.session import Database
 from crm_kit.inbox import ConsumerRunner
 from crm_kit.rebuild import Progress, Rebuild, open_rebuild
-from crm_kit.settings import ServiceSettings
-from crm_testkit.customer_world import World, moment, money
 from crm_testkit.postgres import make_open_folder
-from gateway.base import METADATA
 from gateway.features.customers.consumers import VIEW
-
-import gateway
-
-_CUSTOMERS_A_TENANT = 1000
-_CONTACTS_AN_ACCOUNT = 9
-_WHAT_HAPPENS = "update update change change order deal ticket consent message activity".split()
-_NAMES = ("欧阳晓梅", "王伟", "Anna Bauer", "José Ünal")
-
-
-def business(customers: int, events: int, dice: random.Random) -> Iterator[list[Record]]:
-    """The records of so many customers, a tenant at a time."""
-    tenants = -(-customers // _CUSTOMERS_A_TENANT)
-    for number in range(tenants):
-        world = World(TenantId.new())
-        mine = range(number * customers // tenants, (number + 1) * customers // tenants)
-        _populate(world, len(mine), events * len(mine) // customers, dice)
-        yield [Record(topic, event.subject, event.value(), event.headers()) for topic, event in world.events]
-
-
-def _populate(world: World, customers: int, events: int, dice: random.Random) -> None:
-    accounts: list[str] = []
-    contacts: list[str] = []
-    changeable: list[str] = []
-    for number in range(customers):
-        if number % (_CONTACTS_AN_ACCOUNT + 1) == 0:
-            accounts.append(world.create("account")["id"])
-        else:
-            address = {"address": f"c{number}@example.com", "label": None, "primary": True, "verified": False}
-            made = world.create("contact", account_id=accounts[-1], full_name=dice.choice(_NAMES), emails=[address])
-            contacts.append(made["id"])
-    while len(world.events) < events:
-        whose = {"contact_id": dice.choice(contacts)}
-        at, kind = moment(dice.randrange(100_000)), dice.choice(_WHAT_HAPPENS)
-        if kind in ("update", "change"):
-            changed = dice.choice(changeable if kind == "change" and changeable else contacts)
-            world.update(changed, tags=[f"t{len(world.events)}"])
-            continue
-        made = world.create(kind, **whose, **_members(kind, at))
-        if kind in ("order", "deal", "ticket"):
-            changeable.append(made["id"])
-
-
-def _members(kind: str, at: str) -> dict[str, object]:
-    members: dict[str, dict[str, object]] = {
-        "order": {"placed_at": at, "total": money("1999.00")},
-        "deal": {"amount": money("128000.00")},
-        "ticket": {"created_at": at},
-        "message": {"queued_at": at},
-    }
-    return members.get(kind, {"at": at})
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A server with the two databases, and nothing running on them."""
-
-    urls: ServiceUrls
-    event_log_url: str
-
-    @property
-    def settings(self) -> ServiceSettings:
-        return ServiceSettings(
-            database_url=self.urls.app,
-            system_database_url=self.urls.system,
-            owner_database_url=self.urls.owner,
-            event_log_url=self.event_log_url,
-            environment="development",
-            secret="only-for-benchmarks-0123456789abcdef",
-        )
-
-
-async def set_up(server: EmbeddedPostgres) -> Stage:
-    view, events = ServiceDatabase("gateway", "owner", "app", "system"), EventLogDatabase("event_log")
-    await provision(server.superuser_url(), view, events)
-    urls = view.urls(server.superuser_url())
-    await migrate(Path(gateway.__file__).parents[2] / "migrations", METADATA, urls.owner)
-    return Stage(urls, events.url(server.superuser_url()))
 
 
 async def fill(log: EmbeddedEventLog, customers: int, events: int) -> None:
     await log.ensure_topics([TopicSpec(topic.name) for topic in VIEW.topics])
-    for records in business(customers, events, random.Random(1)):
+    for _, records in business(customers, events):
         await log.publish(records)
 
 

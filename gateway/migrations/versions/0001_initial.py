@@ -173,6 +173,15 @@ def upgrade() -> None:
     op.create_index("parked_event_key", "parked_event", ["tenant_id", "consumer", "topic", "key"], unique=False)
     op.create_index("parked_event_newest", "parked_event", ["tenant_id", "id"], unique=False)
     op.create_table(
+        "stale_customer",
+        sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("customer_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("renamed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id"),
+    )
+    op.create_index("stale_customer_customer", "stale_customer", ["tenant_id", "customer_id", "id"], unique=False)
+    op.create_table(
         "tenant",
         sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
         sa.Column("id", sa.Text(collation="C"), nullable=False),
@@ -219,22 +228,23 @@ def upgrade() -> None:
         sa.UniqueConstraint("tenant_id", "kind", "key", name="timer_once"),
     )
     op.create_index("timer_due", "timer", ["kind", "due_at"], unique=False)
-    protect("tenant", "api_key", "entity", "customer_view", "customer_key", "timeline_entry")
+    protect("tenant", "api_key", "entity", "customer_view", "customer_key", "timeline_entry", "stale_customer")
     # The administrator reads every tenant. No id of a tenant is `admin`, so no tenant's transaction matches it.
     op.execute(
         "create policy administration on tenant for select using"
         " ((select nullif(current_setting('app.tenant_id', true), '')) = 'admin')"
     )
     # A key says whose it is: it is looked up before the tenant is known.
-    open_to_system({"api_key": "select", "tenant": "select"})
+    open_to_system({"api_key": "select", "tenant": "select", "stale_customer": "select (tenant_id)"})
     protect_kit_tables()
     # One round trip for the read that every screen begins with: the tenant is set in the statement's own transaction,
     # then row-level security holds as for everything else (the function runs with its caller's rights).
     op.execute(
-        "create function read_customer_view(tenant text, customer text, out version bigint, out doc bytea)"
+        "create function read_customer_view(tenant text, customer text, out version bigint, out doc bytea, out stale boolean)"
         " language plpgsql volatile security invoker as $$ begin"
         " perform set_config('app.tenant_id', tenant, true);"
         " select v.version, v.doc into version, doc from customer_view v where v.tenant_id = tenant and v.id = customer;"
+        " stale := exists (select from stale_customer s where s.tenant_id = tenant and s.customer_id = customer);"
         " end $$"
     )
 

@@ -36,6 +36,7 @@ MANIFEST = Manifest(
     commands=(reconcile.COMMAND,),
     system_tables={
         "api_key": "a key is looked up before anything is known of its tenant",
+        "stale_customer": "the worker that composes views late asks which tenants have any",
         "tenant": "the look-up of a key answers its tenant's region too",
     },
     serves_openapi=False,

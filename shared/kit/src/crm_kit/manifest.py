@@ -1,7 +1,7 @@
 """What a service is: one object that lists everything it can do."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Lifespan = Callable[[FastAPI, "Runtime"], AbstractAsyncContextManager[None]]
 """Opens and closes what a feature holds while the process serves."""
 
+Worker = Callable[["Runtime"], Coroutine[Any, Any, None]]
+"""What runs beside the consumers, until cancelled; it survives whatever fails."""
+
 TimerFactory = Callable[[ServiceSettings], Mapping[str, TimerHandler]]
 
 
@@ -33,6 +36,7 @@ class Feature:
     router: APIRouter | None = None
     routes: tuple[BaseRoute, ...] = ()
     consumers: tuple[Consumer, ...] = ()
+    workers: Mapping[str, Worker] = field(default_factory=dict)
     timers: TimerFactory | None = None
     lifespan: Lifespan | None = None
 

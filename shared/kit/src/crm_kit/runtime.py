@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Literal
 
 import structlog
@@ -131,6 +132,9 @@ class Runtime:
                 runner = self.runner_type(consumer, self.database, self.event_log, service=self.manifest.name)
                 self.consumers.append(runner)
                 self._spawn(f"consumer-{consumer.name}", runner.run)
+            for feature in self.manifest.features:
+                for name, work in feature.workers.items():
+                    self._spawn(name, partial(work, self))
 
     async def _purge(self) -> None:
         """Forgets idempotency records after their time."""

@@ -8,6 +8,7 @@ from crm_kit.runtime import Runtime
 from fastapi import FastAPI
 
 from gateway.features.customers import models  # noqa: F401  # so that its tables are in the metadata
+from gateway.features.customers.backlog import compose_stale
 from gateway.features.customers.consumers import VIEW
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import open_reader
@@ -25,4 +26,4 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
         yield
 
 
-FEATURE = Feature(router=router, consumers=(VIEW,), lifespan=_lifespan)
+FEATURE = Feature(router=router, consumers=(VIEW,), workers={"stale-views": compose_stale}, lifespan=_lifespan)

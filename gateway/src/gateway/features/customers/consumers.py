@@ -4,6 +4,7 @@ from crm_contracts.registry import TOPICS
 from crm_kit.inbox import Consumer, Projection
 
 from gateway.features.customers import rebuilding
+from gateway.features.customers.backlog import project_backlog
 from gateway.features.customers.projection import project
 from gateway.upstream import SERVICES
 
@@ -11,9 +12,10 @@ VIEW = Consumer(
     name="gateway.view",
     topics=tuple(topic for topic in TOPICS if topic.service in SERVICES),
     handle=project,
+    handle_backlog=project_backlog,
     order="pass",
     projection=Projection(
-        tables=("entity", "timeline_entry", "customer_view", "customer_key"),
+        tables=("entity", "timeline_entry", "customer_view", "customer_key", "stale_customer"),
         load=rebuilding.load,
         complete=rebuilding.complete,
         match=rebuilding.match,

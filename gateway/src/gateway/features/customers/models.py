@@ -1,6 +1,6 @@
 """The gateway's copy of every entity, the customer views made of them, and the entries of their timelines.
 
-The migration that makes these tables protects all four, and makes the function `read_customer_view` (reading.py).
+The migration that makes these tables protects all of them, and makes the function `read_customer_view` (reading.py).
 
 JSON is kept as `json`, not `jsonb`: an entity reads exactly as its service published it, members in their order.
 """
@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from crm_kit.db.models import CodePointText, Moment, TenantRow, text_list_column
-from sqlalchemy import JSON, BigInteger, Index, LargeBinary, Numeric, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Identity, Index, LargeBinary, Numeric, Text, text
 from sqlmodel import Field
 
 from gateway.base import Base
@@ -70,6 +70,20 @@ class CustomerViewRow(TenantRow, Base, table=True):
     digest: bytes = Field(sa_type=LargeBinary, nullable=False)
     sources: Any = Field(sa_type=JSON, nullable=False)
     keys: list[str] = text_list_column()
+
+
+class StaleCustomerRow(TenantRow, Base, table=True):
+    """A customer of whom the entities tell more than the view does; there may be several rows of one.
+
+    `renamed`: an account whose contacts show it too.
+    """
+
+    __tablename__ = "stale_customer"
+    __table_args__ = (Index("stale_customer_customer", "tenant_id", "customer_id", "id"),)
+
+    id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
+    customer_id: str = Field(sa_type=CodePointText, nullable=False)
+    renamed: bool = Field(nullable=False)
 
 
 class CustomerKeyRow(TenantRow, Base, table=True):

@@ -7,8 +7,9 @@ events of one customer at the same time, the second composes from what both have
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import orjson
 from crm_contracts.envelope import Event
@@ -38,7 +39,30 @@ async def project(session: WriteSession, events: Sequence[Event]) -> None:
     """Applies events of one tenant. Events that are not newer than what is stored change nothing."""
     changes = await store(session, events)
     if changes:
-        await refresh(session, await _lock_affected(session, changes))
+        await refresh_touched(session, Touched.by(changes))
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Customers of whom something has changed. `renamed`: the accounts whose contacts show them too."""
+
+    contacts: frozenset[str]
+    accounts: frozenset[str]
+    renamed: frozenset[str]
+
+    @classmethod
+    def by(cls, changes: Iterable[Change]) -> Self:
+        """Raises ValueError for a reference that can be no customer's."""
+        changes = list(changes)
+        contacts = frozenset[str]().union(*(change.contact_ids for change in changes))
+        accounts = frozenset[str]().union(*(change.account_ids for change in changes))
+        if strangers := [one for one in contacts | accounts if prefix_of(one) not in _WEIGHT]:
+            raise ValueError(f"not the id of a customer: {min(strangers)[:100]}")
+        return cls(
+            contacts,
+            accounts,
+            frozenset(change.id for change in changes if change.type == "account"),
+        )
 
 
 async def store(session: WriteSession, events: Sequence[Event]) -> list[Change]:
@@ -54,8 +78,13 @@ async def store(session: WriteSession, events: Sequence[Event]) -> list[Change]:
     return changes
 
 
+async def refresh_touched(session: WriteSession, touched: Touched) -> None:
+    """Composes the views of all customers that show something of these anew, and stores those that differ."""
+    await refresh(session, await _lock_affected(session, touched))
+
+
 async def refresh(session: WriteSession, customer_ids: Iterable[str]) -> None:
-    """Composes the views of these customers anew, and stores those that differ."""
+    """As `refresh_touched`, of these customers alone; the caller holds their locks."""
     for chunk in chunks(sorted(customer_ids)):
         await _refresh_chunk(session, chunk)
 
@@ -74,19 +103,15 @@ def chunks(customer_ids: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-async def _lock_affected(session: WriteSession, changes: Sequence[Change]) -> set[str]:
-    """The customers that show something of these entities, locked until the transaction ends.
+async def _lock_affected(session: WriteSession, touched: Touched) -> set[str]:
+    """The customers that show something of what was touched, locked until the transaction ends.
 
     Whose a contact is may change while its lock is waited for, so the question is asked until its answer stays.
     """
-    contacts: set[str] = set().union(*(change.contact_ids for change in changes))
-    accounts: set[str] = set().union(*(change.account_ids for change in changes))
-    renamed = sorted(change.id for change in changes if change.type == "account")
     locked: set[str] = set()
-    affected = contacts | accounts
+    affected: set[str] = {*touched.contacts, *touched.accounts}
     while True:
-        related = await repository.related_customers(session, sorted(contacts), renamed)
-        affected |= related
+        affected |= await repository.related_customers(session, sorted(touched.contacts), sorted(touched.renamed))
         if affected <= locked:
             return locked
         await lock_customers(session, affected - locked)

@@ -6,8 +6,9 @@ then reads, so row-level security holds without a BEGIN and a COMMIT around it.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -16,13 +17,15 @@ from crm_contracts.registry import TOPICS
 from crm_contracts.types import MAX_INTEGER
 from crm_kit.db.session import Database
 from crm_kit.errors import MalformedRequest, Text, Unavailable
+from crm_kit.inbox.applying import is_transient
 from crm_kit.runtime import Runtime
 
 from gateway.features.customers import repository
+from gateway.features.customers.backlog import refresh_stale
 from gateway.recent_writes import CONSISTENCY_TOKEN
 from gateway.upstream import SERVICES
 
-_READ = "select version, doc from read_customer_view($1, $2)"
+_READ = "select version, doc, stale from read_customer_view($1, $2)"
 _TIMEOUT_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = (0.008, 0.04)
 
@@ -36,20 +39,29 @@ class View(NamedTuple):
 
 
 class ViewReader:
-    """Reads materialised views."""
+    """Reads materialised views; one that is stale is composed first."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", refresh: Callable[[str, str], Awaitable[None]]) -> None:
         self._pool = pool
+        self._refresh = refresh
 
     async def read(self, tenant_id: str, customer_id: str) -> View | None:
         """Raises Unavailable."""
+        row = await self._fetch(tenant_id, customer_id)
+        if row["stale"]:
+            await self._refresh(tenant_id, customer_id)
+            row = await self._fetch(tenant_id, customer_id)
+        return None if row["doc"] is None else View(row["version"], row["doc"])
+
+    async def _fetch(self, tenant_id: str, customer_id: str) -> "asyncpg.Record":
         try:
             row = await self._pool.fetchrow(_READ, tenant_id, customer_id, timeout=_TIMEOUT_SECONDS)
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError) as error:
             raise _unavailable() from error
         except (asyncpg.TooManyConnectionsError, OSError, TimeoutError) as error:
             raise _unavailable() from error
-        return None if row is None or row["doc"] is None else View(row["version"], row["doc"])
+        assert row is not None, "the function answers one row"
+        return row
 
 
 def _unavailable() -> Unavailable:
@@ -71,12 +83,21 @@ async def open_reader(runtime: Runtime) -> AsyncIterator[ViewReader]:
         server_settings={"application_name": "gateway-views", "jit": "off"},
     )
     try:
-        yield ViewReader(pool)
+        yield ViewReader(pool, partial(_refresh, runtime.database))
     finally:
         try:
             await asyncio.wait_for(pool.close(), 5)
         except TimeoutError:
             pool.terminate()
+
+
+async def _refresh(database: Database, tenant_id: str, customer_id: str) -> None:
+    """A view that cannot be composed is answered as it is: the worker tells of it."""
+    try:
+        await refresh_stale(database, tenant_id, customer_id)
+    except Exception as error:
+        if is_transient(error):
+            raise _unavailable() from error
 
 
 async def _leave(_connection: object) -> None:

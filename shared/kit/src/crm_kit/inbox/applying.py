@@ -32,11 +32,14 @@ class Consumer:
     handlers that need every event. `pass`: they are applied, for handlers that keep an entity's newest state and
     its version even when it is deleted, so that the older event changes nothing when it is replayed.
     `projection`: the tables that it makes; None where it acts on events, which must not be done again.
+    `handle_backlog`: applies what has piled up in place of `handle`. It may leave for later whatever its readers can
+    do without, as long as it writes down, in the same transaction, what that is.
     """
 
     name: str
     topics: tuple[Topic, ...]
     handle: Handler
+    handle_backlog: Handler | None = None
     order: Order = "wait"
     projection: Projection | None = None
 
@@ -69,12 +72,15 @@ def read_event(topic: Topic | None, headers: Mapping[str, str], value: bytes | N
     return Reading(None, "unsupported", f"This release does not know {event.type!r}."[:_MAX_REASON])
 
 
-async def apply_events(consumer: Consumer, service: str, session: WriteSession, events: Sequence[Event]) -> None:
+async def apply_events(
+    consumer: Consumer, service: str, session: WriteSession, events: Sequence[Event], *, backlog: bool = False
+) -> None:
     """Applies events of the session's tenant within its transaction. Raises what the handler raises."""
+    handle = consumer.handle_backlog if backlog and consumer.handle_backlog else consumer.handle
     trace = context.start_trace(events[-1].traceparent)
     here = context.Context(trace, f"event-{events[-1].id}", session.tenant_id, f"service/{service}")
     with context.use(here):
-        await consumer.handle(session, events)
+        await handle(session, events)
         await session.flush()
 
 

@@ -25,7 +25,9 @@ from crm_kit.inbox.tables import NO_TENANT, Kind
 from crm_kit.observability import metrics
 from crm_kit.shutdown import finish
 
-_BATCH = 500
+_BATCH = 2000
+_BACKLOG = 200
+"""Events that make a batch a backlog: they came faster than they could be applied one by one."""
 _POLL_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 10.0
 _ATTEMPTS = 3
@@ -60,6 +62,8 @@ class ConsumerRunner:
         self._positions = StoredPositions(database)
         self._progressed_at = time.monotonic()
         self._behind = 0
+        self.has_backlog = False
+        """Whether what it read last was more than could be applied as it came."""
 
     @property
     def name(self) -> str:
@@ -96,6 +100,7 @@ class ConsumerRunner:
     async def _follow(self, subscription: Subscription) -> None:
         while True:
             batch = await subscription.poll(_BATCH, _POLL_SECONDS)
+            self.has_backlog = sum(map(len, batch.values())) >= _BACKLOG
             if not batch:
                 continue
             try:
@@ -146,12 +151,15 @@ class ConsumerRunner:
             await self._apply(session, items, singly=singly)
 
     async def _apply(self, session: WriteSession, items: Sequence[_Item], *, singly: bool) -> None:
+        backlog = len(items) >= _BACKLOG
         by_tenant = sorted(items, key=lambda item: item.tenant_id)  # stable: the order within a tenant stays
         for tenant_id, group in groupby(by_tenant, key=lambda item: item.tenant_id):
             await session.use_tenant(tenant_id)
-            await self._apply_of_tenant(session, list(group), singly=singly)
+            await self._apply_of_tenant(session, list(group), singly=singly, backlog=backlog)
 
-    async def _apply_of_tenant(self, session: WriteSession, items: Sequence[_Item], *, singly: bool) -> None:
+    async def _apply_of_tenant(
+        self, session: WriteSession, items: Sequence[_Item], *, singly: bool, backlog: bool
+    ) -> None:
         waits = self._consumer.order == "wait"
         held = await held_keys(session, self.name, {key_of(item.record) for item in items}) if waits else set()
         good: list[Event] = []
@@ -171,7 +179,7 @@ class ConsumerRunner:
                 if waits:
                     held.add(key)
         if good:
-            await apply_events(self._consumer, self._service, session, good)
+            await apply_events(self._consumer, self._service, session, good, backlog=backlog)
 
     async def _try(self, session: WriteSession, event: Event) -> str:
         """Tries one event a few times: why it failed, or nothing."""

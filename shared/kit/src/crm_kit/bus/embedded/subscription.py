@@ -25,16 +25,22 @@ _HUNG_AFTER = timedelta(seconds=30)
 """A member whose session lives but that has not beaten for so long is cut off (a frozen process)."""
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.1, 2.0
 
-_FETCH = """
-select r.topic, r.partition, r."offset", r.key, r.value, r.headers, r.at
-from unnest($1::text[], $2::int[], $3::bigint[]) with ordinality as a (topic, partition, position, turn)
-cross join lateral (
-    select * from record r
-    where r.topic = a.topic and r.partition = a.partition and r."offset" >= a.position
-    order by r.topic, r.partition, r."offset" limit $4
-) r
-limit $4
-"""
+_FETCH_BYTES = 8_000_000
+"""As much as a batch may hold, or one record."""
+
+_FETCH = f"""
+select topic, partition, "offset", key, value, headers, at from (
+    select r.*, sum(coalesce(octet_length(r.value), 0)) over (rows unbounded preceding) as bytes, row_number() over () as n
+    from unnest($1::text[], $2::int[], $3::bigint[]) with ordinality as a (topic, partition, position, turn)
+    cross join lateral (
+        select * from record r
+        where r.topic = a.topic and r.partition = a.partition and r."offset" >= a.position
+        order by r.topic, r.partition, r."offset" limit $4
+    ) r
+    limit $4
+) found
+where bytes <= {_FETCH_BYTES} or n = 1
+"""  # noqa: S608  # a number of ours
 
 _JOIN = """
 insert into member (grp, topics, pid, backend_start)

@@ -1,0 +1,282 @@
+"""The event path: how many events a second come from the outbox into the customer views.
+
+`python benchmarks/event_path.py --bus kafka --customers 2000 --events 60000`
+
+An outbox is filled with the events of a made-up business; then a relay and the gateway's consumer are started, a process
+each, as in the real stack, and the time is taken until every view is up to date. Before it, on Kafka, the same
+records go through a bare aiokafka producer and consumer, a process each. CPU seconds are told by process.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import orjson
+import psutil
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from business import business, set_up
+from crm_kit.bus import EventLog, Record, TopicSpec
+from crm_kit.bus.embedded import EmbeddedEventLog
+from crm_kit.bus.kafka import KafkaEventLog
+from crm_kit.db.embedded import EmbeddedPostgres
+from crm_kit.outbox import Relay
+from crm_kit.outbox.table import shard_of
+from crm_kit.runtime import Runtime
+from crm_kit.settings import ServiceSettings
+from crm_testkit.kafka_broker import RealKafka
+from crm_testkit.postgres import make_open_folder
+from gateway.features.customers.consumers import VIEW
+from gateway.manifest import MANIFEST
+
+_BARE_TOPIC = "bare"
+_UNFINISHED = "select exists (select from outbox) or exists (select from stale_customer)"
+_TOPICS = [topic.name for topic in VIEW.topics]
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """What a process must know; handed over as JSON in its environment."""
+
+    app_url: str
+    system_url: str
+    event_log_url: str
+    kafka: str | None
+
+    def event_log(self) -> EventLog:
+        return KafkaEventLog(self.kafka) if self.kafka else EmbeddedEventLog(self.event_log_url)
+
+
+# --- the processes that are measured
+
+
+async def relay(addresses: Addresses) -> None:
+    log = addresses.event_log()
+    await log.start()
+    await Relay(addresses.system_url, log, service="benchmark").run()
+
+
+async def consume(addresses: Addresses) -> None:
+    """The gateway without its HTTP side."""
+    settings = ServiceSettings(
+        database_url=addresses.app_url,
+        system_database_url=addresses.system_url,
+        event_log_url=addresses.event_log_url,
+        kafka_bootstrap_servers=addresses.kafka,
+        bus="kafka" if addresses.kafka else "embedded",
+        environment="development",
+        secret="only-for-benchmarks-0123456789abcdef",
+    )
+    async with Runtime(MANIFEST, settings, ["consume"]).running():
+        await asyncio.Event().wait()
+
+
+async def bare_produce(addresses: Addresses) -> None:
+    """Sends what stands in the outbox, five thousand at a time, each thousand awaited."""
+    connection = await asyncpg.connect(addresses.system_url)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=addresses.kafka, acks="all", enable_idempotence=True, max_batch_size=262_144
+    )
+    await producer.start()
+    after = 0
+    while rows := await connection.fetch(
+        "select id, key, headers::text, payload from outbox where id > $1 order by id limit 5000", after
+    ):
+        after = rows[-1]["id"]
+        for start in range(0, len(rows), 1000):
+            sent = [
+                await producer.send(
+                    _BARE_TOPIC,
+                    row["payload"],
+                    key=row["key"].encode(),
+                    headers=[(name, text.encode()) for name, text in orjson.loads(row["headers"]).items()],
+                )
+                for row in rows[start : start + 1000]
+            ]
+            await asyncio.gather(*sent)
+    await producer.stop()
+
+
+async def bare_consume(addresses: Addresses, expected: int) -> None:
+    consumer = AIOKafkaConsumer(
+        _BARE_TOPIC, bootstrap_servers=addresses.kafka, group_id="bare", auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )  # fmt: skip
+    await consumer.start()
+    seen = 0
+    while seen < expected:
+        found = await consumer.getmany(timeout_ms=1000, max_records=1000)
+        seen += sum(map(len, found.values()))
+        if found:
+            await consumer.commit()
+    await consumer.stop()
+
+
+# --- the measurement
+
+
+@contextmanager
+def process(role: str, addresses: Addresses, *arguments: str) -> Iterator[psutil.Popen]:
+    environment = {**os.environ, "EVENT_PATH": json.dumps(addresses.__dict__)}
+    child = psutil.Popen([sys.executable, __file__, "--role", role, *arguments], env=environment)
+    try:
+        yield child
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            child.send_signal(signal.SIGKILL)
+        child.wait()
+
+
+class Cpu:
+    """CPU seconds by name, of processes and all their children, since this was made."""
+
+    def __init__(self, **processes: psutil.Process) -> None:
+        self._processes = processes
+        self._before = self._now()
+
+    def _now(self) -> dict[str, dict[int, float]]:
+        return {name: dict(_seconds(process)) for name, process in self._processes.items()}
+
+    def spent(self) -> dict[str, float]:
+        """A child that has ended is not counted."""
+        return {
+            name: sum(seconds - self._before[name].get(pid, 0.0) for pid, seconds in each.items())
+            for name, each in self._now().items()
+        }
+
+
+def _seconds(process: psutil.Process) -> Iterator[tuple[int, float]]:
+    for one in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            times = one.cpu_times()
+            yield one.pid, times.user + times.system
+
+
+async def fill(server: EmbeddedPostgres, customers: int, events: int) -> int:
+    connection = await asyncpg.connect(server.superuser_url("gateway"))
+    columns = ("tenant_id", "shard", "topic", "key", "headers", "payload")
+    filled = 0
+    try:
+        for tenant_id, records in business(customers, events):
+            rows = [_outbox_row(tenant_id, record) for record in records]
+            await connection.copy_records_to_table("outbox", records=rows, columns=columns)
+            filled += len(rows)
+        await connection.execute("analyze outbox")
+    finally:
+        await connection.close()
+    return filled
+
+
+def _outbox_row(tenant_id: str, record: Record) -> tuple[object, ...]:
+    headers = orjson.dumps(dict(record.headers)).decode()
+    return tenant_id, shard_of(record.key), record.topic, record.key, headers, record.value
+
+
+async def until_applied(server: EmbeddedPostgres, log: EventLog) -> None:
+    connection = await asyncpg.connect(server.superuser_url("gateway"))
+    try:
+        while True:
+            behind = sum(lag.behind for lag in (await log.lag(VIEW.name, _TOPICS)).values())
+            if not behind and not await connection.fetchval(_UNFINISHED):
+                return
+            await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
+
+
+def tell(what: str, events: int, seconds: float, cpu: dict[str, float]) -> None:
+    each = ", ".join(f"{name} {spent / events * 1e6:.0f}" for name, spent in cpu.items())
+    print(f"{what}: {events:,} events in {seconds:.1f} s, {events / seconds:,.0f} events/s; CPU µs an event: {each}")
+
+
+async def measure_bare(addresses: Addresses, broker: psutil.Process, events: int) -> float:
+    admin = KafkaEventLog(addresses.kafka or "")
+    await admin.start()
+    await admin.ensure_topics([TopicSpec(_BARE_TOPIC)])
+    await admin.close()
+    began = time.perf_counter()
+    with (
+        process("bare_consume", addresses, "--events", str(events)) as consumer,
+        process("bare_produce", addresses) as producer,
+    ):
+        cpu = Cpu(producer=producer, consumer=consumer, kafka=broker)
+        spent = cpu.spent()
+        while consumer.poll() is None:
+            spent = cpu.spent()
+            await asyncio.sleep(0.05)
+    seconds = time.perf_counter() - began
+    tell("bare aiokafka", events, seconds, spent)
+    return events / seconds
+
+
+async def measure_path(server: EmbeddedPostgres, addresses: Addresses, events: int, **servers: psutil.Process) -> float:
+    log = addresses.event_log()
+    await log.start()
+    await log.ensure_topics([TopicSpec(name) for name in _TOPICS])
+    began = time.perf_counter()
+    with process("consume", addresses) as consumer, process("relay", addresses) as relaying:
+        cpu = Cpu(relay=relaying, consumer=consumer, **servers)
+        await until_applied(server, log)
+        spent = cpu.spent()
+    seconds = time.perf_counter() - began
+    await log.close()
+    tell(f"relay to view, {'Kafka' if addresses.kafka else 'embedded log'}", events, seconds, spent)
+    return events / seconds
+
+
+async def main(bus: str, customers: int, events: int) -> None:
+    with ExitStack() as stack:
+        folder = stack.enter_context(make_open_folder())
+        server = EmbeddedPostgres(folder / "postgres").start()
+        stack.callback(server.stop)
+        postgres = postmaster(folder / "postgres")
+        stage = await set_up(server)
+        kafka = stack.enter_context(RealKafka(folder / "kafka")) if bus == "kafka" else None
+        addresses = Addresses(
+            stage.urls.app, stage.urls.system, stage.event_log_url, kafka.bootstrap_servers if kafka else None
+        )
+        filled = await fill(server, customers, events)
+        if kafka is None:
+            await measure_path(server, addresses, filled, postgres=postgres)
+            return
+        broker = next(one for one in psutil.process_iter(["name"]) if one.name() == "java")
+        bare = await measure_bare(addresses, broker, filled)
+        ours = await measure_path(server, addresses, filled, postgres=postgres, kafka=broker)
+        print(f"relay to view / bare: {ours / bare:.2f}")
+
+
+def postmaster(folder: Path) -> psutil.Process:
+    found = next(folder.rglob("postmaster.pid"))
+    return psutil.Process(int(found.read_text().splitlines()[0]))
+
+
+def run_role(role: str, events: int) -> None:
+    addresses = Addresses(**json.loads(os.environ["EVENT_PATH"]))
+    roles = {
+        "relay": lambda: relay(addresses),
+        "consume": lambda: consume(addresses),
+        "bare_produce": lambda: bare_produce(addresses),
+        "bare_consume": lambda: bare_consume(addresses, events),
+    }
+    asyncio.run(roles[role]())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bus", choices=("embedded", "kafka"), default="embedded")
+    parser.add_argument("--customers", type=int, default=2_000)
+    parser.add_argument("--events", type=int, default=60_000)
+    parser.add_argument("--role", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.role:
+        run_role(chosen.role, chosen.events)
+    else:
+        asyncio.run(main(chosen.bus, chosen.customers, chosen.events))

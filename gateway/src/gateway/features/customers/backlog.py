@@ -1,0 +1,167 @@
+"""Views while events come faster than views can be composed (ADR 0013).
+
+Storing an event costs a tenth of composing its customer's view, and of a hundred events of one customer only the last
+needs a view. So the consumer stores what has piled up and marks the customers as stale, in one transaction; their views
+are composed later, once each: by a worker, or at once by whoever wants to read one.
+
+A mark says no more than that a customer must be looked at: whoever takes it composes from what is stored by then.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import structlog
+from crm_contracts.envelope import Event
+from crm_contracts.ids import prefix_of
+from crm_kit.db.session import Database, WriteSession
+from crm_kit.inbox.applying import is_transient
+from crm_kit.observability.recurring import Recurring
+from crm_kit.runtime import Runtime
+from crm_kit.shutdown import finish
+from sqlalchemy import text
+
+from gateway.features.customers import repository
+from gateway.features.customers.projection import Touched, refresh_touched, store
+
+_CHUNK: Final = 100
+_IDLE_SECONDS: Final = 0.25
+_MAX_PAUSE_SECONDS: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+_MARK = text(
+    """
+    insert into stale_customer (tenant_id, customer_id, renamed)
+    select :tenant_id, * from unnest(cast(:ids as text[]), cast(:renamed as boolean[]))
+    """
+)
+
+# The marks of one customer are taken together, and in the order of their ids by everybody: none wait in a circle.
+_TAKE_ONE = text("delete from stale_customer where customer_id = :id returning customer_id, renamed")
+_TAKE_OLDEST = text(
+    """
+    with oldest as (select customer_id from stale_customer order by id limit :limit for update skip locked)
+    delete from stale_customer s using (select distinct customer_id from oldest) o
+     where s.customer_id = o.customer_id returning s.customer_id, s.renamed
+    """
+)
+_OLDEST = text("select customer_id from stale_customer order by id limit :limit")
+_TO_THE_END = text(
+    """
+    with taken as (delete from stale_customer where customer_id = :id returning customer_id, renamed)
+    insert into stale_customer (tenant_id, customer_id, renamed)
+    select :tenant_id, customer_id, bool_or(renamed) from taken group by customer_id
+    """
+)
+_ALONE = text("select pg_try_advisory_xact_lock(hashtextextended('stale_customer ' || :tenant_id, 0))")
+_NEXT_TENANT = text("select min(tenant_id) from stale_customer where tenant_id > :after")
+
+
+async def project_backlog(session: WriteSession, events: Sequence[Event]) -> None:
+    """Stores what has piled up, and marks the customers that it touches."""
+    changes = await store(session, events)
+    if not changes:
+        return
+    touched = Touched.by(changes)
+    related = await repository.related_customers(session, sorted(touched.contacts), sorted(touched.renamed))
+    ids = sorted(touched.contacts | touched.accounts | related)
+    renamed = [one in touched.renamed for one in ids]
+    await session.execute(_MARK, {"tenant_id": session.tenant_id, "ids": ids, "renamed": renamed})
+
+
+async def refresh_stale(database: Database, tenant_id: str, customer_id: str) -> None:
+    """Composes one customer's view now where it is stale."""
+    async with database.write(tenant_id) as session:
+        await _refresh_marked(session, await session.execute(_TAKE_ONE, {"id": customer_id}))
+
+
+async def refresh_oldest(database: Database, tenant_id: str) -> int:
+    """Composes the views of those of a tenant's customers that have been stale longest; how many marks that took."""
+    async with database.write(tenant_id) as session:
+        if not await session.scalar(_ALONE, {"tenant_id": tenant_id}):
+            return 0
+        return await _refresh_marked(session, await session.execute(_TAKE_OLDEST, {"limit": _CHUNK}))
+
+
+async def _refresh_marked(session: WriteSession, marks: Iterable[tuple[str, bool]]) -> int:
+    marks = list(marks)
+    if marks:
+        ids = {customer_id for customer_id, _ in marks}
+        touched = Touched(
+            contacts=frozenset(one for one in ids if prefix_of(one) == "contact"),
+            accounts=frozenset(one for one in ids if prefix_of(one) == "account"),
+            renamed=frozenset(customer_id for customer_id, renamed in marks if renamed),
+        )
+        await refresh_touched(session, touched)
+    return len(marks)
+
+
+async def compose_stale(runtime: Runtime) -> None:
+    """Composes stale views, the oldest first and each tenant in its turn, until cancelled."""
+    await StaleViews(runtime).run()
+
+
+class StaleViews:
+    """The worker behind `compose_stale`.
+
+    While a consumer has a backlog it takes a quarter of the time: an event that is stored is what readers wait for, and
+    every view is composed for the fewest times in the end.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._fault = Recurring()
+
+    async def run(self) -> None:
+        tenant_id, pause = "", _IDLE_SECONDS
+        while True:
+            began = time.monotonic()
+            try:
+                tenant_id = await self._next_tenant(tenant_id)
+                composed = await finish(self._refresh(tenant_id)) if tenant_id else 0
+            except Exception as error:
+                if self._fault.is_news(str(error)):
+                    log.warning("stale_views_wait", error=str(error), kind=type(error).__name__)
+                composed, pause = 0, min(pause * 2, _MAX_PAUSE_SECONDS)
+            else:
+                self._fault.is_over()
+                pause = _IDLE_SECONDS
+            if not composed:
+                await asyncio.sleep(pause)
+            elif any(consumer.has_backlog for consumer in self._runtime.consumers):
+                await asyncio.sleep(3 * (time.monotonic() - began))
+
+    async def _next_tenant(self, after: str) -> str:
+        """The next one that has stale views, in a circle; empty where none has."""
+        async with self._runtime.system.read(None) as session:
+            found = await session.scalar(_NEXT_TENANT, {"after": after})
+            if found is None and after:
+                found = await session.scalar(_NEXT_TENANT, {"after": ""})
+        return found or ""
+
+    async def _refresh(self, tenant_id: str) -> int:
+        try:
+            return await refresh_oldest(self._runtime.database, tenant_id)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            return await self._refresh_singly(tenant_id)
+
+    async def _refresh_singly(self, tenant_id: str) -> int:
+        """One of a chunk cannot be composed. It goes to the end of the queue, so that the others are."""
+        database, composed = self._runtime.database, 0
+        async with database.read(tenant_id) as session:
+            ids = sorted(set(await session.scalars(_OLDEST, {"limit": _CHUNK})))
+        for customer_id in ids:
+            try:
+                await refresh_stale(database, tenant_id, customer_id)
+                composed += 1
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                log.error("view_not_composed", tenant=tenant_id, customer=customer_id, kind=type(error).__name__)
+                async with database.write(tenant_id) as session:
+                    await session.execute(_TO_THE_END, {"tenant_id": tenant_id, "id": customer_id})
+        return composed
