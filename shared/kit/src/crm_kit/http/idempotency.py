@@ -22,7 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from starlette.responses import Response
 
-from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Conflict, FieldError, IdempotencyKeyReused, MalformedRequest, RequestInProgress, Text
 from crm_kit.http.sealing import Sealer, Unsealable
@@ -85,7 +84,7 @@ async def claim(
             select(IDEMPOTENCY).where(
                 IDEMPOTENCY.c.tenant_id == session.tenant_id,
                 IDEMPOTENCY.c.key == key,
-                IDEMPOTENCY.c.created_at > utc_now() - RETENTION,
+                IDEMPOTENCY.c.created_at > func.now() - RETENTION,
             )
         )
     ).one_or_none()

@@ -45,6 +45,8 @@ class Nemesis:
             "a service is away": self._away,
             "old events again": self._repeat_events,
         }
+        if stack.clocks is not None:
+            self.faults["move a clock"] = self._move_clock
         if kafka is not None:
             self.faults |= {"kill Kafka": self._kill_kafka, "restart Kafka": self._restart_kafka}
 
@@ -141,6 +143,22 @@ class Nemesis:
             await asyncio.sleep(seconds)
             await self._stack.bring_back(name, 60)
         return f"{name} for {seconds:.1f} s"
+
+    async def _move_clock(self) -> str:
+        """By minutes: of one process, or of the machine that all but PostgreSQL run on."""
+        clocks = self._stack.clocks
+        assert clocks is not None
+        moved = self._random.choice([PROCESSES, (self._random.choice(PROCESSES),)])
+        shift = self._random.choice((-1, 1)) * self._random.randint(60, 280)
+        seconds = self._random.uniform(1.5, 4.0)
+        for name in moved:
+            clocks.move(name, shift)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            for name in moved:
+                clocks.move(name, 0)
+        return f"{', '.join(moved)} by {shift:+d} s for {seconds:.1f} s"
 
     async def _repeat_events(self) -> str:
         """As a relay does that was stopped after publishing and before deleting: late, behind newer ones."""
