@@ -23,7 +23,16 @@ _CLIENTS = "clients"
 class ChaosStack(LocalStack):
     """Durable, unlike the stack of other tests: a kill of PostgreSQL must lose nothing."""
 
-    def __init__(self, configuration: Configuration, environment: Mapping[str, str], **more: object) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        environment: Mapping[str, str],
+        *,
+        replication_factor: int = 1,
+        **more: object,
+    ) -> None:
+        environment = {**environment, "KAFKA_REPLICATION_FACTOR": str(replication_factor)}
+        self.replication_factor = replication_factor
         super().__init__(configuration, environment=environment, **more)  # type: ignore[arg-type]  # passed on as given
         self._socket_folder = self.folder.path / "link"
         self.clocks: Clocks | None = None
@@ -105,4 +114,4 @@ class _Direct:
         self.bus = stack.configuration.bus
         self.event_log_url = stack._credentials.event_log.url(stack.server_url)
         self.kafka_bootstrap_servers = stack.configuration.kafka or None
-        self.kafka_replication_factor = 1
+        self.kafka_replication_factor = stack.replication_factor
