@@ -63,8 +63,8 @@ generated-check: openapi schemas
 new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature svc=contacts name=notes
 	@$(BIN)/python -m crm_testkit.new_feature "$(svc)" "$(name)"
 
-chaos: $(VENV)/.ready ## fifty seeds of faults on each event log, an hour in all: SEEDS=50 BUS=embedded|kafka|both, SEED=7 for one again
-	$(BIN)/python -m crm_testkit.chaos --bus $(or $(BUS),both) --seeds $(or $(SEEDS),50) $(if $(SEED),--seed $(SEED))
+chaos: $(VENV)/.ready ## fifty seeds of faults on each event log, an hour in all: SEEDS=50 BUS=embedded|kafka|both, SEED=7 for one again, REPORT=FILE for JSON
+	$(BIN)/python -m crm_testkit.chaos --bus $(or $(BUS),both) --seeds $(or $(SEEDS),50) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
 schemathesis: $(VENV)/.ready ## every phase of Schemathesis against the running gateway: a quarter of an hour
 	SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -rP

@@ -9,8 +9,8 @@ from crm_testkit.chaos.rounds import chaos_stack, play
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("bus", ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
 async def test_whatever_fails_every_acknowledged_write_takes_effect_once_and_in_order(bus: Bus) -> None:
-    async with chaos_stack(bus) as (stack, kafka):
-        outcome = await play(stack, kafka, "short", faults=6, writes=800)
+    async with chaos_stack(bus) as arena:
+        outcome = await play(arena, "short", faults=6, writes=800)
     assert not outcome.anomalies, f"make chaos BUS={bus} SEED={outcome.seed}\n{outcome}"
     assert outcome.acknowledged >= 800
     assert len(outcome.faults) == 6
@@ -20,10 +20,10 @@ async def test_whatever_fails_every_acknowledged_write_takes_effect_once_and_in_
 @pytest.mark.parametrize("name", BUGS)
 async def test_a_planted_bug_is_found(name: str) -> None:
     bug = BUGS[name]
-    async with chaos_stack("embedded", programs(name)) as (stack, _):
+    async with chaos_stack("embedded", programs(name)) as arena:
         for seed in range(8):
             faults = 6 if bug.faults else 0
-            outcome = await play(stack, None, f"{name}/{seed}", faults=faults, writes=500, only=bug.faults, settled=4)
+            outcome = await play(arena, f"{name}/{seed}", faults=faults, writes=500, only=bug.faults, settled=4)
             if outcome.anomalies:
                 return
     pytest.fail(f"eight rounds, and the checker found nothing of the bug {name}")

@@ -80,6 +80,14 @@ async def _state(tenant: Tenant, contact: str) -> dict[tuple[str, str], tuple[st
     return {(entry["channel"], entry["purpose"]): (entry["status"], entry["source"]) for entry in found["data"]}
 
 
+async def test_a_withdrawal_without_a_time_follows_a_consent_whose_clock_was_ahead(service: ServiceUnderTest) -> None:
+    tenant = service.tenant()
+    contact = await _contact(tenant)
+    await _record(tenant, contact, "granted", at=format_timestamp(datetime.now(UTC) + timedelta(minutes=4)))
+    await _record(tenant, contact, "withdrawn")
+    assert (await _state(tenant, contact))["email", "marketing"] == ("withdrawn", "form")
+
+
 async def test_the_state_is_the_last_entry_of_each_channel_and_purpose(service: ServiceUnderTest) -> None:
     tenant = service.tenant()
     contact = await _contact(tenant)

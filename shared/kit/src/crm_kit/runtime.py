@@ -12,7 +12,6 @@ from sqlalchemy import text
 
 from crm_kit.bus import EventLog, TopicSpec, open_event_log
 from crm_kit.db.migrations import migrate
-from crm_kit.db.models import utc_now
 from crm_kit.db.session import Database
 from crm_kit.dead_letters.gauge import LetterGauge
 from crm_kit.http.idempotency import RETENTION
@@ -141,8 +140,8 @@ class Runtime:
         while True:
             with suppress(Exception):
                 async with self.system.write(None) as session:
-                    statement = text("delete from idempotency where created_at < :before")
-                    await session.execute(statement, {"before": utc_now() - RETENTION})
+                    statement = text("delete from idempotency where created_at < now() - :kept")
+                    await session.execute(statement, {"kept": RETENTION})
             await asyncio.sleep(_PURGE_PAUSE.total_seconds())
 
     async def _stop(self) -> None:

@@ -1,18 +1,23 @@
 """The Kafka adapter, on a real Apache Kafka wherever one can be had."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from crm_kit.bus import DEFAULT_PARTITIONS, CompactionPolicy, Record, TopicSpec
 from crm_kit.bus.kafka import KafkaEventLog
 from crm_kit.bus.kafka.subscription import KafkaSubscription
 from crm_kit.bus.kafka.topics import topic_config
+from crm_testkit.chaos.clocks import Clocks, can_move_clocks
 from crm_testkit.event_log_harness import Ledger, Member, numbered, unique
 from crm_testkit.event_log_suite import EventLogSuite
 from crm_testkit.kafka_broker import RealKafka
+from crm_testkit.writers import read_all
 
 pytestmark = pytest.mark.kafka
 
@@ -117,3 +122,40 @@ def test_a_compacted_topic_states_its_bounds() -> None:
         "max.compaction.lag.ms": "7200000",
         "delete.retention.ms": "259200000",
     }
+
+
+_PUBLISH = """
+import asyncio, sys
+from crm_kit.bus import Record
+from crm_kit.bus.kafka import KafkaEventLog
+
+async def main():
+    log = KafkaEventLog(sys.argv[1])
+    await log.start()
+    await log.publish([Record(sys.argv[2], "key", b"value", {})])
+    await log.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not can_move_clocks(), reason="needs a C compiler and LD_PRELOAD")
+async def test_a_publisher_whose_clock_is_hours_ahead_is_heard(kafka_broker: RealKafka, tmp_path: Path) -> None:
+    log = KafkaEventLog(kafka_broker.bootstrap_servers, create_topics=kafka_broker.is_real)
+    await log.start()
+    topic = unique("fast-clock")
+    await log.ensure_topics([TopicSpec(topic, compacted=True)])
+    clocks = Clocks(tmp_path, ["publisher"])
+    clocks.move("publisher", 3 * 3600)
+    publishing = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _PUBLISH, kafka_broker.bootstrap_servers, topic),
+        env={**os.environ, **clocks.environment_of("publisher")},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, complaint = await publishing.communicate()
+    try:
+        assert publishing.returncode == 0, complaint.decode()[-2000:]
+        [found] = await read_all(log, topic)
+        assert found.timestamp < datetime.now(UTC) + timedelta(hours=1)
+    finally:
+        await log.close()

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -213,14 +213,19 @@ def _choose(folder: Path) -> dict[str, object]:
 
 
 def _from_maven(folder: Path) -> dict[str, object]:
+    port, controller = free_ports(2)
+    settings = _properties(f"127.0.0.1:{port}", f"127.0.0.1:{controller}")
+    return prepare_node(folder, settings, f"127.0.0.1:{port}", heap="512m")
+
+
+def prepare_node(folder: Path, settings: Mapping[str, str], address: str, *, heap: str) -> dict[str, object]:
+    """Formats a node's storage in `folder`; how to run it, for command.json. Raises KafkaUnavailable."""
     java = find_java()
     classpath = resolve_classpath()
-    port, controller = _free_ports(2)
     data = folder / "data"
     properties = folder / "server.properties"
-    lines = _properties(f"127.0.0.1:{port}", f"127.0.0.1:{controller}") | {"log.dirs": str(data)}
-    properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
-    base = [java, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classpath]
+    properties.write_text("".join(f"{name}={value}\n" for name, value in {**settings, "log.dirs": data}.items()))
+    base = [java, f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classpath]
     base.append("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
     shutil.rmtree(data, ignore_errors=True)
     formatted = subprocess.run(
@@ -235,7 +240,7 @@ def _from_maven(folder: Path) -> dict[str, object]:
         "kind": "Apache Kafka from Maven",
         "run": [*base, "kafka.Kafka", str(properties)],
         "stop": [],
-        "address": f"127.0.0.1:{port}",
+        "address": address,
         "real": True,
         "restartable": True,
     }
@@ -245,7 +250,7 @@ def _from_docker(folder: Path) -> dict[str, object]:
     docker = shutil.which("docker")
     if docker is None or subprocess.run([docker, "info"], capture_output=True, check=False).returncode != 0:
         raise KafkaUnavailable("there is no running Docker")
-    (port,) = _free_ports(1)
+    (port,) = free_ports(1)
     name = f"relata-test-kafka-{port}"
     data = folder / "data"
     data.mkdir(exist_ok=True)
@@ -267,21 +272,25 @@ def _from_docker(folder: Path) -> dict[str, object]:
     }
 
 
-def _properties(broker: str, controller: str) -> dict[str, str]:
+def node_settings(
+    node_id: int, broker: str, controller: str, voters: str, *, replicas: int, in_sync: int
+) -> dict[str, str]:
+    """A node's server.properties but for its folder; a broker and controller in one. `voters` as Kafka spells them."""
     return {
         "process.roles": "broker,controller",
-        "node.id": "1",
+        "node.id": str(node_id),
         "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
         "advertised.listeners": f"PLAINTEXT://{broker}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
-        "controller.quorum.voters": f"1@{controller}",
-        "offsets.topic.replication.factor": "1",
+        "controller.quorum.voters": voters,
+        "offsets.topic.replication.factor": str(replicas),
         "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
+        "transaction.state.log.replication.factor": str(replicas),
+        "transaction.state.log.min.isr": str(in_sync),
+        "share.coordinator.state.topic.replication.factor": str(replicas),
+        "share.coordinator.state.topic.min.isr": str(in_sync),
+        "min.insync.replicas": str(in_sync),
         "group.initial.rebalance.delay.ms": "0",
         "auto.create.topics.enable": "false",
         # After a kill the broker waits for its own old session to expire; nine seconds by default.
@@ -294,7 +303,12 @@ def _properties(broker: str, controller: str) -> dict[str, str]:
     }
 
 
-def _free_ports(count: int) -> list[int]:
+def _properties(broker: str, controller: str) -> dict[str, str]:
+    return node_settings(1, broker, controller, f"1@{controller}", replicas=1, in_sync=1)
+
+
+def free_ports(count: int) -> list[int]:
+    """Of the loopback, free at this moment."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:

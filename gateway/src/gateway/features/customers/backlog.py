@@ -1,4 +1,4 @@
-"""Views while events come faster than views can be composed (ADR 0013).
+"""Views while events come faster than views can be composed (ADR 0015).
 
 Storing an event costs a tenth of composing its customer's view, and of a hundred events of one customer only the last
 needs a view. So the consumer stores what has piled up and marks the customers as stale, in one transaction; their views
@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 from crm_contracts.envelope import Event
 from crm_contracts.ids import prefix_of
-from crm_kit.db.session import Database, WriteSession
+from crm_kit.db.session import Database, ReadSession, WriteSession
 from crm_kit.inbox.applying import is_transient
 from crm_kit.observability.recurring import Recurring
 from crm_kit.runtime import Runtime
@@ -40,13 +40,15 @@ _MARK = text(
 
 # The marks of one customer are taken together, and in the order of their ids by everybody: none wait in a circle.
 _TAKE_ONE = text("delete from stale_customer where customer_id = :id returning customer_id, renamed")
-_TAKE_OLDEST = text(
+_TAKE_MARKED = text("select exists (select from stale_customer where customer_id = :id)")
+_OLDEST = text(
     """
     with oldest as (select customer_id from stale_customer order by id limit :limit for update skip locked)
     delete from stale_customer s using (select distinct customer_id from oldest) o
      where s.customer_id = o.customer_id returning s.customer_id, s.renamed
     """
 )
+_MARKED = text("select exists (select from stale_customer where customer_id = :id)")
 _OLDEST = text("select customer_id from stale_customer order by id limit :limit")
 _TO_THE_END = text(
     """
@@ -74,7 +76,17 @@ async def project_backlog(session: WriteSession, events: Sequence[Event]) -> Non
 async def refresh_stale(database: Database, tenant_id: str, customer_id: str) -> None:
     """Composes one customer's view now where it is stale."""
     async with database.write(tenant_id) as session:
-        await _refresh_marked(session, await session.execute(_TAKE_ONE, {"id": customer_id}))
+        await refresh_marked(session, customer_id)
+
+
+async def refresh_marked(session: WriteSession, customer_id: str) -> None:
+    """As `refresh_stale`, in a transaction of the caller's."""
+    await _refresh_taken(session, await session.execute(_TAKE_ONE, {"id": customer_id}))
+
+
+async def is_marked(session: ReadSession, customer_id: str) -> bool:
+    """Whether the customer is stale."""
+    return bool(await session.scalar(_MARKED, {"id": customer_id}))
 
 
 async def refresh_oldest(database: Database, tenant_id: str) -> int:
@@ -82,10 +94,10 @@ async def refresh_oldest(database: Database, tenant_id: str) -> int:
     async with database.write(tenant_id) as session:
         if not await session.scalar(_ALONE, {"tenant_id": tenant_id}):
             return 0
-        return await _refresh_marked(session, await session.execute(_TAKE_OLDEST, {"limit": _CHUNK}))
+        return await _refresh_taken(session, await session.execute(_TAKE_OLDEST, {"limit": _CHUNK}))
 
 
-async def _refresh_marked(session: WriteSession, marks: Iterable[tuple[str, bool]]) -> int:
+async def _refresh_taken(session: WriteSession, marks: Iterable[tuple[str, bool]]) -> int:
     marks = list(marks)
     if marks:
         ids = {customer_id for customer_id, _ in marks}

@@ -7,6 +7,7 @@ from crm_kit.db.session import ReadSession, WriteSession
 from sqlalchemy import text
 
 from gateway.features.customers import facts
+from gateway.features.customers.backlog import is_marked, refresh_marked
 from gateway.features.customers.compose import compose
 from gateway.features.customers.consumers import VIEW
 from gateway.features.customers.projection import digest_of, lock_customers, record, refresh
@@ -52,9 +53,12 @@ async def stored_view(session: ReadSession, customer_id: str) -> bytes | None:
 
 
 async def locked_drift(session: WriteSession, customer_id: str, *, repair: bool) -> ViewDrift | None:
-    """The drift that there certainly is; with `repair` it is gone when the transaction ends."""
+    """The drift that there certainly is; with `repair` it is gone when the transaction ends. To be stale is none."""
+    await refresh_marked(session, customer_id)
     await lock_customers(session, [customer_id])
     drift = await drift_of_view(session, customer_id)
+    if drift is not None and await is_marked(session, customer_id):
+        return None
     if drift is not None and repair:
         await session.execute(_FORGET_KEYS, {"id": customer_id})
         if drift == "view_missing":

@@ -6,6 +6,7 @@ row-level security compares each row with it, and a transaction that set none se
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from crm_kit.db.connecting import TenantConnection, connect
 
+_NOW = text("select clock_timestamp()")
 _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
 
 
@@ -39,6 +41,11 @@ class ReadSession:
 
     async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
         return await self._session.scalar(statement, parameters)
+
+    async def now(self) -> datetime:
+        """By the database's clock: what processes decide together must not hang on the clock of one of them."""
+        moment: datetime = await self._session.scalar(_NOW)
+        return moment
 
     async def scalars(self, statement: Executable, parameters: Any = None) -> ScalarResult[Any]:
         return await self._session.scalars(statement, parameters)

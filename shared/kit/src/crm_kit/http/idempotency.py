@@ -21,7 +21,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from starlette.responses import Response
 
-from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Conflict, FieldError, IdempotencyKeyReused, MalformedRequest, RequestInProgress, Text
 from crm_kit.http.sealing import Sealer, Unsealable
@@ -43,13 +42,13 @@ IDEMPOTENCY = Table(
 )
 
 CLAIM_FUNCTION = """
-    create function idempotency_claim(wanted_tenant text, wanted_key text, lock bigint, since timestamptz)
+    create function idempotency_claim(wanted_tenant text, wanted_key text, lock bigint, retention interval)
     returns table (fingerprint bytea, status smallint, headers jsonb, body bytea)
     language plpgsql as $$ begin
         if pg_try_advisory_xact_lock(lock) then
             return query select i.fingerprint, i.status, i.headers, i.body
               from (select) one left join idempotency i on i.tenant_id = wanted_tenant and i.key = wanted_key
-               and i.created_at > since;
+               and i.created_at > now() - retention;
         end if;
     end $$
 """
@@ -58,7 +57,7 @@ CLAIM_FUNCTION = """
 One round trip, and two statements in it: the second must see what the lock's last holder has committed.
 """
 
-_CLAIM = text("select * from idempotency_claim(:tenant, :key, :lock, :since)").columns(
+_CLAIM = text("select * from idempotency_claim(:tenant, :key, :lock, :retention)").columns(
     *IDEMPOTENCY.c["fingerprint", "status", "headers", "body"]
 )
 
@@ -105,7 +104,7 @@ async def claim(
         b"\0".join((request.method.encode(), request.url.path.encode(), request.url.query.encode(), body))
     ).digest()
     lock = int.from_bytes(hashlib.sha256(f"{session.tenant_id}\0{key}".encode()).digest()[:8], signed=True)
-    wanted = {"tenant": session.tenant_id, "key": key, "lock": lock, "since": utc_now() - RETENTION}
+    wanted = {"tenant": session.tenant_id, "key": key, "lock": lock, "retention": RETENTION}
     found = (await session.execute(_CLAIM, wanted)).one_or_none()
     if found is None:
         raise RequestInProgress(

@@ -68,7 +68,8 @@ class TokenMint:
         """A token for `principal` that is good for at least half its lifetime."""
         now = time.time()
         cached = self._cache.get(principal)
-        if cached and cached[0] > now + _LIFETIME_SECONDS / 2:
+        # Also not one of the future: the clock was set back since, and whoever has the right time would refuse it.
+        if cached and now + _LIFETIME_SECONDS / 2 < cached[0] <= now + _LIFETIME_SECONDS:
             return cached[1]
         expires = int(now) + _LIFETIME_SECONDS
         claims = {

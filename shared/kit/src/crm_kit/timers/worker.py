@@ -3,6 +3,8 @@
 The timer's row is locked while its handler runs in the same transaction: effect and removal commit together, and a
 worker that dies gives the timer back at once. A handler with an effect outside the database (a message) returns it as
 `Outside`: the transaction ends first, and the effect must be recognisable when it is repeated.
+
+What is due is told by the database's clock, also to handlers and to whoever sets a timer for now (`session.now`).
 """
 
 import asyncio
@@ -15,10 +17,9 @@ from typing import Any
 import structlog
 from pydantic import JsonValue
 from sqlalchemy import delete as sql_delete
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 
 from crm_kit import context
-from crm_kit.db.models import utc_now
 from crm_kit.db.session import Database, WriteSession, storable
 from crm_kit.observability import metrics
 from crm_kit.observability.recurring import Recurring
@@ -105,7 +106,7 @@ class TimerWorker:
             rows = (
                 await session.execute(
                     select(table.id, table.tenant_id)
-                    .where(table.kind.in_(list(self._handlers)), table.due_at <= utc_now())
+                    .where(table.kind.in_(list(self._handlers)), table.due_at <= func.clock_timestamp())
                     .where(table.id.not_in(list(self._running)))
                     .order_by(table.due_at)
                     .limit(_FIND_BATCH)
@@ -136,7 +137,7 @@ class TimerWorker:
                 row = (
                     await session.execute(
                         select(TIMER)
-                        .where(TIMER.c.id == timer_id, TIMER.c.due_at <= utc_now())
+                        .where(TIMER.c.id == timer_id, TIMER.c.due_at <= func.clock_timestamp())
                         .with_for_update(skip_locked=True)
                     )
                 ).one_or_none()
@@ -144,7 +145,7 @@ class TimerWorker:
                     return False
                 result = await self._handlers[row.kind](session, row.key, row.payload)
                 await session.flush()
-                until = utc_now() + result.lease if isinstance(result, Outside) else None
+                until = await session.now() + result.lease if isinstance(result, Outside) else None
                 await self._finish(session, row, until if isinstance(result, Outside) else result)
             if isinstance(result, Outside):
                 assert until is not None
@@ -188,4 +189,5 @@ class TimerWorker:
             if attempts is None:
                 return
             pause = getattr(error, "after", None) or min(timedelta(seconds=2 ** min(attempts, 12)), _MAX_BACKOFF)
-            await session.execute(update(TIMER).where(TIMER.c.id == timer_id).values(due_at=utc_now() + pause))
+            due_at = await session.now() + pause
+            await session.execute(update(TIMER).where(TIMER.c.id == timer_id).values(due_at=due_at))

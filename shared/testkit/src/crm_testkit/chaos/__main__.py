@@ -2,11 +2,14 @@
 
 import argparse
 import asyncio
+import json
 import sys
+from pathlib import Path
 from typing import cast
 
 from crm_local.configuration import Bus
 
+from crm_testkit.chaos.report import figures, summary
 from crm_testkit.chaos.rounds import Outcome, chaos_stack, play
 
 _ROUNDS_A_STACK = 10
@@ -20,9 +23,9 @@ def _say(line: object) -> None:
 async def _run(bus: Bus, seeds: list[str], faults: int, writes: int, pause: float) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for start in range(0, len(seeds), _ROUNDS_A_STACK):
-        async with chaos_stack(bus) as (stack, kafka):
+        async with chaos_stack(bus) as arena:
             for seed in seeds[start : start + _ROUNDS_A_STACK]:
-                outcomes.append(await play(stack, kafka, seed, faults=faults, writes=writes, pause=pause))
+                outcomes.append(await play(arena, seed, faults=faults, writes=writes, pause=pause))
                 _say(f"{bus} {outcomes[-1]}")
     return outcomes
 
@@ -35,23 +38,18 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=4, help="in each round")
     parser.add_argument("--writes", type=int, default=2_000, help="acknowledged in each round, at least")
     parser.add_argument("--pause", type=float, default=12.0, help="seconds a process is stopped, at most")
+    parser.add_argument("--report", type=Path, help="write the figures there as JSON")
     chosen = parser.parse_args()
     seeds = [chosen.seed] if chosen.seed else [str(number) for number in range(1, chosen.seeds + 1)]
-    failed = False
+    runs = []
     for bus in ["embedded", "kafka"] if chosen.bus == "both" else [chosen.bus]:
         outcomes = asyncio.run(_run(cast("Bus", bus), seeds, chosen.faults, chosen.writes, chosen.pause))
-        found = [anomaly for outcome in outcomes for anomaly in outcome.anomalies]
-        counts = {
-            verdict: sum(anomaly.verdict == verdict for anomaly in found)
-            for verdict in ("lost", "duplicated", "reordered", "invented", "cross-tenant")
-        }
-        _say(
-            f"{bus}: {sum(len(outcome.faults) for outcome in outcomes)} faults over {len(outcomes)} seeds, "
-            f"{sum(outcome.acknowledged for outcome in outcomes):,} writes acknowledged; "
-            + ", ".join(f"{verdict} {number}" for verdict, number in counts.items())
-        )
-        failed |= bool(found)
-    sys.exit(1 if failed else 0)
+        runs.append(figures(bus, outcomes))
+    for run in runs:
+        _say(summary(run))
+    if chosen.report:
+        chosen.report.write_text(json.dumps(runs, indent=2) + "\n")
+    sys.exit(1 if any(run["failed_seeds"] for run in runs) else 0)
 
 
 if __name__ == "__main__":

@@ -123,14 +123,20 @@ class Writer:
         return told
 
     async def _insist(
-        self, method: str, path: str, body: dict[str, Any] | None, wanted: tuple[int, ...]
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        wanted: tuple[int, ...],
+        *,
+        form: dict[str, str] | None = None,
     ) -> httpx.Response | None:
         """The answer; None where there was none in all the time. Raises UnexpectedAnswer."""
         headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
         end = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < end:
             try:
-                response = await self._client.request(method, path, json=body, headers=headers)
+                response = await self._client.request(method, path, json=body, data=form, headers=headers)
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
                 continue

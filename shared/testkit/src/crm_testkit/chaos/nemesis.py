@@ -5,8 +5,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import asyncpg
@@ -15,24 +15,37 @@ from crm_kit.bus import EventLogError, Record, TopicPartition
 from crm_local.configuration import MODULES, PROCESSES
 from crm_local.ports import find_free_ports
 
+from crm_testkit.chaos.backlog import Backlog, pile_up
+from crm_testkit.chaos.mail_sink import HARMS, MailSink
 from crm_testkit.chaos.stack import ChaosStack
 from crm_testkit.kafka_broker import RealKafka
+from crm_testkit.kafka_cluster import NODES, KafkaCluster
 
 _REPEATED: Final = ("contact", "deal", "ticket")
 
 
 class Nemesis:
-    """Draws faults; `kafka` is the stack's own broker, None on the embedded log.
+    """Draws faults; `kafka` is the stack's own, None on the embedded log; `sink` its mail server.
 
     `pause`: seconds that a process is stopped; longer than the consumers' session time-out (ten) in long runs.
     """
 
-    def __init__(self, stack: ChaosStack, kafka: RealKafka | None, seed: str, *, pause: float = 2.0) -> None:
+    def __init__(
+        self,
+        stack: ChaosStack,
+        kafka: KafkaCluster | RealKafka | None,
+        sink: MailSink,
+        seed: str,
+        *,
+        pause: float = 2.0,
+    ) -> None:
         self._stack = stack
         self._kafka = kafka
         self._random = random.Random(seed)
         self._pause = pause
+        self._sink = sink
         self.done: list[str] = []
+        self.backlogs: list[Backlog] = []
         self.faults: dict[str, Callable[[], Awaitable[str]]] = {
             "kill a process": self._kill,
             "kill PostgreSQL": self._kill_postgres,
@@ -44,7 +57,13 @@ class Nemesis:
             "a second consumer": self._second_consumer,
             "a service is away": self._away,
             "old events again": self._repeat_events,
+            "a consumer far behind": self._fall_behind,
+            "harm the mail server": self._harm_mail,
         }
+        if stack.clocks is not None:
+            self.faults["move a clock"] = self._move_clock
+        if isinstance(kafka, KafkaCluster):
+            self.faults |= {"kill a broker": self._kill_broker, "restart a broker": self._restart_broker}
         if kafka is not None:
             self.faults |= {"kill Kafka": self._kill_kafka, "restart Kafka": self._restart_kafka}
 
@@ -136,11 +155,52 @@ class Nemesis:
         """Its consumers fall far behind meanwhile."""
         name = self._random.choice([each for each in PROCESSES if each != "gateway"])
         seconds = self._random.uniform(1.0, 4.0)
-        with suppress(KeyError):
-            await self._stack.take_down(name)
+        async with self._without(name):
             await asyncio.sleep(seconds)
-            await self._stack.bring_back(name, 60)
         return f"{name} for {seconds:.1f} s"
+
+    @asynccontextmanager
+    async def _without(self, name: str) -> AsyncIterator[None]:
+        try:
+            with suppress(KeyError):  # it is just being started again
+                await self._stack.take_down(name)
+            yield
+        finally:
+            await self._stack.bring_back(name, 60)
+
+    async def _fall_behind(self) -> str:
+        """Thousands of events wait for a consumer, which another fault meets while it catches up."""
+        name = self._random.choice(["gateway", "campaigns"])
+        try:
+            async with self._without(name):
+                self.backlogs.append(await pile_up(self._stack))
+        except (EventLogError, asyncpg.PostgresError, OSError) as error:
+            return f"{name}; the log was away ({type(error).__name__})"
+        another = self._random.choice(sorted(set(self.faults) - {"a consumer far behind"}))
+        return f"{name}, then {another}: {await self.faults[another]()}"
+
+    async def _harm_mail(self) -> str:
+        self._sink.harm = self._random.choice(HARMS)
+        seconds, harm = self._random.uniform(1.0, 3.0), self._sink.harm
+        await asyncio.sleep(seconds)
+        self._sink.harm = "none"
+        return f"{harm} for {seconds:.1f} s"
+
+    async def _move_clock(self) -> str:
+        """By minutes: of one process, or of the machine that all but PostgreSQL run on."""
+        clocks = self._stack.clocks
+        assert clocks is not None
+        moved = self._random.choice([PROCESSES, (self._random.choice(PROCESSES),)])
+        shift = self._random.choice((-1, 1)) * self._random.randint(60, 280)
+        seconds = self._random.uniform(1.5, 4.0)
+        for name in moved:
+            clocks.move(name, shift)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            for name in moved:
+                clocks.move(name, 0)
+        return f"{', '.join(moved)} by {shift:+d} s for {seconds:.1f} s"
 
     async def _repeat_events(self) -> str:
         """As a relay does that was stopped after publishing and before deleting: late, behind newer ones."""
@@ -168,6 +228,21 @@ class Nemesis:
 
     async def _restart_kafka(self) -> str:
         return await self._without_kafka("stop")
+
+    async def _kill_broker(self) -> str:
+        return await self._without_broker("kill")
+
+    async def _restart_broker(self) -> str:
+        return await self._without_broker("stop")
+
+    async def _without_broker(self, how: str) -> str:
+        """Over the time that the others need to take its partitions, groups and the cluster's control over."""
+        assert isinstance(self._kafka, KafkaCluster)
+        number, seconds = self._random.randrange(NODES), self._random.uniform(0.5, 5.0)
+        await asyncio.to_thread(self._kafka.kill_one if how == "kill" else self._kafka.stop_one, number)
+        await asyncio.sleep(seconds)
+        await asyncio.to_thread(self._kafka.start)
+        return f"{how} {number + 1} for {seconds:.1f} s"
 
     async def _without_kafka(self, how: str) -> str:
         assert self._kafka is not None

@@ -1,8 +1,9 @@
-"""Reads what there is in the end: the services' lists, the log, the views, a local copy."""
+"""Reads what there is in the end: the services' lists, the log, the views, a local copy, the mail."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -10,9 +11,13 @@ import asyncpg
 import httpx
 from crm_contracts.envelope import Event
 from crm_contracts.registry import TOPICS
+from crm_kit.bus import EventLogError
 
+from crm_testkit.chaos.backlog import Backlog, check_backlog
 from crm_testkit.chaos.checker import Anomaly, EndState, check
 from crm_testkit.chaos.history import MARKED, History
+from crm_testkit.chaos.mail_sink import MailSink
+from crm_testkit.chaos.mailings import Mailings, check_mail
 from crm_testkit.chaos.stack import ChaosStack
 from crm_testkit.writers import read_all
 
@@ -20,24 +25,80 @@ _AT_ONCE: Final = 8
 _ENTITIES: Final = ("contact", "deal", "order", "ticket", "activity")
 
 
-async def anomalies(stack: ChaosStack, histories: Mapping[str, History], seconds: float) -> list[Anomaly]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one tenant's clients did and were told."""
+
+    history: History
+    mailings: Mailings
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What the checker found, in how many messages and mails."""
+
+    anomalies: list[Anomaly] = field(default_factory=list)
+    messages: int = 0
+    mails: int = 0
+
+
+async def verdicts(
+    stack: ChaosStack, told: Mapping[str, Told], sink: MailSink, backlogs: Sequence[Backlog], seconds: float
+) -> Verdicts:
     """What the checker finds of the tenants, by API key, once the stack has had time to come to rest.
 
     What is on its way is no anomaly: as long as anything is found, it is looked at again, for so many seconds.
     """
     end = time.monotonic() + seconds
     while True:
-        found: list[Anomaly] = []
+        verdict = Verdicts()
+        found = verdict.anomalies
         events = await _events(stack)
-        for key, history in histories.items():
+        for key, each in told.items():
+            history = each.history
             mine = [event for event in events if event.tenant_id == history.tenant_id]
             found += check(history, await _state(stack, key, history.tenant_id, mine))
-        known = {history.tenant_id for history in histories.values()}
-        marks = {write.mark: write.tenant_id for history in histories.values() for write in history.writes}
+            await _mail(stack, key, each.mailings, sink, verdict)
+        known = {each.history.tenant_id for each in told.values()}
+        marks = {write.mark: write.tenant_id for each in told.values() for write in each.history.writes}
         found += _foreign(events, known, marks)
+        for backlog in backlogs:
+            found += await check_backlog(stack, backlog)
         if not found or time.monotonic() > end:
-            return found
+            return verdict
         await asyncio.sleep(1)
+
+
+async def _mail(stack: ChaosStack, key: str, mailings: Mailings, sink: MailSink, verdict: Verdicts) -> None:
+    async with _client(stack, key) as client:
+        messages = [message async for message in _listed(client, "/v1/messages")]
+    mine = {str(message["id"]) for message in messages}
+    taken = {
+        message_id: [recipient for delivery in deliveries for recipient in delivery.recipients]
+        for message_id, deliveries in sink.by_message().items()
+    }
+    rows = await _fetch(
+        stack, "select contact_id from consent_copy where tenant_id = $1 and status = 'withdrawn'", mailings.tenant_id
+    )
+    withdrawn = frozenset(row["contact_id"] for row in rows)
+    verdict.anomalies += check_mail(mailings, messages, taken, withdrawn)
+    verdict.messages += len(messages)
+    verdict.mails += sum(len(taken[message_id]) for message_id in mine & set(taken))
+
+
+async def newest_consent(stack: ChaosStack, contact_id: str) -> str | None:
+    """The status of the contact's newest consent as campaigns-svc has it; None also while the database is away."""
+    statement = "select status from consent_copy where contact_id = $1 order by at desc, number desc limit 1"
+    try:
+        rows = await _fetch(stack, statement, contact_id)
+    except (OSError, asyncpg.PostgresError, TimeoutError):
+        return None
+    return str(rows[0]["status"]) if rows else None
+
+
+def _client(stack: ChaosStack, key: str) -> httpx.AsyncClient:
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30)
 
 
 def _foreign(events: Sequence[Event], known: set[str], marks: Mapping[str, str]) -> list[Anomaly]:
@@ -56,6 +117,16 @@ def _plural(entity: str) -> str:
 
 
 async def _events(stack: ChaosStack) -> list[Event]:
+    """Asked again while the log is coming back."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await _read_events(stack)
+            except EventLogError:
+                await asyncio.sleep(0.5)
+
+
+async def _read_events(stack: ChaosStack) -> list[Event]:
     log = stack.event_log()
     await log.start()
     try:
@@ -67,8 +138,7 @@ async def _events(stack: ChaosStack) -> list[Event]:
 
 
 async def _state(stack: ChaosStack, key: str, tenant_id: str, events: Sequence[Event]) -> EndState:
-    headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
+    async with _client(stack, key) as client:
         entities = {
             resource: {entity["id"]: entity async for entity in _listed(client, f"/v1/{resource}")}
             for resource in MARKED
@@ -119,9 +189,14 @@ async def _get(client: httpx.AsyncClient, path: str, params: Mapping[str, str]) 
 
 async def _copies(stack: ChaosStack, tenant_id: str) -> dict[str, tuple[int, bool]]:
     """The contacts that campaigns-svc knows: read as superuser, since no service shows its copies."""
-    connection = await asyncpg.connect(urlunsplit(urlsplit(stack.server_url)._replace(path="/campaigns")))
+    rows = await _fetch(stack, "select id, version, deleted from contact_copy where tenant_id = $1", tenant_id)
+    return {row["id"]: (row["version"], row["deleted"]) for row in rows}
+
+
+async def _fetch(stack: ChaosStack, statement: str, *values: object) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(urlunsplit(urlsplit(stack.server_url)._replace(path="/campaigns")), timeout=5)
     try:
-        rows = await connection.fetch("select id, version, deleted from contact_copy where tenant_id = $1", tenant_id)
+        rows: list[asyncpg.Record] = await connection.fetch(statement, *values)
+        return rows
     finally:
         await connection.close()
-    return {row["id"]: (row["version"], row["deleted"]) for row in rows}

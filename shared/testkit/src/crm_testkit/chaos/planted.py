@@ -23,10 +23,13 @@ from crm_kit.db.session import Database, WriteSession
 from crm_kit.inbox import Consumer, ConsumerRunner
 from crm_kit.inbox.applying import is_transient
 from crm_kit.inbox.positions import Fenced
-from crm_kit.manifest import Feature, Manifest
+from crm_kit.manifest import Feature, Manifest, TimerFactory
 from crm_kit.outbox import OUTBOX, Relay
 from crm_kit.runtime import Runtime
+from crm_kit.settings import ServiceSettings
+from crm_kit.timers import TimerHandler
 from crm_local.configuration import MODULES
+from pydantic import JsonValue
 from sqlalchemy import Executable, text
 
 Batch = Mapping[TopicPartition, Sequence[StoredRecord]]
@@ -162,6 +165,38 @@ def _without_guard(manifest: Manifest) -> Manifest:
     return replace(manifest, features=tuple(features))
 
 
+def _hasty(features: Sequence[Feature]) -> list[Feature]:
+    return [replace(each, timers=_sending_first(each.timers)) if each.timers else each for each in features]
+
+
+def _sending_first(timers: Callable[[ServiceSettings], Mapping[str, TimerHandler]]) -> TimerFactory:
+    """Hands the mail over, then looks whether it may, and marks it: within one transaction, so it looks safe."""
+    mail = importlib.import_module("campaigns_svc.mail")
+
+    def make(settings: ServiceSettings) -> Mapping[str, TimerHandler]:
+        handlers, mailer = dict(timers(settings)), mail.Mailer(settings)
+        if "send_message" not in handlers:
+            return handlers
+        careful = handlers["send_message"]
+
+        async def send(session: WriteSession, key: str, payload: Mapping[str, JsonValue]) -> Any:
+            address = await session.scalar(
+                text("select email from contact_copy where id = (select contact_id from message where id = :id)"),
+                {"id": key},
+            )
+            if address:
+                await mailer.deliver(mail.Letter(key, address, "S", "B", None, "https://crm.example.com/leave"))
+            return await careful(session, key, payload)
+
+        return {**handlers, "send_message": send}
+
+    return make
+
+
+def _with_haste(manifest: Manifest) -> Manifest:
+    return replace(manifest, features=tuple(_hasty(manifest.features)))
+
+
 class _WithCursor(Runtime):
     relay_type = CursorRelay
 
@@ -205,6 +240,7 @@ BUGS: Final[Mapping[str, Bug]] = {
     "publish-before-commit": Bug(_PUBLISHERS, _WithEarlyPublishing, faults=_BROKEN_CONNECTIONS),
     "position-before-effect": Bug(("gateway",), _WithEarlyPositions, faults=_BROKEN_CONNECTIONS),
     "acknowledge-on-error": Bug(("gateway",), _WithCarelessness, faults=_BROKEN_CONNECTIONS),
+    "mail-before-mark": Bug(("campaigns",), manifest=_with_haste),
     "no-version-guard": Bug(("gateway",), manifest=_without_guard, faults=("old events again",)),
 }
 

@@ -1,11 +1,14 @@
 """Rounds of writing and harm on one stack, each from its own seed, each with its verdict."""
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import httpx
 from crm_local.configuration import Bus, Configuration
@@ -14,14 +17,29 @@ from crm_local.run_folder import temporary_run_dir
 from crm_testkit.chaos.checker import Anomaly
 from crm_testkit.chaos.clients import Writer
 from crm_testkit.chaos.history import History
+from crm_testkit.chaos.mail_sink import MailSink
+from crm_testkit.chaos.mailings import Mailings
+from crm_testkit.chaos.marketer import Marketer
 from crm_testkit.chaos.nemesis import Nemesis
-from crm_testkit.chaos.observed import anomalies
+from crm_testkit.chaos.observed import Told, newest_consent, verdicts
 from crm_testkit.chaos.stack import ChaosStack
 from crm_testkit.kafka_broker import RealKafka
+from crm_testkit.kafka_cluster import KafkaCluster
+from crm_testkit.kafka_maven import KafkaUnavailable
 
 _TENANTS = 2
 _WRITERS = 3
 _ROUND_SECONDS = 180.0
+
+_MAIL = {
+    "SMTP_HOST": "127.0.0.1",
+    "MAIL_FROM": "Relata <crm@example.com>",
+    "SMTP_TIMEOUT_SECONDS": "2",
+    "SMTP_RETRY_SECONDS": "0.3",
+    "SEND_LEASE_SECONDS": "4",
+    "CAMPAIGN_BATCH_SIZE": "3",
+}
+"""Impatient, and in small steps, so that faults fall between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +51,14 @@ class Outcome:
     unanswered: int
     faults: Sequence[str]
     anomalies: Sequence[Anomaly]
+    messages: int
+    mails: int
     seconds: float
 
     def __str__(self) -> str:
         verdict = f"{len(self.anomalies)} anomalies" if self.anomalies else "clean"
         head = f"seed {self.seed}: {self.acknowledged} writes acknowledged, {self.unanswered} unanswered"
+        head += f", {self.messages} messages, {self.mails} mails"
         lines = [f"{head}, {len(self.faults)} faults, {self.seconds:.0f} s: {verdict}"]
         if self.anomalies:
             lines += [f"  fault   {fault}" for fault in self.faults]
@@ -45,26 +66,50 @@ class Outcome:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """Where rounds are played."""
+
+    stack: ChaosStack
+    kafka: KafkaCluster | RealKafka | None
+    sink: MailSink
+
+
 @asynccontextmanager
-async def chaos_stack(
-    bus: Bus, programs: Mapping[str, Sequence[str]] | None = None
-) -> AsyncIterator[tuple[ChaosStack, RealKafka | None]]:
-    """A durable stack of real processes, on Kafka with a broker of its own."""
+async def chaos_stack(bus: Bus, programs: Mapping[str, Sequence[str]] | None = None) -> AsyncIterator[Arena]:
+    """A durable stack of real processes with a mail server, on Kafka with brokers of its own."""
     async with AsyncExitStack() as opened:
         folder = opened.enter_context(temporary_run_dir())
-        kafka: RealKafka | None = None
+        kafka: KafkaCluster | RealKafka | None = None
         if bus == "kafka":
-            kafka = RealKafka(folder / "kafka")
-            await asyncio.to_thread(kafka.start)
+            kafka = await asyncio.to_thread(_started_kafka, folder / "kafka")
             opened.push_async_callback(asyncio.to_thread, kafka.release)
+        sink = MailSink()
+        sink.start()
+        opened.callback(sink.stop)
         configuration = Configuration(run_dir=folder / "run", bus=bus, kafka=kafka.bootstrap_servers if kafka else "")
-        stack = ChaosStack(configuration, {"RATE_LIMIT_QUOTA": "1000000"}, programs=programs)
-        yield await opened.enter_async_context(stack), kafka
+        stack = ChaosStack(
+            configuration,
+            {"RATE_LIMIT_QUOTA": "1000000", "SMTP_PORT": str(sink.port), **_MAIL},
+            replication_factor=kafka.replication_factor if isinstance(kafka, KafkaCluster) else 1,
+            programs=programs,
+        )
+        yield Arena(await opened.enter_async_context(stack), kafka, sink)
+
+
+def _started_kafka(folder: Path) -> KafkaCluster | RealKafka:
+    """Several brokers where they can be had."""
+    if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        cluster = KafkaCluster(folder / "cluster")
+        try:
+            return cluster.start()
+        except KafkaUnavailable:
+            cluster.release()
+    return RealKafka(folder / "single").start()
 
 
 async def play(
-    stack: ChaosStack,
-    kafka: RealKafka | None,
+    arena: Arena,
     seed: str,
     *,
     faults: int,
@@ -75,33 +120,49 @@ async def play(
 ) -> Outcome:
     """Writes until `writes` are acknowledged and `faults` were endured, then checks; `settled` bounds the wait for rest."""
     started = time.monotonic()
-    histories = {key: History(tenant_id) for tenant_id, key in [await _tenant(stack) for _ in range(_TENANTS)]}
-    nemesis, stop = Nemesis(stack, kafka, seed, pause=pause), asyncio.Event()
+    stack = arena.stack
+    tenants = [await _tenant(stack) for _ in range(_TENANTS)]
+    told = {key: Told(History(tenant_id), Mailings(tenant_id)) for tenant_id, key in tenants}
+    nemesis, stop = Nemesis(stack, arena.kafka, arena.sink, seed, pause=pause), asyncio.Event()
     drawn = random.Random(seed)
 
     async def harm() -> None:
         for _ in range(faults):
             await asyncio.sleep(drawn.uniform(0.2, 1.0))
             await nemesis.strike(only)
-        while sum(history.acknowledged for history in histories.values()) < writes:
+        while _acknowledged(told) < writes:
             await asyncio.sleep(0.05)
         stop.set()
 
     async with asyncio.timeout(_ROUND_SECONDS), asyncio.TaskGroup() as group:
-        for key, history in histories.items():
+        for place, (key, each) in enumerate(told.items()):
             shared: list[str] = []
             for number in range(_WRITERS):
-                writer = Writer(stack.public_url, key, history, shared, f"{seed}/{history.tenant_id}/{number}", stop)
-                group.create_task(writer.run())
+                name = f"{seed}/{place}/{number}"
+                group.create_task(Writer(stack.public_url, key, each.history, shared, name, stop).run())
+            marketer = Marketer(
+                *(stack.public_url, key, each.history, shared, f"{seed}/{place}/marketer", stop),
+                mailings=each.mailings,
+                known=partial(newest_consent, stack),
+                sink=arena.sink,
+            )
+            group.create_task(marketer.run())
         group.create_task(harm())
+    found = await verdicts(stack, told, arena.sink, nemesis.backlogs, settled)
     return Outcome(
         seed,
-        sum(history.acknowledged for history in histories.values()),
-        sum(not write.acknowledged for history in histories.values() for write in history.writes),
+        _acknowledged(told),
+        sum(not write.acknowledged for each in told.values() for write in each.history.writes),
         nemesis.done,
-        await anomalies(stack, histories, settled),
+        found.anomalies,
+        found.messages,
+        found.mails,
         time.monotonic() - started,
     )
+
+
+def _acknowledged(told: Mapping[str, Told]) -> int:
+    return sum(each.history.acknowledged + each.mailings.acknowledged for each in told.values())
 
 
 async def _tenant(stack: ChaosStack) -> tuple[str, str]:

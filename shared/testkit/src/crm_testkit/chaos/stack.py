@@ -1,4 +1,7 @@
-"""A whole stack whose every connection is a link: clients to gateway, gateway to services, processes to PostgreSQL."""
+"""A whole stack whose every connection is a link: clients to gateway, gateway to services, processes to PostgreSQL.
+
+And whose every process but PostgreSQL has a clock of its own, where the machine allows it.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +13,7 @@ from crm_local.configuration import PROCESSES, Configuration
 from crm_local.credentials import Credentials
 from crm_local.stack import LocalStack
 
+from crm_testkit.chaos.clocks import Clocks, can_move_clocks
 from crm_testkit.chaos.links import Link
 
 _DATABASE = "postgres"
@@ -19,9 +23,19 @@ _CLIENTS = "clients"
 class ChaosStack(LocalStack):
     """Durable, unlike the stack of other tests: a kill of PostgreSQL must lose nothing."""
 
-    def __init__(self, configuration: Configuration, environment: Mapping[str, str], **more: object) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        environment: Mapping[str, str],
+        *,
+        replication_factor: int = 1,
+        **more: object,
+    ) -> None:
+        environment = {**environment, "KAFKA_REPLICATION_FACTOR": str(replication_factor)}
+        self.replication_factor = replication_factor
         super().__init__(configuration, environment=environment, **more)  # type: ignore[arg-type]  # passed on as given
         self._socket_folder = self.folder.path / "link"
+        self.clocks: Clocks | None = None
         self.links: dict[str, Link] = {
             _CLIENTS: Link(self.ports["gateway"]),
             **{name: Link(self.ports[name]) for name in PROCESSES if name != "gateway"},
@@ -60,6 +74,8 @@ class ChaosStack(LocalStack):
 
     def _environment_of(self, name: str, credentials: Credentials) -> dict[str, str]:
         environment = super()._environment_of(name, credentials)
+        if self.clocks is not None:
+            environment |= self.clocks.environment_of(name)
         real = _socket_of(self.server_url).parent
         through = str(self._database_link().parent)
         for variable, value in environment.items():
@@ -77,6 +93,8 @@ class ChaosStack(LocalStack):
     async def _open_database(self, credentials: Credentials) -> None:
         """PostgreSQL, and the link before it, which the services connect to."""
         await super()._open_database(credentials)
+        if can_move_clocks():
+            self.clocks = Clocks(self.folder.path / "clocks", PROCESSES)
         self._socket_folder.mkdir(mode=0o700, exist_ok=True)
         self._database_link().unlink(missing_ok=True)
         self.links[_DATABASE] = Link(_socket_of(self.server_url), self._database_link())
@@ -96,4 +114,4 @@ class _Direct:
         self.bus = stack.configuration.bus
         self.event_log_url = stack._credentials.event_log.url(stack.server_url)
         self.kafka_bootstrap_servers = stack.configuration.kafka or None
-        self.kafka_replication_factor = 1
+        self.kafka_replication_factor = stack.replication_factor

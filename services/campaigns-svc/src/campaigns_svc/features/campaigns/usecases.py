@@ -6,7 +6,6 @@ from typing import Final
 
 from crm_contracts.campaigns import Campaign
 from crm_contracts.ids import CampaignId
-from crm_kit.db.models import utc_now
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
@@ -51,7 +50,7 @@ async def schedule_campaign(session: WriteSession, row: CampaignRow, at: datetim
     before = CAMPAIGN_EVENTS.snapshot(row)
     await _freeze(session, row)
     row.status = "scheduled"
-    row.scheduled_at = at or utc_now()
+    row.scheduled_at = at or await session.now()
     row.queued_to, row.requeued_to = "", None
     await CAMPAIGN_EVENTS.updated(session, row, before, action="scheduled")
     await set_timer(session, rules.CAMPAIGN_RUN, row.id, row.scheduled_at)
@@ -72,7 +71,7 @@ async def resume_campaign(session: WriteSession, row: CampaignRow) -> None:
     row.status = rules.status_after_resume(started=row.started_at is not None)
     row.requeued_to = "" if row.started_at is not None else None
     await CAMPAIGN_EVENTS.updated(session, row, before)
-    now = utc_now()
+    now = await session.now()
     due = now if row.started_at is not None else max(now, row.scheduled_at or now)
     await set_timer(session, rules.CAMPAIGN_RUN, row.id, due)
 
@@ -81,9 +80,9 @@ async def cancel_campaign(session: WriteSession, row: CampaignRow) -> None:
     """For good. No message is handed over any more; those that wait are marked so in batches behind it."""
     require(row, "cancel")
     before = CAMPAIGN_EVENTS.snapshot(row)
-    row.status, row.finished_at = "cancelled", utc_now()
+    row.status, row.finished_at = "cancelled", await session.now()
     await CAMPAIGN_EVENTS.updated(session, row, before, action="cancelled")
-    await set_timer(session, rules.CAMPAIGN_RUN, row.id, utc_now())
+    await set_timer(session, rules.CAMPAIGN_RUN, row.id, row.finished_at)
 
 
 async def run_campaign(session: WriteSession, campaign_id: str, batch: int) -> datetime | None:
@@ -91,7 +90,7 @@ async def run_campaign(session: WriteSession, campaign_id: str, batch: int) -> d
 
     How far it has come is stored with each step, so that it goes on after a crash at any point.
     """
-    row, now = await repository.lock_campaign(session, campaign_id), utc_now()
+    row, now = await repository.lock_campaign(session, campaign_id), await session.now()
     if row is None or row.status == "cancelled":
         return now if await messages.cancel_queued(session, campaign_id, batch) else None
     if row.status == "scheduled":

@@ -18,7 +18,6 @@ from typing import Final
 
 from crm_contracts.campaigns import ConsentProof
 from crm_contracts.ids import MessageId
-from crm_kit.db.models import utc_now
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.timers import set_timers
 
@@ -53,7 +52,7 @@ class Sending:
 
 async def queue_messages(session: WriteSession, campaign: CampaignRow, contact_ids: Sequence[str]) -> None:
     """One message each, and a timer that sends it; a contact that has one already gets no second."""
-    now = utc_now()
+    now = await session.now()
     present = await repository.contacts_with_message(session, campaign.id, contact_ids)
     rows = [
         MessageRow(
@@ -75,8 +74,8 @@ async def queue_messages(session: WriteSession, campaign: CampaignRow, contact_i
 
 async def put_back(session: WriteSession, campaign_id: str, after: str, batch: int) -> str | None:
     """Sets the timers of the next waiting messages; the last of them, or None where there are no more."""
-    ids = await repository.queued_after(session, campaign_id, after, batch)
-    await set_timers(session, rules.SEND_MESSAGE, [(message_id, utc_now(), {}) for message_id in ids])
+    ids, now = await repository.queued_after(session, campaign_id, after, batch), await session.now()
+    await set_timers(session, rules.SEND_MESSAGE, [(message_id, now, {}) for message_id in ids])
     return ids[-1] if ids else None
 
 
@@ -94,7 +93,7 @@ async def any_unfinished(session: ReadSession, campaign_id: str) -> bool:
 
 async def begin_sending(session: WriteSession, message_id: str, sending: Sending) -> Letter | datetime | None:
     """Checks the message at this moment. The letter to hand over; or when to look again; or None: nothing to do."""
-    row, now = await repository.lock_message(session, message_id), utc_now()
+    row, now = await repository.lock_message(session, message_id), await session.now()
     if row is None or row.status not in ("queued", "sending"):
         return None
     campaign = await campaigns.campaign(session, row.campaign_id)
@@ -133,7 +132,7 @@ async def conclude_sending(
     session: WriteSession, message_id: str, outcome: Outcome, sending: Sending
 ) -> datetime | None:
     """Records what came of handing the letter over; when to try again, or None."""
-    row, now = await repository.lock_message(session, message_id), utc_now()
+    row, now = await repository.lock_message(session, message_id), await session.now()
     if row is None or row.status == "sent":
         return None
     if outcome.reason is None:

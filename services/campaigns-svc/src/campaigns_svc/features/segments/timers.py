@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.settings import ServiceSettings
 from crm_kit.timers import TimerHandler
@@ -14,7 +13,7 @@ from campaigns_svc.features.segments.usecases import remove_members_of_deleted
 
 
 async def remove_members(session: WriteSession, key: str, _payload: Mapping[str, JsonValue]) -> datetime | None:
-    return utc_now() if await remove_members_of_deleted(session, key) else None
+    return await session.now() if await remove_members_of_deleted(session, key) else None
 
 
 def timers(_settings: ServiceSettings) -> Mapping[str, TimerHandler]:

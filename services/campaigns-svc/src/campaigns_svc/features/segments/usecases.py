@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from crm_contracts.campaigns import Segment
 from crm_contracts.ids import SegmentId, SegmentMemberId, prefix_of
-from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import NotFound, Text
 from crm_kit.http.principal import Principal
@@ -38,7 +37,7 @@ async def delete_segment(session: WriteSession, row: SegmentRow, _caller: Princi
             Text(f"Cancel {campaign_id} first.", f"请先取消 {campaign_id}。"), members={"campaign_id": campaign_id}
         )
     await SEGMENT_EVENTS.deleted(session, row)
-    await set_timer(session, MEMBERS_REMOVAL, row.id, utc_now())
+    await set_timer(session, MEMBERS_REMOVAL, row.id, await session.now())
 
 
 async def add_members(session: WriteSession, row: SegmentRow, contact_ids: Sequence[str]) -> MembersAdded:

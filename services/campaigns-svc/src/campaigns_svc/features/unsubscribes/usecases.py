@@ -1,7 +1,6 @@
 """What a customer can do by a link: withdraw."""
 
 from crm_contracts.ids import UnsubscribeId
-from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 
 from campaigns_svc.features.audience import repository as audience
@@ -22,7 +21,7 @@ async def unsubscribe(session: WriteSession, link: UnsubscribeLink) -> None:
     await repository.lock_message_link(session, link.message_id)
     consent = await audience.deciding_consent(session, link.contact_id, link.channel, link.purpose)
     last = await repository.latest_of_message(session, link.message_id)
-    at = withdrawal_time(utc_now(), consent.at if consent else None, last)
+    at = withdrawal_time(await session.now(), consent.at if consent else None, last)
     if at is None:
         return
     row = UnsubscribeRow(

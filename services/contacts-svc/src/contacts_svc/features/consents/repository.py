@@ -1,6 +1,7 @@
 """Every statement about the ledger."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
@@ -24,6 +25,13 @@ async def next_number(session: WriteSession, contact_id: str) -> int:
     await lock_keys(session, "consent", [contact_id])
     last = await session.scalar(select(func.max(_c.number)).where(_c.contact_id == contact_id))
     return (last or 0) + 1
+
+
+async def newest_time(session: ReadSession, contact_id: str, channel: str, purpose: str) -> datetime | None:
+    """The `at` of the entry that decides at present."""
+    statement = select(func.max(_c.at)).where(_c.contact_id == contact_id, _c.channel == channel, _c.purpose == purpose)
+    newest: datetime | None = await session.scalar(statement)
+    return newest
 
 
 async def by_origin(session: ReadSession, origin_id: str) -> ConsentRow | None:
