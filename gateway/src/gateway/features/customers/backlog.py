@@ -9,8 +9,8 @@ A mark says no more than that a customer must be looked at: whoever takes it com
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import structlog
 from crm_contracts.envelope import Event
@@ -21,6 +21,7 @@ from crm_kit.observability.recurring import Recurring
 from crm_kit.runtime import Runtime
 from crm_kit.shutdown import finish
 from sqlalchemy import text
+from sqlalchemy.engine import Result
 
 from gateway.features.customers import repository
 from gateway.features.customers.projection import Touched, refresh_touched, store
@@ -38,14 +39,19 @@ _MARK = text(
     """
 )
 
-# The marks of one customer are taken together, and in the order of their ids by everybody: none wait in a circle.
-_TAKE_ONE = text("delete from stale_customer where customer_id = :id returning customer_id, renamed")
-_TAKE_MARKED = text("select exists (select from stale_customer where customer_id = :id)")
-_OLDEST = text(
+# Whoever reads one customer waits for its marks; the worker waits for none, so that no two wait for each other.
+_TAKE_ONE = text(
     """
-    with oldest as (select customer_id from stale_customer order by id limit :limit for update skip locked)
-    delete from stale_customer s using (select distinct customer_id from oldest) o
-     where s.customer_id = o.customer_id returning s.customer_id, s.renamed
+    with mine as (select id from stale_customer where customer_id = :id order by id for update)
+    delete from stale_customer s using mine where s.id = mine.id returning s.customer_id, s.renamed
+    """
+)
+_TAKE_OLDEST = text(
+    """
+    with oldest as (select customer_id from stale_customer order by id limit :limit for update skip locked),
+         mine as (select id from stale_customer where customer_id in (select customer_id from oldest)
+                     for update skip locked)
+    delete from stale_customer s using mine where s.id = mine.id returning s.customer_id, s.renamed
     """
 )
 _MARKED = text("select exists (select from stale_customer where customer_id = :id)")
@@ -97,8 +103,8 @@ async def refresh_oldest(database: Database, tenant_id: str) -> int:
         return await _refresh_taken(session, await session.execute(_TAKE_OLDEST, {"limit": _CHUNK}))
 
 
-async def _refresh_taken(session: WriteSession, marks: Iterable[tuple[str, bool]]) -> int:
-    marks = list(marks)
+async def _refresh_taken(session: WriteSession, taken: Result[Any]) -> int:
+    marks = [(row.customer_id, row.renamed) for row in taken]
     if marks:
         ids = {customer_id for customer_id, _ in marks}
         touched = Touched(
