@@ -112,6 +112,51 @@ async def test_a_position_stored_before_the_effect_loses_it(
     assert await effects.faults(tenant_id, dict.fromkeys(keys, 3)) != {}
 
 
+async def test_what_has_piled_up_goes_to_the_handler_for_it_and_what_comes_singly_does_not(
+    parts: Parts, log: EmbeddedEventLog, effects: Effects, tenant_id: str, name: str
+) -> None:
+    handled: dict[str, list[int]] = {"backlog": [], "live": []}
+
+    def noting(how: str) -> Handler:
+        async def handle(session: WriteSession, events: Sequence[Event]) -> None:
+            handled[how].append(len(events))
+            await count_events(session, events)
+
+        return handle
+
+    keys = _keys(50)
+    consumer = Consumer(name=name, topics=(NOTE,), handle=noting("live"), handle_backlog=noting("backlog"))
+    await publish(log, *_history(tenant_id, keys, 10))
+    async with running(ConsumerRunner(consumer, parts.app, log, service="toy").run):
+        await effects.wait(tenant_id, dict.fromkeys(keys, 10))
+        await publish(log, event_of(tenant_id, keys[0], 11))
+        await effects.wait(tenant_id, {keys[0]: 11})
+    assert await effects.faults(tenant_id, dict.fromkeys(keys, 10) | {keys[0]: 11}) == {}
+    assert sum(handled["backlog"]) >= 300
+    assert handled["live"][-1] == 1
+
+
+async def test_an_event_that_fails_in_a_backlog_is_parked_and_the_others_are_applied(
+    parts: Parts, log: EmbeddedEventLog, effects: Effects, tenant_id: str, name: str
+) -> None:
+    *keys, bad = _keys(31)
+
+    async def handle(session: WriteSession, events: Sequence[Event]) -> None:
+        if any(event.subject == bad for event in events):
+            raise ValueError("cannot be applied")
+        await count_events(session, events)
+
+    consumer = Consumer(name=name, topics=(NOTE,), handle=handle, handle_backlog=handle)
+    await publish(log, *_history(tenant_id, [*keys, bad], 10))
+    async with running(ConsumerRunner(consumer, parts.app, log, service="toy").run):
+        await effects.wait(tenant_id, dict.fromkeys(keys, 10))
+    async with parts.app.read(tenant_id) as session:
+        parked = list(
+            await session.scalars(text("select key from parked_event where consumer = :name"), {"name": name})
+        )
+    assert parked == [bad] * 10
+
+
 async def test_two_runners_of_one_group_share_without_doubling_though_connections_die(
     parts: Parts, log: EmbeddedEventLog, effects: Effects, tenant_id: str, name: str, postgres_server: EmbeddedPostgres
 ) -> None:

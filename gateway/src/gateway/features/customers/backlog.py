@@ -20,6 +20,7 @@ from crm_kit.inbox.applying import is_transient
 from crm_kit.observability.recurring import Recurring
 from crm_kit.runtime import Runtime
 from crm_kit.shutdown import finish
+from prometheus_client import Counter
 from sqlalchemy import text
 from sqlalchemy.engine import Result
 
@@ -29,6 +30,8 @@ from gateway.features.customers.projection import Touched, refresh_touched, stor
 _CHUNK: Final = 100
 _IDLE_SECONDS: Final = 0.25
 _MAX_PAUSE_SECONDS: Final = 5.0
+
+VIEWS_NOT_COMPOSED = Counter("crm_views_not_composed_total", "Attempts at a stale view that failed")
 
 log = structlog.get_logger(__name__)
 
@@ -179,7 +182,11 @@ class StaleViews:
             except Exception as error:
                 if is_transient(error):
                     raise
-                log.error("view_not_composed", tenant=tenant_id, customer=customer_id, kind=type(error).__name__)
+                VIEWS_NOT_COMPOSED.inc()
+                if self._fault.is_news(customer_id):
+                    log.error("view_not_composed", tenant=tenant_id, customer=customer_id, kind=type(error).__name__)
                 async with database.write(tenant_id) as session:
                     await session.execute(_TO_THE_END, {"tenant_id": tenant_id, "id": customer_id})
+        if ids and not composed:
+            raise RuntimeError("none of the oldest stale views can be composed")
         return composed

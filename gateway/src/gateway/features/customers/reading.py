@@ -92,12 +92,16 @@ async def open_reader(runtime: Runtime) -> AsyncIterator[ViewReader]:
 
 
 async def _refresh(database: Database, tenant_id: str, customer_id: str) -> None:
-    """A view that cannot be composed is answered as it is: the worker tells of it."""
-    try:
-        await refresh_stale(database, tenant_id, customer_id)
-    except Exception as error:
-        if is_transient(error):
-            raise _unavailable() from error
+    """A view that cannot be composed is answered as it is: the worker tells of it. Raises Unavailable."""
+    for attempts_left in (2, 1, 0):  # the consumer's locks and these may come to wait for each other
+        try:
+            return await refresh_stale(database, tenant_id, customer_id)
+        except Exception as error:
+            if not is_transient(error):
+                return None
+            if not attempts_left:
+                raise _unavailable() from error
+    raise AssertionError("the last attempt returns or raises")
 
 
 async def _leave(_connection: object) -> None:
