@@ -218,7 +218,7 @@ CHANGED: dict[str, tuple[Any, str]] = {
         "its example of created is refused at /entity/title",
     ),
     "an action": (replace(CONTACT, actions=(*CONTACT.actions, "merged")), "raise `minor` to 1"),
-    "an action goes": (replace(CONTACT, actions=("created",), minor=1), "deleted, updated is gone"),
+    "an action goes": (replace(CONTACT, actions=("created",), minor=1), "deleted, restated, updated is gone"),
 }  # fmt: skip
 
 
