@@ -24,7 +24,7 @@ OwnStack = Callable[..., AbstractAsyncContextManager[Stack]]
 Tenant = Any
 """The fixtures of conftest.py, whose classes cannot be imported from there."""
 
-TABLES = ["entity", "timeline_entry", "customer_view", "customer_key"]
+TABLES = ["entity", "timeline_entry", "customer_view", "customer_key", "stale_customer"]
 
 
 def content(document: dict[str, Any]) -> dict[str, Any]:
@@ -181,6 +181,19 @@ async def test_a_rebuild_while_writers_go_on_misses_nothing(
         assert await leftovers(stack) == []
 
 
+async def test_a_rebuild_leaves_no_view_for_later_however_much_it_reads_at_once(own_stack: OwnStack) -> None:
+    async with own_stack() as stack:
+        tenant, world = stack.tenant()
+        a_company(world, random.Random(5), contacts=80)
+        await stack.publish(world)
+        await settled(tenant, world)
+        code, output = await rebuild(stack)
+        assert code == 0, output
+        assert "live and rebuilt are equal" in output
+        assert await rows(stack, world.tenant_id, "stale_customer") == {}
+        await settled(tenant, world)
+
+
 async def schema(stack: Stack) -> dict[str, list[str]]:
     """What the catalogue says of the projection's tables."""
     queries = {
@@ -228,7 +241,7 @@ async def sees_only_its_own(stack: Stack, *tenant_ids: str) -> None:
         for tenant_id in tenant_ids:
             async with database.read(tenant_id) as session:
                 found = set(await session.scalars(text(f"select tenant_id from {table}")))
-            assert found == {tenant_id}
+            assert found == (set() if table == "stale_customer" else {tenant_id})
 
 
 async def test_a_damaged_view_is_found_and_healed_with_a_greater_version(own_stack: OwnStack) -> None:

@@ -26,7 +26,9 @@ class Reading(ConsumerRunner):
     """A consumer that is driven by hand. It parks events and fences its positions as every consumer does."""
 
     def __init__(self, consumer: Consumer, database: Database, event_log: EventLog, *, service: str) -> None:
-        super().__init__(replace(consumer, name=group_of(consumer)), database, event_log, service=service)
+        # What it makes is to be whole when it takes the live one's place: it leaves nothing for later.
+        mine = replace(consumer, name=group_of(consumer), handle_backlog=None)
+        super().__init__(mine, database, event_log, service=service)
         self._names = [topic.name for topic in consumer.topics]
         self._subscription: Subscription | None = None
         self._looked_at = 0.0

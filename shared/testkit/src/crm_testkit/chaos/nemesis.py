@@ -17,7 +17,7 @@ from crm_local.ports import find_free_ports
 
 from crm_testkit.chaos.backlog import Backlog, pile_up
 from crm_testkit.chaos.mail_sink import HARMS, MailSink
-from crm_testkit.chaos.stack import ChaosStack
+from crm_testkit.chaos.stack import DATABASE_FAULTS, ChaosStack
 from crm_testkit.kafka_broker import RealKafka
 from crm_testkit.kafka_cluster import NODES, KafkaCluster
 
@@ -174,7 +174,7 @@ class Nemesis:
         try:
             async with self._without(name):
                 self.backlogs.append(await pile_up(self._stack))
-        except (EventLogError, asyncpg.PostgresError, OSError) as error:
+        except (EventLogError, *DATABASE_FAULTS) as error:
             return f"{name}; the log was away ({type(error).__name__})"
         another = self._random.choice(sorted(set(self.faults) - {"a consumer far behind"}))
         return f"{name}, then {another}: {await self.faults[another]()}"
@@ -217,7 +217,7 @@ class Nemesis:
             newest = {one.key: one.offset for one in found}
             again = [Record(o.topic, o.key, o.value, o.headers) for o in found if o.offset < newest[o.key]]
             await log.publish(again)
-        except (EventLogError, asyncpg.PostgresError, OSError, TimeoutError) as error:
+        except (EventLogError, *DATABASE_FAULTS) as error:
             return f"the log was away ({type(error).__name__})"
         finally:
             await log.close()

@@ -18,7 +18,7 @@ from crm_testkit.chaos.checker import Anomaly, EndState, check
 from crm_testkit.chaos.history import MARKED, History
 from crm_testkit.chaos.mail_sink import MailSink
 from crm_testkit.chaos.mailings import Mailings, check_mail
-from crm_testkit.chaos.stack import ChaosStack
+from crm_testkit.chaos.stack import DATABASE_FAULTS, ChaosStack
 from crm_testkit.writers import read_all
 
 _AT_ONCE: Final = 8
@@ -91,7 +91,7 @@ async def newest_consent(stack: ChaosStack, contact_id: str) -> str | None:
     statement = "select status from consent_copy where contact_id = $1 order by at desc, number desc limit 1"
     try:
         rows = await _fetch(stack, statement, contact_id)
-    except (OSError, asyncpg.PostgresError, TimeoutError):
+    except DATABASE_FAULTS:
         return None
     return str(rows[0]["status"]) if rows else None
 

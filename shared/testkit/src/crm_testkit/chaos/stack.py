@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
+import asyncpg
 from crm_kit.bus import EventLog, open_event_log
 from crm_local.configuration import PROCESSES, Configuration
 from crm_local.credentials import Credentials
@@ -18,6 +19,9 @@ from crm_testkit.chaos.links import Link
 
 _DATABASE = "postgres"
 _CLIENTS = "clients"
+
+DATABASE_FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a connection raises whose server is killed: asyncpg's own state machine may be the first to notice."""
 
 
 class ChaosStack(LocalStack):
