@@ -11,6 +11,7 @@ from typing import Final, Literal, get_args
 
 import aiohttp
 import httpx
+from crm_contracts.registry import TOPICS
 from crm_kit import context
 from crm_kit.errors import Text, Unavailable
 from crm_kit.http.principal import Principal, TokenMint
@@ -23,6 +24,10 @@ from gateway.settings import GatewaySettings
 
 Service = Literal["contacts", "pipeline", "tickets", "campaigns"]
 SERVICES: Final[tuple[Service, ...]] = get_args(Service)
+SERVICE_OF: Final[Mapping[str, Service]] = {
+    topic.entity: service for topic in TOPICS for service in SERVICES if topic.service == service
+}
+"""The service that owns the entities of a type: of every type that the gateway keeps copies of."""
 
 _KEEP_ALIVE_SECONDS = 60.0
 """Below the 75 s after which the services close an idle connection, so that none is used as it closes."""

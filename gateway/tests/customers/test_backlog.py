@@ -12,7 +12,7 @@ from crm_contracts.envelope import Event
 from crm_contracts.ids import TenantId
 from crm_kit.db.session import Database
 from crm_kit.inbox.applying import is_transient
-from crm_testkit.customer_world import World
+from crm_testkit.customer_world import World, content
 from crm_testkit.random_world import batches, random_world
 from gateway.features.customers.backlog import project_backlog, refresh_oldest, refresh_stale
 from gateway.features.customers.compose import Facts, compose
@@ -63,11 +63,6 @@ async def documents(database: Database, tenant_id: str) -> dict[str, dict[str, A
     async with database.read(tenant_id) as session:
         rows = await session.execute(text("select id, doc from customer_view"))
         return {row.id: content(orjson.loads(row.doc)) for row in rows}
-
-
-def content(document: dict[str, Any]) -> dict[str, Any]:
-    """Without what tells of the view's making."""
-    return {name: value for name, value in document.items() if name not in ("version", "as_of", "sources")}
 
 
 def expected(world: World) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ import orjson
 from crm_contracts.envelope import Event
 from crm_contracts.ids import TenantId
 from crm_kit.db.session import Database
-from crm_testkit.customer_world import World, moment
+from crm_testkit.customer_world import World, content, moment
 from crm_testkit.random_world import batches, random_world
 from gateway.features.customers.compose import Facts, compose
 from gateway.features.customers.projection import project
@@ -18,13 +18,6 @@ from sqlalchemy import text
 
 Stack = Any
 """The fixture of conftest.py, whose class cannot be imported from there."""
-
-OF_THE_VIEW = ("version", "as_of", "sources")
-"""Members that tell of the view's making, not of the customer."""
-
-
-def content(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in OF_THE_VIEW}
 
 
 async def apply(database: Database, tenant_id: str, events: list[Event]) -> None:

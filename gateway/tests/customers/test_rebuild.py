@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from crm_kit.db.migrations import differences
 from crm_kit.db.session import Database
-from crm_testkit.customer_world import World, moment, money, stay
+from crm_testkit.customer_world import World, content, moment, money, stay
 from crm_testkit.kafka_broker import RealKafka
 from gateway.base import METADATA
 from gateway.features.customers.compose import Facts, compose
@@ -25,10 +25,6 @@ Tenant = Any
 """The fixtures of conftest.py, whose classes cannot be imported from there."""
 
 TABLES = ["entity", "timeline_entry", "customer_view", "customer_key", "stale_customer"]
-
-
-def content(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name not in ("version", "as_of", "sources")}
 
 
 def expected(world: World) -> dict[str, dict[str, Any]]:

@@ -37,6 +37,11 @@ def money(amount: str, currency: str = "CNY") -> Json:
     return {"amount": amount, "currency": currency}
 
 
+def content(view: Json) -> Json:
+    """What a customer view says of the customer: without the members that tell of its making."""
+    return {name: value for name, value in view.items() if name not in ("version", "as_of", "sources")}
+
+
 _EMPTY: dict[str, Json] = {
     "contact": {
         "first_name": None, "last_name": None, "full_name": "王伟", "emails": [], "phones": [], "wechat": None,

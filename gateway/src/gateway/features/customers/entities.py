@@ -34,6 +34,11 @@ class EntityState:
     data: Json | None = None
 
     @property
+    def entries_account_id(self) -> str | None:
+        """The account in whose timeline its entries are. A contact's own reach it through the contact."""
+        return None if self.type == "contact" else self.account_id
+
+    @property
     def json(self) -> str | None:
         return orjson.dumps(self.data).decode() if self.data is not None else None
 

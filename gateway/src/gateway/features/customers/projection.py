@@ -35,6 +35,10 @@ _LOCKS: Final = 256
 """Customers share so many locks: one each could be more than PostgreSQL's lock table holds."""
 
 
+OF_THE_MAKING: Final = ("version", "as_of", "sources")
+"""Members of a view that tell when and how it was made, not of the customer."""
+
+
 async def project(session: WriteSession, events: Sequence[Event]) -> None:
     """Applies events of one tenant. Events that are not newer than what is stored change nothing."""
     changes = await store(session, events)

@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 import asyncpg
 from crm_contracts.ids import prefix_of
-from crm_contracts.registry import TOPICS
 from crm_contracts.types import MAX_INTEGER
 from crm_kit.db.session import Database
 from crm_kit.errors import MalformedRequest, Text, Unavailable
@@ -23,14 +22,14 @@ from crm_kit.runtime import Runtime
 from gateway.features.customers import repository
 from gateway.features.customers.backlog import refresh_stale
 from gateway.recent_writes import CONSISTENCY_TOKEN
-from gateway.upstream import SERVICES
+from gateway.upstream import SERVICE_OF
 
 _READ = "select version, doc, stale from read_customer_view($1, $2)"
 _TIMEOUT_SECONDS: Final = 5.0
+_ATTEMPTS: Final = 3
 _POLL_SECONDS: Final = (0.008, 0.04)
 
 _MAX_TOKENS: Final = 20
-_KEPT: Final = frozenset(topic.entity for topic in TOPICS if topic.service in SERVICES)
 
 
 class View(NamedTuple):
@@ -93,15 +92,16 @@ async def open_reader(runtime: Runtime) -> AsyncIterator[ViewReader]:
 
 async def _refresh(database: Database, tenant_id: str, customer_id: str) -> None:
     """A view that cannot be composed is answered as it is: the worker tells of it. Raises Unavailable."""
-    for attempts_left in (2, 1, 0):  # the consumer's locks and these may come to wait for each other
+    fault: Exception | None = None
+    for _ in range(_ATTEMPTS):  # the consumer's locks and these may come to wait for each other
         try:
-            return await refresh_stale(database, tenant_id, customer_id)
+            await refresh_stale(database, tenant_id, customer_id)
+            return
         except Exception as error:
             if not is_transient(error):
-                return None
-            if not attempts_left:
-                raise _unavailable() from error
-    raise AssertionError("the last attempt returns or raises")
+                return
+            fault = error
+    raise _unavailable() from fault
 
 
 async def _leave(_connection: object) -> None:
@@ -125,7 +125,7 @@ def parse_consistency_token(header: str) -> dict[str, int]:
                     f"Consistency-Token：请原样送回写操作返回的 <id>@<version>；最多 {_MAX_TOKENS} 个，用逗号分隔。",
                 )
             )
-        if prefix in _KEPT:
+        if prefix in SERVICE_OF:
             versions[match.group(1)] = max(int(match.group(2)), versions.get(match.group(1), 0))
     return versions
 

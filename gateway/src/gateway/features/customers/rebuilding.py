@@ -22,14 +22,13 @@ from sqlalchemy import text
 from gateway.features.customers import facts, repository
 from gateway.features.customers.compose import Content, compose
 from gateway.features.customers.entities import moment
-from gateway.features.customers.projection import chunks, digest_of, record, sources_of, store
+from gateway.features.customers.projection import OF_THE_MAKING, chunks, digest_of, record, sources_of, store
 from gateway.features.customers.repository import LiveView, ViewRecord
 
 _PAGE: Final = 2000
 _AT_ONCE: Final = 3
 """Chunks composed at the same time: while one waits for PostgreSQL, another is composed."""
 _MATCHED_AT_ONCE: Final = 500
-_OF_THE_MAKING: Final = ("version", "as_of", "sources")
 
 
 async def load(session: WriteSession, events: Sequence[Event]) -> None:
@@ -157,6 +156,6 @@ def _matched(row: Any) -> tuple[str, str, int, datetime, bytes, str]:
 def _says(document: bytes) -> Any:
     """The document without what tells of its making; None for none."""
     try:
-        return {name: value for name, value in orjson.loads(document).items() if name not in _OF_THE_MAKING}
+        return {name: value for name, value in orjson.loads(document).items() if name not in OF_THE_MAKING}
     except (AttributeError, ValueError):
         return None

@@ -67,14 +67,14 @@ def _parsed(value: Any) -> Any:
     return orjson.loads(value) if isinstance(value, str) else value
 
 
-_COLUMNS: Final = (
+ENTITY_COLUMNS: Final = (
     "id type service version deleted time contact_id account_id created_at at status open amount currency".split()
 )
 
 
 async def write_entities(session: WriteSession, states: Sequence[EntityState]) -> list[Change]:
     """Stores the states that are newer than what is stored, and says which they were."""
-    values: dict[str, Any] = {column: [getattr(state, column) for state in states] for column in _COLUMNS}
+    values: dict[str, Any] = {column: [getattr(state, column) for state in states] for column in ENTITY_COLUMNS}
     values |= {"data": [state.json for state in states], "tenant_id": session.tenant_id}
     rows = await session.execute(_UPSERT_ENTITIES, values)
     return [
@@ -114,8 +114,7 @@ async def replace_entries(
             "n": [n for _, n, _ in rows],
             "entry_id": [entry.id for _, _, entry in rows],
             "contact_id": [state.contact_id for state, _, _ in rows],
-            # A contact's own entries reach its account's timeline through the contact.
-            "account_id": [None if state.type == "contact" else state.account_id for state, _, _ in rows],
+            "account_id": [state.entries_account_id for state, _, _ in rows],
             "at": [entry.moment for _, _, entry in rows],
             "kind": [entry.kind for _, _, entry in rows],
             "source": [entry.source for _, _, entry in rows],

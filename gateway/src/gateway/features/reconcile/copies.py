@@ -6,7 +6,6 @@ from typing import Any, Final
 import orjson
 from crm_contracts.envelope import Event
 from crm_contracts.ids import EventId, prefix_of
-from crm_contracts.registry import TOPICS
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.states import digest_of
@@ -15,21 +14,17 @@ from sqlalchemy import text
 from gateway.features.customers.consumers import VIEW
 from gateway.features.customers.entities import EntityState, entity_state, moment
 from gateway.features.customers.projection import project
+from gateway.features.customers.repository import ENTITY_COLUMNS
 from gateway.features.customers.timeline import entries_of
 from gateway.features.reconcile.drift import Copy
+from gateway.upstream import SERVICE_OF
 
 _MAX_OWNED: Final = 1000
-_SERVICES: Final = {topic.entity: topic.service for topic in TOPICS}
-_COLUMNS: Final = (
-    "id type service version deleted time contact_id account_id created_at at status open amount currency".split()
-)
 
 _COPIES = text(
-    """
-    select e.id, e.type, e.service, e.version, e.deleted, e.time, e.contact_id, e.account_id, e.created_at, e.at,
-           e.status, e.open, e.amount, e.currency, cast(e.data as text) as data
-      from entity e where e.id = any(cast(:ids as text[]))
-    """
+    f"""
+    select {", ".join(ENTITY_COLUMNS)}, cast(data as text) as data from entity where id = any(cast(:ids as text[]))
+    """  # noqa: S608  # constants
 )
 _ENTRIES = text(
     """
@@ -127,7 +122,7 @@ def _is_intact(row: Any, data: Any, entries: Sequence[Any]) -> bool:
     kind = prefix_of(row.id) or ""
     try:
         event = Event(
-            id="", source="", type=f"crm.{_SERVICES[kind]}.{kind}.updated.v1", subject=row.id,
+            id="", source="", type=f"crm.{SERVICE_OF[kind]}.{kind}.updated.v1", subject=row.id,
             time=moment(data["updated_at"]), tenant_id="", sequence=row.version, entity=data,
         )  # fmt: skip
         state = entity_state(event)
@@ -135,13 +130,12 @@ def _is_intact(row: Any, data: Any, entries: Sequence[Any]) -> bool:
     except (KeyError, TypeError, ValueError, IndexError):
         return False
     found = [(*entry[1:-1], orjson.loads(entry.entry)) for entry in entries]
-    return found == wanted and all(getattr(state, name) == getattr(row, name) for name in _COLUMNS)
+    return found == wanted and all(getattr(state, name) == getattr(row, name) for name in ENTITY_COLUMNS)
 
 
 def _entry_rows(state: EntityState) -> list[tuple[Any, ...]]:
-    account_id = None if state.type == "contact" else state.account_id
     assert state.data is not None, "not of a deleted one"
     return [
-        (n, entry.id, state.contact_id, account_id, entry.moment, entry.kind, entry.source, entry.json())
+        (n, entry.id, state.contact_id, state.entries_account_id, entry.moment, entry.kind, entry.source, entry.json())
         for n, entry in enumerate(entries_of(state.type, state.data))
     ]

@@ -13,7 +13,6 @@ from typing import Any, Final
 import orjson
 from crm_contracts.facts import MAX_CONTACTS
 from crm_contracts.ids import prefix_of
-from crm_contracts.registry import TOPICS
 from crm_kit.bus import EventLog
 from crm_kit.db.session import Database
 from crm_kit.http.principal import Principal
@@ -21,22 +20,19 @@ from crm_kit.states.schemas import EntityState
 
 from gateway.features.customers import repository
 from gateway.features.customers.live import LiveComposer
+from gateway.features.customers.projection import OF_THE_MAKING
 from gateway.features.reconcile import copies
 from gateway.features.reconcile.drift import Copy, DriftKind, Finding, drift_of, told
 from gateway.features.reconcile.passing import ConsumerBehind, Passing
 from gateway.features.reconcile.services import StateClient
 from gateway.features.reconcile.views import drift_of_view, locked_drift, stored_view
-from gateway.upstream import SERVICES, Service, ServiceClient, UpstreamUnavailable
+from gateway.upstream import SERVICE_OF, SERVICES, Service, ServiceClient, UpstreamUnavailable
 
 _SUSPECTS: Final = 500
 """Entities of one customer that are looked at again at a time; the others wait for another time."""
 
 _LOOKS: Final = 3
 _PAUSE_SECONDS: Final = 0.05
-_SERVICE_OF: Final[Mapping[str, Service]] = {
-    topic.entity: service for topic in TOPICS for service in SERVICES if topic.service == service
-}
-_OF_THE_MAKING: Final = ("version", "as_of", "sources", "degraded")
 
 
 @dataclass(slots=True)
@@ -166,7 +162,7 @@ class Reconciler:
     async def _states(self, principal: Principal, ids: Sequence[str]) -> tuple[dict[str, EntityState], set[str]]:
         by_service: dict[Service, list[str]] = {}
         for one in ids:
-            if service := _SERVICE_OF.get(prefix_of(one) or ""):
+            if service := SERVICE_OF.get(prefix_of(one) or ""):
                 by_service.setdefault(service, []).append(one)
         client = self.states(principal)
         answers = await asyncio.gather(*(client.states(service, asked) for service, asked in by_service.items()))
@@ -199,7 +195,7 @@ class Reconciler:
                 async with self._database.write(principal.tenant_id) as session:
                     await copies.remove(session, copy)
                 continue
-            restated.setdefault(_SERVICE_OF[prefix_of(one) or ""], []).append(one)
+            restated.setdefault(SERVICE_OF[prefix_of(one) or ""], []).append(one)
             if copy is not None and (copy.version, copy.deleted) >= (state.version, False):
                 stubborn[one] = copy
         if stubborn:
@@ -253,7 +249,7 @@ class Reconciler:
         live = await self._live.compose(principal, customer_id, 0) or {}
         if live.get("degraded"):
             raise UpstreamUnavailable(", ".join(live["degraded"]))
-        members = {*view, *live}.difference(_OF_THE_MAKING)
+        members = {*view, *live}.difference(OF_THE_MAKING, ("degraded",))
         return sorted(name for name in members if view.get(name) != live.get(name))
 
     async def _all_states(self, principal: Principal, customer_id: str) -> Mapping[str, EntityState] | None:
