@@ -178,6 +178,28 @@ async def test_writes_that_go_on_are_no_drift(on_embedded: Relata) -> None:
         assert min(written) > 3
 
 
+async def test_a_view_that_is_only_stale_is_no_drift(on_embedded: Relata) -> None:
+    async with on_embedded.client_of(await on_embedded.new_tenant_key("Stale")) as client:
+        tenant_id = await tenant_of(client)
+        contact_id = (await create(client, "/v1/contacts", full_name="王伟"))["id"]
+        await settled(client, contact_id)
+        worker = await asyncpg.connect(on_embedded.stack.environment_of("gateway")["GATEWAY_DATABASE_URL"])
+        try:
+            # The worker's lock of this tenant: nobody but the reconciliation will compose the view.
+            await worker.execute(
+                "select pg_advisory_lock(hashtextextended('stale_customer ' || $1::text, 0))", tenant_id
+            )
+            spoil = "update customer_view set doc = '{}', digest = '' where id = $1"
+            await plant(on_embedded, tenant_id, spoil, contact_id)
+            mark = "insert into stale_customer (tenant_id, customer_id, renamed) values ($1, $2, false)"
+            await plant(on_embedded, tenant_id, mark, tenant_id, contact_id)
+            code, lines = await reconcile(on_embedded, "--tenant", tenant_id, "--all")
+            assert (code, lines) == (0, ["1 customers compared, 0 drifted, 0 repaired, 0 unsettled"])
+        finally:
+            await worker.close()
+        await settled(client, contact_id)
+
+
 @asynccontextmanager
 async def timers_beside(relata: Relata) -> AsyncIterator[str]:
     """Another process of the gateway that only runs its jobs, often; its address."""

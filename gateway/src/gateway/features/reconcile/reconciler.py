@@ -19,6 +19,7 @@ from crm_kit.http.principal import Principal
 from crm_kit.states.schemas import EntityState
 
 from gateway.features.customers import repository
+from gateway.features.customers.backlog import refresh_marked
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.projection import OF_THE_MAKING
 from gateway.features.reconcile import copies
@@ -243,7 +244,8 @@ class Reconciler:
 
     async def _differs_live(self, principal: Principal, customer_id: str) -> list[str]:
         """The members of the view that differ. Raises UpstreamUnavailable."""
-        async with self._database.read(principal.tenant_id) as session:
+        async with self._database.write(principal.tenant_id) as session:
+            await refresh_marked(session, customer_id)  # to be stale is no difference
             doc = await stored_view(session, customer_id)
         view: dict[str, Any] = orjson.loads(doc) if doc is not None else {}
         live = await self._live.compose(principal, customer_id, 0) or {}
