@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -70,3 +71,30 @@ async def drive(url: str, make: Callable[[int], bytes], *, connections: int, sec
     await asyncio.gather(*(worker() for _ in range(connections)))
     cuts = statistics.quantiles(times, n=100)
     return Outcome(len(times) / (end - counted_from), cuts[49] * 1000, cuts[98] * 1000, errors)
+
+
+async def at_rate(url: str, make: Callable[[int], bytes], *, rate: float, seconds: float) -> list[float]:
+    """Milliseconds from when each request was due to its answer: an open model, without coordinated omission."""
+    host, port = url.removeprefix("http://").split(":")
+    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    times: list[float] = []
+    answers: Counter[int] = Counter()
+
+    async def one(number: int, due: float) -> None:
+        reader, writer = idle.pop() if idle else await asyncio.open_connection(host, int(port), limit=2**20)
+        writer.write(make(number))
+        answers[await answer(reader)] += 1
+        times.append((time.perf_counter() - due) * 1000)
+        idle.append((reader, writer))
+
+    start = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(int(rate * seconds)):
+            due = start + number / rate
+            await asyncio.sleep(due - time.perf_counter())
+            group.create_task(one(number, due))
+    for _, writer in idle:
+        writer.close()
+    if refused := {status: count for status, count in answers.items() if status >= 400}:
+        print(f"refused, by status: {refused}; each counts as a write below")
+    return sorted(times)

@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import json
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from crm_local.configuration import Configuration
 from crm_local.ports import find_free_ports
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
+from freshness import freshness
 from load import Outcome, drive, request_bytes
 
 HERE = Path(__file__).parent
@@ -33,45 +33,6 @@ def memory_mb(pids: list[int]) -> float:
         for member in [process, *process.children(recursive=True)]:
             processes[member.pid] = member
     return sum(process.memory_full_info().pss for process in processes.values()) / 1e6
-
-
-_BUCKET = re.compile(r'crm_consumer_delay_seconds_bucket\{consumer="gateway\.view",le="([^"]+)",[^}]*\} ([0-9.e+]+)')
-
-
-async def _delays(client: httpx.AsyncClient) -> dict[float, float]:
-    """The gateway's own histogram: events by the time from the entity's change to its view's commit."""
-    text = (await client.get("/metrics")).text
-    return {float(bound.replace("+Inf", "inf")): float(count) for bound, count in _BUCKET.findall(text)}
-
-
-async def freshness(client: httpx.AsyncClient, *, rate: int, seconds: int) -> dict[str, float]:
-    """Milliseconds from change to view, at `rate` writes a second: the histogram's p50 and p99 over that time."""
-    contacts = [(await client.post("/v1/contacts", json={"full_name": f"新鲜 {n}"})).json()["id"] for n in range(20)]
-    await asyncio.sleep(1)
-    before = await _delays(client)
-
-    async def one(number: int) -> None:
-        answer = await client.patch(f"/v1/contacts/{contacts[number % len(contacts)]}", json={"title": f"T{number}"})
-        assert answer.status_code == 200, answer.text
-
-    start = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for number in range(rate * seconds):
-            await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
-            group.create_task(one(number))
-    await asyncio.sleep(2)
-    counts = {bound: count - before.get(bound, 0) for bound, count in (await _delays(client)).items()}
-    return {"p50": _quantile(counts, 0.5), "p99": _quantile(counts, 0.99), "events": max(counts.values())}
-
-
-def _quantile(counts: dict[float, float], share: float) -> float:
-    """Interpolated within its bucket, as PromQL's histogram_quantile does."""
-    wanted, low, below = max(counts.values()) * share, 0.0, 0.0
-    for bound, count in sorted(counts.items()):
-        if count >= wanted:
-            return round((low + (bound - low) * (wanted - below) / max(count - below, 1)) * 1000, 1)
-        low, below = bound, count
-    return float("inf")
 
 
 class Reference:
@@ -138,7 +99,7 @@ async def measure(seconds: float, rounds: int, bus: str) -> dict[str, object]:
             result["idle memory by process, MB"] = {n: round(memory_mb([p]), 0) for n, p in stack.pids.items()}
             headers = {"Authorization": f"Bearer {stack.dev['api_key']}"}
             async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
-                result["commit to view at 50 writes/s, ms"] = await freshness(client, rate=50, seconds=10)
+                result["commit to view at 50 writes/s, ms"] = await freshness(client, rate=50, seconds=10, kind="patch")
                 async with Reference(stack) as reference:
                     result |= await hot_paths(client, stack, reference, headers, seconds, rounds)
         again = time.perf_counter()

@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +22,7 @@ import psutil
 from crm_local.configuration import Configuration
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
-from load import answer, drive, request_bytes
+from load import at_rate, drive, request_bytes
 
 _CONNECTIONS = 16
 _WARM_UP_SECONDS = 3.0
@@ -50,33 +49,6 @@ def _what(member: psutil.Process) -> str:
     return title[0] if len(title) > 3 and "[local]" in title else " ".join(title[:2])
 
 
-async def at_rate(url: str, make: Callable[[int], bytes], *, rate: float, seconds: float) -> list[float]:
-    """Milliseconds from when each request was due to its answer: an open model, without coordinated omission."""
-    host, port = url.removeprefix("http://").split(":")
-    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-    times: list[float] = []
-    answers: Counter[int] = Counter()
-
-    async def one(number: int, due: float) -> None:
-        reader, writer = idle.pop() if idle else await asyncio.open_connection(host, int(port), limit=2**20)
-        writer.write(make(number))
-        answers[await answer(reader)] += 1
-        times.append((time.perf_counter() - due) * 1000)
-        idle.append((reader, writer))
-
-    start = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for number in range(int(rate * seconds)):
-            due = start + number / rate
-            await asyncio.sleep(due - time.perf_counter())
-            group.create_task(one(number, due))
-    for _, writer in idle:
-        writer.close()
-    if refused := {status: count for status, count in answers.items() if status >= 400}:
-        print(f"refused, by status: {refused}; each counts as a write below")
-    return sorted(times)
-
-
 def creates(gateway: str, headers: dict[str, str], numbers: "itertools.count[int]") -> Callable[[int], bytes]:
     def make(_: int) -> bytes:
         number = next(numbers)
@@ -98,15 +70,22 @@ def patches(
     return make
 
 
+async def requests_of(client: httpx.AsyncClient, kind: str, numbers: "itertools.count[int]") -> Callable[[int], bytes]:
+    """Creates of contacts, or patches of two hundred."""
+    gateway = str(client.base_url).rstrip("/")
+    headers = {"Authorization": client.headers["Authorization"], "Content-Type": "application/json"}
+    if kind == "create":
+        return creates(gateway, headers, numbers)
+    made = [await client.post("/v1/contacts", json={"full_name": f"客户 {n}"}) for n in range(200)]
+    return patches(gateway, headers, numbers, [answered.json()["id"] for answered in made])
+
+
 async def measure(stack: LocalStack, kind: str, rate: float, seconds: float, profile: str | None) -> None:
     gateway, numbers = stack.urls["gateway"], itertools.count()
-    headers = {"Authorization": f"Bearer {stack.dev['api_key']}", "Content-Type": "application/json"}
-    if kind == "create":
-        make = creates(gateway, headers, numbers)
-    else:
-        async with httpx.AsyncClient(base_url=gateway, headers=headers) as client:
-            made = [await client.post("/v1/contacts", json={"full_name": f"客户 {n}"}) for n in range(200)]
-        make = patches(gateway, headers, numbers, [answered.json()["id"] for answered in made])
+    async with httpx.AsyncClient(
+        base_url=gateway, headers={"Authorization": f"Bearer {stack.dev['api_key']}"}
+    ) as client:
+        make = await requests_of(client, kind, numbers)
     await at_rate(gateway, make, rate=rate or 50, seconds=_WARM_UP_SECONDS)
     recording = [_record(stack.pids[name], seconds, name) for name in profile.split(",")] if profile else []
     first, before = next(numbers), cpu_seconds(stack.pids)

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, NamedTuple
 
 import orjson
 from crm_contracts.facts import MAX_CONTACTS, MAX_OPEN, MAX_RECENT, MAX_TIMELINE, UNCOUNTED_ORDERS
 from crm_contracts.types import format_timestamp
 from crm_kit.db.session import ReadSession
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 
 from gateway.features.customers.compose import Facts
 from gateway.features.customers.entities import Json
@@ -26,29 +26,26 @@ from gateway.upstream import SERVICES
 # itself the planner, which cannot know the tenant, joins by reading the whole tenant. JSON is put together by the
 # database, one text a customer and type: a row each would cost more to carry than to find.
 
-_SCOPE: Final = """
-    scope as (
-        select * from unnest(cast(:customers as text[]), cast(:contacts as text[]), cast(:accounts as text[]))
-                      as s(customer, contact_id, account_id))
-"""
-
 _PROFILES = text(
-    """
-    select e.id, e.type, e.account_id, cast(e.data as text) as data, e.time
-      from unnest(cast(:ids as text[])) as wanted(id)
-     cross join lateral (select * from entity where id = wanted.id and not deleted offset 0) e
-    """
-)
-
-_CONTACTS_OF = text(
     f"""
-    select a.id as customer, string_agg(cast(e.data as text), ',' order by e.id) as data
-      from unnest(cast(:ids as text[])) as a(id)
+    with profile as materialized (
+        select e.* from unnest(cast(:ids as text[])) as wanted(id)
+         cross join lateral (
+               select id, type, account_id, data, time from entity where id = wanted.id and not deleted offset 0) e)
+    select 'profile' as part, id as customer, cast(data as text) as data, time from profile
+    union all
+    select 'account', p.id, cast(e.data as text), e.time
+      from profile p
+     cross join lateral (select data, time from entity where id = p.account_id and not deleted offset 0) e
+     where p.type = 'contact'
+    union all
+    select 'contacts', p.id, string_agg(cast(e.data as text), ',' order by e.id), null
+      from profile p
      cross join lateral (
            select id, data from entity
-            where account_id = a.id and type = 'contact' and not deleted
+            where account_id = p.id and type = 'contact' and not deleted
             order by id limit {MAX_CONTACTS}) e
-     group by a.id
+     group by p.id
     """  # noqa: S608  # a number of ours
 )
 
@@ -66,7 +63,7 @@ def _by_contact_and_account(select: str) -> str:
     """  # noqa: S608  # constants of this module
 
 
-def _newest(types: Sequence[str], where: str, column: str, limit: int) -> TextClause:
+def _newest(types: Sequence[str], where: str, column: str, limit: int) -> str:
     values = ", ".join(f"('{name}')" for name in types)
     found = _by_contact_and_account(
         f"""
@@ -74,17 +71,15 @@ def _newest(types: Sequence[str], where: str, column: str, limit: int) -> TextCl
          order by {column} desc, id desc limit {limit}
         """  # noqa: S608  # constants of this module
     )
-    return text(
-        f"""
-        with {_SCOPE}, wanted(type) as (values {values}), found as ({found}), ranked as (
+    return f"""
+        with wanted(type) as (values {values}), found as ({found}), ranked as (
             select *, row_number() over (partition by customer, type order by sort desc, id desc) as n from found)
-        select r.customer, r.type, string_agg(cast(e.data as text), ',' order by r.n) as data
+        select r.customer, r.type as name, string_agg(cast(e.data as text), ',' order by r.n) as data
           from ranked r
          cross join lateral (select data from entity where id = r.id offset 0) e
          where r.n <= {limit}
          group by r.customer, r.type
-        """  # noqa: S608  # constants of this module
-    )
+    """  # noqa: S608  # constants of this module
 
 
 _RECENT = _newest(("order", "message"), "not deleted", "at", MAX_RECENT)
@@ -98,38 +93,34 @@ _FOUND_ENTRIES = _by_contact_and_account(
      order by at desc, entry_id desc limit {MAX_TIMELINE}
     """  # noqa: S608  # a number of ours
 )
-_ENTRIES = text(
-    f"""
-    with {_SCOPE}, wanted as (select 1), found as ({_FOUND_ENTRIES}), ranked as (
+_ENTRIES = f"""
+    with wanted as (select 1), found as ({_FOUND_ENTRIES}), ranked as (
         select *, row_number() over (partition by customer order by at desc, entry_id desc) as place from found)
-    select customer, string_agg(entry, ',' order by place) as data
+    select customer, 'entries' as name, string_agg(entry, ',' order by place) as data
       from ranked where place <= {MAX_TIMELINE} group by customer
-    """  # noqa: S608  # constants of this module
-)
+"""  # noqa: S608  # constants of this module
 
-_DECIDING_CONSENTS = text(
-    """
-    select customer, string_agg(cast(data as text), ',') as data from (
-        select distinct on (c.id, e.data->>'channel', e.data->>'purpose') c.id as customer, e.data
-          from unnest(cast(:ids as text[])) as c(id)
+_DECIDING_CONSENTS = """
+    select customer, 'consents' as name, string_agg(cast(data as text), ',') as data from (
+        select distinct on (s.customer, e.data->>'channel', e.data->>'purpose') s.customer, e.data
+          from scope s
          cross join lateral (
-               select at, data from entity where contact_id = c.id and type = 'consent' and not deleted offset 0) e
-         order by c.id, e.data->>'channel', e.data->>'purpose', e.at desc, cast(e.data->>'number' as bigint) desc
+               select at, data from entity
+                where contact_id = s.contact_id and type = 'consent' and not deleted offset 0) e
+         where s.contact_id = s.customer
+         order by s.customer, e.data->>'channel', e.data->>'purpose', e.at desc,
+                  cast(e.data->>'number' as bigint) desc
     ) as deciding group by customer
-    """
-)
+"""
 
-_MEMBERSHIPS = text(
-    f"""
-    with {_SCOPE}
-    select s.customer, string_agg(cast(e.data as text), ',') as data
+_MEMBERSHIPS = """
+    select s.customer, 'memberships' as name, string_agg(cast(e.data as text), ',') as data
       from scope s
      cross join lateral (
            select data from entity
             where contact_id = s.contact_id and type = 'segment_member' and not deleted offset 0) e
      group by s.customer
-    """  # noqa: S608  # a constant of this module
-)
+"""
 
 _COUNTED = _by_contact_and_account(
     """
@@ -137,26 +128,56 @@ _COUNTED = _by_contact_and_account(
      where {owner} = s.{owner} and type = w.type and not deleted offset 0
     """
 )
-_SUMS = text(
-    f"""
-    with {_SCOPE}, wanted(type) as (values ('deal'), ('order'), ('ticket')), mine as ({_COUNTED})
-    select customer, type, status, currency, count(*) as count, sum(amount) as amount, max(at) as last_at
+_SUMS = f"""
+    with wanted(type) as (values ('deal'), ('order'), ('ticket')), mine as ({_COUNTED})
+    select customer, type, status, currency, count(*) as number, sum(amount) as amount, max(at) as at
       from mine group by customer, type, status, currency
-    """  # noqa: S608  # constants of this module
-)
+"""  # noqa: S608  # constants of this module
 
 _TIMES = _by_contact_and_account(
     """
     select service, time from entity where {owner} = s.{owner} and service = w.service order by time desc limit 1
     """
 )
-_AS_OF = text(
+_AS_OF = f"""
+    with wanted(service) as (values {", ".join(f"('{service}')" for service in SERVICES)}), found as ({_TIMES})
+    select customer, service, max(time) as at from found group by customer, service
+"""  # noqa: S608  # constants of this module
+
+
+def _lists(part: str, select: str) -> str:
+    return f"""
+        select '{part}' as part, customer, name, data, null as status, null as currency,
+               cast(null as bigint) as number, cast(null as numeric) as amount, cast(null as timestamptz) as at
+          from ({select}) as {part}
+    """  # noqa: S608  # constants of this module
+
+
+_FACTS = text(
     f"""
-    with {_SCOPE}, wanted(service) as (values {", ".join(f"('{service}')" for service in SERVICES)}),
-         found as ({_TIMES})
-    select customer, service, max(time) as time from found group by customer, service
+    with scope as materialized (
+        select * from unnest(cast(:customers as text[]), cast(:contacts as text[]), cast(:accounts as text[]))
+                      as s(customer, contact_id, account_id))
+    {_lists("recent", _RECENT)}
+    union all {_lists("open", _OPEN)}
+    union all {_lists("entries", _ENTRIES)}
+    union all {_lists("consents", _DECIDING_CONSENTS)}
+    union all {_lists("memberships", _MEMBERSHIPS)}
+    union all select 'sum', customer, type, null, status, currency, number, amount, at from ({_SUMS}) as sums
+    union all select 'as_of', customer, service, null, null, null, null, null, at from ({_AS_OF}) as times
     """  # noqa: S608  # constants of this module
 )
+
+
+class _Sum(NamedTuple):
+    """A customer's deals, orders or tickets of one status and currency."""
+
+    type: str
+    status: str
+    currency: str | None
+    number: int
+    amount: Decimal | None
+    last_at: datetime | None
 
 
 @dataclass(slots=True)
@@ -174,7 +195,7 @@ class _Customer:
     entries: list[Json] = field(default_factory=list)
     consents: list[Json] = field(default_factory=list)
     memberships: list[Json] = field(default_factory=list)
-    sums: list[Mapping[str, Any]] = field(default_factory=list)
+    sums: list[_Sum] = field(default_factory=list)
     as_of: dict[str, datetime] = field(default_factory=dict)
 
     @property
@@ -199,7 +220,7 @@ async def load(
     contact_ids: Sequence[str] | None = None,
     sources: Sequence[str] = SERVICES,
 ) -> list[Stored]:
-    """The facts of these customers, in the order given; ten statements.
+    """The facts of these customers, in the order given; two statements.
 
     `contact_ids`: for a single account, whose contacts another source knows better. `sources`: whose timeline entries
     are wanted.
@@ -209,24 +230,27 @@ async def load(
     if contact_ids is not None:
         for customer in customers.values():
             customer.contact_ids = tuple(contact_ids)
-    scope = _scope(customers.values())
-    for row in await session.execute(_RECENT, scope):
-        customers[row.customer].recent[row.type] = _list(row.data)
-    for row in await session.execute(_OPEN, scope):
-        customers[row.customer].open[row.type] = _list(row.data)
-    for row in await session.execute(_ENTRIES, {**scope, "sources": list(sources)}):
-        customers[row.customer].entries = _list(row.data)
-    people = [customer.id for customer in customers.values() if not customer.is_account]
-    for row in await session.execute(_DECIDING_CONSENTS, {"ids": people}):
-        customers[row.customer].consents = _list(row.data)
-    for row in await session.execute(_MEMBERSHIPS, scope):
-        customers[row.customer].memberships = _list(row.data)
-    for row in await session.execute(_SUMS, scope):
-        customers[row.customer].sums.append(row._asdict())
-    for row in await session.execute(_AS_OF, scope):
-        known = customers[row.customer].as_of
-        known[row.service] = max(row.time, known.get(row.service, row.time))
+    for row in await session.execute(_FACTS, {**_scope(customers.values()), "sources": list(sources)}):
+        _gather(customers[row.customer], row)
     return [_stored(customer) for customer in customers.values()]
+
+
+def _gather(customer: _Customer, row: Any) -> None:
+    match row.part:
+        case "recent":
+            customer.recent[row.name] = _list(row.data)
+        case "open":
+            customer.open[row.name] = _list(row.data)
+        case "entries":
+            customer.entries = _list(row.data)
+        case "consents":
+            customer.consents = _list(row.data)
+        case "memberships":
+            customer.memberships = _list(row.data)
+        case "sum":
+            customer.sums.append(_Sum(row.name, row.status, row.currency, row.number, row.amount, row.at))
+        case "as_of":
+            customer.as_of[row.name] = max(row.at, customer.as_of.get(row.name, row.at))
 
 
 def _list(data: str) -> list[Json]:
@@ -235,20 +259,16 @@ def _list(data: str) -> list[Json]:
 
 
 async def _load_profiles(session: ReadSession, customers: Mapping[str, _Customer]) -> None:
-    of_account: dict[str, list[_Customer]] = {}
     for row in await session.execute(_PROFILES, {"ids": list(customers)}):
-        customer = customers[row.id]
-        customer.profile = orjson.loads(row.data)
-        customer.as_of["contacts"] = row.time
-        if not customer.is_account and row.account_id:
-            of_account.setdefault(row.account_id, []).append(customer)
-    for row in await session.execute(_PROFILES, {"ids": list(of_account)}):
-        for customer in of_account[row.id]:
+        customer = customers[row.customer]
+        if row.part == "contacts":
+            customer.contacts = _list(row.data)
+            continue
+        if row.part == "profile":
+            customer.profile = orjson.loads(row.data)
+        else:
             customer.account = orjson.loads(row.data)
-            customer.as_of["contacts"] = max(row.time, customer.as_of["contacts"])
-    accounts = [customer.id for customer in customers.values() if customer.is_account]
-    for row in await session.execute(_CONTACTS_OF, {"ids": accounts}):
-        customers[row.customer].contacts = _list(row.data)
+        customer.as_of["contacts"] = max(row.time, customer.as_of.get("contacts", row.time))
     for customer in customers.values():
         if customer.is_account:
             customer.account_id = customer.id
@@ -272,8 +292,8 @@ def _scope(customers: Iterable[_Customer]) -> dict[str, list[str | None]]:
 
 def _stored(customer: _Customer) -> Stored:
     recent, is_account = customer.recent, customer.is_account
-    orders = [one for one in customer.sums if one["type"] == "order" and one["status"] not in UNCOUNTED_ORDERS]
-    last = max((one["last_at"] for one in orders), default=None)
+    orders = [one for one in customer.sums if one.type == "order" and one.status not in UNCOUNTED_ORDERS]
+    last = max((one.last_at for one in orders if one.last_at), default=None)
     facts = Facts(
         contacts={
             "contact": None if is_account else customer.profile,
@@ -288,7 +308,7 @@ def _stored(customer: _Customer) -> Stored:
             "open_value": _money_sums(customer.sums, "deal", "open"),
             "won_value": _money_sums(customer.sums, "deal", "won"),
             "orders": {
-                "count": sum(one["count"] for one in orders),
+                "count": sum(one.number for one in orders),
                 "total": _money_sums(orders, "order"),
                 "last_at": format_timestamp(last) if last else None,
                 "recent": recent.get("order", []),
@@ -298,7 +318,7 @@ def _stored(customer: _Customer) -> Stored:
         },
         tickets={
             "open_tickets": customer.open.get("ticket", []),
-            "counts": {one["status"]: one["count"] for one in customer.sums if one["type"] == "ticket"},
+            "counts": {one.status: one.number for one in customer.sums if one.type == "ticket"},
             "tickets": [],
             "messages": [],
         },
@@ -311,10 +331,10 @@ def _stored(customer: _Customer) -> Stored:
     return Stored(customer.profile is not None, customer.contact_ids, facts, customer.as_of)
 
 
-def _money_sums(sums: Iterable[Mapping[str, Any]], kind: str, status: str | None = None) -> list[dict[str, str]]:
+def _money_sums(sums: Iterable[_Sum], kind: str, status: str | None = None) -> list[dict[str, str]]:
     """One amount a currency, over the states given or all."""
     by_currency: dict[str, Decimal] = {}
     for one in sums:
-        if one["type"] == kind and status in (None, one["status"]) and one["currency"] is not None:
-            by_currency[one["currency"]] = by_currency.get(one["currency"], Decimal(0)) + one["amount"]
+        if one.type == kind and status in (None, one.status) and one.currency is not None and one.amount is not None:
+            by_currency[one.currency] = by_currency.get(one.currency, Decimal(0)) + one.amount
     return [{"amount": f"{by_currency[code]:f}", "currency": code} for code in sorted(by_currency)]

@@ -1,0 +1,83 @@
+"""Milliseconds from a change to its view: `python benchmarks/freshness.py --bus kafka --rates 50,200`.
+
+Single writes go through the gateway at a steady rate, whether the ones before were answered or not; the gateway's own
+histogram tells how long after the entity's change the view with it was committed. The client, the
+whole stack, PostgreSQL and Kafka share the machine.
+"""
+
+import argparse
+import asyncio
+import itertools
+import re
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+from crm_local.configuration import Configuration
+from crm_local.run_folder import temporary_run_dir
+from crm_local.stack import LocalStack
+from crm_testkit.kafka_broker import RealKafka
+from load import at_rate
+from writes import requests_of
+
+_SETTLED_SECONDS = 2.0
+_BUCKET = re.compile(r'crm_consumer_delay_seconds_bucket\{consumer="gateway\.view",le="([^"]+)",[^}]*\} ([0-9.e+]+)')
+
+
+async def _delays(client: httpx.AsyncClient) -> dict[float, float]:
+    """Events by the time from the entity's change to its view's commit."""
+    text = (await client.get("/metrics")).text
+    return {float(bound.replace("+Inf", "inf")): float(count) for bound, count in _BUCKET.findall(text)}
+
+
+def _quantile(counts: dict[float, float], share: float) -> float:
+    """Interpolated within its bucket, as PromQL's histogram_quantile does."""
+    wanted, low, below = max(counts.values()) * share, 0.0, 0.0
+    for bound, count in sorted(counts.items()):
+        if count >= wanted:
+            return round((low + (bound - low) * (wanted - below) / max(count - below, 1)) * 1000, 1)
+        low, below = bound, count
+    return float("inf")
+
+
+async def freshness(client: httpx.AsyncClient, *, rate: float, seconds: float, kind: str) -> dict[str, float]:
+    """p50 and p99 of change to view at `rate` writes a second, and of the writes' own answers."""
+    make = await requests_of(client, kind, itertools.count())
+    gateway = str(client.base_url).rstrip("/")
+    await at_rate(gateway, make, rate=rate, seconds=2)
+    await asyncio.sleep(_SETTLED_SECONDS)
+    before = await _delays(client)
+    answers = await at_rate(gateway, make, rate=rate, seconds=seconds)
+    await asyncio.sleep(_SETTLED_SECONDS)
+    counts = {bound: count - before.get(bound, 0) for bound, count in (await _delays(client)).items()}
+    return {
+        "p50": _quantile(counts, 0.5),
+        "p99": _quantile(counts, 0.99),
+        "events": max(counts.values()),
+        "answer p50": round(answers[len(answers) // 2], 1),
+        "answer p99": round(answers[len(answers) * 99 // 100], 1),
+    }
+
+
+async def main(bus: str, rates: list[float], kinds: list[str], seconds: float) -> None:
+    with ExitStack() as opened:
+        folder = opened.enter_context(temporary_run_dir())
+        kafka = opened.enter_context(RealKafka(Path(folder) / "kafka")).bootstrap_servers if bus == "kafka" else ""
+        configuration = Configuration(run_dir=Path(folder), bus="kafka" if kafka else "embedded", kafka=kafka)
+        async with LocalStack(configuration) as stack:
+            headers = {"Authorization": f"Bearer {stack.dev['api_key']}"}
+            async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
+                await asyncio.sleep(2)
+                for kind, rate in itertools.product(kinds, rates):
+                    found = await freshness(client, rate=rate, seconds=seconds, kind=kind)
+                    print(f"{bus}, {kind} at {rate:.0f}/s: change to view, ms: {found}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bus", choices=["embedded", "kafka"], default="embedded")
+    parser.add_argument("--rates", default="50,100,200", help="writes a second")
+    parser.add_argument("--kinds", default="patch,create")
+    parser.add_argument("--seconds", type=float, default=15, help="of each")
+    chosen = parser.parse_args()
+    asyncio.run(main(chosen.bus, [float(r) for r in chosen.rates.split(",")], chosen.kinds.split(","), chosen.seconds))
