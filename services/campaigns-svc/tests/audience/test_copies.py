@@ -10,6 +10,7 @@ from crm_contracts.ids import ConsentId, ContactId
 from crm_contracts.registry import CONSENT, CONTACT
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 Shop = Any  # the fixture's class lives in conftest.py, which is no module to import from
 
@@ -54,6 +55,16 @@ async def test_a_tombstone_alone_is_a_deletion(shop: Shop) -> None:
     await shop.publish(shop.contact(contact_id, 4, "updated", full_name="Late", emails=_emails("late2@example.com")))
     [message] = (await shop.run(await shop.campaign(contact_id))).values()
     assert message["reason"] == "contact_deleted"
+
+
+async def test_nothing_of_a_person_stays_in_the_copy_of_a_deleted_contact(shop: Shop) -> None:
+    contact_id = ContactId.new()
+    await shop.publish(shop.contact(contact_id, 1, full_name="Eve", emails=_emails("eve@example.com"), language="en"))
+    await shop.publish((CONTACT.name, shop.event(CONTACT, "deleted", contact_id, 2, None)))
+    async with shop.service.runtime.database.read(shop.tenant.id) as session:
+        copy = await session.execute(text("select * from contact_copy where id = :id"), {"id": contact_id})
+        kept = {name: value for name, value in copy.one()._asdict().items() if value not in (None, {})}
+    assert kept == {"tenant_id": shop.tenant.id, "id": contact_id, "version": 2, "deleted": True}
 
 
 async def test_the_ledger_is_read_by_time_not_by_arrival(shop: Shop) -> None:

@@ -55,6 +55,7 @@ class Command:
 class Manifest:
     """One service. `name` is its word in topics, settings and metrics; `metadata` holds all of its tables.
 
+    `database_settings`: PostgreSQL's, for the application's connections.
     `serves_openapi`: whether `/openapi.json` is this service's own document.
     """
 
@@ -69,6 +70,7 @@ class Manifest:
     publishes: tuple[EntityEvents[Any, Any], ...]
     commands: tuple[Command, ...] = ()
     system_tables: Mapping[str, str] = field(default_factory=dict)
+    database_settings: Mapping[str, str] = field(default_factory=dict)
     serves_openapi: bool = True
 
     @property

@@ -52,6 +52,7 @@ class Runtime:
                 "application_name": f"{manifest.name}-app",
                 "idle_in_transaction_session_timeout": "60s",
                 "statement_timeout": "30s",
+                **manifest.database_settings,
             },
         )
         self.system = Database(

@@ -21,6 +21,10 @@ MAX_RECORD_BYTES = 1_000_000
 """Largest record, as `record_size` counts it; just under Kafka's own default limit of 1,048,588 for a batch."""
 
 
+COMMIT_SECONDS = 0.2
+"""A subscription tells the log where its group stands no more often: it costs as much as a small batch does."""
+
+
 class EventLogError(Exception):
     """Root of the errors of an event log.
 
@@ -162,7 +166,7 @@ class Subscription(Protocol):
         ...
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Tell the log where the group stands, for lag metrics only; never raises, may be delayed."""
+        """Tell the log where the group stands, for lag metrics only; never raises, and is delayed by up to COMMIT_SECONDS."""
         ...
 
     async def close(self) -> None:

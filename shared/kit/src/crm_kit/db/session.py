@@ -83,6 +83,8 @@ class WriteSession(ReadSession):
 
     async def use_tenant(self, tenant_id: str) -> None:
         """Turns this transaction to another tenant: for consumers, whose batches hold several."""
+        if tenant_id == self._tenant_id:
+            return
         await self._session.flush()
         self._tenant_id = tenant_id
         await self._session.execute(_SET_TENANT, {"tenant_id": tenant_id})

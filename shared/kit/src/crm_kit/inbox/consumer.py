@@ -103,6 +103,7 @@ class ConsumerRunner:
             self.has_backlog = sum(map(len, batch.values())) >= _BACKLOG
             if not batch:
                 continue
+            rest_until = time.monotonic() + self._consumer.gather_seconds
             try:
                 await self._apply_with_retry(batch, subscription)
             except Fenced as fenced:
@@ -112,6 +113,7 @@ class ConsumerRunner:
                     await subscription.seek(tp, stored.get(tp, 0))
                 continue
             self._progressed_at = time.monotonic()
+            await asyncio.sleep(rest_until - self._progressed_at)
 
     async def _apply_with_retry(
         self, batch: Mapping[TopicPartition, Sequence[StoredRecord]], subscription: Subscription
@@ -146,7 +148,7 @@ class ConsumerRunner:
         return _Item(record, read_event(self._topics.get(record.topic), record.headers, record.value))
 
     async def _attempt(self, items: Sequence[_Item], positions: Mapping[TopicPartition, int], *, singly: bool) -> None:
-        async with self._database.write(None) as session:
+        async with self._database.write(min(item.tenant_id for item in items)) as session:
             await self._positions.advance(session, self.name, positions)
             await self._apply(session, items, singly=singly)
 

@@ -60,5 +60,6 @@ AUDIENCE = Consumer(
     topics=(CONTACT, ACCOUNT, CONSENT),
     handle=follow_audience,
     order="pass",
+    gather_seconds=0.05,
     projection=Projection(tables=("contact_copy", "account_copy", "consent_copy")),
 )

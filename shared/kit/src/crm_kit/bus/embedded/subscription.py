@@ -13,7 +13,7 @@ import orjson
 from crm_kit.bus.embedded.assignment import assign_ranges, ownership_lock
 from crm_kit.bus.embedded.connection import FAILURES, TRANSIENT, Connection, connect
 from crm_kit.bus.embedded.wakeup import GROUPS_CHANNEL, RECORDS_CHANNEL, announce
-from crm_kit.bus.port import Positions, StoredRecord, TopicPartition
+from crm_kit.bus.port import COMMIT_SECONDS, Positions, StoredRecord, TopicPartition
 from crm_kit.observability.recurring import Recurring
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,9 @@ class EmbeddedSubscription:
         self._backoff = _BACKOFF_FIRST
         self._fault = Recurring()
         self._heart: asyncio.Task[None] | None = None
-        self._closed = False
+        self._closing = asyncio.Event()
+        self._to_commit: dict[TopicPartition, int] = {}
+        self._committer: asyncio.Task[None] | None = None
         self._load_error: BaseException | None = None
 
     @property
@@ -100,7 +102,7 @@ class EmbeddedSubscription:
         """See `Subscription.poll`."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        while not self._closed:
+        while not self._closing.is_set():
             self._wake.clear()
             pause = _LOOK_EVERY
             try:
@@ -134,10 +136,23 @@ class EmbeddedSubscription:
             self._next[tp] = offset
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
-        """Store positions for `EventLog.lag`; failures are logged and forgotten."""
-        if not positions:
-            return
-        ordered = sorted(positions.items(), key=lambda item: (item[0].topic, item[0].partition))
+        """Store positions for `EventLog.lag` in the background, the newest of each partition."""
+        self._to_commit.update(positions)
+        if self._committer is None or self._committer.done():
+            self._committer = asyncio.create_task(self._commit_pending(), name=f"event-log-commit-{self._group}")
+
+    async def _commit_pending(self) -> None:
+        while self._to_commit:
+            await self._commit()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(COMMIT_SECONDS):
+                    await self._closing.wait()
+
+    async def _commit(self) -> None:
+        """Failures are logged and forgotten."""
+        positions, self._to_commit = self._to_commit, {}
+        mine = [(tp, offset) for tp, offset in positions.items() if tp in self._next]
+        ordered = sorted(mine, key=lambda item: (item[0].topic, item[0].partition))
         arguments = (
             [tp.topic for tp, _ in ordered],
             [tp.partition for tp, _ in ordered],
@@ -155,8 +170,10 @@ class EmbeddedSubscription:
 
     async def close(self) -> None:
         """Leave the group and close the connection, within some seconds."""
-        self._closed = True
+        self._closing.set()
         self._wake.set()
+        if self._committer is not None:
+            await asyncio.wait([self._committer], timeout=2.0)
         if self._heart is not None:
             self._heart.cancel()
             await asyncio.wait([self._heart])

@@ -17,7 +17,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # as above
     KafkaError,
 )
 
-from crm_kit.bus.port import Positions, StoredRecord, TopicPartition
+from crm_kit.bus.port import COMMIT_SECONDS, Positions, StoredRecord, TopicPartition
 
 logger = logging.getLogger(__name__)
 
@@ -255,6 +255,7 @@ class KafkaSubscription:
                     await self._consumer.commit(offsets)
             except _FAILURES as error:
                 logger.warning("Group %s could not report its position: %r", self._group, error)
+            await self._sleep(COMMIT_SECONDS)
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
