@@ -113,6 +113,26 @@ async def test_consumers_readers_and_the_worker_at_once_lose_nothing(stack: Stac
         await assert_composed(database, world)
 
 
+async def test_who_had_an_entity_is_known_though_two_consumers_move_it_at_once(stack: Stack) -> None:
+    _, world = stack.tenant()
+    database = stack.gateway.runtime.database
+    contacts = [world.create("contact")["id"] for _ in range(3)]
+    ticket = world.create("ticket", contact_id=contacts[0])["id"]
+    await apply(database, world.tenant_id, [event for _, event in world.events])
+    for contact_id in contacts[1:]:
+        world.update(ticket, contact_id=contact_id)
+    second, third = (event for _, event in world.events[-2:])
+    async with database.write(world.tenant_id) as session:
+        await project(session, [second])
+        waiting = asyncio.create_task(pile_up(database, world.tenant_id, [third]))
+        async with database.read(None) as looking, asyncio.timeout(10):
+            while not await looking.scalar(text("select exists (select from pg_locks where not granted)")):
+                await asyncio.sleep(0.01)
+    await waiting
+    await until_composed(database, world.tenant_id)
+    await assert_composed(database, world)
+
+
 async def test_a_stale_view_is_composed_for_its_reader(stack: Stack) -> None:
     tenant, world = stack.tenant()
     database = stack.gateway.runtime.database

@@ -16,7 +16,7 @@ import orjson
 from crm_contracts.facts import MAX_CONTACTS, MAX_OPEN, MAX_RECENT, MAX_TIMELINE, UNCOUNTED_ORDERS
 from crm_contracts.types import format_timestamp
 from crm_kit.db.session import ReadSession
-from sqlalchemy import text
+from crm_kit.db.sql import Sql
 
 from gateway.features.customers.compose import Facts
 from gateway.features.customers.entities import Json
@@ -26,7 +26,7 @@ from gateway.upstream import SERVICES
 # itself the planner, which cannot know the tenant, joins by reading the whole tenant. JSON is put together by the
 # database, one text a customer and type: a row each would cost more to carry than to find.
 
-_PROFILES = text(
+_PROFILES = Sql(
     f"""
     with profile as materialized (
         select e.* from unnest(cast(:ids as text[])) as wanted(id)
@@ -153,7 +153,7 @@ def _lists(part: str, select: str) -> str:
     """  # noqa: S608  # constants of this module
 
 
-_FACTS = text(
+_FACTS = Sql(
     f"""
     with scope as materialized (
         select * from unnest(cast(:customers as text[]), cast(:contacts as text[]), cast(:accounts as text[]))
@@ -230,27 +230,29 @@ async def load(
     if contact_ids is not None:
         for customer in customers.values():
             customer.contact_ids = tuple(contact_ids)
-    for row in await session.execute(_FACTS, {**_scope(customers.values()), "sources": list(sources)}):
-        _gather(customers[row.customer], row)
+    for row in await session.fetch(_FACTS, {**_scope(customers.values()), "sources": list(sources)}):
+        _gather(customers[row["customer"]], row)
     return [_stored(customer) for customer in customers.values()]
 
 
 def _gather(customer: _Customer, row: Any) -> None:
-    match row.part:
+    match row["part"]:
         case "recent":
-            customer.recent[row.name] = _list(row.data)
+            customer.recent[row["name"]] = _list(row["data"])
         case "open":
-            customer.open[row.name] = _list(row.data)
+            customer.open[row["name"]] = _list(row["data"])
         case "entries":
-            customer.entries = _list(row.data)
+            customer.entries = _list(row["data"])
         case "consents":
-            customer.consents = _list(row.data)
+            customer.consents = _list(row["data"])
         case "memberships":
-            customer.memberships = _list(row.data)
+            customer.memberships = _list(row["data"])
         case "sum":
-            customer.sums.append(_Sum(row.name, row.status, row.currency, row.number, row.amount, row.at))
+            customer.sums.append(
+                _Sum(row["name"], row["status"], row["currency"], row["number"], row["amount"], row["at"])
+            )
         case "as_of":
-            customer.as_of[row.name] = max(row.at, customer.as_of.get(row.name, row.at))
+            customer.as_of[row["name"]] = max(row["at"], customer.as_of.get(row["name"], row["at"]))
 
 
 def _list(data: str) -> list[Json]:
@@ -259,16 +261,16 @@ def _list(data: str) -> list[Json]:
 
 
 async def _load_profiles(session: ReadSession, customers: Mapping[str, _Customer]) -> None:
-    for row in await session.execute(_PROFILES, {"ids": list(customers)}):
-        customer = customers[row.customer]
-        if row.part == "contacts":
-            customer.contacts = _list(row.data)
+    for row in await session.fetch(_PROFILES, {"ids": list(customers)}):
+        customer = customers[row["customer"]]
+        if row["part"] == "contacts":
+            customer.contacts = _list(row["data"])
             continue
-        if row.part == "profile":
-            customer.profile = orjson.loads(row.data)
+        if row["part"] == "profile":
+            customer.profile = orjson.loads(row["data"])
         else:
-            customer.account = orjson.loads(row.data)
-        customer.as_of["contacts"] = max(row.time, customer.as_of.get("contacts", row.time))
+            customer.account = orjson.loads(row["data"])
+        customer.as_of["contacts"] = max(row["time"], customer.as_of.get("contacts", row["time"]))
     for customer in customers.values():
         if customer.is_account:
             customer.account_id = customer.id

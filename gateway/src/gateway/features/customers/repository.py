@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import orjson
 from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.db.sql import Sql
 from sqlalchemy import TextClause, text
 
 from gateway.features.customers.entities import EntityState
 from gateway.features.customers.timeline import Entry
 
-_UPSERT_ENTITIES = text(
+_UPSERT_ENTITIES = Sql(
     """
     with given as (
         select * from unnest(
@@ -25,29 +26,25 @@ _UPSERT_ENTITIES = text(
             cast(:status as text[]), cast(:open as boolean[]), cast(:amount as numeric[]), cast(:currency as text[]),
             cast(:data as text[]))
           as g(id, type, service, version, deleted, time, contact_id, account_id, created_at, at, status, open, amount,
-               currency, data)),
-    before as (
-        select id, contact_id, account_id from entity where id = any(cast(:id as text[]))),
-    written as (
-        insert into entity as e (tenant_id, id, type, service, version, deleted, time, contact_id, account_id,
-                                 created_at, at, status, open, amount, currency, data)
-        select :tenant_id, id, type, service, version, deleted, time, contact_id, account_id,
-               created_at, at, status, open, amount, currency, cast(data as json)
-          from given order by id
-        on conflict (tenant_id, id) do update set
-            version = excluded.version, deleted = excluded.deleted, time = excluded.time,
-            -- A tombstone does not say whose the entity was: what is known stays.
-            contact_id = case when excluded.deleted then coalesce(excluded.contact_id, e.contact_id)
-                              else excluded.contact_id end,
-            account_id = case when excluded.deleted then coalesce(excluded.account_id, e.account_id)
-                              else excluded.account_id end,
-            created_at = excluded.created_at, at = excluded.at, status = excluded.status, open = excluded.open,
-            amount = excluded.amount, currency = excluded.currency, data = excluded.data
-         where (e.version, e.deleted) < (excluded.version, excluded.deleted)
-        returning e.id, e.type, e.contact_id, e.account_id)
-    select w.id, w.type, w.contact_id, w.account_id,
-           b.contact_id as old_contact_id, b.account_id as old_account_id
-      from written w left join before b on b.id = w.id
+               currency, data))
+    insert into entity as e (tenant_id, id, type, service, version, deleted, time, contact_id, account_id,
+                             created_at, at, status, open, amount, currency, data)
+    select :tenant_id, id, type, service, version, deleted, time, contact_id, account_id,
+           created_at, at, status, open, amount, currency, cast(data as json)
+      from given order by id
+    on conflict (tenant_id, id) do update set
+        version = excluded.version, deleted = excluded.deleted, time = excluded.time,
+        -- A tombstone does not say whose the entity was: what is known stays.
+        contact_id = case when excluded.deleted then coalesce(excluded.contact_id, e.contact_id)
+                          else excluded.contact_id end,
+        account_id = case when excluded.deleted then coalesce(excluded.account_id, e.account_id)
+                          else excluded.account_id end,
+        created_at = excluded.created_at, at = excluded.at, status = excluded.status, open = excluded.open,
+        amount = excluded.amount, currency = excluded.currency, data = excluded.data
+     where (e.version, e.deleted) < (excluded.version, excluded.deleted)
+    -- Of the very row that was overwritten: a look at it before might see an older one.
+    returning e.id, e.type, e.contact_id, e.account_id,
+              old.contact_id as old_contact_id, old.account_id as old_account_id
     """
 )
 
@@ -62,11 +59,6 @@ class Change:
     account_ids: frozenset[str]
 
 
-def _parsed(value: Any) -> Any:
-    """JSON of a statement that has no column types comes as text."""
-    return orjson.loads(value) if isinstance(value, str) else value
-
-
 ENTITY_COLUMNS: Final = (
     "id type service version deleted time contact_id account_id created_at at status open amount currency".split()
 )
@@ -76,20 +68,20 @@ async def write_entities(session: WriteSession, states: Sequence[EntityState]) -
     """Stores the states that are newer than what is stored, and says which they were."""
     values: dict[str, Any] = {column: [getattr(state, column) for state in states] for column in ENTITY_COLUMNS}
     values |= {"data": [state.json for state in states], "tenant_id": session.tenant_id}
-    rows = await session.execute(_UPSERT_ENTITIES, values)
+    rows = await session.fetch(_UPSERT_ENTITIES, values)
     return [
         Change(
-            row.id,
-            row.type,
-            frozenset(filter(None, (row.contact_id, row.old_contact_id))),
-            frozenset(filter(None, (row.account_id, row.old_account_id))),
+            row["id"],
+            row["type"],
+            frozenset(filter(None, (row["contact_id"], row["old_contact_id"]))),
+            frozenset(filter(None, (row["account_id"], row["old_account_id"]))),
         )
         for row in rows
     ]
 
 
-_DELETE_ENTRIES = text("delete from timeline_entry where entity_id = any(:ids)")
-_INSERT_ENTRIES = text(
+_DELETE_ENTRIES = Sql("delete from timeline_entry where entity_id = any(:ids)")
+_INSERT_ENTRIES = Sql(
     """
     insert into timeline_entry (tenant_id, entity_id, n, entry_id, contact_id, account_id, at, kind, source, entry)
     select :tenant_id, entity_id, n, entry_id, contact_id, account_id, at, kind, source, cast(entry as json)
@@ -106,7 +98,7 @@ async def replace_entries(
 ) -> None:
     """Gives each of the entities exactly these timeline entries."""
     rows = [(state, n, entry) for state in states for n, entry in enumerate(entries[state.id])]
-    await session.execute(_DELETE_ENTRIES, {"ids": sorted(entries)})
+    await session.fetch(_DELETE_ENTRIES, {"ids": sorted(entries)})
     if rows:
         values = {
             "tenant_id": session.tenant_id,
@@ -120,11 +112,11 @@ async def replace_entries(
             "source": [entry.source for _, _, entry in rows],
             "entry": [orjson.dumps(entry.json()).decode() for _, _, entry in rows],
         }
-        await session.execute(_INSERT_ENTRIES, values)
+        await session.fetch(_INSERT_ENTRIES, values)
 
 
 # Fenced, as the statements in facts.py are.
-_RELATED = text(
+_RELATED = Sql(
     """
     select e.account_id as id
       from unnest(cast(:contacts as text[])) as c(id)
@@ -141,7 +133,7 @@ _RELATED = text(
 
 async def related_customers(session: ReadSession, contacts: Sequence[str], accounts: Sequence[str]) -> set[str]:
     """The accounts of these contacts, and the contacts of these accounts."""
-    return set(await session.scalars(_RELATED, {"contacts": contacts, "accounts": accounts}))
+    return {row["id"] for row in await session.fetch(_RELATED, {"contacts": contacts, "accounts": accounts})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +159,16 @@ class KnownView:
     keys: list[str]
 
 
-_KNOWN_VIEWS = text("select id, version, digest, sources, keys from customer_view where id = any(:ids)")
-_DELETE_VIEWS = text("delete from customer_view where id = any(:ids)")
-_DELETE_KEYS = text("delete from customer_key where customer_id = any(:ids)")
-_INSERT_KEYS = text(
+_KNOWN_VIEWS = Sql("select id, version, digest, sources, keys from customer_view where id = any(:ids)")
+_DELETE_VIEWS = Sql("delete from customer_view where id = any(:ids)")
+_DELETE_KEYS = Sql("delete from customer_key where customer_id = any(:ids)")
+_INSERT_KEYS = Sql(
     """
     insert into customer_key (tenant_id, customer_id, key)
     select :tenant_id, * from unnest(cast(:ids as text[]), cast(:keys as text[])) on conflict do nothing
     """
 )
-_UPSERT_VIEWS = text(
+_UPSERT_VIEWS = Sql(
     """
     insert into customer_view (tenant_id, id, kind, name, version, as_of, doc, digest, sources, keys)
     select :tenant_id, id, kind, name, version, as_of, doc, digest, cast(sources as json),
@@ -193,8 +185,8 @@ _UPSERT_VIEWS = text(
 
 
 async def known_views(session: ReadSession, ids: Sequence[str]) -> dict[str, KnownView]:
-    rows = await session.execute(_KNOWN_VIEWS, {"ids": ids})
-    return {row.id: KnownView(row.version, row.digest, _parsed(row.sources), row.keys) for row in rows}
+    rows = await session.fetch(_KNOWN_VIEWS, {"ids": ids})
+    return {row["id"]: KnownView(row["version"], row["digest"], row["sources"], row["keys"]) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +205,7 @@ async def live_views(session: ReadSession, ids: Sequence[str], schema: str) -> d
         f"select id, version, as_of, sources, sha256(doc) as doc_hash from {schema}.customer_view where id = any(:ids)"  # noqa: S608  # a constant
     )
     rows = await session.execute(text(statement), {"ids": ids})
-    return {row.id: LiveView(row.version, row.as_of, _parsed(row.sources), row.doc_hash) for row in rows}
+    return {row.id: LiveView(row.version, row.as_of, row.sources, row.doc_hash) for row in rows}
 
 
 async def write_views(session: WriteSession, views: Sequence[ViewRecord], known: Mapping[str, KnownView]) -> None:
@@ -223,12 +215,12 @@ async def write_views(session: WriteSession, views: Sequence[ViewRecord], known:
     columns = ("id", "kind", "name", "version", "as_of", "doc", "digest", "sources")
     values: dict[str, Any] = {column: [getattr(view, column) for view in views] for column in columns}
     values |= {"keys": [orjson.dumps(view.keys).decode() for view in views], "tenant_id": session.tenant_id}
-    await session.execute(_UPSERT_VIEWS, values)
+    await session.fetch(_UPSERT_VIEWS, values)
     moved = [view for view in views if view.id not in known or known[view.id].keys != view.keys]
     if moved:
-        await session.execute(_DELETE_KEYS, {"ids": [view.id for view in moved]})
+        await session.fetch(_DELETE_KEYS, {"ids": [view.id for view in moved]})
         pairs = [(view.id, key) for view in moved for key in view.keys]
-        await session.execute(
+        await session.fetch(
             _INSERT_KEYS,
             {"tenant_id": session.tenant_id, "ids": [p[0] for p in pairs], "keys": [p[1] for p in pairs]},
         )
@@ -236,13 +228,13 @@ async def write_views(session: WriteSession, views: Sequence[ViewRecord], known:
 
 async def delete_views(session: WriteSession, ids: Sequence[str]) -> None:
     if ids:
-        await session.execute(_DELETE_VIEWS, {"ids": ids})
-        await session.execute(_DELETE_KEYS, {"ids": ids})
+        await session.fetch(_DELETE_VIEWS, {"ids": ids})
+        await session.fetch(_DELETE_KEYS, {"ids": ids})
 
 
-_REACHED = text(
+_REACHED = Sql(
     """
-    select count(*) from unnest(cast(:ids as text[]), cast(:versions as bigint[])) as wanted(id, version)
+    select count(*) as reached from unnest(cast(:ids as text[]), cast(:versions as bigint[])) as wanted(id, version)
       join entity e on e.id = wanted.id and e.version >= wanted.version
     """
 )
@@ -250,8 +242,8 @@ _REACHED = text(
 
 async def has_reached(session: ReadSession, versions: Mapping[str, int]) -> bool:
     """Whether the copies of all these entities are at these versions or newer."""
-    found = await session.scalar(_REACHED, {"ids": list(versions), "versions": list(versions.values())})
-    return bool(found == len(versions))
+    [found] = await session.fetch(_REACHED, {"ids": list(versions), "versions": list(versions.values())})
+    return bool(found["reached"] == len(versions))
 
 
 _FIND = text(

@@ -3,12 +3,11 @@
 import hashlib
 from collections.abc import Iterable
 
-from sqlalchemy import text
-
 from crm_kit.db.session import WriteSession
+from crm_kit.db.sql import Sql
 
 # Whoever fills other tables of the same names (a rebuild) has locks of its own.
-_LOCK = text(
+_LOCK = Sql(
     "select pg_advisory_xact_lock(k # hashtextextended(current_schema(), 0))"
     " from unnest(cast(:keys as bigint[])) as k order by k"
 )
@@ -21,4 +20,4 @@ async def lock_keys(session: WriteSession, space: str, keys: Iterable[str]) -> N
         for key in keys
     }
     if numbers:
-        await session.execute(_LOCK, {"keys": sorted(numbers)})
+        await session.fetch(_LOCK, {"keys": sorted(numbers)})

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 _LOCK = 0x52454C41
+_OLDEST_SERVER = 18
+"""PostgreSQL's first that tells what an upsert has overwritten (`returning old.…`)."""
 _REVISION = re.compile(r"^(\d{4}_\w+)\.py$")
 
 log = structlog.get_logger(__name__)
@@ -67,6 +69,9 @@ def _upgrade(connection: Connection, migrations: Path, metadata: MetaData) -> bo
     from alembic import command
     from alembic.migration import MigrationContext
 
+    server = int(connection.exec_driver_sql("show server_version_num").scalar_one()) // 10_000
+    if server < _OLDEST_SERVER:
+        raise RuntimeError(f"Relata needs PostgreSQL {_OLDEST_SERVER} or newer; this server is {server}")
     current = MigrationContext.configure(connection).get_current_revision()
     if _is_of_newer_release(current, migrations):
         log.warning("database_is_newer", revision=current, known=head_revision(migrations))

@@ -4,19 +4,23 @@ The tenant is set in the transaction itself, so that a connection which goes bac
 row-level security compares each row with it, and a transaction that set none sees no row.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import orjson
-from sqlalchemy import Connection, Executable, event, text
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import Executable, event, text
 from sqlalchemy.engine import Result, ScalarResult
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 
-from crm_kit.db.connecting import TenantConnection, connect
+from crm_kit.db.connecting import Connection, TenantConnection, connect
+from crm_kit.db.sql import Sql
 
 _NOW = text("select clock_timestamp()")
 _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
@@ -28,6 +32,7 @@ class ReadSession:
     def __init__(self, session: AsyncSession, tenant_id: str | None) -> None:
         self._session = session
         self._tenant_id = tenant_id
+        self._driver: Connection | None = None
 
     @property
     def tenant_id(self) -> str:
@@ -41,6 +46,23 @@ class ReadSession:
 
     async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
         return await self._session.scalar(statement, parameters)
+
+    async def fetch(self, statement: Sql, values: Mapping[str, Any]) -> Sequence[Any]:
+        """The rows, by name, of a fixed statement, past SQLAlchemy: a third of what `execute` costs.
+
+        Raises DBAPIError as `execute` does, but for its sub-classes.
+        """
+        arguments = statement.arguments(values)
+        if self._driver is None:  # SQLAlchemy begins its transaction with its first statement
+            connection = await self._session.connection()
+            result = await connection.exec_driver_sql(statement.query, arguments)
+            self._driver = (await connection.get_raw_connection()).driver_connection
+            return result.mappings().all() if result.returns_rows else ()
+        try:
+            return await self._driver.fetch(statement.query, *arguments)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            lost = self._driver.is_closed()
+            raise DBAPIError(statement.query, None, error, hide_parameters=True, connection_invalidated=lost) from error
 
     async def now(self) -> datetime:
         """By the database's clock: what processes decide together must not hang on the clock of one of them."""
@@ -95,7 +117,7 @@ class _TenantSession(Session):
 
 
 @event.listens_for(_TenantSession, "after_begin")
-def _begin_for_tenant(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+def _begin_for_tenant(session: Session, transaction: SessionTransaction, connection: SyncConnection) -> None:
     if not transaction.nested:
         driver = connection.connection.driver_connection
         assert isinstance(driver, TenantConnection)

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+import orjson
 from fastapi import Request
 from sqlalchemy import (
     Column,
@@ -12,16 +13,15 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     Table,
-    func,
-    text,
 )
 from sqlalchemy import (
     Text as SqlText,
 )
-from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
+from sqlalchemy.dialects.postgresql import JSONB
 from starlette.responses import Response
 
 from crm_kit.db.session import WriteSession
+from crm_kit.db.sql import Sql
 from crm_kit.errors import Conflict, FieldError, IdempotencyKeyReused, MalformedRequest, RequestInProgress, Text
 from crm_kit.http.sealing import Sealer, Unsealable
 from crm_kit.http.structured_fields import InvalidIdempotencyKey, parse_idempotency_key
@@ -57,20 +57,16 @@ CLAIM_FUNCTION = """
 One round trip, and two statements in it: the second must see what the lock's last holder has committed.
 """
 
-_CLAIM = text("select * from idempotency_claim(:tenant, :key, :lock, :retention)").columns(
-    *IDEMPOTENCY.c["fingerprint", "status", "headers", "body"]
+_CLAIM = Sql("select * from idempotency_claim(:tenant, :key, :lock, :retention)")
+_KEEP = Sql(
+    """
+    insert into idempotency (tenant_id, key, fingerprint, status, headers, body, created_at)
+    values (:tenant, :key, :fingerprint, :status, cast(:headers as text)::jsonb, :body, now())
+    on conflict (tenant_id, key) do update set
+        fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
+        body = excluded.body, created_at = excluded.created_at
+    """
 )
-
-
-def _keep() -> Insert:
-    fresh = insert(IDEMPOTENCY).values(created_at=func.now())
-    renewed = [column.name for column in IDEMPOTENCY.c if not column.primary_key]
-    return fresh.on_conflict_do_update(
-        index_elements=IDEMPOTENCY.primary_key, set_={name: fresh.excluded[name] for name in renewed}
-    )
-
-
-_KEEP = _keep()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +101,21 @@ async def claim(
     ).digest()
     lock = int.from_bytes(hashlib.sha256(f"{session.tenant_id}\0{key}".encode()).digest()[:8], signed=True)
     wanted = {"tenant": session.tenant_id, "key": key, "lock": lock, "retention": RETENTION}
-    found = (await session.execute(_CLAIM, wanted)).one_or_none()
-    if found is None:
+    rows = await session.fetch(_CLAIM, wanted)
+    if not rows:
         raise RequestInProgress(
             Text("Wait for the first request to end, then retry.", "请等待首个请求结束后重试。"),
             headers={"Retry-After": "1"},
         )
-    if found.fingerprint is None:
+    found = rows[0]
+    if found["fingerprint"] is None:
         return Claim(key, fingerprint)
-    if found.fingerprint != fingerprint:
+    if found["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused(Text("Use a new key for a new request.", "新的请求请使用新的键。"))
     return Response(
-        _opened(sealer, found.body, f"{session.tenant_id}/{key}"),
-        found.status,
-        {**found.headers, "Idempotent-Replayed": "true"},
+        _opened(sealer, found["body"], f"{session.tenant_id}/{key}"),
+        found["status"],
+        {**found["headers"], "Idempotent-Replayed": "true"},
     )
 
 
@@ -139,12 +136,13 @@ def _opened(sealer: Sealer | None, kept: bytes, place: str) -> bytes:
 async def keep(session: WriteSession, claim: Claim, response: Response, sealer: Sealer | None = None) -> None:
     """Stores the answer for RETENTION; with a `sealer`, so that the database never holds its text."""
     body = bytes(response.body)
+    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     values = {
-        "tenant_id": session.tenant_id,
+        "tenant": session.tenant_id,
         "key": claim.key,
         "fingerprint": claim.fingerprint,
         "status": response.status_code,
-        "headers": {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
+        "headers": orjson.dumps(headers).decode(),
         "body": body if sealer is None else sealer.seal(body, f"{session.tenant_id}/{claim.key}"),
     }
-    await session.execute(_KEEP, values)
+    await session.fetch(_KEEP, values)

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import select, tuple_
 
 from crm_kit.bus.port import TopicPartition
 from crm_kit.db.session import Database, WriteSession
+from crm_kit.db.sql import Sql
 from crm_kit.inbox.tables import CONSUMER_POSITION
 
-_ADVANCE = text(
+_ADVANCE = Sql(
     """
     insert into consumer_position as p (consumer, topic, partition, next_offset)
-    select :consumer, n.topic, n.partition, n.next_offset
+    select cast(:consumer as text), n.topic, n.partition, n.next_offset
       from unnest(cast(:topics as text[]), cast(:partitions as int[]), cast(:offsets as bigint[]))
            as n(topic, partition, next_offset)
      order by 1, 2, 3
@@ -60,7 +61,7 @@ class StoredPositions:
     async def advance(self, session: WriteSession, group: str, positions: Mapping[TopicPartition, int]) -> None:
         """Moves the positions within the transaction of `session`. Raises Fenced if one is not where we left it."""
         order = sorted(positions, key=lambda tp: (tp.topic, tp.partition))
-        rows = await session.execute(
+        rows = await session.fetch(
             _ADVANCE,
             {
                 "consumer": group,
@@ -70,7 +71,7 @@ class StoredPositions:
                 "expected": [self._believed.get(tp, 0) for tp in order],
             },
         )
-        moved = {TopicPartition(row.topic, row.partition) for row in rows}
+        moved = {TopicPartition(row["topic"], row["partition"]) for row in rows}
         if missed := [tp for tp in order if tp not in moved]:
             raise Fenced(missed)
 

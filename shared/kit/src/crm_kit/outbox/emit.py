@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import orjson
 from crm_contracts.envelope import Event
@@ -17,7 +17,7 @@ from crm_kit.bus.port import MAX_RECORD_BYTES, Record, record_size
 from crm_kit.db.models import EntityRow, columns, utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import BodyTooLarge, Text
-from crm_kit.outbox.table import OUTBOX, shard_of
+from crm_kit.outbox.table import append
 
 RowT = TypeVar("RowT", bound=EntityRow)
 EntityT = TypeVar("EntityT", bound=Entity)
@@ -82,8 +82,7 @@ class EntityEvents(Generic[RowT, EntityT]):
             entity = self.snapshot(row)
             changed = sorted(set(entity.model_dump(exclude_none=True)) - _BOOKKEEPING)
             entries.append(self._entry(self._event(session, entity, row.version, action, changed), row.id))
-        if entries:
-            await session.execute(OUTBOX.insert(), entries)
+        await append(session, entries)
 
     async def updated(self, session: WriteSession, row: RowT, before: EntityT, *, action: str = "updated") -> bool:
         """Publishes what changed since the snapshot `before`; False, and nothing published, where nothing did.
@@ -120,14 +119,14 @@ class EntityEvents(Generic[RowT, EntityT]):
         entity = self.snapshot(row)
         await session.delete(row)
         await session.flush()
-        await self._append(session, self._event(session, entity, entity.version, "deleted", []), row.id)
+        last = self._event(session, entity, entity.version, "deleted", [])
         tombstone = self._event(session, None, entity.version, "deleted", [], subject=row.id)
-        await self._append(session, tombstone, row.id)
+        await append(session, [self._entry(last, row.id), self._entry(tombstone, row.id)])
 
     async def _emit(self, session: WriteSession, row: RowT, action: str, entity: EntityT, changed: list[str]) -> None:
         if session.is_unflushed(row):
             raise UnflushedEntity(f"flush {row.id} before its event is emitted")
-        await self._append(session, self._event(session, entity, row.version, action, changed), row.id)
+        await append(session, [self._entry(self._event(session, entity, row.version, action, changed), row.id)])
 
     def _event(
         self,
@@ -157,19 +156,9 @@ class EntityEvents(Generic[RowT, EntityT]):
             data_schema=self.topic.data_schema(action) if body is not None else None,
         )
 
-    async def _append(self, session: WriteSession, event: Event, key: str) -> None:
-        await session.execute(OUTBOX.insert(), self._entry(event, key))
-
-    def _entry(self, event: Event, key: str) -> dict[str, Any]:
-        row: dict[str, Any] = {
-            "tenant_id": event.tenant_id,
-            "shard": shard_of(key),
-            "topic": self.topic.name,
-            "key": key,
-            "headers": event.headers(),
-            "payload": event.value(),
-        }
-        size = record_size(Record(self.topic.name, key, row["payload"], row["headers"]))
+    def _entry(self, event: Event, key: str) -> Record:
+        record = Record(self.topic.name, key, event.value(), event.headers())
+        size = record_size(record)
         if size > MAX_RECORD_BYTES:
             raise BodyTooLarge(Text(f"The whole entity has {size} bytes.", f"整个对象有 {size} 字节。"))
-        return row
+        return record

@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from crm_contracts.ids import prefix_of
 from crm_contracts.types import Entity, Input
 from pydantic import JsonValue, ValidationError
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import EntityRow, columns
@@ -58,23 +59,17 @@ class Resource(Generic[RowT, WriteT, EntityT]):
 
     async def get(self, session: ReadSession, entity_id: str) -> RowT:
         """Raises NotFound; another tenant's entity is not found either."""
-        row: RowT | None = await session.scalar(self._by_id(entity_id))
+        row: RowT | None = await session.scalar(_by_id(self.row), _wanted(entity_id))
         if row is None:
             raise self.not_found(entity_id)
         return row
 
     async def lock(self, session: WriteSession, entity_id: str) -> RowT:
         """The row, locked until the transaction ends and as it is now. Raises NotFound."""
-        statement = self._by_id(entity_id).with_for_update().execution_options(populate_existing=True)
-        row: RowT | None = await session.scalar(statement)
+        row: RowT | None = await session.scalar(_locked_by_id(self.row), _wanted(entity_id))
         if row is None:
             raise self.not_found(entity_id)
         return row
-
-    def _by_id(self, entity_id: str) -> Any:
-        # What is no id is the id of nothing: PostgreSQL need not see it, and could not carry some of it.
-        wanted = entity_id if prefix_of(entity_id) else ""
-        return select(self.row).where(self.row.id == wanted)  # type: ignore[arg-type]  # SQLModel types columns as values
 
     def not_found(self, entity_id: str) -> NotFound:
         shown = entity_id if entity_id.isprintable() and len(entity_id) <= 100 else "…"
@@ -100,6 +95,21 @@ class Resource(Generic[RowT, WriteT, EntityT]):
             return self.write.model_validate(data)
         except ValidationError as error:
             raise validation_problem(error.errors()) from error
+
+
+@cache
+def _by_id(row: type[EntityRow]) -> Select[Any]:
+    return select(row).where(columns(row).id == bindparam("id"))
+
+
+@cache
+def _locked_by_id(row: type[EntityRow]) -> Select[Any]:
+    return _by_id(row).with_for_update().execution_options(populate_existing=True)
+
+
+def _wanted(entity_id: str) -> dict[str, str]:
+    """What is no id is the id of nothing: PostgreSQL need not see it, and could not carry some of it."""
+    return {"id": entity_id if prefix_of(entity_id) else ""}
 
 
 def base_fields(row: type[EntityRow]) -> list[Field]:

@@ -20,17 +20,19 @@ from crm_kit.bus import Record, StoredRecord, Subscription, TopicPartition
 from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.cli import run
 from crm_kit.db.session import Database, WriteSession
+from crm_kit.db.sql import Sql
 from crm_kit.inbox import Consumer, ConsumerRunner
 from crm_kit.inbox.applying import is_transient
 from crm_kit.inbox.positions import Fenced
 from crm_kit.manifest import Feature, Manifest, TimerFactory
-from crm_kit.outbox import OUTBOX, Relay
+from crm_kit.outbox import Relay
+from crm_kit.outbox.table import APPEND
 from crm_kit.runtime import Runtime
 from crm_kit.settings import ServiceSettings
 from crm_kit.timers import TimerHandler
 from crm_local.configuration import MODULES
 from pydantic import JsonValue
-from sqlalchemy import Executable, text
+from sqlalchemy import text
 
 Batch = Mapping[TopicPartition, Sequence[StoredRecord]]
 
@@ -79,12 +81,16 @@ class SkipLockedRelays(Relay):
 class _Recording(WriteSession):
     """Remembers what goes into the outbox."""
 
-    outbox: list[dict[str, Any]]
+    outbox: list[Record]
 
-    async def execute(self, statement: Executable, parameters: Any = None) -> Any:
-        if getattr(statement, "table", None) is OUTBOX:
-            self.outbox += parameters if isinstance(parameters, list) else [parameters]
-        return await super().execute(statement, parameters)
+    async def fetch(self, statement: Sql, values: Mapping[str, Any]) -> Sequence[Any]:
+        if statement is APPEND:
+            columns = (values[name] for name in ("topics", "keys", "payloads", "headers"))
+            self.outbox += [
+                Record(topic, key, payload, _headers(headers))
+                for topic, key, payload, headers in zip(*columns, strict=True)
+            ]
+        return await super().fetch(statement, values)
 
 
 class PublishingDatabase(Database):
@@ -103,7 +109,7 @@ class PublishingDatabase(Database):
             await recording.flush()
             if recording.outbox:
                 await self._log.start()
-                await self._log.publish(_records(recording.outbox))
+                await self._log.publish(recording.outbox)
                 await asyncio.sleep(0.05)  # the way back from the broker
 
 
