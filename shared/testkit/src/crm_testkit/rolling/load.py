@@ -13,7 +13,7 @@ from crm_testkit.chaos.observed import Told
 from crm_testkit.rolling.stack import RollingStack
 
 _VISIT_SECONDS: Final = 1.5
-_REST_SECONDS: Final = 0.5
+_REST_SECONDS: Final = 0.3
 """The machine also starts processes, and all that was written is read again at the end."""
 
 
