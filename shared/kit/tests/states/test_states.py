@@ -21,6 +21,8 @@ def test_a_digest_ignores_order_and_what_says_nothing(entity: dict[str, Any], ab
     shuffled = dict(reversed(entity.items()))
     assert digest_of({**shuffled, "later": absent}) == digest_of(entity)
     assert digest_of({**entity, "later": 1}) != digest_of(entity)
+    assert digest_of({"in": [{**shuffled, "later": absent}]}) == digest_of({"in": [entity]})
+    assert digest_of({"in": [{**entity, "later": 1}]}) != digest_of({"in": [entity]})
 
 
 async def test_a_restated_entity_has_its_version_and_state_and_nothing_changed(service: ServiceUnderTest) -> None:

@@ -1,5 +1,5 @@
 """What a service's entities are at this moment, and publishing it once more: for who keeps copies and compares them."""
 
-from crm_kit.states.digest import digest_of
+from crm_kit.states.digest import digest_of, said
 
-__all__ = ["digest_of"]
+__all__ = ["digest_of", "said"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from crm_contracts.envelope import Event
+from crm_kit.states import digest_of
 
 from crm_testkit.chaos.history import MARKED, History, Write
 
@@ -153,7 +154,7 @@ def _views(state: EndState) -> Iterator[Anomaly]:
             elif contact is not None:
                 yield Anomaly("lost", "the view", f"{contact_id} has none")
             continue
-        if view["profile"] != contact:
+        if digest_of(view["profile"]) != digest_of(contact):
             yield Anomaly("lost", "the view", f"{contact_id} shows version {view['profile']['version']}")
         yield from _sections(contact_id, view, {resource: owned[contact_id] for resource, owned in mine.items()})
 

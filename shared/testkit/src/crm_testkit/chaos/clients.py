@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from crm_testkit.chaos.history import History
+from crm_testkit.chaos.history import History, Refusal
 
 _ATTEMPT_SECONDS: Final = 3.0
 _PATIENCE_SECONDS: Final = 25.0
@@ -23,9 +23,19 @@ class UnexpectedAnswer(Exception):
 
 
 class Writer:
-    """Writes for one tenant until told to stop; what it was told goes into the history."""
+    """Writes for one tenant until told to stop; what it was told goes into the history. `rest`: seconds after each step."""
 
-    def __init__(self, url: str, key: str, history: History, shared: list[str], seed: str, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        history: History,
+        shared: list[str],
+        seed: str,
+        stop: asyncio.Event,
+        *,
+        rest: float = 0,
+    ) -> None:
         self._client = httpx.AsyncClient(
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_ATTEMPT_SECONDS
         )
@@ -33,11 +43,13 @@ class Writer:
         self._shared = shared
         self._random = random.Random(seed)
         self._stop = stop
+        self._rest = rest
 
     async def run(self) -> None:
         async with self._client:
             while not self._stop.is_set():
                 await self._random.choices(self._steps(), self._weights)[0]()
+                await asyncio.sleep(self._rest)
 
     _weights: Final = (8, 6, 10, 6, 6, 4, 4, 1)
 
@@ -137,11 +149,13 @@ class Writer:
         while time.monotonic() < end:
             try:
                 response = await self._client.request(method, path, json=body, data=form, headers=headers)
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                self._history.broken.append(f"{method} {path}: {error!r}")
                 await asyncio.sleep(0.05)
                 continue
             if response.status_code in wanted:
                 return response
+            self._history.refusals.append(Refusal.of(response))
             if response.status_code not in _AGAIN:
                 raise UnexpectedAnswer(f"{method} {path}: {response.status_code} {response.text[:300]}")
             await asyncio.sleep(0.05)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+import httpx
+
 MARKED: Final = {
     "contacts": "full_name",
     "deals": "name",
@@ -31,12 +33,30 @@ class Write:
     acknowledged: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that was no acknowledgement. `is_clean`: it says in the documented form that one should try again."""
+
+    what: str
+    is_clean: bool
+
+    @classmethod
+    def of(cls, answer: httpx.Response) -> "Refusal":
+        request = answer.request
+        what = f"{request.method} {request.url.path}: {answer.status_code} {answer.text[:300]}"
+        is_problem = answer.headers.get("content-type", "").startswith("application/problem+json")
+        asks_again = answer.status_code in (409, 429) or (answer.status_code == 503 and "retry-after" in answer.headers)
+        return cls(what, is_problem and asks_again)
+
+
 @dataclass(slots=True)
 class History:
-    """The writes of one tenant."""
+    """The writes of one tenant, and what its clients were refused. `broken`: attempts that got no answer at all."""
 
     tenant_id: str
     writes: list[Write] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
     @property
     def acknowledged(self) -> int:

@@ -58,10 +58,7 @@ class Link:
             writer.transport.abort()
             return
         try:
-            if isinstance(self._target, Path):
-                there, back = await asyncio.open_unix_connection(str(self._target))
-            else:
-                there, back = await asyncio.open_connection("127.0.0.1", self._target)
+            there, back = await self._reach()
         except OSError:
             writer.transport.abort()
             return
@@ -74,6 +71,12 @@ class Link:
         pump = asyncio.ensure_future(_both(self._pump(reader, back), self._pump(there, writer), (writer, back)))
         self._pumps.add(pump)
         pump.add_done_callback(ended)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the target. Raises OSError."""
+        if isinstance(self._target, Path):
+            return await asyncio.open_unix_connection(str(self._target))
+        return await asyncio.open_connection("127.0.0.1", self._target)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

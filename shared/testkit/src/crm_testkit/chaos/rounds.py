@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import httpx
 from crm_local.configuration import Bus, Configuration
 from crm_local.run_folder import temporary_run_dir
 
@@ -121,7 +120,7 @@ async def play(
     """Writes until `writes` are acknowledged and `faults` were endured, then checks; `settled` bounds the wait for rest."""
     started = time.monotonic()
     stack = arena.stack
-    tenants = [await _tenant(stack) for _ in range(_TENANTS)]
+    tenants = [await stack.new_tenant() for _ in range(_TENANTS)]
     told = {key: Told(History(tenant_id), Mailings(tenant_id)) for tenant_id, key in tenants}
     nemesis, stop = Nemesis(stack, arena.kafka, arena.sink, seed, pause=pause), asyncio.Event()
     drawn = random.Random(seed)
@@ -163,11 +162,3 @@ async def play(
 
 def _acknowledged(told: Mapping[str, Told]) -> int:
     return sum(each.history.acknowledged + each.mailings.acknowledged for each in told.values())
-
-
-async def _tenant(stack: ChaosStack) -> tuple[str, str]:
-    headers = {"Authorization": f"Bearer {stack.dev['admin_key']}"}
-    async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
-        answer = await client.post("/v1/tenants", json={"name": "Chaos", "region": "CN"})
-    answer.raise_for_status()
-    return str(answer.json()["id"]), str(answer.json()["api_key"])

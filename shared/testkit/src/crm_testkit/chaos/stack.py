@@ -9,6 +9,7 @@ from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
 import asyncpg
+import httpx
 from crm_kit.bus import EventLog, open_event_log
 from crm_local.configuration import PROCESSES, Configuration
 from crm_local.credentials import Credentials
@@ -71,6 +72,14 @@ class ChaosStack(LocalStack):
         """What a process of this name is started with, for a second one of its kind."""
         assert self._credentials is not None
         return self._environment_of(name, self._credentials)
+
+    async def new_tenant(self) -> tuple[str, str]:
+        """Its id, and a key that may read and write all of it."""
+        headers = {"Authorization": f"Bearer {self.dev['admin_key']}"}
+        async with httpx.AsyncClient(base_url=self.urls["gateway"], headers=headers, timeout=30) as client:
+            answer = await client.post("/v1/tenants", json={"name": "Chaos", "region": "CN"})
+        answer.raise_for_status()
+        return str(answer.json()["id"]), str(answer.json()["api_key"])
 
     def event_log(self) -> EventLog:
         """The stack's event log, past all links. Start and close it."""
