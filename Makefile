@@ -28,7 +28,7 @@ test: check ## everything: checks, unit, integration, conformance, both event lo
 ifdef T
 	$(BIN)/python -m pytest $(T)
 else
-	$(BIN)/python -m pytest -n 2 --dist loadfile shared services gateway deploy tests/architecture
+	$(BIN)/python -m pytest -n 2 --dist loadfile shared services gateway deploy tests/architecture tests/soak
 	$(BIN)/python -m pytest tests/e2e tests/chaos
 endif
 

@@ -35,6 +35,11 @@ def proportional_mb(pid: int) -> float:
     return total / 1e6
 
 
+def unique_mb(pid: int) -> float:
+    """What the process alone has: unlike its share of what it has with others, it does not follow their number."""
+    return float(psutil.Process(pid).memory_full_info().uss) / 1e6
+
+
 def private_mb(pid: int) -> float:
     """What belongs to no file and to no shared memory, with all children."""
     total = 0
