@@ -55,4 +55,3 @@ async def test_memory_does_not_follow_the_number_of_requests_and_a_leak_would_be
             traffic.through(f"http://127.0.0.1:{leaking.program.port}")
             leak = await _growth(traffic, {"leaking": leaking.pid}, warm_up=200, rounds=5, each=100)
         assert leak["leaking"] > _BOUND, f"a leak that was planted is not seen: {leak}, others {found}"
-        print(found, leak)
