@@ -5,7 +5,8 @@
 All processes are real. So many writes a second and the same times 2.7 reads come from several tenants; in turns the writes
 make new entities and change a fixed set alone, so that what follows the number of entities is told from what follows the
 number of requests. The report has every sample and for each process a verdict; it is renewed every minute. Exit code 1:
-a service grows by more than `--bound` MB an hour, was started anew, or an answer was not what it should be.
+a service grows by more than `--bound` MB an hour, was started anew, or an answer was not what it should be. In less than
+half an hour caches still fill up and a verdict says little.
 """
 
 import argparse
