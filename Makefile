@@ -28,7 +28,7 @@ test: check ## everything: checks, unit, integration, conformance, both event lo
 ifdef T
 	$(BIN)/python -m pytest $(T)
 else
-	$(BIN)/python -m pytest -n 2 --dist loadfile shared services gateway deploy tests/architecture
+	$(BIN)/python -m pytest -n 2 --dist loadfile shared services gateway deploy tests/architecture tests/soak
 	$(BIN)/python -m pytest tests/e2e tests/chaos
 endif
 
@@ -66,6 +66,9 @@ new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature
 chaos: $(VENV)/.ready ## fifty seeds of faults on each event log, an hour in all: SEEDS=50 BUS=embedded|kafka|both, SEED=7 for one again, REPORT=FILE for JSON
 	$(BIN)/python -m crm_testkit.chaos --bus $(or $(BUS),both) --seeds $(or $(SEEDS),50) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
+soak: $(VENV)/.ready ## does memory grow? MINUTES=60 BUS=embedded|kafka RATE=15 (writes a second), REPORT=FILE for JSON, PLOT=FILE for SVG
+	@exec $(BIN)/python benchmarks/soak.py --bus $(or $(BUS),embedded) --minutes $(or $(MINUTES),60) --rate $(or $(RATE),15) --report $(or $(REPORT),soak-$(or $(BUS),embedded).json) $(if $(PLOT),--plot $(PLOT))
+
 schemathesis: $(VENV)/.ready ## every phase of Schemathesis against the running gateway: a quarter of an hour
 	SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -rP
 
@@ -91,4 +94,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo backup restore test check format openapi schemas release-contracts generated-check new-feature chaos schemathesis migration bench lock clean
+.PHONY: help run demo backup restore test check format openapi schemas release-contracts generated-check new-feature chaos soak schemathesis migration bench lock clean

@@ -36,7 +36,8 @@ class RecentWrites:
         if match is None:
             return
         entity_id, version = match[1], int(match[2])
-        until = self._clock() + REMEMBERED_SECONDS
+        now = self._clock()
+        until = now + REMEMBERED_SECONDS
         for customer_id in _customers(entity_id, body):
             key = (tenant_id, customer_id)
             entities = self._written.setdefault(key, {})
@@ -45,7 +46,20 @@ class RecentWrites:
             if len(entities) > _ENTITIES:
                 entities.pop(next(iter(entities)))
             self._written.move_to_end(key)
-        while len(self._written) > _CUSTOMERS:
+        self._forget(now)
+
+    @property
+    def remembered(self) -> int:
+        """Customers of whom something is remembered."""
+        return len(self._written)
+
+    def _forget(self, now: float) -> None:
+        """Those written longest ago stand first: what nobody reads would otherwise stay."""
+        while self._written:
+            entities = next(iter(self._written.values()))
+            _, until = entities[next(reversed(entities))]
+            if until > now and len(self._written) <= _CUSTOMERS:
+                return
             self._written.popitem(last=False)
 
     def of(self, tenant_id: str, customer_id: str) -> Mapping[str, int]:

@@ -39,7 +39,7 @@ class KnownKeys:
         self._find = find
         self._clock = clock
         self._known: OrderedDict[bytes, tuple[float, KnownKey]] = OrderedDict()
-        self._unknown: OrderedDict[bytes, float] = OrderedDict()
+        self._unknown: OrderedDict[bytes, tuple[float, None]] = OrderedDict()
         self._lookups: dict[bytes, asyncio.Task[KnownKey | None]] = {}
         self._revoked: dict[str, float] = {}
 
@@ -48,13 +48,13 @@ class KnownKeys:
         now = self._clock()
         if (known := self._known.get(digest)) and known[0] > now:
             return self._unless_revoked(known[1], now)
-        if self._unknown.get(digest, 0.0) > now:
+        if (unknown := self._unknown.get(digest)) and unknown[0] > now:
             return None
         found = await self._look_up(digest)
         if found is None:
-            _remember(self._unknown, digest, now + TTL_SECONDS)
+            _remember(self._unknown, digest, None, now)
             return None
-        _remember(self._known, digest, (now + TTL_SECONDS, found))
+        _remember(self._known, digest, found, now)
         return self._unless_revoked(found, now)
 
     def revoke(self, key_id: str) -> None:
@@ -62,6 +62,11 @@ class KnownKeys:
         now = self._clock()
         self._revoked = {known: until for known, until in self._revoked.items() if until > now}
         self._revoked[key_id] = now + _REVOKED_SECONDS
+
+    @property
+    def remembered(self) -> int:
+        """Digests remembered, of keys and of none."""
+        return len(self._known) + len(self._unknown)
 
     def _unless_revoked(self, key: KnownKey, now: float) -> KnownKey | None:
         return None if self._revoked.get(key.principal.subject, 0.0) > now else key
@@ -75,8 +80,9 @@ class KnownKeys:
         return await asyncio.shield(task)
 
 
-def _remember(memory: "OrderedDict[bytes, Value]", digest: bytes, value: Value) -> None:
-    memory[digest] = value
+def _remember(memory: "OrderedDict[bytes, tuple[float, Value]]", digest: bytes, value: Value, now: float) -> None:
+    """Those remembered longest stand first, and are forgotten once their time is over."""
+    memory[digest] = (now + TTL_SECONDS, value)
     memory.move_to_end(digest)
-    if len(memory) > _SIZE:
+    while next(iter(memory.values()))[0] <= now or len(memory) > _SIZE:
         memory.popitem(last=False)

@@ -31,6 +31,7 @@ class RateLimiter:
         self._quota = quota
         self._rate = quota / window_seconds
         self._clock = clock
+        self._window = window_seconds
         self._policy = rate_limit_policy(_POLICY, quota=quota, window_seconds=window_seconds)
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -44,9 +45,18 @@ class RateLimiter:
             level = max(0.0, level - 1.0)
         self._buckets[subject] = (level, now)
         self._buckets.move_to_end(subject)
-        if len(self._buckets) > _BUCKETS:
-            self._buckets.popitem(last=False)
+        self._forget(now)
         return Verdict(allowed, self._headers(level, allowed))
+
+    @property
+    def remembered(self) -> int:
+        """Subjects whose quota is not known to be whole."""
+        return len(self._buckets)
+
+    def _forget(self, now: float) -> None:
+        """Those who asked longest ago stand first; after a whole window their quota is whole, as if they never had."""
+        while now - next(iter(self._buckets.values()))[1] >= self._window or len(self._buckets) > _BUCKETS:
+            self._buckets.popitem(last=False)
 
     def _headers(self, level: float, allowed: bool) -> dict[str, str]:
         # Refused: until one request may pass. Allowed: until the whole quota is there again.

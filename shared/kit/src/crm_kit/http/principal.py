@@ -118,9 +118,19 @@ class TokenVerifier:
             return cached[1]
         principal, expires = self._verify(token)
         self._cache[token] = (expires, principal)
-        if len(self._cache) > _CACHE_SIZE:
-            self._cache.popitem(last=False)
+        self._forget()
         return principal
+
+    @property
+    def remembered(self) -> int:
+        """Tokens remembered."""
+        return len(self._cache)
+
+    def _forget(self) -> None:
+        """All tokens live equally long: those that came first are over first, and nobody sends them again."""
+        now = time.time()
+        while self._cache and (next(iter(self._cache.values()))[0] <= now or len(self._cache) > _CACHE_SIZE):
+            self._cache.popitem(last=False)
 
     def _verify(self, token: str) -> tuple[Principal, float]:
         try:

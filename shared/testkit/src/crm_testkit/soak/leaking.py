@@ -1,0 +1,33 @@
+"""`python -m crm_testkit.soak.leaking serve --only api`: a gateway with a cache that nothing is ever taken out of.
+
+A measurement of memory that does not find it proves nothing.
+"""
+
+from typing import Any
+
+from crm_kit.cli import run
+from crm_kit.http.principal import Principal
+from crm_kit.runtime import Runtime
+from fastapi import Request
+from gateway.composition import make_authenticator
+from gateway.manifest import MANIFEST
+
+
+class Hoarder:
+    """The gateway's authenticator, keeping each request and who sent it, as somebody's cache would."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._inner = make_authenticator(runtime)
+        self._seen: dict[str, tuple[Request, Principal]] = {}
+
+    async def authenticate(self, request: Request) -> Principal:
+        principal = await self._inner.authenticate(request)
+        self._seen[f"{len(self._seen)} {request.url}"] = (request, principal)
+        return principal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+if __name__ == "__main__":
+    run(MANIFEST, authenticator=Hoarder)
