@@ -21,6 +21,8 @@ from load import at_rate
 from writes import requests_of
 
 _SETTLED_SECONDS = 2.0
+_NUMBERS = itertools.count()
+"""One for all: a number makes an idempotency key, and a second write under it would be a replay."""
 _BUCKET = re.compile(r'crm_consumer_delay_seconds_bucket\{consumer="gateway\.view",le="([^"]+)",[^}]*\} ([0-9.e+]+)')
 
 
@@ -42,7 +44,7 @@ def _quantile(counts: dict[float, float], share: float) -> float:
 
 async def freshness(client: httpx.AsyncClient, *, rate: float, seconds: float, kind: str) -> dict[str, float]:
     """p50 and p99 of change to view at `rate` writes a second, and of the writes' own answers."""
-    make = await requests_of(client, kind, itertools.count())
+    make = await requests_of(client, kind, _NUMBERS)
     gateway = str(client.base_url).rstrip("/")
     await at_rate(gateway, make, rate=rate, seconds=2)
     await asyncio.sleep(_SETTLED_SECONDS)
