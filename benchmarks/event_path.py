@@ -24,6 +24,7 @@ from pathlib import Path
 import asyncpg
 import orjson
 import psutil
+import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from business import business, set_up
 from crm_kit.bus import EventLog, Record, TopicSpec
@@ -294,7 +295,7 @@ def run_role(role: str, events: int) -> None:
         "bare_produce": lambda: bare_produce(addresses),
         "bare_consume": lambda: bare_consume(addresses, events),
     }
-    asyncio.run(roles[role]())
+    uvloop.run(roles[role]())  # as the services do
 
 
 if __name__ == "__main__":

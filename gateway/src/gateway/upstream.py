@@ -34,9 +34,10 @@ _KEEP_ALIVE_SECONDS = 60.0
 
 
 class UpstreamUnavailable(Unavailable):
-    """`service` names the one that does not answer."""
+    """`service` names the one that does not answer. `sent`: it may have got the request."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, *, sent: bool = True) -> None:
+        self.sent = sent
         super().__init__(
             Text(f"{service} does not answer; try again.", f"{service} 服务无响应，请重试。"),
             headers={"Retry-After": "1"},
@@ -94,7 +95,10 @@ class ServiceClient:
                 self._client.build_request(method, url, headers=sent, content=content), stream=True
             )
         except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
-            raise UpstreamUnavailable(service) from error
+            # httpx calls a connection that broke off a ConnectTimeout too; what lies behind it knows better. Of PUT and
+            # DELETE it may be aiohttp's second attempt that found no connection.
+            unsent = isinstance(error.__cause__, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            raise UpstreamUnavailable(service, sent=not unsent or method not in ("POST", "PATCH")) from error
 
     async def post(
         self, principal: Principal, service: Service, path: str, body: bytes, *, timeout: float

@@ -113,7 +113,12 @@ def _problem(service: Service, cause: UpstreamUnavailable, safe: bool) -> Proble
     log.warning("upstream_failed", upstream=service, error=repr(cause.__cause__))
     if isinstance(cause.__cause__, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         return _garbled(service)
-    if safe:
+    if not safe and not cause.sent:
+        detail = Text(
+            f"{service} does not answer; nothing was done. Try again.",
+            f"{service} 服务无响应，未执行任何操作，请重试。",
+        )
+    elif safe:
         detail = Text(f"{service} does not answer; try again.", f"{service} 服务无响应，请重试。")
     else:
         detail = Text(
