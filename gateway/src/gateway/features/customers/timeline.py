@@ -1,5 +1,6 @@
 """From an entity to the entries that a timeline shows of it. Pure, and only of what its present state says."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,8 @@ from gateway.features.customers.entities import Json, moment
 
 _SOURCES: Final = {topic.entity: topic.service for topic in TOPICS}
 _TITLE_LENGTH: Final = 120
+_LINE: Final = re.compile(r"\S[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]*")
+"""From the first character that shows to where `str.splitlines` ends its line: the lines behind it may be many."""
 _WHOLE_HISTORY: Final = 100
 """Stage entries that a deal keeps; a longer history has lost its beginning."""
 
@@ -60,8 +63,8 @@ def newest(entries: Iterable[Json]) -> list[Json]:
 
 def one_line(text: str | None) -> str:
     """The first line that says something, shortened to what a list can show."""
-    line = next((line for line in (text or "").splitlines() if line.strip()), "")
-    line = " ".join(line.split())
+    found = _LINE.search(text) if text else None
+    line = " ".join(found[0].split()) if found else ""
     return line if len(line) <= _TITLE_LENGTH else line[: _TITLE_LENGTH - 1] + "…"
 
 
