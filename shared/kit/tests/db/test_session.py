@@ -6,6 +6,9 @@ import pytest
 from crm_contracts.ids import TenantId
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
+from crm_kit.db.session import Database
+from crm_kit.db.sql import Sql
+from crm_kit.inbox.applying import is_transient
 from crm_testkit.toy_service import NoteId
 from crm_testkit.toy_service.fixtures import Parts
 from crm_testkit.toy_service.notes import NoteRow
@@ -124,3 +127,49 @@ async def test_a_transaction_that_could_not_begin_spoils_no_later_one(parts: Par
         with pytest.raises(DBAPIError):
             await _titles(parts, "no tenant\0")
     assert await _titles(parts, tenant_id) == []
+
+
+_TITLES = Sql("select title, (select cast(:json as jsonb)) as json from note where title = any(:titles) order by title")
+
+
+async def test_a_statement_past_sqlalchemy_is_of_the_same_transaction(parts: Parts, tenant_id: str) -> None:
+    wanted = {"titles": ["a", "b"], "json": '{"x": [1]}'}
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012  # the block is the transaction
+        async with parts.app.write(tenant_id) as session:
+            assert list(await session.fetch(_TITLES, wanted)) == []  # the first statement, which begins it
+            session.add(_note(tenant_id, "a"))
+            await session.flush()
+            await session.fetch(Sql("update note set title = :title"), {"title": "b"})
+            [row] = await session.fetch(_TITLES, wanted)
+            assert (row["title"], row["json"]) == ("b", {"x": [1]})
+            raise ZeroDivisionError
+    async with parts.app.read(tenant_id) as session:
+        assert list(await session.fetch(_TITLES, wanted)) == []
+        assert list(await session.fetch(_TITLES, wanted)) == []
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["as the first statement", "as a later one"])
+@pytest.mark.parametrize(
+    ("statement", "transient"),
+    [
+        ("select pg_terminate_backend(pg_backend_pid())", True),
+        ("select pg_sleep(5)", True),
+        ("select 1 / :zero", False),
+    ],
+)
+async def test_what_fails_past_sqlalchemy_is_told_apart_as_ever(
+    parts: Parts, tenant_id: str, statement: str, transient: bool, first: bool
+) -> None:
+    database = Database(parts.urls.app, pool_size=1, command_timeout=0.5)
+    try:
+        with pytest.raises(Exception) as told:  # noqa: PT011, PT012  # what kind it is, is_transient says
+            async with database.write(tenant_id) as session:
+                if not first:
+                    await session.execute(text("select 1"))
+                    await session.fetch(Sql("select 1"), {})
+                await session.fetch(Sql(statement), {"zero": 0})
+        assert is_transient(told.value) == transient
+        async with database.write(tenant_id) as session:
+            assert len(await session.fetch(Sql("select 1"), {})) == 1
+    finally:
+        await database.close()

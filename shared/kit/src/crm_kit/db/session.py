@@ -50,7 +50,7 @@ class ReadSession:
     async def fetch(self, statement: Sql, values: Mapping[str, Any]) -> Sequence[Any]:
         """The rows, by name, of a fixed statement, past SQLAlchemy: a third of what `execute` costs.
 
-        Raises DBAPIError as `execute` does, but for its sub-classes.
+        Raises DBAPIError as `execute` does, but for its sub-classes, and TimeoutError.
         """
         arguments = statement.arguments(values)
         if self._driver is None:  # SQLAlchemy begins its transaction with its first statement
@@ -60,7 +60,7 @@ class ReadSession:
             return result.mappings().all() if result.returns_rows else ()
         try:
             return await self._driver.fetch(statement.query, *arguments)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             lost = self._driver.is_closed()
             raise DBAPIError(statement.query, None, error, hide_parameters=True, connection_invalidated=lost) from error
 

@@ -160,7 +160,7 @@ class EmbeddedSubscription:
         )
         try:
             async with self._using:
-                if self._connection is None:
+                if self._connection is None or not ordered:
                     return
                 async with self._connection.transaction():
                     await self._connection.execute("set local synchronous_commit = off")
