@@ -162,7 +162,7 @@ async def test_what_fails_past_sqlalchemy_is_told_apart_as_ever(
 ) -> None:
     database = Database(parts.urls.app, pool_size=1, command_timeout=0.5)
     try:
-        with pytest.raises(Exception) as told:  # noqa: PT011, PT012  # what kind it is, is_transient says
+        with pytest.raises(Exception) as told:  # noqa: PT012  # what kind it is, is_transient says
             async with database.write(tenant_id) as session:
                 if not first:
                     await session.execute(text("select 1"))
