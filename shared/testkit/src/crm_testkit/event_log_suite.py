@@ -117,6 +117,28 @@ class EventLogSuite:
             await member.run(lambda: len(restored.effects) >= 60)
         assert restored.sequences()["a"] == list(range(41, 101))
 
+    async def test_a_position_behind_the_end_means_another_log_which_is_read_from_its_beginning(
+        self, log: EventLog, topic: str, group: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await log.publish(numbered(topic, ["a"], range(1, 6)))
+        ledger = Ledger()
+        async with joined(log, group, [topic], ledger) as member:
+            await member.run(lambda: len(ledger.effects) >= 5)
+        tp = ledger.effects[0].topic_partition
+        others = {TopicPartition(topic, number) for number in range(DEFAULT_PARTITIONS)} - {tp}
+        of_another = (
+            Ledger()
+        )  # the topic was lost and made anew, and a backup of the log is older than one of the consumer
+        of_another.positions = {tp: ledger.positions[tp] + 1} | dict.fromkeys(others, 7)
+        async with joined(log, group, [topic], of_another) as member:
+            await member.run(lambda: len(of_another.effects) >= 5)
+            await log.publish(numbered(topic, [f"k{n}" for n in range(40)], [1]))
+            await member.run(lambda: len(of_another.effects) >= 45)
+        assert len(of_another.sequences()) == 41
+        assert of_another.sequences()["a"] == [1, 2, 3, 4, 5]
+        assert str(tp.partition) in caplog.text
+        assert "was lost or replaced" in caplog.text
+
     async def test_seek_reads_again_from_there(self, log: EventLog, topic: str, group: str) -> None:
         ledger = Ledger()
         await log.publish(numbered(topic, ["a"], range(1, 51)))

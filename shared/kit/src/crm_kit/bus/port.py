@@ -25,6 +25,11 @@ COMMIT_SECONDS = 0.2
 """A subscription tells the log where its group stands no more often: it costs as much as a small batch does."""
 
 
+REPLACED = (
+    "Group %s stands at %d of %s/%d, which ends at %d: that log was lost or replaced; it is read from its beginning"
+)
+
+
 class EventLogError(Exception):
     """Root of the errors of an event log.
 
@@ -197,7 +202,11 @@ class EventLog(Protocol):
         ...
 
     async def subscribe(self, group: str, topics: Sequence[str], positions: Positions) -> Subscription:
-        """Join `group` for `topics`. All members of a group should subscribe to the same topics."""
+        """Join `group` for `topics`. All members of a group should subscribe to the same topics.
+
+        A stored position behind the end of its partition is one of another log, which was lost or replaced: the
+        partition is read from its beginning, and an error says so.
+        """
         ...
 
     async def lag(self, group: str, topics: Sequence[str]) -> Mapping[TopicPartition, Lag]:

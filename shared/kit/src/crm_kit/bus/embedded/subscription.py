@@ -13,7 +13,7 @@ import orjson
 from crm_kit.bus.embedded.assignment import assign_ranges, ownership_lock
 from crm_kit.bus.embedded.connection import FAILURES, TRANSIENT, Connection, connect
 from crm_kit.bus.embedded.wakeup import GROUPS_CHANNEL, RECORDS_CHANNEL, announce
-from crm_kit.bus.port import COMMIT_SECONDS, Positions, StoredRecord, TopicPartition
+from crm_kit.bus.port import COMMIT_SECONDS, REPLACED, Positions, StoredRecord, TopicPartition
 from crm_kit.observability.recurring import Recurring
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,11 @@ select topic, partition, "offset", key, value, headers, at from (
 ) found
 where bytes <= {_FETCH_BYTES} or n = 1
 """  # noqa: S608  # a number of ours
+
+_ENDS = """
+select p.topic, p.partition, p.next_offset
+from topic_partition p join unnest($1::text[], $2::int[]) as a (topic, partition) using (topic, partition)
+"""
 
 _JOIN = """
 insert into member (grp, topics, pid, backend_start)
@@ -258,7 +263,17 @@ class EmbeddedSubscription:
             )
             raise
         self._next.update({tp: stored.get(tp, 0) for tp in taken})
+        await self._restart_replaced(connection, taken)
         logger.info("Group %s reads %d partitions, %d of them new", self._group, len(self._next), len(taken))
+
+    async def _restart_replaced(self, connection: Connection, taken: Sequence[TopicPartition]) -> None:
+        """Partitions that end before the position were lost: what they hold now is all unread."""
+        rows = await connection.fetch(_ENDS, [tp.topic for tp in taken], [tp.partition for tp in taken])
+        for row in rows:
+            tp, end = TopicPartition(row["topic"], row["partition"]), row["next_offset"]
+            if self._next[tp] > end:
+                logger.error(REPLACED, self._group, self._next[tp], tp.topic, tp.partition, end)
+                self._next[tp] = 0
 
     async def _fetch(self, connection: Connection, max_records: int) -> dict[TopicPartition, list[StoredRecord]]:
         if not self._next:

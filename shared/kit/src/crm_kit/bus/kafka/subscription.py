@@ -17,7 +17,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # as above
     KafkaError,
 )
 
-from crm_kit.bus.port import COMMIT_SECONDS, Positions, StoredRecord, TopicPartition
+from crm_kit.bus.port import COMMIT_SECONDS, REPLACED, Positions, StoredRecord, TopicPartition
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ _HAND_OVER_WITHIN = 10.0
 _CLOSE_WITHIN = 5.0
 _SLICE = 0.5
 """Longest single wait in the client, so that a new assignment is noticed soon."""
+_LOOK_AGAIN = 2.0
 _BACKOFF_FIRST, _BACKOFF_MOST = 0.2, 5.0
 _PATIENCE_MOST = 600.0
 
@@ -167,10 +168,11 @@ class KafkaSubscription:
         """Seek new partitions to the consumer's own positions; until then nothing of them is handed out."""
         placing = self._unplaced
         stored = await self._positions.load(self._group, placing)
-        if self._unplaced is not placing:
-            return  # a rebalance came in between; its partitions are placed in the next round
+        replaced = await self._replaced(consumer, stored)
+        if replaced is None or self._unplaced is not placing:
+            return  # the broker did not answer, or a rebalance came in between: they are placed in the next round
         for tp in placing:
-            offset = stored.get(tp, 0)
+            offset = 0 if tp in replaced else stored.get(tp, 0)
             try:
                 consumer.seek(KafkaTopicPartition(tp.topic, tp.partition), offset)
             except IllegalStateError:
@@ -179,6 +181,26 @@ class KafkaSubscription:
         self._unplaced = frozenset()
         self._note_progress(asyncio.get_running_loop().time(), patience=False)
         logger.info("Group %s reads %d partitions", self._group, len(self._next))
+
+    async def _replaced(self, consumer: Any, stored: Mapping[TopicPartition, int]) -> set[TopicPartition] | None:
+        """Partitions that end before their position: what they hold now is all unread. None if it cannot be told."""
+        beyond = {tp for tp, offset in stored.items() if offset > 0}
+        for attempt in range(2):
+            if not beyond:
+                break
+            if attempt:
+                await self._sleep(_LOOK_AGAIN)  # a new leader may not know yet how far its partition goes
+            try:
+                async with asyncio.timeout(_CLOSE_WITHIN):
+                    found = await consumer.end_offsets([KafkaTopicPartition(tp.topic, tp.partition) for tp in beyond])
+            except _FAILURES as error:
+                logger.warning("Group %s could not be placed yet: %r", self._group, error)
+                return None
+            ends = {TopicPartition(topic, partition): end for (topic, partition), end in found.items()}
+            beyond = {tp for tp in beyond if stored[tp] > ends[tp]}
+        for tp in beyond:
+            logger.error(REPLACED, self._group, stored[tp], tp.topic, tp.partition, ends[tp])
+        return beyond
 
     async def _stalled(self, consumer: Any, now: float) -> bool:
         """True if there is something to read, or nothing assigned, and no progress for too long."""
