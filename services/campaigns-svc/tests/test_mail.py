@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from campaigns_svc.mail import Letter, Mailer, Outcome, compose
 from campaigns_svc.settings import CampaignsSettings
+from crm_testkit.kafka_broker import free_ports
 from crm_testkit.smtp import MailServer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,4 +95,9 @@ async def test_a_server_that_never_answers_is_given_up(mail_server: MailServer) 
     mail_server.answers["silent@example.com"] = silence
     mailer = _mailer(mail_server.port, smtp_timeout_seconds=0.5)
     outcome = await mailer.deliver(_letter(recipient="silent@example.com"))
-    assert outcome == Outcome("smtp_timeout")
+    assert outcome == Outcome("smtp_timeout", uncertain=True)
+
+
+async def test_what_no_server_was_offered_cannot_have_arrived() -> None:
+    [port] = free_ports(1)
+    assert await _mailer(port).deliver(_letter()) == Outcome("smtp_unreachable")

@@ -50,10 +50,14 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the mail server said. `reason` is None when it took the letter; `permanent` when a retry is of no use."""
+    """What the mail server said. `reason` is None when it took the letter; `permanent` when a retry is of no use.
+
+    `uncertain`: it was offered the letter and never answered. It may have taken it.
+    """
 
     reason: str | None = None
     permanent: bool = False
+    uncertain: bool = False
 
 
 def _address(address: str, display_name: str = "") -> Address:
@@ -99,7 +103,7 @@ class Mailer:
 
     async def deliver(self, letter: Letter) -> Outcome:
         """Never raises but on cancellation. After a lost answer nobody knows whether the server took the letter: the
-        outcome is then temporary, and the copy that a retry makes has the same Message-ID.
+        outcome is then temporary and uncertain, and the copy that a retry makes has the same Message-ID.
         """
         sender = self._settings.mail_from
         assert sender is not None, "deliver is called when configured"
@@ -108,16 +112,17 @@ class Mailer:
         except ValueError as error:
             log.warning("letter_not_composed", key=letter.key, error=str(error))
             return Outcome("invalid_address", permanent=True)
+        offered = asyncio.Event()
         try:
             async with asyncio.timeout(self._settings.smtp_timeout_seconds):
-                await self._hand_over(sender, letter.recipient, content)
+                await self._hand_over(sender, letter.recipient, content, offered)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            outcome = _failure(error)
+            outcome = _failure(error, offered=offered.is_set())
             log.warning("letter_not_taken", key=letter.key, reason=outcome.reason, error=str(error))
             return outcome
         return Outcome()
 
-    async def _hand_over(self, sender: str, recipient: str, content: bytes) -> None:
+    async def _hand_over(self, sender: str, recipient: str, content: bytes, offered: asyncio.Event) -> None:
         settings = self._settings
         origin, target = _address(parseaddr(sender)[1]), _address(recipient)
         client = aiosmtplib.SMTP(
@@ -138,6 +143,7 @@ class Mailer:
                 if not client.supports_extension("smtputf8"):
                     raise aiosmtplib.SMTPNotSupported("the server does not take addresses beyond ASCII")
                 options = ["SMTPUTF8", "BODY=8BITMIME"]
+            offered.set()
             await client.sendmail(
                 origin.addr_spec,
                 [target.addr_spec],
@@ -152,7 +158,7 @@ class Mailer:
             client.close()
 
 
-def _failure(error: Exception) -> Outcome:
+def _failure(error: Exception, *, offered: bool) -> Outcome:
     """RFC 5321 §4.2.1: 4xx is temporary, 5xx permanent; but what fails before the letter is offered may be mended."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused) and error.recipients:
         error = error.recipients[0]
@@ -165,7 +171,7 @@ def _failure(error: Exception) -> Outcome:
     if isinstance(code, int) and code > 0:
         return Outcome(f"smtp_{code}", permanent=isinstance(error, of_letter) and code >= 500)
     if isinstance(error, TimeoutError):
-        return Outcome("smtp_timeout")
+        return Outcome("smtp_timeout", uncertain=offered)
     if isinstance(error, ConnectionError | OSError):
-        return Outcome("smtp_unreachable")
-    return Outcome("smtp_failed", permanent=isinstance(error, ValueError))
+        return Outcome("smtp_unreachable", uncertain=offered)
+    return Outcome("smtp_failed", permanent=isinstance(error, ValueError), uncertain=offered)

@@ -145,3 +145,40 @@ async def test_a_server_that_cannot_be_reached_is_tried_so_often(
         assert (message["status"], message["reason"]) == ("failed", "smtp_unreachable")
         events = await service.events("crm.campaigns.message", key=message["id"], at_least=5)
         assert [event.action for event in events] == ["queued", "updated", "updated", "updated", "failed"]
+
+
+async def test_who_withdraws_after_a_letter_that_may_have_arrived_is_not_told_that_it_was_skipped(
+    postgres_database: Databases,
+    event_log_database: Callable[[], str],
+    tmp_path: Path,
+    mail_server: MailServer,
+    shop_of: ShopOf,
+    settings_for: Settings,
+) -> None:
+    urls, log = postgres_database("campaigns"), event_log_database()
+    settings = settings_for(mail_server, smtp_timeout_seconds=1.0, smtp_retry_seconds=2.0)
+    taken: list[Delivery] = []
+
+    async def take_and_fall_silent(delivery: Delivery) -> str:
+        taken.append(delivery)
+        await asyncio.sleep(1.5)
+        return "250 OK"
+
+    async def refuse(_: Delivery) -> str:
+        return "451 later"
+
+    async with running_service(MANIFEST, urls, log, tmp_path, **settings) as service:
+        shop = shop_of(service)
+        [(silent, address), (refused, other)] = await shop.people(2)
+        mail_server.answers[address], mail_server.answers[other] = take_and_fall_silent, refuse
+        campaign = await shop.campaign(silent, refused)
+        await shop.act(campaign, "schedule")
+        async with asyncio.timeout(10):
+            while {one["status"] for one in (await shop.messages(campaign)).values()} != {"queued"} or not taken:
+                await asyncio.sleep(0.01)
+        await shop.publish(shop.consent(silent, "withdrawn", 2), shop.consent(refused, "withdrawn", 2))
+        await shop.until(campaign, "sent")
+        messages = await shop.messages(campaign)
+        assert (messages[silent]["status"], messages[silent]["reason"]) == ("failed", "interrupted")
+        assert (messages[refused]["status"], messages[refused]["reason"]) == ("skipped", "withdrawn")
+        assert len(taken) == 1

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from crm_kit.db.models import CodePointText, EntityRow, Moment
-from sqlalchemy import Index, Text, text
+from sqlalchemy import Index, Text, false, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -12,7 +12,10 @@ from campaigns_svc.base import Base
 
 
 class MessageRow(EntityRow, Base, table=True):
-    """`attempts` counts deliveries that failed for a time. `last_at` is the latest of the message's own times."""
+    """`attempts` counts deliveries that failed for a time. `last_at` is the latest of the message's own times.
+
+    `uncertain`: a delivery was begun of which nobody knows how it ended. The recipient may have the message.
+    """
 
     __tablename__ = "message"
     __table_args__ = (
@@ -44,4 +47,5 @@ class MessageRow(EntityRow, Base, table=True):
     sent_at: datetime | None = Field(default=None, sa_type=Moment)
     unsubscribed_at: datetime | None = Field(default=None, sa_type=Moment)
     attempts: int = Field(default=0, nullable=False)
+    uncertain: bool = Field(default=False, nullable=False, sa_column_kwargs={"server_default": false()})
     last_at: datetime = Field(sa_type=Moment, nullable=False)

@@ -8,7 +8,8 @@
 
 `sending` is committed before the letter is handed over, and what came of it afterwards, so no transaction waits for a
 mail server. A crash between the two leaves the message in `sending`; it is then handed over again: at least once, with
-the same Message-ID.
+the same Message-ID. A message of which a delivery ended unknown (a crash, a server that never answered) may have arrived:
+where it must not be sent any more it has failed, `interrupted`, and was not skipped.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ from campaigns_svc.links import UnsubscribeLink, unsubscribe_url
 from campaigns_svc.mail import Letter, Outcome
 
 _INTERRUPTED: Final = "interrupted"
-"""The reason of a message that was being handed over when a worker died, and must not be handed over again."""
+"""The reason of a message that may have arrived, since nobody knows how a delivery ended, and must not be sent again."""
 
 _NOT_KNOWN_YET: Final = timedelta(seconds=1)
 
@@ -83,7 +84,7 @@ async def cancel_queued(session: WriteSession, campaign_id: str, batch: int) -> 
     """Cancels some of the waiting messages; whether there were any."""
     rows = await repository.lock_queued(session, campaign_id, batch)
     for row in rows:
-        await _end(session, row, "cancelled", row.reason)
+        await _end(session, row, "cancelled", _INTERRUPTED if row.uncertain else row.reason)
     return bool(rows)
 
 
@@ -97,12 +98,13 @@ async def begin_sending(session: WriteSession, message_id: str, sending: Sending
     if row is None or row.status not in ("queued", "sending"):
         return None
     campaign = await campaigns.campaign(session, row.campaign_id)
-    repeated = row.status == "sending"
+    interrupted = row.status == "sending"
+    row.uncertain = row.uncertain or interrupted
     if campaign is None or campaign.status == "cancelled":
-        await _end(session, row, "cancelled", _INTERRUPTED if repeated else row.reason)
+        await _end(session, row, "cancelled", _INTERRUPTED if row.uncertain else row.reason)
         return None
     if campaign.status != "sending":
-        if repeated:  # resuming sets the timers of what is queued
+        if interrupted:  # resuming sets the timers of what is queued
             await _change(session, row, "queued", _INTERRUPTED)
         return None
     contact = await audience.contact(session, row.contact_id)
@@ -110,7 +112,7 @@ async def begin_sending(session: WriteSession, message_id: str, sending: Sending
     if verdict == "contact_unknown" and now < row.queued_at + rules.KNOWN_WITHIN:
         return now + _NOT_KNOWN_YET
     if not isinstance(verdict, rules.Allowed):
-        await _end(session, row, *(("failed", _INTERRUPTED) if repeated else ("skipped", verdict)))
+        await _end(session, row, *(("failed", _INTERRUPTED) if row.uncertain else ("skipped", verdict)))
         return None
     assert contact is not None, "only a known contact is allowed"
     if not sending.configured:
@@ -143,6 +145,7 @@ async def conclude_sending(
     if row.status != "sending":
         return None
     row.attempts += 1
+    row.uncertain = row.uncertain or outcome.uncertain
     if outcome.permanent or row.attempts >= sending.attempts:
         await _end(session, row, "failed", outcome.reason)
         return None
