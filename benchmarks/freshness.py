@@ -1,8 +1,9 @@
 """Milliseconds from a change to its view: `python benchmarks/freshness.py --bus kafka --rates 50,200`.
 
-Single writes go through the gateway at a steady rate, whether the ones before were answered or not; the gateway's own
-histogram tells how long after the entity's change the view with it was committed. The client, the
-whole stack, PostgreSQL and Kafka share the machine.
+Single writes go through the gateway at a steady rate, whether the ones before were answered or not. Of creates PostgreSQL
+itself tells when contact and view were committed. Of both kinds the gateway's histogram tells how long after the change,
+some milliseconds before its commit, the view was committed. The client, the whole stack, PostgreSQL and Kafka share the
+machine.
 """
 
 import argparse
@@ -10,8 +11,11 @@ import asyncio
 import itertools
 import re
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import httpx
 from crm_local.configuration import Configuration
 from crm_local.run_folder import temporary_run_dir
@@ -42,36 +46,78 @@ def _quantile(counts: dict[float, float], share: float) -> float:
     return float("inf")
 
 
-async def freshness(client: httpx.AsyncClient, *, rate: float, seconds: float, kind: str) -> dict[str, float]:
-    """p50 and p99 of change to view at `rate` writes a second, and of the writes' own answers."""
+async def freshness(
+    client: httpx.AsyncClient, *, rate: float, seconds: float, kind: str, server_url: str | None = None
+) -> dict[str, float]:
+    """p50 and p99 of change to view at `rate` writes a second, and of the writes' own answers, in milliseconds.
+
+    `server_url`: of a PostgreSQL that keeps commit times; of creates it then tells commit to view too.
+    """
     make = await requests_of(client, kind, _NUMBERS)
     gateway = str(client.base_url).rstrip("/")
     await at_rate(gateway, make, rate=rate, seconds=2)
     await asyncio.sleep(_SETTLED_SECONDS)
-    before = await _delays(client)
+    before, began = await _delays(client), datetime.now(UTC)
     answers = await at_rate(gateway, make, rate=rate, seconds=seconds)
     await asyncio.sleep(_SETTLED_SECONDS)
     counts = {bound: count - before.get(bound, 0) for bound, count in (await _delays(client)).items()}
-    return {
+    found = {
         "p50": _quantile(counts, 0.5),
         "p99": _quantile(counts, 0.99),
         "events": max(counts.values()),
         "answer p50": round(answers[len(answers) // 2], 1),
         "answer p99": round(answers[len(answers) * 99 // 100], 1),
     }
+    if kind == "create" and server_url is not None:
+        found |= await commit_to_view(server_url, began)
+    return found
+
+
+async def commit_to_view(server_url: str, began: datetime) -> dict[str, float]:
+    """p50 and p99 in milliseconds of the contacts made since then: from their commit to the commit of their views."""
+    commits: dict[str, dict[str, datetime]] = {}
+    for database, select in (
+        ("contacts", "contact where created_at > $1"),
+        ("gateway", "customer_view where as_of > $1"),
+    ):
+        connection = await asyncpg.connect(urlunsplit(urlsplit(server_url)._replace(path=f"/{database}")))
+        rows = await connection.fetch(
+            f"select id, pg_xact_commit_timestamp(xmin) as at from {select}", began
+        )  # constants
+        commits[database] = {row["id"]: row["at"] for row in rows}
+        await connection.close()
+    views = commits["gateway"]
+    times = sorted((views[one] - at).total_seconds() * 1000 for one, at in commits["contacts"].items() if one in views)
+    missing = len(commits["contacts"]) - len(times)
+    return {
+        "commit to view p50": round(times[len(times) // 2], 1),
+        "commit to view p99": round(times[len(times) * 99 // 100], 1),
+        "without view": missing,
+    }
+
+
+def keep_commit_times(run_dir: Path) -> None:
+    """PostgreSQL remembers them from its next start on."""
+    [configuration] = run_dir.rglob("postgresql.auto.conf")
+    with configuration.open("a") as file:
+        file.write("track_commit_timestamp = on\n")
 
 
 async def main(bus: str, rates: list[float], kinds: list[str], seconds: float) -> None:
     with ExitStack() as opened:
         folder = opened.enter_context(temporary_run_dir())
         kafka = opened.enter_context(RealKafka(Path(folder) / "kafka")).bootstrap_servers if bus == "kafka" else ""
-        configuration = Configuration(run_dir=Path(folder), bus="kafka" if kafka else "embedded", kafka=kafka)
+        run_dir = Path(folder) / "run"
+        configuration = Configuration(run_dir=run_dir, bus="kafka" if kafka else "embedded", kafka=kafka)
+        async with LocalStack(configuration):
+            pass
+        keep_commit_times(run_dir)
         async with LocalStack(configuration) as stack:
             headers = {"Authorization": f"Bearer {stack.dev['api_key']}"}
             async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
                 await asyncio.sleep(2)
                 for kind, rate in itertools.product(kinds, rates):
-                    found = await freshness(client, rate=rate, seconds=seconds, kind=kind)
+                    found = await freshness(client, rate=rate, seconds=seconds, kind=kind, server_url=stack.server_url)
                     print(f"{bus}, {kind} at {rate:.0f}/s: change to view, ms: {found}", flush=True)
 
 
