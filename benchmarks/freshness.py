@@ -81,9 +81,7 @@ async def commit_to_view(server_url: str, began: datetime) -> dict[str, float]:
         ("gateway", "customer_view where as_of > $1"),
     ):
         connection = await asyncpg.connect(urlunsplit(urlsplit(server_url)._replace(path=f"/{database}")))
-        rows = await connection.fetch(
-            f"select id, pg_xact_commit_timestamp(xmin) as at from {select}", began
-        )  # constants
+        rows = await connection.fetch(f"select id, pg_xact_commit_timestamp(xmin) as at from {select}", began)
         commits[database] = {row["id"]: row["at"] for row in rows}
         await connection.close()
     views = commits["gateway"]
