@@ -16,15 +16,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import asyncpg
 import httpx
 from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_local.configuration import Configuration
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 from crm_testkit.beside import beside
-from crm_testkit.piled_changes import database, pile_up_changes
+from crm_testkit.piled_changes import pile_up_changes
 from crm_testkit.soak.memory import peak_mb, processes
-from writes import at_rate, patches
+from load import at_rate, percentile
+from writes import patches
 
 _USUAL = 20.0
 """Writes a second, of which the time is taken."""
@@ -65,14 +67,13 @@ class Bench:
         times = await at_rate(self.stack.urls["gateway"], make, rate=_USUAL, seconds=seconds)
         while until is not None and not until.done():
             times += await at_rate(self.stack.urls["gateway"], make, rate=_USUAL, seconds=seconds)
-        times.sort()
-        return f"p50 {times[len(times) // 2]:.1f} ms, p99 {times[len(times) * 99 // 100]:.1f} ms of {len(times)} writes"
+        return f"p50 {percentile(times, 50):.1f} ms, p99 {percentile(times, 99):.1f} ms of {len(times)} writes"
 
     async def caught_up(self) -> float:
         """Waits until outbox, log and stale views are done with; when that was, by `time.perf_counter`."""
         url = self.stack.environment_of("gateway")["EVENT_LOG_URL"]
         log = EmbeddedEventLog(url, compaction_interval=0)
-        outbox, view = await database(self.stack, "contacts"), await database(self.stack, "gateway")
+        outbox, view = [await asyncpg.connect(self.stack.database_url(name)) for name in ("contacts", "gateway")]
         await log.start()
         try:
             while True:
@@ -124,7 +125,7 @@ async def outage(bench: Bench, events: int, usual: list[str]) -> None:
     async with beside(bench.stack, "contacts", "relay") as relay:
         assert relay.pid is not None
         bench.pids["relay"] = relay.pid
-        outbox = await database(bench.stack, "contacts")
+        outbox = await asyncpg.connect(bench.stack.database_url("contacts"))
         while await outbox.fetchval("select exists (select from outbox)"):
             await asyncio.sleep(0.1)
         seconds = time.perf_counter() - began

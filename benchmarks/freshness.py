@@ -13,7 +13,6 @@ import re
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -21,7 +20,7 @@ from crm_local.configuration import Configuration
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 from crm_testkit.kafka_broker import RealKafka
-from load import at_rate
+from load import at_rate, percentile
 from writes import requests_of
 
 _SETTLED_SECONDS = 2.0
@@ -47,11 +46,11 @@ def _quantile(counts: dict[float, float], share: float) -> float:
 
 
 async def freshness(
-    client: httpx.AsyncClient, *, rate: float, seconds: float, kind: str, server_url: str | None = None
+    client: httpx.AsyncClient, *, rate: float, seconds: float, kind: str, commits_of: LocalStack | None = None
 ) -> dict[str, float]:
     """p50 and p99 of change to view at `rate` writes a second, and of the writes' own answers, in milliseconds.
 
-    `server_url`: of a PostgreSQL that keeps commit times; of creates it then tells commit to view too.
+    `commits_of`: a stack whose PostgreSQL keeps commit times; of creates it then tells commit to view too.
     """
     make = await requests_of(client, kind, _NUMBERS)
     gateway = str(client.base_url).rstrip("/")
@@ -65,31 +64,31 @@ async def freshness(
         "p50": _quantile(counts, 0.5),
         "p99": _quantile(counts, 0.99),
         "events": max(counts.values()),
-        "answer p50": round(answers[len(answers) // 2], 1),
-        "answer p99": round(answers[len(answers) * 99 // 100], 1),
+        "answer p50": round(percentile(answers, 50), 1),
+        "answer p99": round(percentile(answers, 99), 1),
     }
-    if kind == "create" and server_url is not None:
-        found |= await commit_to_view(server_url, began)
+    if kind == "create" and commits_of is not None:
+        found |= await commit_to_view(commits_of, began)
     return found
 
 
-async def commit_to_view(server_url: str, began: datetime) -> dict[str, float]:
+async def commit_to_view(stack: LocalStack, began: datetime) -> dict[str, float]:
     """p50 and p99 in milliseconds of the contacts made since then: from their commit to the commit of their views."""
     commits: dict[str, dict[str, datetime]] = {}
     for database, select in (
         ("contacts", "contact where created_at > $1"),
         ("gateway", "customer_view where as_of > $1"),
     ):
-        connection = await asyncpg.connect(urlunsplit(urlsplit(server_url)._replace(path=f"/{database}")))
+        connection = await asyncpg.connect(stack.database_url(database))
         rows = await connection.fetch(f"select id, pg_xact_commit_timestamp(xmin) as at from {select}", began)
         commits[database] = {row["id"]: row["at"] for row in rows}
         await connection.close()
     views = commits["gateway"]
-    times = sorted((views[one] - at).total_seconds() * 1000 for one, at in commits["contacts"].items() if one in views)
+    times = [(views[one] - at).total_seconds() * 1000 for one, at in commits["contacts"].items() if one in views]
     missing = len(commits["contacts"]) - len(times)
     return {
-        "commit to view p50": round(times[len(times) // 2], 1),
-        "commit to view p99": round(times[len(times) * 99 // 100], 1),
+        "commit to view p50": round(percentile(times, 50), 1),
+        "commit to view p99": round(percentile(times, 99), 1),
         "without view": missing,
     }
 
@@ -115,7 +114,7 @@ async def main(bus: str, rates: list[float], kinds: list[str], seconds: float) -
             async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
                 await asyncio.sleep(2)
                 for kind, rate in itertools.product(kinds, rates):
-                    found = await freshness(client, rate=rate, seconds=seconds, kind=kind, server_url=stack.server_url)
+                    found = await freshness(client, rate=rate, seconds=seconds, kind=kind, commits_of=stack)
                     print(f"{bus}, {kind} at {rate:.0f}/s: change to view, ms: {found}", flush=True)
 
 

@@ -8,7 +8,7 @@ import itertools
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -97,4 +97,9 @@ async def at_rate(url: str, make: Callable[[int], bytes], *, rate: float, second
         writer.close()
     if refused := {status: count for status, count in answers.items() if status >= 400}:
         print(f"refused, by status: {refused}; each counts as a write below")
-    return sorted(times)
+    return times
+
+
+def percentile(values: Sequence[float], share: int) -> float:
+    """The value that `share` percent lie below, of those that were measured."""
+    return sorted(values)[len(values) * share // 100]

@@ -13,26 +13,16 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-import psutil
 from crm_local.configuration import Configuration
 from crm_local.ports import find_free_ports
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
+from crm_testkit.soak.memory import proportional_mb
 from freshness import freshness
 from load import Outcome, drive, request_bytes
 
 HERE = Path(__file__).parent
 CONNECTIONS = 16
-
-
-def memory_mb(pids: list[int]) -> float:
-    """Proportional set size of the processes and their children: shared pages are counted once."""
-    processes: dict[int, psutil.Process] = {}
-    for pid in pids:
-        process = psutil.Process(pid)
-        for member in [process, *process.children(recursive=True)]:
-            processes[member.pid] = member
-    return sum(process.memory_full_info().pss for process in processes.values()) / 1e6
 
 
 class Reference:
@@ -95,8 +85,8 @@ async def measure(seconds: float, rounds: int, bus: str) -> dict[str, object]:
         async with LocalStack(Configuration(run_dir=folder, bus=bus, kafka=kafka)) as stack:  # type: ignore[arg-type]  # checked by the configuration
             result: dict[str, object] = {"bus": bus, "first boot to ready, s": round(time.perf_counter() - started, 2)}
             await asyncio.sleep(5)
-            result["idle memory, MB"] = round(memory_mb([os.getpid(), *stack.pids.values()]), 0)
-            result["idle memory by process, MB"] = {n: round(memory_mb([p]), 0) for n, p in stack.pids.items()}
+            result["idle memory, MB"] = round(proportional_mb(os.getpid(), *stack.pids.values()), 0)
+            result["idle memory by process, MB"] = {n: round(proportional_mb(p), 0) for n, p in stack.pids.items()}
             headers = {"Authorization": f"Bearer {stack.dev['api_key']}"}
             async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
                 result["commit to view at 50 writes/s, ms"] = await freshness(client, rate=50, seconds=10, kind="patch")

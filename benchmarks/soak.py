@@ -20,7 +20,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 from crm_local.configuration import PROCESSES, Configuration
 from crm_local.demo.mailbox import Mailbox
@@ -31,6 +30,7 @@ from crm_testkit.soak.mailing import Mailing
 from crm_testkit.soak.memory import Tables, sizes
 from crm_testkit.soak.traffic import Traffic
 from crm_testkit.soak.verdict import Sample, judge, theil_sen
+from crm_testkit.whole_stack import new_tenant
 from soak_plot import plot
 
 _TENANTS = 4
@@ -132,14 +132,6 @@ async def started(bus: str) -> AsyncIterator[tuple[LocalStack, dict[str, int]]]:
         yield await opened.enter_async_context(LocalStack(configuration, environment=environment)), beside
 
 
-async def tenant_key(stack: LocalStack, name: str) -> str:
-    headers = {"Authorization": f"Bearer {stack.dev['admin_key']}"}
-    async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
-        answer = await client.post("/v1/tenants", json={"name": name, "region": "CN"})
-    answer.raise_for_status()
-    return str(answer.json()["api_key"])
-
-
 async def watch(soak: Soak, stack: LocalStack, beside: dict[str, int]) -> None:
     """Samples until cancelled."""
     first = stack.pids
@@ -218,7 +210,7 @@ async def tell(soak: Soak, traffic: Traffic, report: Path) -> None:
 async def run(soak: Soak, report: Path, picture: Path | None) -> bool:
     """Whether nothing was found."""
     async with started(soak.bus) as (stack, beside):
-        keys = [await tenant_key(stack, f"Soak {number}") for number in range(_TENANTS)]
+        keys = [(await new_tenant(stack, f"Soak {number}"))[1] for number in range(_TENANTS)]
         async with (
             Traffic(stack.urls["gateway"], keys, "soak") as traffic,
             Mailing(stack.urls["gateway"], keys[0]) as mailing,

@@ -22,7 +22,7 @@ import psutil
 from crm_local.configuration import Configuration
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
-from load import at_rate, drive, request_bytes
+from load import at_rate, drive, percentile, request_bytes
 
 _CONNECTIONS = 16
 _WARM_UP_SECONDS = 3.0
@@ -91,7 +91,7 @@ async def measure(stack: LocalStack, kind: str, rate: float, seconds: float, pro
     first, before = next(numbers), cpu_seconds(stack.pids)
     if rate:
         times = await at_rate(gateway, make, rate=rate, seconds=seconds)
-        print(f"{rate:.0f} /s   p50 {times[len(times) // 2]:.1f} ms   p99 {times[len(times) * 99 // 100]:.1f} ms")
+        print(f"{rate:.0f} /s   p50 {percentile(times, 50):.1f} ms   p99 {percentile(times, 99):.1f} ms")
     else:
         print(await drive(gateway, make, connections=_CONNECTIONS, seconds=seconds))
     writes = next(numbers) - first - 1

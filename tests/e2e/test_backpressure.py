@@ -18,7 +18,7 @@ from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 from crm_testkit.beside import beside
 from crm_testkit.history import check_views
-from crm_testkit.piled_changes import database, pile_up_changes
+from crm_testkit.piled_changes import pile_up_changes
 from crm_testkit.soak.memory import peak_mb
 from crm_testkit.whole_stack import bearer
 from crm_testkit.writers import check, read_all, until
@@ -103,7 +103,7 @@ async def test_what_piles_up_is_worked_off_in_order_and_in_bounded_memory(
         idle_copy = peak_mb(stack.pids["campaigns"])
         ids = await _piled_up(client, stack, str(stack.dev["tenant_id"]))
 
-        outbox = await database(stack, "contacts")
+        outbox = await asyncpg.connect(stack.database_url("contacts"))
         opened.push_async_callback(outbox.close)
         stop = asyncio.Event()
         async with beside(stack, "contacts", "relay") as relay, asyncio.TaskGroup() as group:
@@ -120,7 +120,7 @@ async def test_what_piles_up_is_worked_off_in_order_and_in_bounded_memory(
         ]
         assert not check(mine, versions)
 
-        view = await database(stack, "gateway")
+        view = await asyncpg.connect(stack.database_url("gateway"))
         opened.push_async_callback(view.close)
         async with beside(stack, "gateway", "consume") as consumer:
             await until(lambda: _caught_up(log, view, "gateway.view"), seconds=90)

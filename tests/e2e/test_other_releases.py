@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -26,7 +25,7 @@ async def _view(client: Any, contact_id: str, version: int) -> dict[str, Any]:
 
 async def _copy(relata: Relata, contact_id: str, version: int) -> str:
     """The profile in campaigns-svc, which shows it to nobody: read as superuser."""
-    connection = await asyncpg.connect(urlunsplit(urlsplit(relata.stack.server_url)._replace(path="/campaigns")))
+    connection = await asyncpg.connect(relata.stack.database_url("campaigns"))
     statement = "select profile::text from contact_copy where id = $1 and version >= $2"
     try:
         async with asyncio.timeout(30):

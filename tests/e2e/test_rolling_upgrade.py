@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -136,7 +135,7 @@ class EarlyAdopter:
 
 
 async def _as_superuser(stack: RollingStack, statement: str) -> list[Any]:
-    connection = await asyncpg.connect(urlunsplit(urlsplit(stack.server_url)._replace(path="/contacts")))
+    connection = await asyncpg.connect(stack.database_url("contacts"))
     try:
         return list(await connection.fetch(statement))
     finally:

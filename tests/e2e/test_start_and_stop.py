@@ -47,7 +47,7 @@ def _is_clean(answer: httpx.Response) -> bool:
 @asynccontextmanager
 async def _locked(relata: Relata, contact_id: str) -> AsyncIterator[None]:
     """Another transaction holds the row, so that a change of it is under way for as long."""
-    connection = await asyncpg.connect(relata.stack.server_url.replace("/postgres?", "/contacts?"))
+    connection = await asyncpg.connect(relata.stack.database_url("contacts"))
     try:
         async with connection.transaction():
             await connection.execute("select from contact where id = $1 for update", contact_id)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Self
+from urllib.parse import urlsplit, urlunsplit
 
 from crm_local.child import Child, Program, bound_log
 from crm_local.configuration import MODULES, PROCESSES, Configuration
@@ -83,6 +84,10 @@ class LocalStack:
     def server_url(self) -> str:
         """The superuser's URL of the PostgreSQL server, for benchmarks and inspection."""
         return self._database.server_url
+
+    def database_url(self, name: str) -> str:
+        """As `server_url`, of one database."""
+        return urlunsplit(urlsplit(self.server_url)._replace(path=f"/{name}"))
 
     @property
     def pids(self) -> dict[str, int]:

@@ -1,8 +1,7 @@
 """Further processes beside a running stack: one role alone, a second gateway, a service with a planted bug."""
 
-import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from crm_local.child import Child, Program
@@ -13,24 +12,21 @@ from crm_local.stack import LocalStack
 _READY_SECONDS = 60.0
 
 
+def process_of(stack: LocalStack, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Child:
+    """`command` on a port of its own, not yet started; `name` is that of its log."""
+    (port,) = find_free_ports(1)
+    program = Program(name, command, {**environment, "PORT": str(port)}, port, stack.folder.log_file(f"{name}-{port}"))
+    return Child(program, lambda _: None, lambda: None)
+
+
 @asynccontextmanager
 async def beside(stack: LocalStack, name: str, *command: str, start: Sequence[str] = ()) -> AsyncIterator[Child]:
     """Runs `command` (`relay`, or `serve --only api`) of the service `name` with its settings, on a port of its own.
 
     `start` replaces `python -m <module>`. It is ready; its port is `child.program.port`.
     """
-    (port,) = find_free_ports(1)
-    child = Child(
-        Program(
-            name=f"{name} {' '.join(command)}",
-            command=(*(start or (sys.executable, "-m", MODULES[name])), *command),
-            environment={**os.environ, **stack.environment_of(name), "PORT": str(port)},
-            port=port,
-            log_file=stack.folder.log_file(f"{name}-{port}"),
-        ),
-        lambda _: None,
-        lambda: None,
-    )
+    whole = (*(start or (sys.executable, "-m", MODULES[name])), *command)
+    child = process_of(stack, name, whole, stack.environment_of(name))
     try:
         await child.start()
         await child.wait_ready(_READY_SECONDS)

@@ -1,7 +1,5 @@
 """Tens of thousands of changes of real entities at once, as if they had been made one by one while nobody relayed."""
 
-from urllib.parse import urlsplit, urlunsplit
-
 import asyncpg
 from crm_local.stack import LocalStack
 
@@ -22,17 +20,12 @@ _FILL = """
 """
 
 
-async def database(stack: LocalStack, name: str) -> asyncpg.Connection:
-    """As superuser. Close it."""
-    return await asyncpg.connect(urlunsplit(urlsplit(stack.server_url)._replace(path=f"/{name}")))
-
-
 async def pile_up_changes(stack: LocalStack, tenant_id: str, versions: int) -> int:
     """Changes the title of every contact of the tenant until it has so many versions; the events that made.
 
     The contacts must be new, and the events that tell of them still in the outbox: the relay is off.
     """
-    connection = await database(stack, "contacts")
+    connection = await asyncpg.connect(stack.database_url("contacts"))
     try:
         async with connection.transaction():
             made = await connection.execute(_FILL, tenant_id, versions)

@@ -22,6 +22,15 @@ BOOKKEEPING = frozenset({"as_of", "version", "sources", "degraded"})
 _TIMEOUT_SECONDS = 60
 
 
+async def new_tenant(stack: LocalStack, name: str, region: str = "CN") -> tuple[str, str]:
+    """Its id, and a key that may read and write all of it."""
+    headers = bearer(stack.dev["admin_key"])
+    async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=_TIMEOUT_SECONDS) as client:
+        response = await client.post("/v1/tenants", json={"name": name, "region": region})
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"]), str(response.json()["api_key"])
+
+
 @dataclass(frozen=True)
 class Relata:
     """A running stack and the client of its demo tenant."""
@@ -36,10 +45,7 @@ class Relata:
         return self.stack.urls["gateway"]
 
     async def new_tenant_key(self, name: str = "Another", region: str = "CN") -> str:
-        headers = {"Authorization": f"Bearer {self.stack.dev['admin_key']}"}
-        response = await self.client.post("/v1/tenants", json={"name": name, "region": region}, headers=headers)
-        assert response.status_code == 201, response.text
-        return str(response.json()["api_key"])
+        return (await new_tenant(self.stack, name, region))[1]
 
     def client_of(self, key: object) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.gateway_url, headers=bearer(key), timeout=_TIMEOUT_SECONDS)

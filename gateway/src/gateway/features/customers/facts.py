@@ -45,6 +45,7 @@ _PROFILES = Sql(
            select id, data from entity
             where account_id = p.id and type = 'contact' and not deleted
             order by id limit {MAX_CONTACTS}) e
+     where p.type = 'account'
      group by p.id
     """  # noqa: S608  # a number of ours
 )

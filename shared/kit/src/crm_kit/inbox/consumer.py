@@ -39,15 +39,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A record and what was read in it."""
+    """A record and what was read in it.
+
+    `tenant_id`: the tenant that the record names, even where the rest of it makes no sense: its owner can then see it.
+    """
 
     record: StoredRecord
     reading: Reading
-
-    @property
-    def tenant_id(self) -> str:
-        """The tenant that the record names, even where the rest of it makes no sense: its owner can then see it."""
-        return storable(self.record.headers.get("ce_tenantid") or NO_TENANT)
+    tenant_id: str
 
 
 class ConsumerRunner:
@@ -145,7 +144,8 @@ class ConsumerRunner:
         self._measure(items)
 
     def _read(self, record: StoredRecord) -> _Item:
-        return _Item(record, read_event(self._topics.get(record.topic), record.headers, record.value))
+        reading = read_event(self._topics.get(record.topic), record.headers, record.value)
+        return _Item(record, reading, storable(record.headers.get("ce_tenantid") or NO_TENANT))
 
     async def _attempt(self, items: Sequence[_Item], positions: Mapping[TopicPartition, int], *, singly: bool) -> None:
         async with self._database.write(min(item.tenant_id for item in items)) as session:

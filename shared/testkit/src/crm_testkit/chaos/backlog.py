@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from crm_contracts.ids import TenantId
@@ -53,7 +52,7 @@ async def check_backlog(stack: ChaosStack, backlog: Backlog) -> list[Anomaly]:
     """What of it has not come through, or not to its end."""
     found = []
     for database, statement in _KEPT.items():
-        connection = await asyncpg.connect(urlunsplit(urlsplit(stack.server_url)._replace(path=f"/{database}")))
+        connection = await asyncpg.connect(stack.database_url(database))
         try:
             kept = {row["id"]: row["version"] for row in await connection.fetch(statement, backlog.tenant_id)}
         finally:

@@ -149,8 +149,7 @@ class Writer:
         while time.monotonic() < end:
             try:
                 response = await self._client.request(method, path, json=body, data=form, headers=headers)
-            except httpx.TransportError as error:
-                self._history.broken.append(f"{method} {path}: {error!r}")
+            except httpx.TransportError:
                 await asyncio.sleep(0.05)
                 continue
             if response.status_code in wanted:

@@ -51,12 +51,11 @@ class Refusal:
 
 @dataclass(slots=True)
 class History:
-    """The writes of one tenant, and what its clients were refused. `broken`: attempts that got no answer at all."""
+    """The writes of one tenant, and what its clients were refused."""
 
     tenant_id: str
     writes: list[Write] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
 
     @property
     def acknowledged(self) -> int:

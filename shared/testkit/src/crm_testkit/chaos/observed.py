@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
@@ -196,7 +195,7 @@ async def _copies(stack: ChaosStack, tenant_id: str) -> dict[str, tuple[int, boo
 
 
 async def _fetch(stack: ChaosStack, statement: str, *values: object) -> list[asyncpg.Record]:
-    connection = await asyncpg.connect(urlunsplit(urlsplit(stack.server_url)._replace(path="/campaigns")), timeout=5)
+    connection = await asyncpg.connect(stack.database_url("campaigns"), timeout=5)
     try:
         rows: list[asyncpg.Record] = await connection.fetch(statement, *values)
         return rows

@@ -9,7 +9,6 @@ from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
 import asyncpg
-import httpx
 from crm_kit.bus import EventLog, open_event_log
 from crm_local.configuration import PROCESSES, Configuration
 from crm_local.credentials import Credentials
@@ -17,6 +16,7 @@ from crm_local.stack import LocalStack
 
 from crm_testkit.chaos.clocks import Clocks, can_move_clocks
 from crm_testkit.chaos.links import Link
+from crm_testkit.whole_stack import new_tenant
 
 _DATABASE = "postgres"
 _CLIENTS = "clients"
@@ -68,18 +68,9 @@ class ChaosStack(LocalStack):
         for link in self.links.values():
             await link.stop()
 
-    def environment_of(self, name: str) -> dict[str, str]:
-        """What a process of this name is started with, for a second one of its kind."""
-        assert self._credentials is not None
-        return self._environment_of(name, self._credentials)
-
     async def new_tenant(self) -> tuple[str, str]:
         """Its id, and a key that may read and write all of it."""
-        headers = {"Authorization": f"Bearer {self.dev['admin_key']}"}
-        async with httpx.AsyncClient(base_url=self.urls["gateway"], headers=headers, timeout=30) as client:
-            answer = await client.post("/v1/tenants", json={"name": "Chaos", "region": "CN"})
-        answer.raise_for_status()
-        return str(answer.json()["id"]), str(answer.json()["api_key"])
+        return await new_tenant(self, "Chaos")
 
     def event_log(self) -> EventLog:
         """The stack's event log, past all links. Start and close it."""

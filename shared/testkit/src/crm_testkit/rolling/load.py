@@ -43,10 +43,6 @@ class Load:
     def refusals(self) -> list[Refusal]:
         return [refusal for each in self.told.values() for refusal in each.history.refusals]
 
-    @property
-    def broken(self) -> list[str]:
-        return [one for each in self.told.values() for one in each.history.broken]
-
     @asynccontextmanager
     async def writing(self, name: str, writers: int) -> AsyncIterator[None]:
         """So many writers of each tenant write while the block lasts; then they finish what they have begun."""

@@ -9,10 +9,11 @@ from typing import Final
 
 import httpx
 from crm_kit.http.principal import Principal, TokenMint
-from crm_local.child import Child, Program
+from crm_local.child import Child
 from crm_local.configuration import MODULES, PROCESSES, Configuration
-from crm_local.ports import HOST, find_free_ports
+from crm_local.ports import HOST
 
+from crm_testkit.beside import process_of
 from crm_testkit.chaos.stack import ChaosStack
 from crm_testkit.rolling.balancer import Balancer
 from crm_testkit.rolling.release import Release
@@ -51,17 +52,15 @@ class RollingStack(ChaosStack):
 
     async def start_new(self, *names: str) -> None:
         """Starts processes of the other release beside those that there are, and waits until they are ready."""
-        ports = dict(zip(names, find_free_ports(len(names)), strict=True))
         for name in names:
             command = (sys.executable, "-m", MODULES[name], "serve")
-            environment = {**self.environment_of_new(name), "PORT": str(ports[name])}
-            log_file = self.folder.log_file(f"{name}-new")
-            self._new[name] = Child(Program(name, command, environment, ports[name], log_file), _quiet, _unchanged)
+            self._new[name] = process_of(self, name, command, self.environment_of_new(name))
             await self._new[name].start()
         await asyncio.gather(*(self._new[name].wait_ready(_READY_SECONDS) for name in names))
-        for name in names:
-            self.balancers[name].add(ports[name])
-        await asyncio.gather(*(self.balancers[name].until_ready(ports[name]) for name in names))
+        ports = {name: self._new[name].program.port for name in names}
+        for name, port in ports.items():
+            self.balancers[name].add(port)
+        await asyncio.gather(*(self.balancers[name].until_ready(port) for name, port in ports.items()))
 
     async def end_new(self, *names: str) -> None:
         """SIGTERM, and waits until they have ended."""
@@ -72,9 +71,9 @@ class RollingStack(ChaosStack):
         await asyncio.gather(*(self.bring_back(name, _READY_SECONDS) for name in names))
         await asyncio.gather(*(self.balancers[name].until_ready(self.ports[name]) for name in names))
 
-    async def end_old(self, *names: str, signum: signal.Signals = signal.SIGTERM) -> None:
-        """Ends this release's processes, and waits until they have ended."""
-        await asyncio.gather(*(self.take_down(name, signum) for name in names))
+    async def end_old(self, *names: str) -> None:
+        """SIGTERM for this release's processes, and waits until they have ended."""
+        await asyncio.gather(*(self.take_down(name, signal.SIGTERM) for name in names))
 
     def environment_of_new(self, name: str, release: Release | None = None) -> dict[str, str]:
         """What a process of the other release is started with."""
@@ -121,11 +120,3 @@ class _InternalToken(httpx.Auth):
 def _requests(metrics: Sequence[str]) -> int:
     lines = [line for line in metrics if line.startswith("crm_http_requests_total{") and 'route="/v1/' in line]
     return round(sum(float(line.rpartition(" ")[2]) for line in lines))
-
-
-def _quiet(_: str) -> None:
-    return
-
-
-def _unchanged() -> None:
-    return

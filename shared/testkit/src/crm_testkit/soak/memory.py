@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 import psutil
@@ -19,18 +19,20 @@ _WHOLE: Final = "select sum(pg_database_size(oid)) from pg_database"
 _BACKENDS: Final = "select count(*) from pg_stat_activity where backend_type = 'client backend'"
 
 
-def processes(pid: int) -> list[psutil.Process]:
-    """The process and all its children."""
-    with suppress(psutil.NoSuchProcess):
-        first = psutil.Process(pid)
-        return [first, *first.children(recursive=True)]
-    return []
+def processes(*pids: int) -> list[psutil.Process]:
+    """The processes and all their children, each once."""
+    found: dict[int, psutil.Process] = {}
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            first = psutil.Process(pid)
+            found |= {process.pid: process for process in [first, *first.children(recursive=True)]}
+    return list(found.values())
 
 
-def proportional_mb(pid: int) -> float:
+def proportional_mb(*pids: int) -> float:
     """Proportional set size with all children: pages that several share are counted once."""
     total = 0
-    for process in processes(pid):
+    for process in processes(*pids):
         with suppress(psutil.NoSuchProcess):
             total += process.memory_full_info().pss
     return total / 1e6
@@ -68,11 +70,11 @@ class Tables:
 
     async def __aenter__(self) -> "Tables":
         for name in _OUTBOXES:
-            self._connections[name] = await asyncpg.connect(_database(self._stack.server_url, name))
+            self._connections[name] = await asyncpg.connect(self._stack.database_url(name))
         if self._stack.configuration.bus == "embedded":
             url = self._stack.environment_of("gateway")["EVENT_LOG_URL"]
             name = urlsplit(url).path.removeprefix("/")
-            self._connections["log"] = await asyncpg.connect(_database(self._stack.server_url, name))
+            self._connections["log"] = await asyncpg.connect(self._stack.database_url(name))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -90,10 +92,6 @@ class Tables:
     async def backends(self) -> int:
         """Servers that PostgreSQL runs for its clients."""
         return int(await self._connections["gateway"].fetchval(_BACKENDS))
-
-
-def _database(server_url: str, name: str) -> str:
-    return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
 
 
 def peak_mb(pid: int) -> float:

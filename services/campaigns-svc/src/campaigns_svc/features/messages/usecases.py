@@ -84,7 +84,7 @@ async def cancel_queued(session: WriteSession, campaign_id: str, batch: int) -> 
     """Cancels some of the waiting messages; whether there were any."""
     rows = await repository.lock_queued(session, campaign_id, batch)
     for row in rows:
-        await _end(session, row, "cancelled", _INTERRUPTED if row.uncertain else row.reason)
+        await _cancel(session, row)
     return bool(rows)
 
 
@@ -101,7 +101,7 @@ async def begin_sending(session: WriteSession, message_id: str, sending: Sending
     interrupted = row.status == "sending"
     row.uncertain = row.uncertain or interrupted
     if campaign is None or campaign.status == "cancelled":
-        await _end(session, row, "cancelled", _INTERRUPTED if row.uncertain else row.reason)
+        await _cancel(session, row)
         return None
     if campaign.status != "sending":
         if interrupted:  # resuming sets the timers of what is queued
@@ -200,6 +200,10 @@ async def _letter(
 async def _end(session: WriteSession, row: MessageRow, status: str, reason: str | None) -> None:
     """An end without delivery."""
     await _change(session, row, status, reason, action=status)
+
+
+async def _cancel(session: WriteSession, row: MessageRow) -> None:
+    await _end(session, row, "cancelled", _INTERRUPTED if row.uncertain else row.reason)
 
 
 async def _change(
