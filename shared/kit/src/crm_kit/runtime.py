@@ -50,7 +50,6 @@ class Runtime:
             pool_size=settings.database_pool_size,
             settings={
                 "application_name": f"{manifest.name}-app",
-                "idle_in_transaction_session_timeout": "60s",
                 "statement_timeout": "30s",
                 **manifest.database_settings,
             },

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 
 from crm_contracts.envelope import Event
 from crm_kit.bus import Record, StoredRecord, TopicSpec, Unavailable
@@ -9,6 +10,7 @@ from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.bus.port import MAX_RECORD_BYTES
 from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.outbox import OUTBOX, Relay, shard_of
+from crm_testkit.chaos.links import Link, socket_of, through
 from crm_testkit.toy_service import NOTE
 from crm_testkit.toy_service.fixtures import Parts
 from crm_testkit.writers import change, check, make_notes, read_all, running, until, write_concurrently
@@ -60,6 +62,27 @@ async def test_two_relays_whose_connections_are_killed_lose_and_reorder_nothing(
         await until(_empty(parts))
     assert killed >= 2
     assert not check(_events(await read_all(log, NOTE.name)), expected)
+
+
+async def test_a_relay_of_which_nothing_is_heard_any_more_loses_its_shards_to_another(
+    parts: Parts, log: EmbeddedEventLog, tenant_id: str, tmp_path: Path
+) -> None:
+    socket = socket_of(parts.urls.system)
+    link = Link(socket, tmp_path / socket.name)
+    await link.start()
+    try:
+        frozen = Relay(through(parts.urls.system, tmp_path), log, service="toy", silence_seconds=1.5)
+        async with running(frozen.run):
+            ids = await make_notes(parts.app, tenant_id, 5)
+            await until(_empty(parts))
+            link.harm = "half-open"
+            expected = await write_concurrently(parts.app, tenant_id, ids, writers=4, transactions=5, seed=6)
+            async with running(_relay(parts, log).run):
+                await until(_empty(parts))
+            assert not check(_events(await read_all(log, NOTE.name)), expected)
+    finally:
+        link.harm = "none"
+        await link.stop()
 
 
 class _Interrupted(EmbeddedEventLog):

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import asyncpg
 from crm_contracts.ids import prefix_of
 from crm_contracts.types import MAX_INTEGER
+from crm_kit.db.connecting import SESSION
 from crm_kit.db.session import Database
 from crm_kit.errors import MalformedRequest, Text, Unavailable
 from crm_kit.inbox.applying import is_transient
@@ -79,7 +80,7 @@ async def open_reader(runtime: Runtime) -> AsyncIterator[ViewReader]:
         command_timeout=_TIMEOUT_SECONDS,
         # The statement leaves nothing behind, so the round trip that resets a connection is saved.
         reset=_leave,
-        server_settings={"application_name": "gateway-views", "jit": "off"},
+        server_settings={**SESSION, "application_name": "gateway-views"},
     )
     try:
         yield ViewReader(pool, partial(_refresh, runtime.database))

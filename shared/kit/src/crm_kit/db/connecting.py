@@ -1,11 +1,23 @@
 """Opening a connection, with one error for a server that is not there."""
 
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
 # Quoted: the driver's classes take their parameter in its stubs only.
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+SESSION: Final[Mapping[str, str]] = {
+    "jit": "off",  # short statements only
+    # A process that hangs, or whose machine is gone without a word, must not keep its locks for hours.
+    "idle_in_transaction_session_timeout": "20s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "client_connection_check_interval": "10s",
+}
+"""Settings of every session: PostgreSQL notices within half a minute that its client is lost, and releases its locks."""
 
 
 class DatabaseUnreachable(ConnectionError):

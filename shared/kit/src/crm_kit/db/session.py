@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 
-from crm_kit.db.connecting import Connection, TenantConnection, connect
+from crm_kit.db.connecting import SESSION, Connection, TenantConnection, connect
 from crm_kit.db.sql import Sql
 
 _NOW = text("select clock_timestamp()")
@@ -160,7 +160,7 @@ class Database:
                 "connection_class": TenantConnection,
                 "timeout": 10,
                 "command_timeout": command_timeout,
-                "server_settings": {"jit": "off", **(settings or {})},
+                "server_settings": {**SESSION, **(settings or {})},
             },
         )
         self._read_engine = self._engine.execution_options(postgresql_readonly=True)

@@ -17,7 +17,7 @@ import structlog
 from crm_contracts.ids import DeadLetterId
 
 from crm_kit.bus.port import EventLog, Record, RecordTooLarge
-from crm_kit.db.connecting import connect
+from crm_kit.db.connecting import SESSION, connect
 from crm_kit.observability import metrics
 from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox.table import SHARDS
@@ -29,6 +29,7 @@ _POLL_SECONDS = 0.5
 _ROUND_SECONDS = 0.01
 """From the beginning of a round to that of the next: what arrives meanwhile shares its cost, and a consumer's batch."""
 _CLAIM_SECONDS = 1.0
+_SILENCE_SECONDS = 40.0
 _PAUSE_SECONDS = 0.1
 _MAX_PAUSE_SECONDS = 5.0
 
@@ -50,12 +51,19 @@ log = structlog.get_logger(__name__)
 
 
 class Relay:
-    """Relays every shard it can lock, until cancelled."""
+    """Relays every shard it can lock, until cancelled.
 
-    def __init__(self, database_url: str, event_log: EventLog, *, service: str) -> None:
+    `silence_seconds`: a relay from which PostgreSQL hears nothing for so long (a frozen process, a half-open connection)
+    loses its shards to another. Longer than the event log takes to give a batch up.
+    """
+
+    def __init__(
+        self, database_url: str, event_log: EventLog, *, service: str, silence_seconds: float = _SILENCE_SECONDS
+    ) -> None:
         self._url = database_url
         self._event_log = event_log
         self._service = service
+        self._silence_seconds = silence_seconds
         self._shards: set[int] = set()
         self._woken = asyncio.Event()
         self._pause = _PAUSE_SECONDS
@@ -63,9 +71,10 @@ class Relay:
 
     async def run(self) -> None:
         """Runs until cancelled; the batch in hand is finished then. Survives the loss of database and event log."""
+        settings = {**SESSION, "idle_session_timeout": f"{self._silence_seconds * 1000:.0f}ms"}
         while True:
             try:
-                connection = await connect(self._url, timeout=10, command_timeout=60, server_settings={"jit": "off"})
+                connection = await connect(self._url, timeout=10, command_timeout=60, server_settings=settings)
             except Exception as error:
                 if self._fault.is_news(str(error)):
                     log.warning("relay_cannot_connect", error=str(error))

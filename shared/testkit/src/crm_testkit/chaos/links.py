@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote, unquote, urlsplit
 
 Harm = Literal["none", "latency", "throttle", "half-open", "cut"]
 
@@ -79,13 +79,16 @@ class Link:
         return await asyncio.open_connection("127.0.0.1", self._target)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        """A killed end is a reset, not an end of file: whoever is on the other side must hear of it too."""
+        try:
             while piece := await reader.read(_CHUNK):
                 await self._suffer(len(piece))
                 writer.write(piece)
                 await writer.drain()
             if writer.can_write_eof():
                 writer.write_eof()
+        except OSError:
+            writer.transport.abort()
 
     async def _suffer(self, size: int) -> None:
         while self.harm in ("half-open", "cut"):
@@ -104,3 +107,15 @@ async def _both(
     finally:
         for writer in writers:
             writer.transport.abort()
+
+
+def socket_of(url: str) -> Path:
+    """The socket that a PostgreSQL URL with a folder for a host leads to."""
+    query = dict(pair.split("=", 1) for pair in urlsplit(url).query.split("&"))
+    return Path(unquote(query["host"])) / f".s.PGSQL.{query.get('port', '5432')}"
+
+
+def through(url: str, folder: Path) -> str:
+    """That URL by the socket of the same name in `folder`, where a link listens."""
+    real = socket_of(url).parent
+    return url.replace(quote(str(real), safe="/"), quote(str(folder), safe="/"))

@@ -6,7 +6,6 @@ And whose every process but PostgreSQL has a clock of its own, where the machine
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote, unquote, urlsplit
 
 import asyncpg
 from crm_kit.bus import EventLog, open_event_log
@@ -15,7 +14,7 @@ from crm_local.credentials import Credentials
 from crm_local.stack import LocalStack
 
 from crm_testkit.chaos.clocks import Clocks, can_move_clocks
-from crm_testkit.chaos.links import Link
+from crm_testkit.chaos.links import Link, socket_of, through
 from crm_testkit.whole_stack import new_tenant
 
 _DATABASE = "postgres"
@@ -80,11 +79,9 @@ class ChaosStack(LocalStack):
         environment = super()._environment_of(name, credentials)
         if self.clocks is not None:
             environment |= self.clocks.environment_of(name)
-        real = _socket_of(self.server_url).parent
-        through = str(self._database_link().parent)
         for variable, value in environment.items():
             if value.startswith("postgresql://"):
-                environment[variable] = value.replace(quote(str(real), safe="/"), quote(through, safe="/"))
+                environment[variable] = through(value, self._database_link().parent)
         if name == "gateway":
             for other in PROCESSES:
                 if other != name:
@@ -92,7 +89,7 @@ class ChaosStack(LocalStack):
         return environment
 
     def _database_link(self) -> Path:
-        return self._socket_folder / _socket_of(self.server_url).name
+        return self._socket_folder / socket_of(self.server_url).name
 
     async def _open_database(self, credentials: Credentials) -> None:
         """PostgreSQL, and the link before it, which the services connect to."""
@@ -101,13 +98,8 @@ class ChaosStack(LocalStack):
             self.clocks = Clocks(self.folder.path / "clocks", PROCESSES)
         self._socket_folder.mkdir(mode=0o700, exist_ok=True)
         self._database_link().unlink(missing_ok=True)
-        self.links[_DATABASE] = Link(_socket_of(self.server_url), self._database_link())
+        self.links[_DATABASE] = Link(socket_of(self.server_url), self._database_link())
         await self.links[_DATABASE].start()
-
-
-def _socket_of(url: str) -> Path:
-    query = dict(pair.split("=", 1) for pair in urlsplit(url).query.split("&"))
-    return Path(unquote(query["host"])) / f".s.PGSQL.{query.get('port', '5432')}"
 
 
 class _Direct:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import asyncpg
 
 from crm_kit.bus.port import EventLogError, PublishFailed, Unavailable
+from crm_kit.db import connecting
 
 TRANSIENT: tuple[type[Exception], ...] = (
     OSError,
@@ -34,13 +35,12 @@ CONNECT_TIMEOUT = 5.0
 COMMAND_TIMEOUT = 30.0
 
 # The log's statements are index lookups by construction; a plan made while the tables were empty must not
-# stay a sequential scan when they have grown. JIT would cost more than these statements do.
+# stay a sequential scan when they have grown.
 SESSION: dict[str, str] = {
-    "jit": "off",
+    **connecting.SESSION,
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "lock_timeout": "10s",
-    "idle_in_transaction_session_timeout": "60s",
     "application_name": "event-log",
 }
 
