@@ -23,7 +23,10 @@ from crm_testkit.whole_stack import differences
 _NAME = "小梅"
 _LABELLED = {"address": "mei@example.com", "primary": True, "verified": False, "label": "work"}
 _SETTLED_SECONDS = 60.0
-_BUSES = os.environ.get("ROLLING_BUSES", "embedded").split()
+_BUSES = [
+    pytest.param(bus, marks=pytest.mark.kafka if bus == "kafka" else ())
+    for bus in os.environ.get("ROLLING_BUSES", "embedded").split()
+]
 """`ROLLING_BUSES="embedded kafka"`: on Kafka it takes another minute."""
 
 
