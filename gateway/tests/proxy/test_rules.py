@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote
 
-from gateway.proxy.rules import first_segment, forwarded_headers, needed_scope, safe_path, safe_query
+from gateway.proxy.rules import first_segment, forwarded_headers, safe_path, safe_query
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -57,12 +57,6 @@ def test_ordinary_ids_pass() -> None:
     ):
         assert safe_path(path) == path.decode()
     assert safe_path(b"/v1/contacts/" + b"a" * 3000) is None
-
-
-def test_searching_reads_and_everything_else_that_is_not_get_writes() -> None:
-    assert needed_scope("POST", "/v1/contacts/search") == "read"
-    assert needed_scope("PUT", "/v1/contacts/search") == "write"
-    assert needed_scope("POST", "/v1/contacts/search/x") == "write"
 
 
 def test_repeated_headers_are_joined_and_foreign_ones_dropped() -> None:

@@ -10,7 +10,8 @@ from gateway.proxy.table import ContestedPrefix, RouteTable
 def document(*operations: tuple[str, str, str, bool]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for method, path, service, public in operations:
-        operation = {"x-relata-service": service, **({"security": []} if public else {})}
+        needed = f"things:{'read' if method == 'get' else 'write'}"
+        operation = {"x-relata-service": service, **({} if public else {"x-relata-permission": needed})}
         paths.setdefault(path, {})[method] = operation
     return {"paths": paths}
 
@@ -25,10 +26,11 @@ def test_prefixes_belong_to_services_and_the_gateways_own_to_nobody() -> None:
         )
     )
     assert table.services == {"contacts": "contacts", "unsubscribe": "campaigns"}
-    assert table.is_public("GET", "/v1/unsubscribe/abc.def")
-    assert not table.is_public("POST", "/v1/unsubscribe/abc")
-    assert not table.is_public("GET", "/v1/unsubscribe/abc/def")
-    assert not table.is_public("GET", "/v1/contacts")
+    assert table.permission("GET", "/v1/unsubscribe/abc.def") is None
+    assert table.permission("POST", "/v1/unsubscribe/abc") == "unsubscribe:write"
+    assert table.permission("GET", "/v1/unsubscribe/abc/def") == "unsubscribe:read"
+    assert table.permission("HEAD", "/v1/contacts") == "things:read"
+    assert table.permission("DELETE", "/v1/contacts/x/y/z") == "contacts:write"
 
 
 def test_two_owners_of_one_prefix_are_refused() -> None:
@@ -42,4 +44,6 @@ def test_the_packaged_document_has_every_service() -> None:
     table = RouteTable.from_document(openapi())
     assert set(table.services.values()) == {"contacts", "pipeline", "tickets", "campaigns"}
     assert table.services["contacts"] == "contacts"
-    assert table.is_public("POST", "/v1/unsubscribe/token")
+    assert table.permission("POST", "/v1/unsubscribe/token") is None
+    assert table.permission("GET", "/v1/contacts/x/consents") == "consents:read"
+    assert table.permission("POST", "/v1/templates/x/preview") == "templates:read"

@@ -10,9 +10,10 @@ import aiohttp
 import httpx
 import structlog
 from crm_kit import context
-from crm_kit.errors import Forbidden, MethodNotAllowed, NotFound, Problem, Text, Unavailable, UpstreamFailed
+from crm_kit.errors import MethodNotAllowed, NotFound, Problem, Text, Unavailable, UpstreamFailed
 from crm_kit.http.principal import Authenticator, Principal
 from crm_kit.http.problems import PROBLEM_TYPE
+from crm_kit.http.route import require
 from fastapi import Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 
 class ProxyRoute(BaseRoute):
-    """Authenticates, checks the scope, forwards under an internal token, and answers what the service answers."""
+    """Authenticates, checks the permission, forwards under an internal token, and answers what the service answers."""
 
     def __init__(self, load_table: Callable[[], RouteTable]) -> None:
         self._load_table = load_table
@@ -73,16 +74,12 @@ class ProxyRoute(BaseRoute):
 
     async def _principal(self, request: Request, method: str, path: str) -> Principal | None:
         """None for an operation that is open to anybody."""
-        if self._table.is_public(method, path):
+        permission = self._table.permission(method, path)
+        if permission is None:
             return None
         authenticator: Authenticator = request.app.state.authenticator
         principal = await authenticator.authenticate(request)
-        scope = rules.needed_scope(method, path)
-        if scope not in principal.scopes:
-            raise Forbidden(
-                Text(f"The permission {scope!r} is missing.", f"缺少权限 {scope!r}。"),
-                members={"missing_permission": scope},
-            )
+        require(principal, permission)
         return principal
 
 

@@ -78,12 +78,6 @@ def safe_query(query: bytes) -> str:
     return "".join(chr(byte) if 0x21 <= byte < 0x7F and byte != 0x23 else f"%{byte:02X}" for byte in query)
 
 
-def needed_scope(method: str, path: str) -> str:
-    """`read` for what changes nothing, else `write`."""
-    reads = method in SAFE_METHODS or (method == "POST" and path.endswith("/search"))
-    return "read" if reads else "write"
-
-
 def forwarded_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Of the client's headers those that a service reads; a repeated one joined by commas (RFC 9110, section 5.3).
 

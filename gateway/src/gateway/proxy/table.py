@@ -1,7 +1,7 @@
-"""Which prefix belongs to which service, and which operations need no credential: read from the merged document."""
+"""Which prefix belongs to which service, and what each operation needs: read from the merged document."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,43 +16,53 @@ class ContestedPrefix(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """`services`: by the first path segment below `/v1`. `public`: method and path of operations open to anybody.
+    """`services`: by the first path segment below `/v1`.
 
-    `methods`: by path, literal ones before those with parameters.
+    `permissions`: by that segment and path, literal ones before those with parameters, what each method needs; None where
+    the operation is open to anybody.
     """
 
     services: Mapping[str, Service]
-    public: tuple[tuple[str, re.Pattern[str]], ...]
-    methods: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = ()
+    permissions: Mapping[str, Sequence[tuple[re.Pattern[str], Mapping[str, str | None]]]]
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Raises ContestedPrefix."""
         owners: dict[str, str] = {}
-        public: list[tuple[str, re.Pattern[str]]] = []
-        for path, item in document["paths"].items():
+        permissions: dict[str, list[tuple[re.Pattern[str], dict[str, str | None]]]] = {}
+        for path, item in sorted(document["paths"].items(), key=lambda path_and_item: "{" in path_and_item[0]):
+            if not path.startswith("/v1/"):
+                continue
+            prefix, needed = path.split("/")[2], dict[str, str | None]()
             for method, operation in item.items():
-                if method not in _METHODS or not path.startswith("/v1/"):
+                if method not in _METHODS:
                     continue
                 owner = operation["x-relata-service"]
-                prefix = path.split("/")[2]
                 if owners.setdefault(prefix, owner) != owner:
                     raise ContestedPrefix(f"/v1/{prefix} belongs to {owners[prefix]} and to {owner}")
-                if owner in SERVICES and operation.get("security") == []:
-                    public.append((method.upper(), _pattern(path)))
+                needed[method.upper()] = operation.get("x-relata-permission")
+            permissions.setdefault(prefix, []).append((_pattern(path), needed))
         services = {prefix: owner for prefix, owner in owners.items() if owner in SERVICES}
-        paths = sorted(document["paths"].items(), key=lambda path_and_item: "{" in path_and_item[0])
-        methods = tuple(
-            (_pattern(path), tuple(m.upper() for m in sorted(item) if m in _METHODS)) for path, item in paths
-        )
-        return cls(services, tuple(public), methods)
+        return cls(services, permissions)
 
     def methods_at(self, path: str) -> tuple[str, ...]:
         """What the address takes; nothing where there is none."""
-        return next((methods for pattern, methods in self.methods if pattern.fullmatch(path)), ())
+        return tuple(sorted(self._needed(path)))
 
-    def is_public(self, method: str, path: str) -> bool:
-        return any(method == known and pattern.fullmatch(path) for known, pattern in self.public)
+    def permission(self, method: str, path: str) -> str | None:
+        """What a request needs; None for an operation that is open to anybody.
+
+        Where there is no such operation it is what any other of its kind would need: nobody is told by it what there is.
+        """
+        needed = self._needed(path)
+        method = "GET" if method == "HEAD" else method
+        if method in needed:
+            return needed[method]
+        return f"{path.split('/')[2]}:{'read' if method == 'GET' else 'write'}"
+
+    def _needed(self, path: str) -> Mapping[str, str | None]:
+        candidates = self.permissions.get(path.split("/", 3)[2], ())
+        return next((needed for pattern, needed in candidates if pattern.fullmatch(path)), {})
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from crm_kit.errors import problem_classes
+from crm_kit.http.route import permission_of
 from crm_kit.manifest import Manifest
 
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -144,6 +145,9 @@ def _is_action(path: str, method: str, operation: dict[str, Any]) -> bool:
 
 def _complete_operation(operation: dict[str, Any], method: str, service: str) -> None:
     operation["x-relata-service"] = service
+    permission = permission_of(operation.get("tags", ()), {method.upper()}, operation)
+    if permission is not None:
+        operation["x-relata-permission"] = permission
     codes = [
         *_ALWAYS,
         *(_ON_WRITE if method != "get" else ()),

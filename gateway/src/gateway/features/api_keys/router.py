@@ -10,8 +10,8 @@ from starlette.responses import Response
 from gateway.access.authenticator import GatewayAuthenticator
 from gateway.features.api_keys.events import snapshot
 from gateway.features.api_keys.resource import API_KEYS
-from gateway.features.api_keys.schemas import ApiKey, ApiKeyWrite, CreatedApiKey
-from gateway.features.api_keys.usecases import create_api_key, revoke_api_key
+from gateway.features.api_keys.schemas import ApiKey, ApiKeyWrite, CreatedApiKey, Rotation
+from gateway.features.api_keys.usecases import create_api_key, revoke_api_key, rotate_api_key
 
 router = APIRouter(prefix="/v1/api-keys", tags=["api-keys"], route_class=TransactionRoute)
 
@@ -48,6 +48,22 @@ async def list_all(request: Request, session: Reading) -> Response:
 )
 async def get(request: Request, entity_id: EntityPath, session: Reading) -> Response:
     return entity_response(request, snapshot(await API_KEYS.get(session, entity_id)))
+
+
+@router.post(
+    "/{entity_id}/rotate",
+    status_code=201,
+    response_model=CreatedApiKey,
+    operation_id="rotate_api_key",
+    summary="Replace an API key by a new one; both are valid for a while",
+    openapi_extra=route_options(scope="admin", sensitive=True),
+)
+async def rotate(
+    request: Request, entity_id: EntityPath, session: Writing, caller: Caller, data: Rotation | None = None
+) -> Response:
+    row = await API_KEYS.lock(session, entity_id)
+    created = await rotate_api_key(session, row, data or Rotation(), caller)
+    return entity_response(request, created, status=201, location=f"/v1/api-keys/{created.id}")
 
 
 @router.delete(

@@ -1,6 +1,6 @@
 """What clients write and read of an API key."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from crm_contracts.ids import ApiKeyId
 from crm_contracts.types import Entity, Input, Name, Timestamp
@@ -8,15 +8,54 @@ from crm_kit.db.models import utc_now
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-Scope = Literal["read", "write", "admin"]
-ALL_SCOPES: tuple[Scope, ...] = ("read", "write", "admin")
+Scope = Literal[
+    "read",
+    "write",
+    "admin",
+    "accounts:read",
+    "accounts:write",
+    "activities:read",
+    "activities:write",
+    "campaigns:read",
+    "campaigns:write",
+    "consents:read",
+    "consents:write",
+    "contacts:read",
+    "contacts:write",
+    "customers:read",
+    "dead-letters:read",
+    "dead-letters:write",
+    "deals:read",
+    "deals:write",
+    "messages:read",
+    "orders:read",
+    "orders:write",
+    "pipelines:read",
+    "pipelines:write",
+    "segments:read",
+    "segments:write",
+    "templates:read",
+    "templates:write",
+    "tenants:read",
+    "tickets:read",
+    "tickets:write",
+]
+"""The permissions that operations name in the OpenAPI document (`x-relata-permission`), and three that stand for many."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+EVERYTHING: tuple[Scope, ...] = ("read", "write", "admin")
 
 
 class ApiKeyWrite(Input):
     name: Name
     scopes: Annotated[
         list[Scope],
-        Field(min_length=1, max_length=3, description="read: GET and search; write: changes; admin: API keys"),
+        Field(
+            min_length=1,
+            max_length=len(SCOPES),
+            description="read: GET and search; write: changes; of everything, or of one resource such as deals:write. "
+            "admin: API keys",
+        ),
     ] = ["read"]
     expires_at: Annotated[Timestamp | None, Field(description="From then on it is refused; never if left out")] = None
 
@@ -27,6 +66,12 @@ class ApiKeyWrite(Input):
                 "expired", "`expires_at` must lie in the future", {"zh": "expires_at 必须是将来的时间"}
             )
         return self
+
+
+class Rotation(Input):
+    overlap_seconds: Annotated[
+        int, Field(strict=True, ge=0, le=2_592_000, description="How long the old key stays valid beside the new one")
+    ] = 86_400
 
 
 class ApiKey(Entity):

@@ -1,8 +1,10 @@
 """What can be done with an API key."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 
 from crm_contracts.ids import ApiKeyId
+from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Text
 from crm_kit.http.principal import Principal
@@ -12,16 +14,18 @@ from gateway.features.api_keys import repository
 from gateway.features.api_keys.errors import LastAdminKey, ScopeNotHeld
 from gateway.features.api_keys.events import snapshot
 from gateway.features.api_keys.models import ApiKeyRow
-from gateway.features.api_keys.schemas import ALL_SCOPES, ApiKeyWrite, CreatedApiKey
+from gateway.features.api_keys.schemas import SCOPES, ApiKeyWrite, CreatedApiKey, Rotation
 
 
 async def create_api_key(session: WriteSession, data: ApiKeyWrite, caller: Principal) -> CreatedApiKey:
     """The only time that the key itself leaves the gateway."""
     _check_held(data.scopes, caller)
-    return await issue_key(session, data)
+    return await issue_key(session, data.name, data.scopes, data.expires_at)
 
 
-async def issue_key(session: WriteSession, data: ApiKeyWrite) -> CreatedApiKey:
+async def issue_key(
+    session: WriteSession, name: str, scopes: Collection[str], expires_at: datetime | None = None
+) -> CreatedApiKey:
     """A key for the session's tenant, whoever asks: for its creation."""
     key_id = ApiKeyId.new()
     key = new_key(key_id)
@@ -29,15 +33,27 @@ async def issue_key(session: WriteSession, data: ApiKeyWrite) -> CreatedApiKey:
         id=key_id,
         tenant_id=session.tenant_id,
         version=1,
-        name=data.name,
+        name=name,
         prefix=shown_prefix(key_id),
         digest=digest(key),
-        scopes=[scope for scope in ALL_SCOPES if scope in data.scopes],
-        expires_at=data.expires_at,
+        scopes=[scope for scope in SCOPES if scope in scopes],
+        expires_at=expires_at,
     )
     session.add(row)
     await session.flush()
     return CreatedApiKey(**snapshot(row).model_dump(), key=key)
+
+
+async def rotate_api_key(session: WriteSession, row: ApiKeyRow, data: Rotation, caller: Principal) -> CreatedApiKey:
+    """A new key of the same name, scopes and expiry; the old one ends after the overlap, if not before."""
+    _check_held(row.scopes, caller)
+    created = await issue_key(session, row.name, row.scopes, row.expires_at)
+    ends = await session.now() + timedelta(seconds=data.overlap_seconds)
+    row.expires_at = ends if row.expires_at is None else min(row.expires_at, ends)
+    row.version += 1
+    row.updated_at = utc_now()
+    await session.flush()
+    return created
 
 
 async def revoke_api_key(session: WriteSession, row: ApiKeyRow, caller: Principal) -> None:
@@ -51,7 +67,7 @@ async def revoke_api_key(session: WriteSession, row: ApiKeyRow, caller: Principa
 
 
 def _check_held(scopes: Iterable[str], caller: Principal) -> None:
-    lacking = sorted(set(scopes) - caller.scopes)
+    lacking = sorted(scope for scope in scopes if not caller.may(scope))
     if lacking:
         raise ScopeNotHeld(
             Text(f"Your key lacks {', '.join(lacking)}.", f"当前密钥缺少权限：{', '.join(lacking)}。"),

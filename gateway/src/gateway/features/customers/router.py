@@ -1,7 +1,7 @@
 """Customers over HTTP. The view itself is answered in `view_route.py`."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 
 import orjson
 from crm_contracts.facts import MAX_CONTACTS
@@ -11,6 +11,7 @@ from crm_kit.conditions import Field as SortField
 from crm_kit.conditions import FieldSet, FieldType
 from crm_kit.errors import FieldError, InvalidCursor, NotFound, Text, ValidationFailed
 from crm_kit.http import pagination
+from crm_kit.http.principal import Principal
 from crm_kit.http.route import Caller, Reading, TransactionRoute
 from crm_kit.resources.listing import next_link
 from crm_kit.resources.schemas import Page
@@ -21,6 +22,7 @@ from starlette.responses import Response
 
 from gateway.features.customers import keys, repository
 from gateway.features.customers.errors import SeveralCustomers
+from gateway.features.customers.redaction import may_see, sight_of
 from gateway.features.customers.schemas import Candidate, CustomerItem, CustomerView, Kind, TimelineEntry
 from gateway.features.customers.view_route import ViewRoute, answer_view, view_parameters, view_response
 
@@ -70,17 +72,27 @@ def _page(request: Request, items: list[bytes], next_cursor: str | None) -> Resp
 async def list_customers(
     request: Request,
     session: Reading,
+    caller: Caller,
     kind: Kind | None = None,
     limit: Limit = pagination.DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response:
     """Every customer, by id."""
+    kind = _seen_kind(caller, kind)
     sort = pagination.parse_sort("id", _BY_ID)
     cursors = _cursors(request, session.tenant_id, "customers", kind)
     after = _after(cursors, sort, cursor)
     rows = await repository.list_views(session, after=after[0] if after else "", kind=kind, limit=limit + 1)
     more = cursors.write(sort, [rows[limit - 1].id]) if len(rows) > limit else None
     return _page(request, [_item(row) for row in rows[:limit]], more)
+
+
+def _seen_kind(caller: Principal, wanted: Kind | None) -> Kind | None:
+    """The one kind that is wanted or may be seen; None for both. Raises Forbidden where there is none."""
+    seen = [kind for kind in get_args(Kind) if wanted in (None, kind) and may_see(caller, kind)]
+    if not seen:
+        sight_of(caller, wanted or "contact")
+    return seen[0] if len(seen) == 1 else None
 
 
 def _item(row: Any) -> bytes:
@@ -107,14 +119,16 @@ async def look_up_customer(
     wechat: Term = None,
 ) -> Response:
     """The one customer with this e-mail address, phone number, external id or WeChat id."""
+    _seen_kind(caller, None)
     given = {"email": email, "phone": phone, "external_id": external_id, "wechat": wechat}
     key = _lookup_key({name: value for name, value in given.items() if value is not None}, caller.region)
-    found = await repository.find_by_key(session, key, _MAX_CANDIDATES)
+    matching = await repository.find_by_key(session, key, _MAX_CANDIDATES)
+    found = [row for row in matching if may_see(caller, row.kind)]
     if not found:
         raise NotFound(Text("No customer matches.", "没有匹配的客户。"))
     if len(found) > 1:
         raise SeveralCustomers([Candidate(id=row.id, kind=row.kind, name=row.name) for row in found])
-    return view_response(request, found[0].version, found[0].doc)
+    return view_response(request, found[0].version, found[0].doc, sight_of(caller, found[0].kind))
 
 
 def _lookup_key(given: dict[str, str], region: str) -> str:
@@ -158,12 +172,17 @@ router.add_api_route(
 async def list_customer_timeline(
     request: Request,
     session: Reading,
+    caller: Caller,
     customer_id: Annotated[ContactId | AccountId, Path()],
     kinds: Kinds = None,
     limit: Limit = pagination.DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response:
     """Everything that happened with a customer, newest first."""
+    wanted = kinds.split(",") if kinds else None
+    sight = sight_of(caller, prefix_of(customer_id) or "")
+    if sight is not None:
+        wanted = sight.kinds(wanted)
     if not await repository.view_exists(session, customer_id):
         raise NotFound(Text("There is no such customer.", "没有该客户。"))
     sort = pagination.parse_sort("-at,-id", _BY_TIME)
@@ -177,7 +196,7 @@ async def list_customer_timeline(
         session,
         contact_ids=contact_ids,
         account_id=customer_id if is_account else None,
-        kinds=kinds.split(",") if kinds else None,
+        kinds=wanted,
         after=after,
         limit=limit + 1,
     )

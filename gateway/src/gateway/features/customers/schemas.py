@@ -164,6 +164,13 @@ class CustomerView(TypedDict, total=False):
         list[Literal["contacts", "pipeline", "tickets", "campaigns"]],
         Field(description="Services that did not answer; their part is as last heard of. Only in live answers"),
     ]
+    redacted: Annotated[
+        list[str],
+        Field(
+            description="Sections, members such as `sales.orders` and kinds of timeline entries that your permissions leave "
+            "out; absent where nothing is"
+        ),
+    ]
     profile: Contact | Account
     account: Account | None
     contacts: list[ContactSummary]

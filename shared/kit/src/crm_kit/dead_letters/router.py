@@ -12,7 +12,9 @@ from crm_kit.errors import NotFound
 from crm_kit.http.route import Reading, TransactionRoute, Writing
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
 
-router = APIRouter(prefix="/internal/dead-letters", route_class=TransactionRoute, include_in_schema=False)
+router = APIRouter(
+    prefix="/internal/dead-letters", tags=["dead-letters"], route_class=TransactionRoute, include_in_schema=False
+)
 
 
 def letter_box(request: Request) -> LetterBox:

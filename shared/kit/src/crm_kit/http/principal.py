@@ -21,7 +21,7 @@ _LIFETIME_SECONDS: Final = 60
 _LEEWAY_SECONDS: Final = 5
 _CACHE_SIZE: Final = 4096
 
-Scope = Literal["read", "write", "admin"]
+Action = Literal["read", "write", "admin"]
 
 ADMINISTRATION: Final = "admin"
 """Stands where a tenant's id stands, and can be none: of the tables' rows it sees those that a policy opens to it."""
@@ -29,12 +29,19 @@ ADMINISTRATION: Final = "admin"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """`tenant_id` is None on a public route, whose caller nobody knows, and for the administrator of all tenants."""
+    """`tenant_id` is None on a public route, whose caller nobody knows, and for the administrator of all tenants.
+
+    `scopes`: an action covers every resource, `<resource>:<action>` that one alone.
+    """
 
     subject: str
     tenant_id: str | None
     region: str = "CN"
     scopes: frozenset[str] = frozenset()
+
+    def may(self, permission: str) -> bool:
+        """Whether the scopes cover a permission: `<resource>:<action>`, or an action on whatever there is."""
+        return permission in self.scopes or permission.rpartition(":")[2] in self.scopes
 
     @property
     def realm(self) -> str | None:

@@ -4,10 +4,10 @@ FastAPI commits a plain `yield` dependency after the client has its answer. Here
 endpoint and committed before the response is returned; with it go the entity, its events and the idempotency record.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
@@ -18,7 +18,7 @@ from crm_kit.db.session import Database, ReadSession, WriteSession
 from crm_kit.errors import FieldError, Forbidden, MalformedRequest, Text, UnsupportedMediaType, ValidationFailed
 from crm_kit.http import idempotency
 from crm_kit.http.json_body import MalformedJson, UnacceptableJson, parse_json
-from crm_kit.http.principal import ANONYMOUS, Authenticator, Principal
+from crm_kit.http.principal import ANONYMOUS, Action, Authenticator, Principal
 from crm_kit.http.sealing import Sealer
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -28,11 +28,11 @@ _JSON_TYPES = ("application/json",)
 
 
 def route_options(
-    *, public: bool = False, scope: str | None = None, reads: bool = False, sensitive: bool = False
+    *, public: bool = False, scope: Action | None = None, reads: bool = False, sensitive: bool = False
 ) -> dict[str, Any]:
     """OpenAPI extras by which TransactionRoute knows a route that differs from the default of its method.
 
-    `public`: anybody may call it. `scope`: the permission it needs. `reads`: a POST that changes nothing.
+    `public`: anybody may call it. `scope`: the action that it is. `reads`: a POST that changes nothing.
     `sensitive`: its answer holds a secret, which is kept for replays only encrypted.
     """
     extras: dict[str, Any] = {"x-relata-scope": scope} if scope else {}
@@ -43,6 +43,28 @@ def route_options(
     if sensitive:
         extras["x-relata-sensitive"] = True
     return extras
+
+
+def permission_of(tags: Sequence[Any], methods: Collection[str], extras: Mapping[str, Any]) -> str | None:
+    """The permission that an operation needs: `<resource>:<action>`, its resource being its first tag.
+
+    None where it is public. An operation without a tag, and the administration of access, need the action everywhere.
+    """
+    if extras.get("security") == []:
+        return None
+    reads = bool({"GET", "HEAD"} & set(methods)) or bool(extras.get("x-relata-reads"))
+    action = str(extras.get("x-relata-scope") or ("read" if reads else "write"))
+    assert action in get_args(Action), action
+    return f"{tags[0]}:{action}" if tags and action != "admin" else action
+
+
+def require(principal: Principal, permission: str) -> None:
+    """Raises Forbidden, which names the permission."""
+    if not principal.may(permission):
+        raise Forbidden(
+            Text(f"The permission {permission!r} is missing.", f"缺少权限 {permission!r}。"),
+            members={"missing_permission": permission},
+        )
 
 
 class _ParsedRequest(Request):
@@ -58,19 +80,19 @@ class TransactionRoute(APIRoute):
     def get_route_handler(self) -> Endpoint:
         endpoint = super().get_route_handler()
         extras = self.openapi_extra or {}
-        public = extras.get("security") == []
         methods = self.methods or set()
+        permission = permission_of(self.tags, methods, extras)
         reads = bool(methods & {"GET", "HEAD"}) or bool(extras.get("x-relata-reads"))
-        scope = str(extras.get("x-relata-scope") or ("read" if reads else "write"))
         sensitive = bool(extras.get("x-relata-sensitive"))
         has_body = self.body_field is not None
         patch = "PATCH" in methods
 
         async def handle(request: Request) -> Response:
             authenticator: Authenticator = request.app.state.authenticator
-            principal = ANONYMOUS if public else await authenticator.authenticate(request)
-            if not public and scope not in principal.scopes:
-                raise _forbidden(scope)
+            principal = ANONYMOUS
+            if permission is not None:
+                principal = await authenticator.authenticate(request)
+                require(principal, permission)
             request.state.principal = principal
             here = context.current()
             assert here is not None, "KitMiddleware sets the context"
@@ -136,13 +158,6 @@ async def _parse(request: Request, media_types: tuple[str, ...]) -> Request:
         detail = Text(str(error), f"JSON 不可接受：{error}")
         raise ValidationFailed(detail, errors=[FieldError(error.pointer, error.code, detail)]) from error
     return parsed
-
-
-def _forbidden(scope: str) -> Forbidden:
-    return Forbidden(
-        Text(f"The permission {scope!r} is missing.", f"缺少权限 {scope!r}。"),
-        members={"missing_permission": scope},
-    )
 
 
 async def _read_session(request: Request) -> ReadSession:

@@ -1,6 +1,6 @@
 """Templates over HTTP."""
 
-from crm_kit.http.route import Reading, route_options
+from crm_kit.http.route import Caller, Reading, require, route_options
 from crm_kit.resources import EntityPath, json_response, resource_router
 from fastapi import Request
 from starlette.responses import Response
@@ -20,7 +20,12 @@ router = resource_router(TEMPLATES)
     summary="Show a template to a contact, or to a made-up one",
     openapi_extra=route_options(reads=True),
 )
-async def preview(request: Request, entity_id: EntityPath, data: PreviewRequest, session: Reading) -> Response:
+async def preview(
+    request: Request, entity_id: EntityPath, data: PreviewRequest, session: Reading, caller: Caller
+) -> Response:
+    if data.contact_id is not None:
+        for shown in ("contacts:read", "accounts:read"):
+            require(caller, shown)
     row = await TEMPLATES.get(session, entity_id)
     link = unsubscribe_url(request.app.state.settings.public_url, "preview")
     return json_response(await preview_template(session, row, data, link))
