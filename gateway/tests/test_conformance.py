@@ -19,6 +19,7 @@ from crm_testkit.service import ServiceUnderTest
 from fastapi import Request
 from gateway.access.authenticator import GatewayAuthenticator
 from gateway.composition import make_authenticator
+from gateway.features.allowed_origins.events import UNPUBLISHED as ORIGINS_UNPUBLISHED
 from gateway.features.api_keys.events import UNPUBLISHED
 from gateway.manifest import MANIFEST
 
@@ -63,6 +64,15 @@ class TestConformance(ServiceConformance):
             scopes=("admin", "admin"),
             shown_once="key",
             id_prefix="key",
+        ),
+        Sample(
+            path="/v1/allowed-origins",
+            topic=ORIGINS_UNPUBLISHED.topic,
+            body=lambda n, _: {"name": f"Site {n}", "origin": f"https://site-{n}.example.com"},
+            patch={},
+            text="name",
+            equals=("origin", "origin"),
+            scopes=("admin", "admin"),
         ),
     )
     without_sample = {

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import cast
 
@@ -13,8 +13,10 @@ from fastapi import FastAPI
 
 from gateway.access.authenticator import GatewayAuthenticator
 from gateway.access.known_keys import KnownKey
+from gateway.access.origins import AllowedOrigins
 from gateway.access.rate_limit import RateLimiter
 from gateway.access.usage import KeyUsage
+from gateway.features.allowed_origins.repository import all_allowed
 from gateway.features.api_keys import repository
 from gateway.settings import GatewaySettings
 
@@ -40,15 +42,26 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
 
 @asynccontextmanager
 async def access_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
-    """Puts the mint of internal tokens at `app.state.mint`, and writes down when keys are used."""
+    """Puts the mint of internal tokens at `app.state.mint`, and the origins that tenants allow at
+    `app.state.allowed_origins`; writes down when keys are used.
+    """
     settings = cast("GatewaySettings", runtime.settings)
     app.state.mint = settings.mint()
     usage = cast("GatewayAuthenticator", app.state.authenticator).usage
-    writing = asyncio.create_task(usage.run(), name="key-usage")
+
+    async def fetch() -> list[tuple[str, str]]:
+        async with runtime.system.read(None) as session:
+            return await all_allowed(session)
+
+    app.state.allowed_origins = AllowedOrigins(fetch)
+    running = [
+        asyncio.create_task(usage.run(), name="key-usage"),
+        asyncio.create_task(app.state.allowed_origins.run(), name="allowed-origins"),
+    ]
     try:
         yield
     finally:
-        writing.cancel()
-        with suppress(asyncio.CancelledError):
-            await writing
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
         await usage.flush()

@@ -5,10 +5,11 @@ from pathlib import Path
 from crm_kit.manifest import Feature, Manifest
 
 from gateway import documents, proxy
+from gateway.access.browsers import BrowserMiddleware
 from gateway.base import METADATA
 from gateway.composition import access_lifespan
 from gateway.documents.packaged import openapi
-from gateway.features import api_keys, customers, dead_letters, reconcile, tenants
+from gateway.features import allowed_origins, api_keys, customers, dead_letters, reconcile, tenants
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.proxy.table import RouteTable
@@ -23,10 +24,11 @@ MANIFEST = Manifest(
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
-        Feature(lifespan=access_lifespan),
+        Feature(lifespan=access_lifespan, middleware=BrowserMiddleware),
         customers.FEATURE,  # before the others: routes are tried in order, and this is the hot one
         tenants.FEATURE,
         api_keys.FEATURE,
+        allowed_origins.FEATURE,
         dead_letters.FEATURE,
         reconcile.FEATURE,
         documents.FEATURE,
@@ -35,6 +37,7 @@ MANIFEST = Manifest(
     publishes=(TENANT_EVENTS,),
     commands=(reconcile.COMMAND,),
     system_tables={
+        "allowed_origin": "a browser's preflight carries no credential that would tell its tenant",
         "api_key": "a key is looked up before anything is known of its tenant",
         "stale_customer": "the worker that composes views late asks which tenants have any",
         "tenant": "the look-up of a key answers its tenant's region too",

@@ -12,6 +12,7 @@ from crm_kit.http.principal import ADMINISTRATION, Principal
 from fastapi import Request
 from starlette.types import Scope
 
+from gateway.access.browsers import TENANT
 from gateway.access.keys import digest, looks_like_key
 from gateway.access.known_keys import FindKey, KnownKeys
 from gateway.access.rate_limit import RateLimiter
@@ -37,6 +38,7 @@ class GatewayAuthenticator:
     async def authenticate(self, request: Request) -> Principal:
         """Raises Unauthenticated, TooManyRequests, and Forbidden for the admin key elsewhere than at tenants."""
         principal = await self._principal(request)
+        request.scope[TENANT] = principal.tenant_id
         verdict = self._limiter.take(principal.subject)
         cast("dict[str, str]", request.scope.get(RESPONSE_HEADERS, {})).update(verdict.headers)
         if not verdict.allowed:

@@ -61,6 +61,9 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         app.state.authenticator = authenticator or internal_authenticator(runtime.settings.internal_jwks_file)
         app.add_middleware(LifecycleMiddleware, serves=lambda: runtime.serves, ending=lambda: runtime.shutdown.asked)
         app.add_middleware(KitMiddleware, service=manifest.name, max_body_bytes=runtime.settings.max_body_bytes)
+        for feature in manifest.features:
+            if feature.middleware is not None:
+                app.add_middleware(feature.middleware, app.state)
     return app
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from crm_contracts.registry import Topic
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import MetaData
+from starlette.datastructures import State
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from crm_kit.inbox import Consumer
 from crm_kit.outbox import EntityEvents
@@ -31,7 +33,10 @@ TimerFactory = Callable[[ServiceSettings], Mapping[str, TimerHandler]]
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """One feature's contributions to its service. `routes` are plain ASGI ones, in no OpenAPI document."""
+    """One feature's contributions to its service. `routes` are plain ASGI ones, in no OpenAPI document.
+
+    `middleware`: goes around the whole application; it is given that and the application's state, which the lifespan fills.
+    """
 
     router: APIRouter | None = None
     routes: tuple[BaseRoute, ...] = ()
@@ -39,6 +44,7 @@ class Feature:
     workers: Mapping[str, Worker] = field(default_factory=dict)
     timers: TimerFactory | None = None
     lifespan: Lifespan | None = None
+    middleware: Callable[[ASGIApp, State], ASGIApp] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

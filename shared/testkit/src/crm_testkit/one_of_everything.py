@@ -16,7 +16,7 @@ CONSENTS = "/v1/contacts/{contact_id}/consents"
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
-API_KEYS = "/v1/api-keys"
+API_KEYS, ALLOWED_ORIGINS = "/v1/api-keys", "/v1/allowed-origins"
 
 
 def _contact(ids: Ids) -> Json:
@@ -57,6 +57,7 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
     SEGMENTS: lambda ids: {"name": "全部客户"},
     CAMPAIGNS: lambda ids: {"name": "双十一", "segment_id": ids[SEGMENTS], "template_id": ids[TEMPLATES]},
     API_KEYS: lambda ids: {"name": "报表", "scopes": ["read"]},
+    ALLOWED_ORIGINS: lambda ids: {"name": "门户", "origin": f"https://{uuid.uuid4().hex}.example.com"},
 }
 """A body for every collection that can be created in, in an order in which each finds what it refers to."""
 

@@ -38,6 +38,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
 
     `write` is the whole writable state: a create is one, a patch must lead to one. `create`, `update` and `delete`
     are the feature's use cases; one that is None is not offered. `match` holds the keys of upserts.
+    `administered`: only the scope `admin` opens it.
     """
 
     singular: str
@@ -52,10 +53,16 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     delete: Callable[[WriteSession, RowT, Principal], Awaitable[None]] | None
     match: Mapping[str, FindIds] = dataclass_field(default_factory=dict)
     default_sort: str = "-created_at"
+    administered: bool = False
 
     @property
     def read(self) -> type[EntityT]:
         return self.events.topic.model  # type: ignore[return-value]  # the topic and the events speak of one entity
+
+    @property
+    def plural_name(self) -> str:
+        """`plural`, which stands in addresses, as a name in programs."""
+        return self.plural.replace("-", "_")
 
     async def get(self, session: ReadSession, entity_id: str) -> RowT:
         """Raises NotFound; another tenant's entity is not found either."""

@@ -38,7 +38,7 @@ def resource_router(resource: Resource[RowT, WriteT, EntityT]) -> APIRouter:
         _add_create(router, resource)
     _add_list(router, resource)
     _add_search(router, resource)
-    if resource.create is not None:
+    if resource.create is not None and resource.update is not None:
         _add_batch(router, resource)
     _add_get(router, resource)
     if resource.update is not None:
@@ -46,6 +46,10 @@ def resource_router(resource: Resource[RowT, WriteT, EntityT]) -> APIRouter:
     if resource.delete is not None:
         _add_delete(router, resource)
     return router
+
+
+def _options(resource: Resource[RowT, WriteT, EntityT], *, reads: bool = False) -> dict[str, Any]:
+    return route_options(scope="admin" if resource.administered else None, reads=reads)
 
 
 def _add_create(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
@@ -66,6 +70,7 @@ def _add_create(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         response_model=resource.read,
         operation_id=f"create_{resource.singular}",
         summary=f"Create a {resource.label.en}",
+        openapi_extra=_options(resource),
     )
 
 
@@ -79,9 +84,9 @@ def _add_list(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> N
         endpoint,
         methods=["GET"],
         response_model=Page[resource.read],  # type: ignore[name-defined]  # the model is a value here
-        operation_id=f"list_{resource.plural}",
+        operation_id=f"list_{resource.plural_name}",
         summary=f"List {resource.plural}",
-        openapi_extra={"parameters": _list_parameters(resource.fields)},
+        openapi_extra={"parameters": _list_parameters(resource.fields), **_options(resource)},
     )
 
 
@@ -134,9 +139,9 @@ def _add_search(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         endpoint,
         methods=["POST"],
         response_model=Page[resource.read],  # type: ignore[name-defined]  # the model is a value here
-        operation_id=f"search_{resource.plural}",
+        operation_id=f"search_{resource.plural_name}",
         summary=f"Search {resource.plural} by a condition",
-        openapi_extra=route_options(reads=True),
+        openapi_extra=_options(resource, reads=True),
     )
 
 
@@ -151,9 +156,10 @@ def _add_batch(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> 
         endpoint,
         methods=["POST"],
         response_model=BatchResults,
-        operation_id=f"batch_{resource.plural}",
+        operation_id=f"batch_{resource.plural_name}",
         summary=f"Create, update or upsert up to 1,000 {resource.plural}",
         description=f"An upsert matches by: {', '.join(resource.match) or 'nothing'}.",
+        openapi_extra=_options(resource),
     )
 
 
@@ -169,6 +175,7 @@ def _add_get(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> No
         response_model=resource.read,
         operation_id=f"get_{resource.singular}",
         summary=f"Read a {resource.label.en}",
+        openapi_extra=_options(resource),
     )
 
 
@@ -192,6 +199,7 @@ def _add_update(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         response_model=resource.read,
         operation_id=f"update_{resource.singular}",
         summary=f"Change a {resource.label.en} by a JSON Merge Patch",
+        openapi_extra=_options(resource),
     )
 
 
@@ -213,4 +221,5 @@ def _add_delete(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         response_class=Response,
         operation_id=f"delete_{resource.singular}",
         summary=f"Delete a {resource.label.en}",
+        openapi_extra=_options(resource),
     )
