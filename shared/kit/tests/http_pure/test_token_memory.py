@@ -1,4 +1,4 @@
-"""Tokens that were verified are remembered until they are over, and no longer."""
+"""Tokens that were made or verified are remembered until they are over, and no longer."""
 
 import asyncio
 import time
@@ -29,3 +29,20 @@ async def test_tokens_that_are_over_are_forgotten() -> None:
         await asyncio.sleep(0.1)
     assert (await verifier.authenticate(_request(lasting))).subject == "key_0"
     assert verifier.remembered == 1
+
+
+def test_tokens_of_those_who_came_once_are_forgotten() -> None:
+    now = 1_000_000.0
+    mint = TokenMint(OKPKey.generate_key("Ed25519", {"kid": "test"}), lambda: now)
+    often = Principal("key_often", "tenant_1")
+    first = mint.token(often)
+    for number in range(50):
+        mint.token(Principal(f"key_{number}", "tenant_1"))
+    assert mint.remembered == 51
+    now += 29
+    assert mint.token(often) == first
+    now += 2
+    assert mint.token(often) != first, "it would be over too soon"
+    now += 30
+    mint.token(Principal("key_late", "tenant_1"))
+    assert mint.remembered == 2

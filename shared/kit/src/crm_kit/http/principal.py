@@ -3,6 +3,7 @@
 import json
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -60,8 +61,9 @@ class Authenticator(Protocol):
 class TokenMint:
     """Signs internal tokens (RFC 7519, typ `at+jwt` as in RFC 9068); one lives a minute."""
 
-    def __init__(self, private_jwk: OKPKey) -> None:
+    def __init__(self, private_jwk: OKPKey, clock: Callable[[], float] = time.time) -> None:
         self._key = private_jwk
+        self._clock = clock
         self._cache: OrderedDict[Principal, tuple[float, str]] = OrderedDict()
 
     @classmethod
@@ -73,7 +75,7 @@ class TokenMint:
 
     def token(self, principal: Principal) -> str:
         """A token for `principal` that is good for at least half its lifetime."""
-        now = time.time()
+        now = self._clock()
         cached = self._cache.get(principal)
         # Also not one of the future: the clock was set back since, and whoever has the right time would refuse it.
         if cached and now + _LIFETIME_SECONDS / 2 < cached[0] <= now + _LIFETIME_SECONDS:
@@ -93,9 +95,19 @@ class TokenMint:
         header = {"alg": _ALGORITHM, "typ": "at+jwt", "kid": self._key.kid}
         token = jwt.encode(header, claims, self._key, algorithms=[_ALGORITHM])
         self._cache[principal] = (expires, token)
-        if len(self._cache) > _CACHE_SIZE:
-            self._cache.popitem(last=False)
+        self._cache.move_to_end(principal)
+        self._forget(now)
         return token
+
+    @property
+    def remembered(self) -> int:
+        """Tokens remembered."""
+        return len(self._cache)
+
+    def _forget(self, now: float) -> None:
+        """Those made longest ago stand first; one that is over is of no use to anybody."""
+        while next(iter(self._cache.values()))[0] <= now or len(self._cache) > _CACHE_SIZE:
+            self._cache.popitem(last=False)
 
 
 class TokenVerifier:
