@@ -5,7 +5,7 @@
 An outbox is filled with the events of a made-up business; then a relay and the gateway's consumer are started, a process
 each, as in the real stack, and the time is taken until every view is up to date. Before it, on Kafka, the same
 records go through a bare aiokafka producer and consumer, a process each. CPU seconds are told by process, and how large relay and consumer
-became: `--customers 100000 --events 1000000` is an outbox of a million rows.
+became: `--customers 100000 --events 1000000` is an outbox of a million rows, `--consumers 2` a second replica of the gateway.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +146,7 @@ def process(role: str, addresses: Addresses, *arguments: str) -> Iterator[psutil
 class Usage:
     """CPU seconds by name, of processes and all their children, since this was made; and their largest resident size."""
 
-    def __init__(self, **processes: psutil.Process) -> None:
+    def __init__(self, processes: Mapping[str, psutil.Process]) -> None:
         self._processes = processes
         self._before = self._now()
         self.peak_mb = dict.fromkeys(processes, 0.0)
@@ -233,7 +233,7 @@ async def measure_bare(addresses: Addresses, broker: psutil.Process, events: int
         process("bare_consume", addresses, "--events", str(events)) as consumer,
         process("bare_produce", addresses) as producer,
     ):
-        usage = Usage(producer=producer, consumer=consumer, kafka=broker)
+        usage = Usage({"producer": producer, "consumer": consumer, "kafka": broker})
         spent = usage.spent()
         while consumer.poll() is None:
             spent = usage.spent()
@@ -243,25 +243,31 @@ async def measure_bare(addresses: Addresses, broker: psutil.Process, events: int
     return events / seconds
 
 
-async def measure_path(server: EmbeddedPostgres, addresses: Addresses, events: int, **servers: psutil.Process) -> float:
+async def measure_path(
+    server: EmbeddedPostgres, addresses: Addresses, events: int, consumers: int, servers: Mapping[str, psutil.Process]
+) -> float:
     log = addresses.event_log()
     await log.start()
     await log.ensure_topics([TopicSpec(name) for name in _TOPICS])
-    with process("consume", addresses) as consumer:
+    with ExitStack() as stack:
+        consuming = {
+            f"consumer {number}": stack.enter_context(process("consume", addresses))
+            for number in range(1, consumers + 1)
+        }
         await asyncio.sleep(_JOINED_WITHIN)
-        with process("relay", addresses) as relaying:
-            await until_moving(server)
-            began = time.perf_counter()
-            usage = Usage(relay=relaying, consumer=consumer, **servers)
-            await until_applied(server, log, usage)
-            seconds, spent = time.perf_counter() - began, usage.spent()
+        relaying = {"relay": stack.enter_context(process("relay", addresses))}
+        await until_moving(server)
+        began = time.perf_counter()
+        usage = Usage({**relaying, **consuming, **servers})
+        await until_applied(server, log, usage)
+        seconds, spent = time.perf_counter() - began, usage.spent()
     await log.close()
-    print(f"largest: relay {usage.peak_mb['relay']:.0f} MB, consumer {usage.peak_mb['consumer']:.0f} MB")
+    print("largest:", ", ".join(f"{name} {usage.peak_mb[name]:.0f} MB" for name in (*relaying, *consuming)))
     tell(f"relay to view, {'Kafka' if addresses.kafka else 'embedded log'}", events, seconds, spent)
     return events / seconds
 
 
-async def main(bus: str, customers: int, events: int) -> None:
+async def main(bus: str, customers: int, events: int, consumers: int) -> None:
     with ExitStack() as stack:
         folder = stack.enter_context(make_open_folder())
         server = EmbeddedPostgres(folder / "postgres").start()
@@ -274,11 +280,11 @@ async def main(bus: str, customers: int, events: int) -> None:
         )
         filled = await fill(server, customers, events)
         if kafka is None:
-            await measure_path(server, addresses, filled, postgres=postgres)
+            await measure_path(server, addresses, filled, consumers, {"postgres": postgres})
             return
         broker = next(one for one in psutil.process_iter(["name"]) if one.name() == "java")
         bare = await measure_bare(addresses, broker, filled)
-        ours = await measure_path(server, addresses, filled, postgres=postgres, kafka=broker)
+        ours = await measure_path(server, addresses, filled, consumers, {"postgres": postgres, "kafka": broker})
         print(f"relay to view / bare: {ours / bare:.2f}")
 
 
@@ -303,9 +309,10 @@ if __name__ == "__main__":
     parser.add_argument("--bus", choices=("embedded", "kafka"), default="embedded")
     parser.add_argument("--customers", type=int, default=2_000)
     parser.add_argument("--events", type=int, default=60_000)
+    parser.add_argument("--consumers", type=int, default=1)
     parser.add_argument("--role", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.role:
         run_role(chosen.role, chosen.events)
     else:
-        asyncio.run(main(chosen.bus, chosen.customers, chosen.events))
+        asyncio.run(main(chosen.bus, chosen.customers, chosen.events, chosen.consumers))
