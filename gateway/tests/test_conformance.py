@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
+from crm_contracts.registry import TEAM, USER
 from crm_kit.app import internal_authenticator
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.http.principal import Principal
@@ -73,6 +74,26 @@ class TestConformance(ServiceConformance):
             text="name",
             equals=("origin", "origin"),
             scopes=("admin", "admin"),
+        ),
+        Sample(
+            path="/v1/teams",
+            topic=TEAM,
+            body=lambda n, _: {"name": f"Team {n}"},
+            patch={"name": "华东销售部"},
+            text="name",
+            equals=("name", "name"),
+            scopes=("read", "admin"),
+        ),
+        Sample(
+            path="/v1/users",
+            topic=USER,
+            body=lambda n, _: {"name": f"User {n}", "email": f"User.{n}@Example.com", "language": "zh-CN"},
+            patch={"status": "disabled"},
+            text="name",
+            clears="language",
+            equals=("email", "email"),
+            upsert="email",
+            scopes=("read", "admin"),
         ),
     )
     without_sample = {

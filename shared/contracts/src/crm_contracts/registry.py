@@ -53,6 +53,8 @@ class Topic:
 
 
 TENANT = Topic("gateway", "tenant", tenancy.Tenant)
+TEAM = Topic("gateway", "team", tenancy.Team)
+USER = Topic("gateway", "user", tenancy.User)
 
 CONTACT = Topic("contacts", "contact", contacts.Contact)
 ACCOUNT = Topic("contacts", "account", contacts.Account)
@@ -85,6 +87,8 @@ UNSUBSCRIBE = Topic("campaigns", "unsubscribe", campaigns.Unsubscribe, ("created
 
 TOPICS: tuple[Topic, ...] = (
     TENANT,
+    TEAM,
+    USER,
     CONTACT,
     ACCOUNT,
     ACTIVITY,

@@ -17,6 +17,7 @@ PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
 API_KEYS, ALLOWED_ORIGINS = "/v1/api-keys", "/v1/allowed-origins"
+TEAMS, USERS = "/v1/teams", "/v1/users"
 
 
 def _contact(ids: Ids) -> Json:
@@ -57,6 +58,12 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
     SEGMENTS: lambda ids: {"name": "全部客户"},
     CAMPAIGNS: lambda ids: {"name": "双十一", "segment_id": ids[SEGMENTS], "template_id": ids[TEMPLATES]},
     API_KEYS: lambda ids: {"name": "报表", "scopes": ["read"]},
+    TEAMS: lambda ids: {"name": "华东销售部"},
+    USERS: lambda ids: {
+        "name": "陈静",
+        "email": f"chen.{uuid.uuid4().hex}@example.com",
+        "teams": [{"team_id": ids[TEAMS], "manager": True}],
+    },
     ALLOWED_ORIGINS: lambda ids: {"name": "门户", "origin": f"https://{uuid.uuid4().hex}.example.com"},
 }
 """A body for every collection that can be created in, in an order in which each finds what it refers to."""

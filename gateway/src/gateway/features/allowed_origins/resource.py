@@ -30,5 +30,5 @@ ALLOWED_ORIGINS = Resource(
     create=allow_origin,
     update=None,
     delete=forbid_origin,
-    administered=True,
+    administered=frozenset({"read", "write"}),
 )

@@ -34,11 +34,13 @@ Scope = Literal[
     "pipelines:write",
     "segments:read",
     "segments:write",
+    "teams:read",
     "templates:read",
     "templates:write",
     "tenants:read",
     "tickets:read",
     "tickets:write",
+    "users:read",
 ]
 """The permissions that operations name in the OpenAPI document (`x-relata-permission`), and three that stand for many."""
 

@@ -17,7 +17,7 @@ from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
 from crm_kit.http import merge_patch
 from crm_kit.http.messages import message
-from crm_kit.http.principal import Principal
+from crm_kit.http.principal import Action, Principal
 from crm_kit.http.problems import json_pointer, validation_problem
 from crm_kit.outbox import EntityEvents
 
@@ -38,7 +38,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
 
     `write` is the whole writable state: a create is one, a patch must lead to one. `create`, `update` and `delete`
     are the feature's use cases; one that is None is not offered. `match` holds the keys of upserts.
-    `administered`: only the scope `admin` opens it.
+    `administered`: the actions that take the scope `admin`.
     """
 
     singular: str
@@ -53,7 +53,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     delete: Callable[[WriteSession, RowT, Principal], Awaitable[None]] | None
     match: Mapping[str, FindIds] = dataclass_field(default_factory=dict)
     default_sort: str = "-created_at"
-    administered: bool = False
+    administered: frozenset[Action] = frozenset()
 
     @property
     def read(self) -> type[EntityT]:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from crm_kit.conditions import ConditionSchema, FieldSet, query_schema
 from crm_kit.db.models import EntityRow
 from crm_kit.http.pagination import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT, MAX_SORT_KEYS
+from crm_kit.http.principal import Action
 from crm_kit.http.problems import preferred_language
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
 from crm_kit.resources.batch import run_operations
@@ -48,8 +49,10 @@ def resource_router(resource: Resource[RowT, WriteT, EntityT]) -> APIRouter:
     return router
 
 
-def _options(resource: Resource[RowT, WriteT, EntityT], *, reads: bool = False) -> dict[str, Any]:
-    return route_options(scope="admin" if resource.administered else None, reads=reads)
+def _options(
+    resource: Resource[RowT, WriteT, EntityT], action: Action = "write", *, reads: bool = False
+) -> dict[str, Any]:
+    return route_options(scope="admin" if action in resource.administered else None, reads=reads)
 
 
 def _add_create(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
@@ -86,7 +89,7 @@ def _add_list(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> N
         response_model=Page[resource.read],  # type: ignore[name-defined]  # the model is a value here
         operation_id=f"list_{resource.plural_name}",
         summary=f"List {resource.plural}",
-        openapi_extra={"parameters": _list_parameters(resource.fields), **_options(resource)},
+        openapi_extra={"parameters": _list_parameters(resource.fields), **_options(resource, "read")},
     )
 
 
@@ -141,7 +144,7 @@ def _add_search(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         response_model=Page[resource.read],  # type: ignore[name-defined]  # the model is a value here
         operation_id=f"search_{resource.plural_name}",
         summary=f"Search {resource.plural} by a condition",
-        openapi_extra=_options(resource, reads=True),
+        openapi_extra=_options(resource, "read", reads=True),
     )
 
 
@@ -175,7 +178,7 @@ def _add_get(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> No
         response_model=resource.read,
         operation_id=f"get_{resource.singular}",
         summary=f"Read a {resource.label.en}",
-        openapi_extra=_options(resource),
+        openapi_extra=_options(resource, "read"),
     )
 
 

@@ -16,19 +16,9 @@ async def account_exists(session: ReadSession, account_id: str) -> bool:
     return await session.scalar(select(_c.id).where(_c.id == account_id)) is not None
 
 
-async def parent_of(session: ReadSession, account_id: str) -> str | None:
-    parent: str | None = await session.scalar(select(_c.parent_id).where(_c.id == account_id))
-    return parent
-
-
 async def lock_external_keys(session: WriteSession, keys: Sequence[str]) -> None:
     """Until the transaction ends nobody else gives these ids to an account."""
     await lock_keys(session, "account.external", keys)
-
-
-async def lock_hierarchy(session: WriteSession) -> None:
-    """So that two moves, each fine by itself, cannot close a circle together."""
-    await lock_keys(session, "account.hierarchy", ["parents"])
 
 
 async def lock_domain(session: WriteSession, domain: str) -> None:

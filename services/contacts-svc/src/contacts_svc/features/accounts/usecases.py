@@ -8,6 +8,7 @@ from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.resources import given
+from crm_kit.resources.tree import check_parent
 from pydantic import JsonValue
 
 from contacts_svc.features.accounts import repository
@@ -17,7 +18,7 @@ from contacts_svc.features.accounts.models import AccountRow
 from contacts_svc.features.accounts.schemas import AccountWrite
 from contacts_svc.features.contacts import rules as contact_rules
 
-_MAX_DEPTH = 20
+_LABEL = Text("account", "客户公司")
 
 
 async def create_account(session: WriteSession, data: AccountWrite, caller: Principal) -> Account:
@@ -61,8 +62,8 @@ def _phone(number: str | None, region: str) -> str | None:
 
 
 async def _check(session: WriteSession, row: AccountRow, *, parent_changed: bool) -> None:
-    if parent_changed and row.parent_id is not None:
-        await _check_parent(session, row)
+    if parent_changed:
+        await check_parent(session, row, _LABEL)
     await repository.lock_external_keys(session, row.external_keys)
     if row.external_keys:
         holders = [
@@ -72,26 +73,6 @@ async def _check(session: WriteSession, row: AccountRow, *, parent_changed: bool
             raise AccountExternalIdTaken(
                 Text(f"{holders[0]} has it.", f"{holders[0]} 已使用该标识。"), members={"account_id": holders[0]}
             )
-
-
-async def _check_parent(session: WriteSession, row: AccountRow) -> None:
-    """A parent exists and is no descendant."""
-    assert row.parent_id is not None
-    await repository.lock_hierarchy(session)
-    if not await repository.account_exists(session, row.parent_id):
-        raise _parent_fault("not_found", Text("There is no such account", "不存在该客户公司"))
-    ancestor: str | None = row.parent_id
-    for _ in range(_MAX_DEPTH):
-        if ancestor is None:
-            return
-        if ancestor == row.id:
-            raise _parent_fault("cycle", Text("An account cannot be its own ancestor", "客户公司不能成为自己的上级"))
-        ancestor = await repository.parent_of(session, ancestor)
-    raise _parent_fault("too_deep", Text(f"At most {_MAX_DEPTH} levels", f"最多 {_MAX_DEPTH} 层"))
-
-
-def _parent_fault(code: str, detail: Text) -> ValidationFailed:
-    return ValidationFailed(detail, errors=[FieldError("/parent_id", code, detail)])
 
 
 async def match_domain(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:

@@ -1,0 +1,34 @@
+"""Every statement about users beyond those that all resources have."""
+
+from crm_kit.db.locks import lock_keys
+from crm_kit.db.models import columns
+from crm_kit.db.session import ReadSession, WriteSession
+from sqlalchemy import select
+
+from gateway.features.users.models import UserRow
+
+_c = columns(UserRow)
+
+
+async def lock_identity(session: WriteSession, email_key: str, external_id: str | None) -> None:
+    """Until the transaction ends nobody else takes this address or this external id."""
+    keys = [f"email:{email_key}"]
+    if external_id is not None:
+        keys.append(f"external_id:{external_id}")
+    await lock_keys(session, "user", keys)
+
+
+async def with_email(session: ReadSession, email_key: str) -> str | None:
+    """The user's id."""
+    found: str | None = await session.scalar(select(_c.id).where(_c.email_key == email_key))
+    return found
+
+
+async def with_external_id(session: ReadSession, external_id: str) -> str | None:
+    """The user's id."""
+    found: str | None = await session.scalar(select(_c.id).where(_c.external_id == external_id))
+    return found
+
+
+async def has_members(session: ReadSession, team_id: str) -> bool:
+    return await session.scalar(select(_c.id).where(_c.team_ids.contains([team_id])).limit(1)) is not None

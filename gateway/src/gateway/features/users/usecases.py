@@ -1,0 +1,90 @@
+"""What can be done with a user."""
+
+from collections.abc import Mapping, Sequence
+
+from crm_contracts.ids import UserId
+from crm_contracts.tenancy import User
+from crm_kit.db.session import WriteSession
+from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.http.principal import Principal
+from crm_kit.resources import given
+from pydantic import JsonValue
+
+from gateway.features.teams import repository as teams
+from gateway.features.users import repository
+from gateway.features.users.errors import UserEmailTaken, UserExternalIdTaken
+from gateway.features.users.events import USER_EVENTS
+from gateway.features.users.models import UserRow
+from gateway.features.users.schemas import UserWrite
+
+
+async def create_user(session: WriteSession, data: UserWrite, _caller: Principal) -> User:
+    row = UserRow(id=UserId.new(), name=data.name, email=data.email, email_key="")
+    _write(row, data)
+    await _check(session, row, row.team_ids)
+    return await USER_EVENTS.created(session, row)
+
+
+async def update_user(session: WriteSession, row: UserRow, data: UserWrite, _caller: Principal) -> None:
+    before, known = USER_EVENTS.snapshot(row), set(row.team_ids)
+    _write(row, data)
+    await _check(session, row, [team_id for team_id in row.team_ids if team_id not in known])
+    await USER_EVENTS.updated(session, row, before)
+
+
+async def delete_user(session: WriteSession, row: UserRow, _caller: Principal) -> None:
+    """Records that refer to them show the reference as unresolved; to keep the name, disable them instead."""
+    await USER_EVENTS.deleted(session, row)
+
+
+def _write(row: UserRow, data: UserWrite) -> None:
+    for field in ("name", "email", "language", "status", "external_id"):
+        setattr(row, field, getattr(data, field))
+    row.email_key = data.email.casefold()
+    row.teams = [membership.model_dump(mode="json") for membership in data.teams]
+    row.team_ids = [membership.team_id for membership in data.teams]
+
+
+async def _check(session: WriteSession, row: UserRow, joined: Sequence[str]) -> None:
+    """Raises ValidationFailed, UserEmailTaken, UserExternalIdTaken."""
+    await _check_teams(session, row, joined)
+    await repository.lock_identity(session, row.email_key, row.external_id)
+    holder = await repository.with_email(session, row.email_key)
+    if holder not in (None, row.id):
+        raise UserEmailTaken(Text(f"{holder} has it.", f"{holder} 已使用。"), members={"user_id": holder})
+    if row.external_id is not None:
+        holder = await repository.with_external_id(session, row.external_id)
+        if holder not in (None, row.id):
+            raise UserExternalIdTaken(Text(f"{holder} has it.", f"{holder} 已使用。"), members={"user_id": holder})
+
+
+async def _check_teams(session: WriteSession, row: UserRow, joined: Sequence[str]) -> None:
+    """Each team once, and those that are joined exist."""
+    faults: list[FieldError] = []
+    if joined:
+        await teams.lock_use(session, joined)
+    missing = set(joined) - await teams.existing(session, joined) if joined else set()
+    for place, team_id in enumerate(row.team_ids):
+        if team_id in row.team_ids[:place]:
+            faults.append(FieldError(f"/teams/{place}/team_id", "repeated", Text("Named twice", "重复")))
+        elif team_id in missing:
+            text = Text("There is no such team", "不存在该团队")
+            faults.append(FieldError(f"/teams/{place}/team_id", "not_found", text))
+    if faults:
+        raise ValidationFailed(Text("Some teams are not valid; see errors.", "团队无效，见 errors。"), errors=faults)
+
+
+async def match_email(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    email_key = given(UserWrite, data, "email", name="-").email.casefold()
+    await repository.lock_identity(session, email_key, None)
+    found = await repository.with_email(session, email_key)
+    return [found] if found else []
+
+
+async def match_external_id(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    external_id = given(UserWrite, data, "external_id", name="-", email="x@example.com").external_id
+    assert external_id is not None, "`given` has looked"
+    email = data.get("email")
+    await repository.lock_identity(session, email.casefold() if isinstance(email, str) else "", external_id)
+    found = await repository.with_external_id(session, external_id)
+    return [found] if found else []
