@@ -54,8 +54,10 @@ def test_operation_ids_are_unique_words(document: dict[str, Any]) -> None:
 
 
 def test_every_operation_tells_its_errors_as_problems(document: dict[str, Any]) -> None:
+    shared = {f"#/components/responses/{name}": each for name, each in document["components"]["responses"].items()}
     for name, operation in _operations(document):
-        errors = {status: answer for status, answer in operation["responses"].items() if status >= "400"}
+        answers = {status: shared.get(answer.get("$ref"), answer) for status, answer in operation["responses"].items()}
+        errors = {status: answer for status, answer in answers.items() if status >= "400"}
         assert {"401", "403", "404", "422", "429"} <= set(errors), name
         for status, answer in errors.items():
             assert answer.get("content") == _PROBLEM, f"{name} {status}"

@@ -109,6 +109,16 @@ def test_every_operation_says_who_answers_it_and_what_can_go_wrong() -> None:
         assert operation["summary"], place
         assert operation["tags"], place
         assert operation["x-relata-service"] in ("gateway", "contacts", "pipeline", "tickets", "campaigns"), place
-        assert "application/problem+json" in operation["responses"]["404"]["content"], place
+        assert operation["responses"]["404"] == {"$ref": "#/components/responses/Problem404"}, place
         seen.add(operation["operationId"])
     assert {"create_tenant", "create_api_key", "create_contact"} <= seen
+    assert "application/problem+json" in openapi()["components"]["responses"]["Problem404"]["content"]
+
+
+def test_answers_of_one_name_mean_the_same() -> None:
+    mine, other = {"description": "Gone"}, {"description": "Went"}
+    documents = {"a": {"components": {"responses": {"X": mine}}}, "b": {"components": {"responses": {"X": mine}}}}
+    assert merge(documents, info={})["components"]["responses"] == {"X": mine}
+    documents["b"]["components"]["responses"]["X"] = other
+    with pytest.raises(CannotMerge, match="b and another service mean different answers by X"):
+        merge(documents, info={})

@@ -43,6 +43,7 @@ def merge(documents: Mapping[str, Document], *, info: Document) -> Document:
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(merged_schemas.items())),
+            "responses": _responses(documents),
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `Bearer relata_…`"}
             },
@@ -121,6 +122,16 @@ def _check_operation_ids(paths: Document) -> None:
         other = seen.setdefault(operation["operationId"], place)
         if other != place:
             raise CannotMerge(f"{other} and {place} are both called {operation['operationId']}")
+
+
+def _responses(documents: Mapping[str, Document]) -> Document:
+    """Answers that operations share. Raises CannotMerge where two documents mean different ones by one name."""
+    merged: Document = {}
+    for service, document in documents.items():
+        for name, response in document.get("components", {}).get("responses", {}).items():
+            if merged.setdefault(name, response) != response:
+                raise CannotMerge(f"{service} and another service mean different answers by {name}")
+    return dict(sorted(merged.items()))
 
 
 def _tags(documents: Mapping[str, Document]) -> list[Document]:

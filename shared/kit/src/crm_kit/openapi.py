@@ -93,6 +93,8 @@ def complete(document: dict[str, Any], service: str, package: str) -> None:
     for schema in schemas.values():
         _tell_defaults(schema)
     schemas["Problem"] = PROBLEM_SCHEMA
+    # Once, and not with every operation: of the merged document they would be the half.
+    components["responses"] = {_component(code): _problem(code) for code in sorted({*_ALWAYS, *_WITH_BODY, *_ON_WRITE})}
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "description": "An API key"}}
     document["security"] = [{"bearer": []}]
     document["x-problems"] = [
@@ -156,10 +158,7 @@ def _complete_operation(operation: dict[str, Any], method: str, service: str) ->
     responses = operation.setdefault("responses", {})
     responses.pop("422", None)
     for code in sorted(codes):
-        responses[str(code)] = {
-            "description": _TITLES[code],
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
+        responses[str(code)] = {"$ref": f"#/components/responses/{_component(code)}"}
     if method == "get":
         responses["304"] = {"description": "Not modified"}
     parameters = operation.setdefault("parameters", [])
@@ -170,9 +169,25 @@ def _complete_operation(operation: dict[str, Any], method: str, service: str) ->
         body["application/merge-patch+json"] = body["application/json"]
 
 
+def _component(code: int) -> str:
+    return f"Problem{code}"
+
+
+def _problem(code: int) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "description": _TITLES[code],
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if names := _HEADERS_BY_STATUS.get(str(code)):
+        answer["headers"] = {name: _HEADERS[name] for name in names}
+    return answer
+
+
 def _document_headers(operation: dict[str, Any], method: str, schemas: dict[str, Any]) -> None:
     writes = method != "get" and not operation.get("x-relata-reads")
     for status, response in operation["responses"].items():
+        if "$ref" in response:
+            continue
         names = [*_HEADERS_BY_STATUS.get(status, ())]
         if status.startswith("2"):
             names += _success_headers(response, schemas, writes=writes, method=method)
