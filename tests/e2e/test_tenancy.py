@@ -40,10 +40,11 @@ OWN_FROM_THE_START = {PIPELINES, TENANTS, "/v1/api-keys"}
 """Lists that hold something of a new tenant's own."""
 
 ACTIONS: dict[str, dict[str, Any]] = {
+    "rotate_api_key": {},
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
 }
-"""Bodies of actions whose schema requires something."""
+"""Bodies of actions whose schema requires something, or that make an entity elsewhere than in a collection."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Operation:
 
     @property
     def creates(self) -> bool:
-        return self.method == "post" and "201" in self.spec["responses"]
+        return self.method == "post" and "201" in self.spec["responses"] and self.spec["operationId"] not in ACTIONS
 
     @property
     def lists(self) -> bool:
