@@ -128,7 +128,7 @@ async def test_the_documents_are_open_to_every_site(door: Door) -> None:
 
 
 NO_ORIGINS = """* null example.com https://*.example.com https://a.example.com/ https://a.example.com/x ftp://a https://-a
-https://user@a.example.com https://a.example.com: javascript:alert(1) https://""".split()
+https://[::1] https://user@a.example.com https://a.example.com: javascript:alert(1) https://""".split()
 
 
 @pytest.mark.parametrize("origin", [*NO_ORIGINS, "", "https://a.example.com\n"])

@@ -12,7 +12,7 @@ from crm_kit.observability.recurring import Recurring
 REFRESH_SECONDS: Final = 5.0
 """How long an origin that was allowed or forbidden elsewhere may take to count here."""
 
-PATTERN: Final = r"^[Hh][Tt][Tt][Pp][Ss]?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$"
+PATTERN: Final = r"^[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$"
 _DEFAULT_PORT: Final = re.compile(r"^(http://.*):80$|^(https://.*):443$")
 
 FetchAllowed = Callable[[], Awaitable[Iterable[tuple[str, str]]]]
