@@ -57,6 +57,8 @@ class LiveComposer:
 
         Raises UpstreamUnavailable where contacts-svc is down and the gateway has never heard of the customer.
         """
+        # The whole of it, whatever the caller may read: what leaves the gateway is redacted there, like a stored view.
+        principal = replace(principal, scopes=_READING)
         try:
             answers, contact_ids = await self._ask(principal, customer_id)
         except _Unknown:
@@ -106,10 +108,8 @@ class LiveComposer:
         self, principal: Principal, service: Service, body: Mapping[str, object], seconds: float
     ) -> Json | None:
         """The service's facts; None where it gave none in time."""
-        # The whole of it, whatever the caller may read: what leaves the gateway is redacted there, like a stored view.
-        reader = replace(principal, scopes=_READING)
         try:
-            response = await self._services.post(reader, service, _PATH, orjson.dumps(body), timeout=seconds)
+            response = await self._services.post(principal, service, _PATH, orjson.dumps(body), timeout=seconds)
         except UpstreamUnavailable:
             return None
         if response.status_code == 404 and service == "contacts":

@@ -6,7 +6,6 @@ here stands for is for those alone who may read everything: so is a section that
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from crm_kit.http.principal import Principal
@@ -95,11 +94,6 @@ def sight_of(principal: Principal, kind: str) -> Sight | None:
         return None
     require(principal, _CUSTOMERS)
     require(principal, _OF_KIND[kind])
-    return _sight(principal)
-
-
-@lru_cache(maxsize=1024)
-def _sight(principal: Principal) -> Sight:
     return Sight(principal, frozenset(word for word, needed in _ENTRIES.items() if principal.may(needed)))
 
 

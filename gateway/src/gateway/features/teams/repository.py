@@ -12,8 +12,8 @@ from gateway.features.teams.models import TeamRow
 _c = columns(TeamRow)
 
 
-async def lock_use(session: WriteSession, team_ids: Collection[str]) -> None:
-    """Until the transaction ends nobody else deletes these teams or comes to belong to them."""
+async def lock_members(session: WriteSession, team_ids: Collection[str]) -> None:
+    """Until the transaction ends nobody else deletes these teams or joins them."""
     await lock_keys(session, "team", team_ids)
 
 

@@ -7,7 +7,7 @@ from crm_contracts.tenancy import Team
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Text
 from crm_kit.http.principal import Principal
-from crm_kit.resources.tree import check_parent
+from crm_kit.resources.tree import check_parent, lock_tree
 
 from gateway.features.teams import repository
 from gateway.features.teams.errors import TeamInUse
@@ -21,7 +21,7 @@ LABEL: Final = Text("team", "团队")
 
 async def create_team(session: WriteSession, data: TeamWrite, _caller: Principal) -> Team:
     row = TeamRow(id=TeamId.new(), name=data.name, parent_id=data.parent_id)
-    await _check(session, row)
+    await check_parent(session, row, LABEL)
     return await TEAM_EVENTS.created(session, row)
 
 
@@ -29,19 +29,14 @@ async def update_team(session: WriteSession, row: TeamRow, data: TeamWrite, _cal
     before = TEAM_EVENTS.snapshot(row)
     row.name, row.parent_id = data.name, data.parent_id
     if row.parent_id != before.parent_id:
-        await _check(session, row)
+        await check_parent(session, row, LABEL)
     await TEAM_EVENTS.updated(session, row, before)
 
 
 async def delete_team(session: WriteSession, row: TeamRow, _caller: Principal) -> None:
     """Records that refer to it show the reference as unresolved. Raises TeamInUse."""
-    await repository.lock_use(session, [row.id])
+    await lock_tree(session, row)
+    await repository.lock_members(session, [row.id])
     if await repository.has_teams_below(session, row.id) or await has_members(session, row.id):
         raise TeamInUse
     await TEAM_EVENTS.deleted(session, row)
-
-
-async def _check(session: WriteSession, row: TeamRow) -> None:
-    if row.parent_id is not None:
-        await repository.lock_use(session, [row.parent_id])
-    await check_parent(session, row, LABEL)

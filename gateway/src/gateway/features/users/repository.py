@@ -10,12 +10,12 @@ from gateway.features.users.models import UserRow
 _c = columns(UserRow)
 
 
-async def lock_identity(session: WriteSession, email_key: str, external_id: str | None) -> None:
-    """Until the transaction ends nobody else takes this address or this external id."""
-    keys = [f"email:{email_key}"]
-    if external_id is not None:
-        keys.append(f"external_id:{external_id}")
-    await lock_keys(session, "user", keys)
+async def lock_identities(session: WriteSession) -> None:
+    """Until the transaction ends nobody else takes an address or an external id.
+
+    One lock for a tenant's users, who are seldom written: two for each could be taken in two orders.
+    """
+    await lock_keys(session, "user", ["identities"])
 
 
 async def with_email(session: ReadSession, email_key: str) -> str | None:

@@ -47,8 +47,8 @@ def _write(row: UserRow, data: UserWrite) -> None:
 
 async def _check(session: WriteSession, row: UserRow, joined: Sequence[str]) -> None:
     """Raises ValidationFailed, UserEmailTaken, UserExternalIdTaken."""
+    await repository.lock_identities(session)
     await _check_teams(session, row, joined)
-    await repository.lock_identity(session, row.email_key, row.external_id)
     holder = await repository.with_email(session, row.email_key)
     if holder not in (None, row.id):
         raise UserEmailTaken(Text(f"{holder} has it.", f"{holder} 已使用。"), members={"user_id": holder})
@@ -61,9 +61,10 @@ async def _check(session: WriteSession, row: UserRow, joined: Sequence[str]) -> 
 async def _check_teams(session: WriteSession, row: UserRow, joined: Sequence[str]) -> None:
     """Each team once, and those that are joined exist."""
     faults: list[FieldError] = []
+    missing = set(joined)
     if joined:
-        await teams.lock_use(session, joined)
-    missing = set(joined) - await teams.existing(session, joined) if joined else set()
+        await teams.lock_members(session, joined)
+        missing -= await teams.existing(session, joined)
     for place, team_id in enumerate(row.team_ids):
         if team_id in row.team_ids[:place]:
             faults.append(FieldError(f"/teams/{place}/team_id", "repeated", Text("Named twice", "重复")))
@@ -76,7 +77,7 @@ async def _check_teams(session: WriteSession, row: UserRow, joined: Sequence[str
 
 async def match_email(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
     email_key = given(UserWrite, data, "email", name="-").email.casefold()
-    await repository.lock_identity(session, email_key, None)
+    await repository.lock_identities(session)
     found = await repository.with_email(session, email_key)
     return [found] if found else []
 
@@ -84,7 +85,6 @@ async def match_email(session: WriteSession, data: Mapping[str, JsonValue], _cal
 async def match_external_id(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
     external_id = given(UserWrite, data, "external_id", name="-", email="x@example.com").external_id
     assert external_id is not None, "`given` has looked"
-    email = data.get("email")
-    await repository.lock_identity(session, email.casefold() if isinstance(email, str) else "", external_id)
+    await repository.lock_identities(session)
     found = await repository.with_external_id(session, external_id)
     return [found] if found else []

@@ -52,10 +52,13 @@ def permission_of(tags: Sequence[Any], methods: Collection[str], extras: Mapping
     """
     if extras.get("security") == []:
         return None
-    reads = bool({"GET", "HEAD"} & set(methods)) or bool(extras.get("x-relata-reads"))
-    action = str(extras.get("x-relata-scope") or ("read" if reads else "write"))
+    action = str(extras.get("x-relata-scope") or ("read" if _changes_nothing(methods, extras) else "write"))
     assert action in get_args(Action), action
     return f"{tags[0]}:{action}" if tags and action != "admin" else action
+
+
+def _changes_nothing(methods: Collection[str], extras: Mapping[str, Any]) -> bool:
+    return not {"GET", "HEAD"}.isdisjoint(methods) or bool(extras.get("x-relata-reads"))
 
 
 def require(principal: Principal, permission: str) -> None:
@@ -82,7 +85,7 @@ class TransactionRoute(APIRoute):
         extras = self.openapi_extra or {}
         methods = self.methods or set()
         permission = permission_of(self.tags, methods, extras)
-        reads = bool(methods & {"GET", "HEAD"}) or bool(extras.get("x-relata-reads"))
+        reads = _changes_nothing(methods, extras)
         sensitive = bool(extras.get("x-relata-sensitive"))
         has_body = self.body_field is not None
         patch = "PATCH" in methods

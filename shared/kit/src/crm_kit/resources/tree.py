@@ -12,6 +12,11 @@ from crm_kit.errors import FieldError, Text, ValidationFailed
 MAX_DEPTH: Final = 20
 
 
+async def lock_tree(session: WriteSession, row: EntityRow) -> None:
+    """Until the transaction ends nobody else moves anything in the tenant's tree of such rows."""
+    await lock_keys(session, "tree", [columns(type(row)).id.table.name])
+
+
 async def check_parent(session: WriteSession, row: EntityRow, label: Text) -> None:
     """The row's `parent_id`, where it has one, exists, is no descendant, and not too deep. Raises ValidationFailed.
 
@@ -21,7 +26,7 @@ async def check_parent(session: WriteSession, row: EntityRow, label: Text) -> No
     parent_id: str | None = row.parent_id  # type: ignore[attr-defined]  # what makes it part of a tree
     if parent_id is None:
         return
-    await lock_keys(session, "tree", [table.id.table.name])
+    await lock_tree(session, row)
     up = select(table.id, table.parent_id, literal(1).label("depth")).where(table.id == parent_id).cte(recursive=True)
     above = select(table.id, table.parent_id, up.c.depth + 1).where(table.id == up.c.parent_id, up.c.depth < MAX_DEPTH)
     ancestors = list(await session.scalars(select(up.union_all(above).c.id)))
