@@ -15,6 +15,7 @@ from crm_contracts.ids import (
     TemplateId,
     UnsubscribeId,
 )
+from crm_contracts.sensitivity import COMMERCIAL, OPEN, PERSONAL
 from crm_contracts.types import Contract, Entity, Timestamp, known
 
 CampaignStatus = Literal["draft", "scheduled", "sending", "paused", "sent", "cancelled"]
@@ -22,41 +23,41 @@ MessageStatus = Literal["queued", "sending", "sent", "skipped", "failed", "cance
 
 
 class Template(Entity):
-    id: TemplateId
-    name: str
-    channel: Annotated[str, known(Channel)]
-    language: str | None
-    subject: Annotated[str | None, Field(description="Jinja source")]
-    body_text: Annotated[str, Field(description="Jinja source of the plain text part")]
-    body_html: Annotated[str | None, Field(description="Jinja source of the HTML part; values are escaped")]
+    id: Annotated[TemplateId, OPEN]
+    name: Annotated[str, OPEN]
+    channel: Annotated[str, known(Channel), OPEN]
+    language: Annotated[str | None, OPEN]
+    subject: Annotated[str | None, Field(description="Jinja source"), OPEN]
+    body_text: Annotated[str, Field(description="Jinja source of the plain text part"), OPEN]
+    body_html: Annotated[str | None, Field(description="Jinja source of the HTML part; values are escaped"), OPEN]
 
 
 class Segment(Entity):
-    id: SegmentId
-    name: str
-    description: str | None
-    member_count: Annotated[int, Field(ge=0)]
+    id: Annotated[SegmentId, OPEN]
+    name: Annotated[str, OPEN]
+    description: Annotated[str | None, OPEN]
+    member_count: Annotated[int, Field(ge=0), OPEN]
 
 
 class SegmentMember(Entity):
     """A contact's membership of a static segment."""
 
-    id: SegmentMemberId
-    segment_id: SegmentId
-    contact_id: ContactId
+    id: Annotated[SegmentMemberId, OPEN]
+    segment_id: Annotated[SegmentId, OPEN]
+    contact_id: Annotated[ContactId, OPEN]
 
 
 class Campaign(Entity):
-    id: CampaignId
-    name: str
-    channel: Annotated[str, known(Channel)]
-    purpose: Annotated[str, Field(description="The consent purpose that a message needs, such as marketing")]
-    segment_id: SegmentId
-    template_id: TemplateId
-    status: Annotated[str, known(CampaignStatus)]
-    scheduled_at: Timestamp | None
-    started_at: Timestamp | None
-    finished_at: Timestamp | None
+    id: Annotated[CampaignId, OPEN]
+    name: Annotated[str, OPEN]
+    channel: Annotated[str, known(Channel), OPEN]
+    purpose: Annotated[str, Field(description="The consent purpose that a message needs, such as marketing"), OPEN]
+    segment_id: Annotated[SegmentId, OPEN]
+    template_id: Annotated[TemplateId, OPEN]
+    status: Annotated[str, known(CampaignStatus), OPEN]
+    scheduled_at: Annotated[Timestamp | None, OPEN]
+    started_at: Annotated[Timestamp | None, OPEN]
+    finished_at: Annotated[Timestamp | None, OPEN]
 
 
 class ConsentProof(Contract):
@@ -71,28 +72,28 @@ class ConsentProof(Contract):
 class Message(Entity):
     """One message to one contact, and its fate."""
 
-    id: MessageId
-    campaign_id: CampaignId
-    campaign_name: str
-    contact_id: ContactId
-    channel: Annotated[str, known(Channel)]
-    purpose: str
-    address: Annotated[str | None, Field(description="Where it was sent to; null until then")]
-    subject: str | None
-    status: Annotated[str, known(MessageStatus)]
-    reason: Annotated[str | None, Field(description="Why it was skipped or failed, such as no_consent")]
-    consent: ConsentProof | None
-    queued_at: Timestamp
-    sent_at: Timestamp | None
-    unsubscribed_at: Timestamp | None
+    id: Annotated[MessageId, OPEN]
+    campaign_id: Annotated[CampaignId, OPEN]
+    campaign_name: Annotated[str, OPEN]
+    contact_id: Annotated[ContactId, OPEN]
+    channel: Annotated[str, known(Channel), OPEN]
+    purpose: Annotated[str, OPEN]
+    address: Annotated[str | None, Field(description="Where it was sent to; null until then"), PERSONAL]
+    subject: Annotated[str | None, COMMERCIAL]
+    status: Annotated[str, known(MessageStatus), OPEN]
+    reason: Annotated[str | None, Field(description="Why it was skipped or failed, such as no_consent"), OPEN]
+    consent: Annotated[ConsentProof | None, OPEN]
+    queued_at: Annotated[Timestamp, OPEN]
+    sent_at: Annotated[Timestamp | None, OPEN]
+    unsubscribed_at: Annotated[Timestamp | None, OPEN]
 
 
 class Unsubscribe(Entity):
     """A customer's own withdrawal through the signed link of a message."""
 
-    id: UnsubscribeId
-    message_id: MessageId
-    contact_id: ContactId
-    channel: Annotated[str, known(Channel)]
-    purpose: str
-    at: Timestamp
+    id: Annotated[UnsubscribeId, OPEN]
+    message_id: Annotated[MessageId, OPEN]
+    contact_id: Annotated[ContactId, OPEN]
+    channel: Annotated[str, known(Channel), OPEN]
+    purpose: Annotated[str, OPEN]
+    at: Annotated[Timestamp, OPEN]

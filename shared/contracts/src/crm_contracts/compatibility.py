@@ -11,9 +11,21 @@ from typing import Any, Final
 Schema = Mapping[str, Any]
 
 _WORDS: Final = frozenset(
-    {"$schema", "$id", "$defs", "title", "description", "examples", "deprecated", "x-extensible-enum"}
+    {
+        "$schema",
+        "$id",
+        "$defs",
+        "title",
+        "description",
+        "examples",
+        "deprecated",
+        "x-extensible-enum",
+        "x-relata-sensitivity",
+    }
 )
-"""They refuse no value. `x-extensible-enum` lists the known words of an open vocabulary."""
+"""They refuse no value. `x-extensible-enum` lists the known words of an open vocabulary, and what is shown to whom
+(`x-relata-sensitivity`) is no matter of events.
+"""
 
 _VALUES: Final = frozenset({"const", "enum", "default"})
 """Keywords that hold JSON, not schemas."""

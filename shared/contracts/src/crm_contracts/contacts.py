@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, TeamId, UserId
+from crm_contracts.sensitivity import ADDRESS, COMMERCIAL, EMAILS, NAME, OPEN, PERSONAL, PHONE, PHONES, PRIVATE
+from crm_contracts.sharing import Share
 from crm_contracts.types import (
     Contract,
     CustomFields,
@@ -53,60 +55,62 @@ class Address(Contract):
 class Contact(Entity):
     """A person."""
 
-    id: ContactId
-    first_name: str | None
-    last_name: str | None
-    full_name: str | None
-    emails: list[Email]
-    phones: list[Phone]
-    wechat: str | None
-    title: str | None
-    account_id: AccountId | None
-    address: Address | None
-    language: str | None
-    birthday: Date | None
-    source: str | None
-    lifecycle_stage: Annotated[str, known(LifecycleStage)]
-    owner_id: UserId | None
-    team_id: TeamId | None
-    external_ids: ExternalIds
-    tags: list[Tag]
-    custom: CustomFields
+    id: Annotated[ContactId, OPEN]
+    first_name: Annotated[str | None, NAME]
+    last_name: Annotated[str | None, NAME]
+    full_name: Annotated[str | None, NAME]
+    emails: Annotated[list[Email], EMAILS]
+    phones: Annotated[list[Phone], PHONES]
+    wechat: Annotated[str | None, NAME]
+    title: Annotated[str | None, PERSONAL]
+    account_id: Annotated[AccountId | None, OPEN]
+    address: Annotated[Address | None, ADDRESS]
+    language: Annotated[str | None, OPEN]
+    birthday: Annotated[Date | None, PERSONAL]
+    source: Annotated[str | None, OPEN]
+    lifecycle_stage: Annotated[str, known(LifecycleStage), OPEN]
+    owner_id: Annotated[UserId | None, OPEN]
+    team_id: Annotated[TeamId | None, OPEN]
+    external_ids: Annotated[ExternalIds, PERSONAL]
+    tags: Annotated[list[Tag], OPEN]
+    custom: Annotated[CustomFields, PRIVATE]
+    shares: Annotated[list[Share], OPEN] = []
 
 
 class Account(Entity):
     """A company or another organisation."""
 
-    id: AccountId
-    name: str
-    domain: Annotated[str | None, Field(description="Host name in lower case, without scheme and www")]
-    industry: str | None
-    size: Annotated[int | None, Field(description="Number of employees")]
-    parent_id: AccountId | None
-    phone: str | None
-    address: Address | None
-    lifecycle_stage: Annotated[str, known(LifecycleStage)]
-    owner_id: UserId | None
-    team_id: TeamId | None
-    external_ids: ExternalIds
-    tags: list[Tag]
-    custom: CustomFields
+    id: Annotated[AccountId, OPEN]
+    name: Annotated[str, OPEN]
+    domain: Annotated[str | None, Field(description="Host name in lower case, without scheme and www"), OPEN]
+    industry: Annotated[str | None, OPEN]
+    size: Annotated[int | None, Field(description="Number of employees"), OPEN]
+    parent_id: Annotated[AccountId | None, OPEN]
+    phone: Annotated[str | None, PHONE]
+    address: Annotated[Address | None, ADDRESS]
+    lifecycle_stage: Annotated[str, known(LifecycleStage), OPEN]
+    owner_id: Annotated[UserId | None, OPEN]
+    team_id: Annotated[TeamId | None, OPEN]
+    external_ids: Annotated[ExternalIds, COMMERCIAL]
+    tags: Annotated[list[Tag], OPEN]
+    custom: Annotated[CustomFields, PRIVATE]
+    shares: Annotated[list[Share], OPEN] = []
 
 
 class Activity(Entity):
     """One piece of communication, whatever system saw it."""
 
-    id: ActivityId
-    kind: Annotated[str, known(ActivityKind)]
-    direction: Direction | None
-    channel: str | None
-    at: Timestamp
-    subject: str | None
-    body: str | None
-    contact_id: ContactId | None
-    account_id: AccountId | None
-    actor_id: str | None
-    data: CustomFields
+    id: Annotated[ActivityId, OPEN]
+    kind: Annotated[str, known(ActivityKind), OPEN]
+    direction: Annotated[Direction | None, OPEN]
+    channel: Annotated[str | None, OPEN]
+    at: Annotated[Timestamp, OPEN]
+    subject: Annotated[str | None, COMMERCIAL]
+    body: Annotated[str | None, COMMERCIAL]
+    contact_id: Annotated[ContactId | None, OPEN]
+    account_id: Annotated[AccountId | None, OPEN]
+    actor_id: Annotated[str | None, OPEN]
+    data: Annotated[CustomFields, PRIVATE]
 
 
 class Consent(Entity):
@@ -115,16 +119,16 @@ class Consent(Entity):
     The present state of a (channel, purpose) is its entry with the greatest (`at`, `number`).
     """
 
-    id: ConsentId
-    contact_id: ContactId
-    number: Annotated[int, Field(ge=1, description="Position in the contact's ledger")]
-    channel: Annotated[str, known(Channel)]
-    purpose: str
-    status: ConsentStatus
-    legal_basis: Annotated[str, known(LegalBasis)]
-    source: str
-    wording: Annotated[str | None, Field(description="The text shown, or its version")]
-    evidence: CustomFields
-    at: Timestamp
-    expires_at: Timestamp | None
-    actor_id: str | None
+    id: Annotated[ConsentId, OPEN]
+    contact_id: Annotated[ContactId, OPEN]
+    number: Annotated[int, Field(ge=1, description="Position in the contact's ledger"), OPEN]
+    channel: Annotated[str, known(Channel), OPEN]
+    purpose: Annotated[str, OPEN]
+    status: Annotated[ConsentStatus, OPEN]
+    legal_basis: Annotated[str, known(LegalBasis), OPEN]
+    source: Annotated[str, OPEN]
+    wording: Annotated[str | None, Field(description="The text shown, or its version"), OPEN]
+    evidence: Annotated[CustomFields, PRIVATE]
+    at: Annotated[Timestamp, OPEN]
+    expires_at: Annotated[Timestamp | None, OPEN]
+    actor_id: Annotated[str | None, OPEN]

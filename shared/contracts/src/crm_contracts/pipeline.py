@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crm_contracts.ids import AccountId, ContactId, DealId, OrderId, PipelineId, ProductId, StageId, UserId
+from crm_contracts.ids import AccountId, ContactId, DealId, OrderId, PipelineId, ProductId, StageId, TeamId, UserId
+from crm_contracts.sensitivity import COMMERCIAL, OPEN, PRIVATE
+from crm_contracts.sharing import Share
 from crm_contracts.types import (
     MAX_INTEGER,
     Contract,
@@ -33,10 +35,10 @@ class Stage(Contract):
 
 
 class Pipeline(Entity):
-    id: PipelineId
-    name: str
-    is_default: bool
-    stages: list[Stage]
+    id: Annotated[PipelineId, OPEN]
+    name: Annotated[str, OPEN]
+    is_default: Annotated[bool, OPEN]
+    stages: Annotated[list[Stage], OPEN]
 
 
 class Line(Contract):
@@ -59,35 +61,40 @@ class StageEntry(Contract):
 
 
 class Deal(Entity):
-    id: DealId
-    name: str
-    pipeline_id: PipelineId
-    stage_id: StageId
-    status: Annotated[StageKind, Field(description="The kind of its stage")]
-    amount: Money | None
-    expected_close: Date | None
-    contact_id: ContactId | None
-    account_id: AccountId | None
-    owner_id: UserId | None
-    lines: list[Line]
-    next_step: str | None
-    closed_at: Timestamp | None
-    lost_reason: str | None
-    stage_history: Annotated[list[StageEntry], Field(description="Oldest first; the newest 100")]
-    tags: list[Tag]
-    custom: CustomFields
+    id: Annotated[DealId, OPEN]
+    name: Annotated[str, OPEN]
+    pipeline_id: Annotated[PipelineId, OPEN]
+    stage_id: Annotated[StageId, OPEN]
+    status: Annotated[StageKind, Field(description="The kind of its stage"), OPEN]
+    amount: Annotated[Money | None, COMMERCIAL]
+    expected_close: Annotated[Date | None, OPEN]
+    contact_id: Annotated[ContactId | None, OPEN]
+    account_id: Annotated[AccountId | None, OPEN]
+    owner_id: Annotated[UserId | None, OPEN]
+    lines: Annotated[list[Line], COMMERCIAL]
+    next_step: Annotated[str | None, COMMERCIAL]
+    closed_at: Annotated[Timestamp | None, OPEN]
+    lost_reason: Annotated[str | None, COMMERCIAL]
+    stage_history: Annotated[list[StageEntry], Field(description="Oldest first; the newest 100"), OPEN]
+    tags: Annotated[list[Tag], OPEN]
+    custom: Annotated[CustomFields, PRIVATE]
+    team_id: Annotated[TeamId | None, OPEN] = None
+    shares: Annotated[list[Share], OPEN] = []
 
 
 class Order(Entity):
-    id: OrderId
-    number: str
-    source: str | None
-    external_id: str | None
-    contact_id: ContactId | None
-    account_id: AccountId | None
-    lines: list[Line]
-    total: Money
-    status: Annotated[str, known(OrderStatus)]
-    placed_at: Timestamp
-    tags: list[Tag]
-    custom: CustomFields
+    id: Annotated[OrderId, OPEN]
+    number: Annotated[str, OPEN]
+    source: Annotated[str | None, OPEN]
+    external_id: Annotated[str | None, OPEN]
+    contact_id: Annotated[ContactId | None, OPEN]
+    account_id: Annotated[AccountId | None, OPEN]
+    lines: Annotated[list[Line], COMMERCIAL]
+    total: Annotated[Money, COMMERCIAL]
+    status: Annotated[str, known(OrderStatus), OPEN]
+    placed_at: Annotated[Timestamp, OPEN]
+    tags: Annotated[list[Tag], OPEN]
+    custom: Annotated[CustomFields, PRIVATE]
+    owner_id: Annotated[UserId | None, OPEN] = None
+    team_id: Annotated[TeamId | None, OPEN] = None
+    shares: Annotated[list[Share], OPEN] = []

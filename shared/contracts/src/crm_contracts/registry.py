@@ -56,16 +56,16 @@ TENANT = Topic("gateway", "tenant", tenancy.Tenant)
 TEAM = Topic("gateway", "team", tenancy.Team)
 USER = Topic("gateway", "user", tenancy.User)
 
-CONTACT = Topic("contacts", "contact", contacts.Contact)
-ACCOUNT = Topic("contacts", "account", contacts.Account)
+CONTACT = Topic("contacts", "contact", contacts.Contact, minor=1)
+ACCOUNT = Topic("contacts", "account", contacts.Account, minor=1)
 ACTIVITY = Topic("contacts", "activity", contacts.Activity)
 CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted", RESTATED))
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
-DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"))
-ORDER = Topic("pipeline", "order", pipeline.Order)
+DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"), minor=1)
+ORDER = Topic("pipeline", "order", pipeline.Order, minor=1)
 
-TICKET = Topic("tickets", "ticket", tickets.Ticket, (*BASIC, "message_added", "solved", "reopened"))
+TICKET = Topic("tickets", "ticket", tickets.Ticket, (*BASIC, "message_added", "solved", "reopened"), minor=1)
 TICKET_MESSAGE = Topic("tickets", "ticket_message", tickets.TicketMessage)
 
 TEMPLATE = Topic("campaigns", "template", campaigns.Template)

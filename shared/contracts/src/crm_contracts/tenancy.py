@@ -5,23 +5,24 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crm_contracts.ids import TeamId, TenantId, UserId
+from crm_contracts.sensitivity import EMAIL, OPEN
 from crm_contracts.types import Contract, Entity, known
 
 Region = Literal["CN", "EU", "GB", "US", "HK", "TW", "SG", "JP", "DE", "FR"]
 
 
 class Tenant(Entity):
-    id: TenantId
-    name: str
-    region: Annotated[str, known(Region)]
+    id: Annotated[TenantId, OPEN]
+    name: Annotated[str, OPEN]
+    region: Annotated[str, known(Region), OPEN]
 
 
 class Team(Entity):
     """Part of a tenant's people; `parent_id` makes a tree of them."""
 
-    id: TeamId
-    name: str
-    parent_id: TeamId | None
+    id: Annotated[TeamId, OPEN]
+    name: Annotated[str, OPEN]
+    parent_id: Annotated[TeamId | None, OPEN]
 
 
 class Membership(Contract):
@@ -35,10 +36,10 @@ UserStatus = Literal["active", "disabled"]
 class User(Entity):
     """Somebody who works with the tenant's customers: owner, assignee, author."""
 
-    id: UserId
-    name: str
-    email: str
-    language: str | None
-    status: Annotated[str, known(UserStatus)]
-    teams: list[Membership]
-    external_id: Annotated[str | None, Field(description="In the identity provider or the staff system")]
+    id: Annotated[UserId, OPEN]
+    name: Annotated[str, OPEN]
+    email: Annotated[str, EMAIL]
+    language: Annotated[str | None, OPEN]
+    status: Annotated[str, known(UserStatus), OPEN]
+    teams: Annotated[list[Membership], OPEN]
+    external_id: Annotated[str | None, Field(description="In the identity provider or the staff system"), OPEN]

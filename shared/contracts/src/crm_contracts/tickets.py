@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crm_contracts.ids import AccountId, ContactId, QueueId, TicketId, TicketMessageId, UserId
+from crm_contracts.ids import AccountId, ContactId, QueueId, TeamId, TicketId, TicketMessageId, UserId
+from crm_contracts.sensitivity import COMMERCIAL, OPEN, PRIVATE
+from crm_contracts.sharing import Share
 from crm_contracts.types import Contract, CustomFields, Entity, Tag, Timestamp, known
 
 TicketStatus = Literal["new", "open", "pending", "on_hold", "solved", "closed"]
@@ -38,38 +40,40 @@ class Attachment(Contract):
 
 
 class Ticket(Entity):
-    id: TicketId
-    number: Annotated[int, Field(ge=1, description="1, 2, 3 … within the tenant")]
-    subject: str
-    contact_id: ContactId | None
-    account_id: AccountId | None
-    channel: Annotated[str, known(TicketChannel)]
-    status: Annotated[str, known(TicketStatus)]
-    priority: Annotated[str, known(TicketPriority)]
-    queue_id: QueueId | None
-    assignee_id: UserId | None
-    kind: str | None
-    tags: list[Tag]
-    sla: Sla
-    sentiment: Annotated[str, known(Sentiment)] | None
-    message_count: Annotated[int, Field(ge=0)]
-    last_message_at: Timestamp | None
-    first_responded_at: Annotated[Timestamp | None, Field(description="First public answer by a user")]
-    solved_at: Timestamp | None
-    reopened_count: Annotated[int, Field(ge=0)]
-    custom: CustomFields
+    id: Annotated[TicketId, OPEN]
+    number: Annotated[int, Field(ge=1, description="1, 2, 3 … within the tenant"), OPEN]
+    subject: Annotated[str, COMMERCIAL]
+    contact_id: Annotated[ContactId | None, OPEN]
+    account_id: Annotated[AccountId | None, OPEN]
+    channel: Annotated[str, known(TicketChannel), OPEN]
+    status: Annotated[str, known(TicketStatus), OPEN]
+    priority: Annotated[str, known(TicketPriority), OPEN]
+    queue_id: Annotated[QueueId | None, OPEN]
+    assignee_id: Annotated[UserId | None, OPEN]
+    kind: Annotated[str | None, OPEN]
+    tags: Annotated[list[Tag], OPEN]
+    sla: Annotated[Sla, OPEN]
+    sentiment: Annotated[Annotated[str, known(Sentiment)] | None, OPEN]
+    message_count: Annotated[int, Field(ge=0), OPEN]
+    last_message_at: Annotated[Timestamp | None, OPEN]
+    first_responded_at: Annotated[Timestamp | None, Field(description="First public answer by a user"), OPEN]
+    solved_at: Annotated[Timestamp | None, OPEN]
+    reopened_count: Annotated[int, Field(ge=0), OPEN]
+    custom: Annotated[CustomFields, PRIVATE]
+    team_id: Annotated[TeamId | None, OPEN] = None
+    shares: Annotated[list[Share], OPEN] = []
 
 
 class TicketMessage(Entity):
-    id: TicketMessageId
-    ticket_id: TicketId
-    ticket_number: int
+    id: Annotated[TicketMessageId, OPEN]
+    ticket_id: Annotated[TicketId, OPEN]
+    ticket_number: Annotated[int, OPEN]
     contact_id: Annotated[
-        ContactId | None, Field(description="The ticket's contact, so that a message finds its customer")
+        ContactId | None, Field(description="The ticket's contact, so that a message finds its customer"), OPEN
     ]
-    account_id: AccountId | None
-    body: str
-    visibility: Visibility
-    author: Author
-    attachments: list[Attachment]
-    at: Timestamp
+    account_id: Annotated[AccountId | None, OPEN]
+    body: Annotated[str, COMMERCIAL]
+    visibility: Annotated[Visibility, OPEN]
+    author: Annotated[Author, OPEN]
+    attachments: Annotated[list[Attachment], COMMERCIAL]
+    at: Annotated[Timestamp, OPEN]

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from crm_contracts.currencies import CURRENCIES
+from crm_contracts.sensitivity import OPEN
 
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON client carries exactly (RFC 8259 §6)."""
@@ -279,6 +280,6 @@ CustomFields = Annotated[
 class Entity(Contract):
     """What every stored thing has."""
 
-    version: Annotated[int, Field(ge=1, le=MAX_INTEGER, description="Rises by one with every change")]
-    created_at: Timestamp
-    updated_at: Timestamp
+    version: Annotated[int, Field(ge=1, le=MAX_INTEGER, description="Rises by one with every change"), OPEN]
+    created_at: Annotated[Timestamp, OPEN]
+    updated_at: Annotated[Timestamp, OPEN]

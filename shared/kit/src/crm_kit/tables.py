@@ -5,9 +5,10 @@ from sqlalchemy import MetaData
 from crm_kit.http.idempotency import IDEMPOTENCY
 from crm_kit.inbox import CONSUMER_POSITION, PARKED_EVENT
 from crm_kit.outbox import OUTBOX
+from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.timers import TIMER
 
-KIT_TABLES = (OUTBOX, CONSUMER_POSITION, PARKED_EVENT, IDEMPOTENCY, TIMER)
+KIT_TABLES = (OUTBOX, CONSUMER_POSITION, PARKED_EVENT, IDEMPOTENCY, TIMER, *RIGHTS_TABLES)
 
 SYSTEM_TABLES = {
     "outbox": "select, update, delete",

@@ -98,6 +98,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import TENANT_WIDE
 
 from {package}.features.{plural} import usecases
 from {package}.features.{plural}.events import {SINGULAR}_EVENTS
@@ -117,6 +118,7 @@ _c = columns({Singular}Row)
         "{Singular}",
         [*base_fields({Singular}Row), Field("name", FieldType.TEXT, _c.name, sortable=True, nullable=False)],
     ),
+    ownership=TENANT_WIDE,  # or whose they are: crm_kit.rights.owned_by
     create=usecases.create_{singular},
     update=usecases.update_{singular},
     delete=usecases.delete_{singular},

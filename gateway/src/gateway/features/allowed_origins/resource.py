@@ -4,6 +4,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import TENANT_WIDE
 
 from gateway.features.allowed_origins.events import UNPUBLISHED
 from gateway.features.allowed_origins.models import AllowedOriginRow
@@ -27,6 +28,7 @@ ALLOWED_ORIGINS = Resource(
             Field("origin", FieldType.TEXT, _c.origin, nullable=False),
         ],
     ),
+    ownership=TENANT_WIDE,
     create=allow_origin,
     update=None,
     delete=forbid_origin,

@@ -4,6 +4,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import TENANT_WIDE
 
 from gateway.features.api_keys.events import UNPUBLISHED
 from gateway.features.api_keys.models import ApiKeyRow
@@ -28,7 +29,9 @@ API_KEYS = Resource(
     write=ApiKeyWrite,
     events=UNPUBLISHED,
     fields=FIELDS,
+    ownership=TENANT_WIDE,
     create=None,
     update=None,
     delete=None,
+    administered=frozenset({"read", "write"}),
 )

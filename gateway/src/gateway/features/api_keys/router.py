@@ -15,7 +15,7 @@ from gateway.features.api_keys.usecases import create_api_key, revoke_api_key, r
 
 router = APIRouter(prefix="/v1/api-keys", tags=["api-keys"], route_class=TransactionRoute)
 
-_ADMIN = route_options(scope="admin")
+_ADMIN = route_options(needs="admin")
 
 
 @router.post(
@@ -24,7 +24,7 @@ _ADMIN = route_options(scope="admin")
     response_model=CreatedApiKey,
     operation_id="create_api_key",
     summary="Create an API key; the answer alone holds it",
-    openapi_extra=route_options(scope="admin", sensitive=True),
+    openapi_extra=route_options(needs="admin", sensitive=True),
 )
 async def create(request: Request, data: ApiKeyWrite, session: Writing, caller: Caller) -> Response:
     created = await create_api_key(session, data, caller)
@@ -36,7 +36,7 @@ async def create(request: Request, data: ApiKeyWrite, session: Writing, caller: 
 )
 async def list_all(request: Request, session: Reading) -> Response:
     page = await list_page(session, API_KEYS, request)
-    return json_response(page, headers=next_link(request, page.next_cursor))
+    return json_response(request, page, headers=next_link(request, page.next_cursor))
 
 
 @router.get(
@@ -56,7 +56,7 @@ async def get(request: Request, entity_id: EntityPath, session: Reading) -> Resp
     response_model=CreatedApiKey,
     operation_id="rotate_api_key",
     summary="Replace an API key by a new one; both are valid for a while",
-    openapi_extra=route_options(scope="admin", sensitive=True),
+    openapi_extra=route_options(needs="admin", sensitive=True),
 )
 async def rotate(
     request: Request, entity_id: EntityPath, session: Writing, caller: Caller, data: Rotation | None = None

@@ -83,7 +83,7 @@ async def replay_dead_letter(request: Request, entity_id: EntityPath, session: W
     except NotFound:
         _check_form(entity_id)
     answer = await ask_owner(request, caller, entity_id, "/replay")
-    return json_response(read_answer(Replay, answer))
+    return json_response(request, read_answer(Replay, answer))
 
 
 @router.delete("/{entity_id}", operation_id="discard_dead_letter", status_code=204, response_class=Response)

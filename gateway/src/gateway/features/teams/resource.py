@@ -3,6 +3,7 @@
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import TENANT_WIDE
 
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.teams.models import TeamRow
@@ -26,6 +27,7 @@ TEAMS = Resource(
             Field("parent_id", FieldType.ID, _c.parent_id),
         ],
     ),
+    ownership=TENANT_WIDE,
     create=create_team,
     update=update_team,
     delete=delete_team,

@@ -7,6 +7,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import TENANT_WIDE
 
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.tenants.models import TenantEntityRow
@@ -31,6 +32,7 @@ TENANTS = Resource(
     write=TenantWrite,
     events=TENANT_EVENTS,
     fields=FIELDS,
+    ownership=TENANT_WIDE,
     create=None,
     update=None,
     delete=None,

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/tenants", tags=["tenants"], route_class=Transacti
     response_model=CreatedTenant,
     operation_id="create_tenant",
     summary="Create a tenant and its first API key, by the admin key",
-    openapi_extra=route_options(scope="admin", sensitive=True),
+    openapi_extra=route_options(needs="admin", sensitive=True),
 )
 async def create(request: Request, data: TenantWrite, session: Writing, caller: Caller) -> Response:
     created = await create_tenant(session, data, caller)
@@ -33,7 +33,7 @@ async def create(request: Request, data: TenantWrite, session: Writing, caller: 
 @router.get("", response_model=Page[Tenant], operation_id="list_tenants", summary="List the tenants that you may see")
 async def list_all(request: Request, session: Reading) -> Response:
     page = await list_page(session, TENANTS, request)
-    return json_response(page, headers=next_link(request, page.next_cursor))
+    return json_response(request, page, headers=next_link(request, page.next_cursor))
 
 
 @router.get("/{entity_id}", response_model=Tenant, operation_id="get_tenant", summary="Read a tenant")
@@ -61,5 +61,5 @@ router.add_api_route(
     response_model=Tenant,
     operation_id="update_tenant",
     summary="Change a tenant by a JSON Merge Patch, by the admin key",
-    openapi_extra=route_options(scope="admin"),
+    openapi_extra=route_options(needs="admin"),
 )

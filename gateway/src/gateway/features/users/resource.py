@@ -7,6 +7,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import TENANT_WIDE
 
 from gateway.features.users import usecases
 from gateway.features.users.events import USER_EVENTS
@@ -33,6 +34,7 @@ USERS = Resource(
             Field("external_id", FieldType.TEXT, _c.external_id),
         ],
     ),
+    ownership=TENANT_WIDE,
     create=usecases.create_user,
     update=usecases.update_user,
     delete=usecases.delete_user,

@@ -110,6 +110,7 @@ class Field:
         Numbers are best `numeric`. None: the field exists only in documents and cannot be compiled to SQL.
     value: where a document holds it: a dotted path, or a function of the document; the name if left out.
         A path that meets a list goes on in each of its elements.
+    part_of: the member of the entity that it tells of, where `value` is a function.
     choices: what a choice may be.
     nullable: False promises that the column is never null, which gives plainer SQL and plainer indexes.
     normalise: how text is spelled before it is compared, such as `str.casefold`: applied to what conditions ask for
@@ -120,6 +121,7 @@ class Field:
     type: FieldType
     column: Column | None = None
     value: str | Callable[[Document], object] | None = None
+    part_of: str | None = None
     choices: tuple[str, ...] = ()
     filterable: bool = True
     sortable: bool = False

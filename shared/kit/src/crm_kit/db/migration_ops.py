@@ -6,6 +6,7 @@ from alembic import op
 from sqlalchemy import text
 
 from crm_kit.http.idempotency import CLAIM_FUNCTION
+from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.tables import SYSTEM_TABLES
 
 
@@ -43,6 +44,10 @@ def protect_kit_tables() -> None:
     )
     op.execute(CLAIM_FUNCTION)
     op.execute("alter table outbox set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)")
+
+
+def protect_rights_tables() -> None:
+    protect(*(table.name for table in RIGHTS_TABLES))
 
 
 def _system_role() -> str:

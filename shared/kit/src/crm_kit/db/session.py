@@ -7,7 +7,7 @@ row-level security compares each row with it, and a transaction that set none se
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -22,6 +22,9 @@ from sqlalchemy.orm import Session, SessionTransaction
 from crm_kit.db.connecting import SESSION, Connection, TenantConnection, connect
 from crm_kit.db.sql import Sql
 
+if TYPE_CHECKING:
+    from crm_kit.rights import Sights
+
 _NOW = text("select clock_timestamp()")
 _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
 
@@ -33,6 +36,8 @@ class ReadSession:
         self._session = session
         self._tenant_id = tenant_id
         self._driver: Connection | None = None
+        self.sights: Sights | None = None
+        """Of a request whose caller may not see everything; None elsewhere."""
 
     @property
     def tenant_id(self) -> str:

@@ -25,7 +25,7 @@ def letter_box(request: Request) -> LetterBox:
 
 @router.get("")
 async def list_letters(request: Request, session: Reading, query: Annotated[LetterQuery, Query()]) -> Response:
-    return json_response(LetterList(data=await repository.page(session, letter_box(request).service, query)))
+    return json_response(request, LetterList(data=await repository.page(session, letter_box(request).service, query)))
 
 
 @router.get("/{letter_id}")
@@ -41,7 +41,7 @@ async def replay_letter(request: Request, letter_id: str, session: Writing) -> R
     box = letter_box(request)
     letter = await box.lock(session, letter_id)
     check_if_match(request, letter.version)
-    return json_response(await box.replay(session, letter))
+    return json_response(request, await box.replay(session, letter))
 
 
 @router.delete("/{letter_id}")

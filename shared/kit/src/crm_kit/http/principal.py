@@ -3,7 +3,7 @@
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -14,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
 from crm_kit.errors import Forbidden, Text, Unauthenticated
+from crm_kit.rights.grants import Rights
 
 ISSUER: Final = "relata-gateway"
 AUDIENCE: Final = "relata-services"
@@ -22,7 +23,17 @@ _LIFETIME_SECONDS: Final = 60
 _LEEWAY_SECONDS: Final = 5
 _CACHE_SIZE: Final = 4096
 
-Action = Literal["read", "write", "admin"]
+ScopeAction = Literal["read", "write", "admin"]
+"""What a scope speaks of: `read` covers reading and exporting, `write` every other action on records."""
+
+_SCOPES: Final[Mapping[str, ScopeAction]] = {
+    "read": "read",
+    "export": "read",
+    "create": "write",
+    "update": "write",
+    "delete": "write",
+    "assign": "write",
+}
 
 ADMINISTRATION: Final = "admin"
 """Stands where a tenant's id stands, and can be none: of the tables' rows it sees those that a policy opens to it."""
@@ -32,17 +43,29 @@ ADMINISTRATION: Final = "admin"
 class Principal:
     """`tenant_id` is None on a public route, whose caller nobody knows, and for the administrator of all tenants.
 
-    `scopes`: an action covers every resource, `<resource>:<action>` that one alone.
+    `scopes` bound what a credential is good for: an action covers every resource, `<resource>:<action>` that one alone.
+    `rights` are those of a user, or of a key with roles; without any, the scopes alone decide. `via`: the credential,
+    where that is not the subject itself.
     """
 
     subject: str
     tenant_id: str | None
     region: str = "CN"
     scopes: frozenset[str] = frozenset()
+    rights: Rights | None = None
+    via: str = ""
 
     def may(self, permission: str) -> bool:
-        """Whether the scopes cover a permission: `<resource>:<action>`, or an action on whatever there is."""
-        return permission in self.scopes or permission.rpartition(":")[2] in self.scopes
+        """Whether a permission is held, on some records at least: `<resource>:<action>`, or an action on whatever there is."""
+        resource, _, action = permission.rpartition(":")
+        scope = _SCOPES.get(action, action)
+        if scope not in self.scopes and f"{resource}:{scope}" not in self.scopes:
+            return False
+        if self.rights is None or self.rights.is_unlimited:
+            return True
+        if action == "admin":
+            return self.rights.admin
+        return bool(resource) and self.rights.may(resource, action)
 
     @property
     def realm(self) -> str | None:
@@ -92,6 +115,10 @@ class TokenMint:
         }
         if principal.tenant_id is not None:
             claims["tenant"] = principal.tenant_id
+        if principal.rights is not None:
+            claims["rights"] = principal.rights.text
+        if principal.via:
+            claims["via"] = principal.via
         header = {"alg": _ALGORITHM, "typ": "at+jwt", "kid": self._key.kid}
         token = jwt.encode(header, claims, self._key, algorithms=[_ALGORITHM])
         self._cache[principal] = (expires, token)
@@ -167,8 +194,20 @@ class TokenVerifier:
             tenant_id=str(claims["tenant"]),
             region=str(claims.get("region", "CN")),
             scopes=frozenset(str(claims.get("scope", "")).split()),
+            rights=_rights(claims.get("rights")),
+            via=str(claims.get("via", "")),
         )
         return principal, float(claims["exp"])
+
+
+def _rights(text: object) -> Rights | None:
+    """Raises Unauthenticated for what this release does not understand: it might be less than it took for it."""
+    if text is None:
+        return None
+    try:
+        return Rights.parse(str(text))
+    except ValueError as error:
+        raise _unauthenticated() from error
 
 
 def _tenantless() -> Forbidden:

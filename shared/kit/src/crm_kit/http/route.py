@@ -7,7 +7,7 @@ endpoint and committed before the response is returned; with it go the entity, i
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
@@ -18,8 +18,10 @@ from crm_kit.db.session import Database, ReadSession, WriteSession
 from crm_kit.errors import FieldError, Forbidden, MalformedRequest, Text, UnsupportedMediaType, ValidationFailed
 from crm_kit.http import idempotency
 from crm_kit.http.json_body import MalformedJson, UnacceptableJson, parse_json
-from crm_kit.http.principal import ANONYMOUS, Action, Authenticator, Principal
+from crm_kit.http.principal import ANONYMOUS, Authenticator, Principal
 from crm_kit.http.sealing import Sealer
+from crm_kit.rights import Sights
+from crm_kit.rights.grants import ACTIONS, Action
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -27,15 +29,19 @@ _PATCH_TYPES = ("application/merge-patch+json", "application/json")
 _JSON_TYPES = ("application/json",)
 
 
+Need = Action | Literal["write", "admin"]
+"""`write`: any of the actions but reading; which, is looked at where that is known. `admin`: users, roles and keys."""
+
+
 def route_options(
-    *, public: bool = False, scope: Action | None = None, reads: bool = False, sensitive: bool = False
+    *, public: bool = False, needs: Need | None = None, reads: bool = False, sensitive: bool = False
 ) -> dict[str, Any]:
     """OpenAPI extras by which TransactionRoute knows a route that differs from the default of its method.
 
-    `public`: anybody may call it. `scope`: the action that it is. `reads`: a POST that changes nothing.
+    `public`: anybody may call it. `needs`: the action that it is. `reads`: a POST that changes nothing.
     `sensitive`: its answer holds a secret, which is kept for replays only encrypted.
     """
-    extras: dict[str, Any] = {"x-relata-scope": scope} if scope else {}
+    extras: dict[str, Any] = {"x-relata-needs": needs} if needs else {}
     if public:
         extras["security"] = []
     if reads:
@@ -52,9 +58,13 @@ def permission_of(tags: Sequence[Any], methods: Collection[str], extras: Mapping
     """
     if extras.get("security") == []:
         return None
-    action = str(extras.get("x-relata-scope") or ("read" if _changes_nothing(methods, extras) else "write"))
-    assert action in get_args(Action), action
+    usual = "read" if _changes_nothing(methods, extras) else "delete" if "DELETE" in methods else "update"
+    action = str(extras.get("x-relata-needs") or usual)
+    assert action in _NEEDS, action
     return f"{tags[0]}:{action}" if tags and action != "admin" else action
+
+
+_NEEDS = frozenset({*ACTIONS, "write", "admin"})
 
 
 def _changes_nothing(methods: Collection[str], extras: Mapping[str, Any]) -> bool:
@@ -103,7 +113,7 @@ class TransactionRoute(APIRoute):
                 parsed = await _parse(request, _PATCH_TYPES if patch else _JSON_TYPES) if has_body else request
                 database: Database = request.app.state.database
                 if reads:
-                    return await _in(database.read(principal.realm), parsed, endpoint)
+                    return await _in(database.read(principal.realm), principal, parsed, endpoint)
                 return await _write(database, principal, parsed, endpoint, sensitive)
 
         return handle
@@ -111,10 +121,12 @@ class TransactionRoute(APIRoute):
 
 async def _in(
     transaction: AbstractAsyncContextManager[ReadSession],
+    principal: Principal,
     request: Request,
     endpoint: Callable[[Request], Awaitable[Response]],
 ) -> Response:
     async with transaction as session:
+        session.sights = Sights.of_caller(principal.rights)
         request.state.session = session
         return await endpoint(request)
 
@@ -125,10 +137,13 @@ async def _write(
     realm = principal.realm
     key = idempotency.requested_key(request) if request.method == "POST" and realm else None
     async with database.write(realm) as session:
+        session.sights = Sights.of_caller(principal.rights)
         request.state.session = session
         if key is None or realm is None:
             return await endpoint(request)
         sealer = Sealer(request.app.state.settings.secret, "idempotency") if sensitive else None
+        if session.sights is not None:
+            key = f"{principal.subject} {key}"  # the answer shows what this caller may see
         claim = await idempotency.claim(session, request, key, await request.body(), sealer)
         if isinstance(claim, Response):
             return claim

@@ -1,6 +1,6 @@
 """From a record to its effect: read it, and hand it to its consumer's handler under its own trace."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,6 +73,16 @@ def read_event(topic: Topic | None, headers: Mapping[str, str], value: bytes | N
     if topic is not None and topic.understands(event.type):
         return Reading(event)
     return Reading(None, "unsupported", f"This release does not know {event.type!r}."[:_MAX_REASON])
+
+
+def newest(events: Iterable[Event]) -> list[Event]:
+    """The event with the greatest version of each entity; of equals the first, since a tombstone says no more."""
+    found: dict[str, Event] = {}
+    for event in events:
+        known = found.get(event.subject)
+        if known is None or event.sequence > known.sequence:
+            found[event.subject] = event
+    return [found[subject] for subject in sorted(found)]
 
 
 async def apply_events(

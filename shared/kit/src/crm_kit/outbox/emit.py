@@ -1,6 +1,6 @@
 """The only way to publish: an entity's change and its event in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -18,6 +18,8 @@ from crm_kit.db.models import EntityRow, columns, utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import BodyTooLarge, Text
 from crm_kit.outbox.table import append
+from crm_kit.rights.shares import write_shares
+from crm_kit.rights.tables import RECORD_SHARE
 
 RowT = TypeVar("RowT", bound=EntityRow)
 EntityT = TypeVar("EntityT", bound=Entity)
@@ -51,6 +53,15 @@ def _write_as_spelled(row: EntityRow) -> None:
             flag_modified(row, name)
 
 
+async def _keep_shares(session: WriteSession, entities: Mapping[str, Entity], *, fresh: bool = False) -> None:
+    """Writes with whom entities are shared where rights look for it; `fresh`: those that were just made."""
+    shares = {entity_id: getattr(entity, "shares", ()) for entity_id, entity in entities.items()}
+    given = {
+        entity_id: [share.model_dump() for share in each] for entity_id, each in shares.items() if each or not fresh
+    }
+    await write_shares(session, RECORD_SHARE, given, fresh=fresh)
+
+
 class EntityEvents(Generic[RowT, EntityT]):
     """Publishes the changes of one entity type. `snapshot` turns a row into what others may see of it."""
 
@@ -66,6 +77,7 @@ class EntityEvents(Generic[RowT, EntityT]):
         session.add(row)
         await session.flush()
         entity = self.snapshot(row)
+        await _keep_shares(session, {row.id: entity}, fresh=True)
         changed = sorted(set(entity.model_dump(exclude_none=True)) - _BOOKKEEPING)
         await self._emit(session, row, action, entity, changed)
         return entity
@@ -77,6 +89,7 @@ class EntityEvents(Generic[RowT, EntityT]):
             row.version = 1
         session.add(*rows)
         await session.flush()
+        await _keep_shares(session, {row.id: self.snapshot(row) for row in rows}, fresh=True)
         entries = []
         for row in rows:
             entity = self.snapshot(row)
@@ -96,6 +109,8 @@ class EntityEvents(Generic[RowT, EntityT]):
         row.version = before.version + 1
         row.updated_at = utc_now()
         await session.flush()
+        if "shares" in changed:
+            await _keep_shares(session, {row.id: self.snapshot(row)})
         await self._emit(session, row, action, self.snapshot(row), changed)
         return True
 
@@ -119,6 +134,8 @@ class EntityEvents(Generic[RowT, EntityT]):
         entity = self.snapshot(row)
         await session.delete(row)
         await session.flush()
+        if getattr(entity, "shares", None):
+            await write_shares(session, RECORD_SHARE, {row.id: []})
         last = self._event(session, entity, entity.version, "deleted", [])
         tombstone = self._event(session, None, entity.version, "deleted", [], subject=row.id)
         await append(session, [self._entry(last, row.id), self._entry(tombstone, row.id)])

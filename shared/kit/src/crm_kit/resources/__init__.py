@@ -5,11 +5,13 @@ from crm_kit.resources.resource import Resource, base_fields, given
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
 from crm_kit.resources.routes import EntityPath, resource_router
 from crm_kit.resources.schemas import Page
+from crm_kit.resources.writing import admit
 
 __all__ = [
     "EntityPath",
     "Page",
     "Resource",
+    "admit",
     "base_fields",
     "check_if_match",
     "entity_response",

@@ -10,8 +10,10 @@ from crm_kit.db.models import EntityRow
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Conflict, FieldError, Problem, Text, ValidationFailed
 from crm_kit.http.principal import Principal
+from crm_kit.http.route import require
 from crm_kit.resources.resource import Resource
 from crm_kit.resources.schemas import BatchOperation, BatchResult
+from crm_kit.resources.writing import change, create
 
 RowT = TypeVar("RowT", bound=EntityRow)
 WriteT = TypeVar("WriteT", bound=Input)
@@ -89,7 +91,8 @@ async def _create(
 ) -> tuple[int, str, int]:
     if resource.create is None:
         raise _fault("/method", "choice", Text("These cannot be created", "不支持创建"))
-    entity = await resource.create(session, resource.validated(data), caller)
+    require(caller, f"{resource.permission}:create")
+    entity = await create(session, resource, resource.validated(data), caller)
     return 201, str(entity.id), entity.version  # type: ignore[attr-defined]  # every entity type has its own id type
 
 
@@ -102,8 +105,9 @@ async def _update(
 ) -> tuple[int, str, int]:
     if resource.update is None:
         raise _fault("/method", "choice", Text("These cannot be updated", "不支持更新"))
+    require(caller, f"{resource.permission}:update")
     row = await resource.lock(session, entity_id)
-    await resource.update(session, row, resource.patched(resource.events.snapshot(row), data), caller)
+    await change(session, resource, row, data, caller)
     return 200, row.id, row.version
 
 

@@ -18,6 +18,7 @@ from crm_kit.db.models import EntityRow, utc_now
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import FieldError, InvalidCursor, Problem, Text, ValidationFailed
 from crm_kit.http import pagination
+from crm_kit.resources import access
 from crm_kit.resources.resource import Resource
 from crm_kit.resources.schemas import Page, SearchBody
 
@@ -102,13 +103,14 @@ async def _page(
     within: ColumnElement[bool] | None = None,
     pointer: str = "/",
 ) -> Page[EntityT]:
-    statement: Any = select(resource.row)
-    if within is not None:
-        statement = statement.where(within)
-    if condition is not None:
-        statement = statement.where(compile_condition(condition, now=utc_now()))
     try:
         keys = pagination.parse_sort(sort, resource.fields)
+        tested = [*access.fields_in(condition), *(key.field for key in keys)]
+        statement: Any = select(resource.row).where(access.reached(session, resource, tested))
+        if within is not None:
+            statement = statement.where(within)
+        if condition is not None:
+            statement = statement.where(compile_condition(condition, now=utc_now()))
         wanted = pagination.PageRequest(keys, limit, cursor)
         cursors = pagination.Cursors(
             secret.encode(), tenant_id=session.tenant_id, resource=resource.plural, filters=filters
@@ -116,6 +118,7 @@ async def _page(
         page = await pagination.fetch_page(session, statement, wanted, cursors)
     except pagination.PaginationError as error:
         raise _page_problem(error, pointer) from error
+    await access.look_at(session, resource, [row.id for row in page.rows])
     return Page(data=[resource.events.snapshot(row) for row in page.rows], next_cursor=page.next_cursor)
 
 

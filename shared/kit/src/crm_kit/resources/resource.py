@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from crm_contracts.ids import prefix_of
+from crm_contracts.sensitivity import Sensitivity, classes_of
 from crm_contracts.types import Entity, Input
 from pydantic import JsonValue, ValidationError
 from sqlalchemy import Select, bindparam, select
@@ -17,9 +18,11 @@ from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
 from crm_kit.http import merge_patch
 from crm_kit.http.messages import message
-from crm_kit.http.principal import Action, Principal
+from crm_kit.http.principal import Principal
 from crm_kit.http.problems import json_pointer, validation_problem
 from crm_kit.outbox import EntityEvents
+from crm_kit.resources import access
+from crm_kit.rights import Action, Ownership
 
 RowT = TypeVar("RowT", bound=EntityRow)
 WriteT = TypeVar("WriteT", bound=Input)
@@ -38,7 +41,8 @@ class Resource(Generic[RowT, WriteT, EntityT]):
 
     `write` is the whole writable state: a create is one, a patch must lead to one. `create`, `update` and `delete`
     are the feature's use cases; one that is None is not offered. `match` holds the keys of upserts.
-    `administered`: the actions that take the scope `admin`.
+    `ownership`: whose a record is. `administered`: the actions that take the permission `admin` instead.
+    `within`: the resource in whose name permissions are given, where it is a part of one.
     """
 
     singular: str
@@ -48,12 +52,14 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     write: type[WriteT]
     events: EntityEvents[RowT, EntityT]
     fields: FieldSet
+    ownership: Ownership
     create: Callable[[WriteSession, WriteT, Principal], Awaitable[EntityT]] | None
     update: Callable[[WriteSession, RowT, WriteT, Principal], Awaitable[None]] | None
     delete: Callable[[WriteSession, RowT, Principal], Awaitable[None]] | None
     match: Mapping[str, FindIds] = dataclass_field(default_factory=dict)
     default_sort: str = "-created_at"
-    administered: frozenset[Action] = frozenset()
+    administered: frozenset[Literal["read", "write"]] = frozenset()
+    within: str | None = None
 
     @property
     def read(self) -> type[EntityT]:
@@ -64,19 +70,45 @@ class Resource(Generic[RowT, WriteT, EntityT]):
         """`plural`, which stands in addresses, as a name in programs."""
         return self.plural.replace("-", "_")
 
+    @property
+    def permission(self) -> str:
+        """Its name in permissions."""
+        return self.within or self.plural
+
+    def is_administered(self, action: Action) -> bool:
+        return ("read" if action in ("read", "export") else "write") in self.administered
+
+    def sensitivity_of(self, field: Field) -> Sensitivity:
+        """Of what a condition or a sort by this field tells of."""
+        path = field.part_of or (field.value if isinstance(field.value, str) else field.name)
+        declared = classes_of(self.read).get(path.partition(".")[0])
+        return declared.sensitivity if declared else "private"
+
     async def get(self, session: ReadSession, entity_id: str) -> RowT:
-        """Raises NotFound; another tenant's entity is not found either."""
+        """Raises NotFound; so is what the caller may not see, and another tenant's."""
         row: RowT | None = await session.scalar(_by_id(self.row), _wanted(entity_id))
-        if row is None:
+        if row is None or not await access.look_at(session, self, [row.id]):
             raise self.not_found(entity_id)
         return row
 
-    async def lock(self, session: WriteSession, entity_id: str) -> RowT:
-        """The row, locked until the transaction ends and as it is now. Raises NotFound."""
+    async def lock(self, session: WriteSession, entity_id: str, action: Action = "update") -> RowT:
+        """The row, locked until the transaction ends and as it is now, for an action on it.
+
+        Raises NotFound, and Forbidden where the caller sees it and the action is not granted.
+        """
         row: RowT | None = await session.scalar(_locked_by_id(self.row), _wanted(entity_id))
         if row is None:
             raise self.not_found(entity_id)
+        if not await access.look_at(session, self, [row.id], action):
+            if session.sights is not None and session.sights.of(row.id) is None:
+                raise self.not_found(entity_id)
+            raise access.forbidden(self, action)
         return row
+
+    async def seen(self, session: ReadSession, rows: Sequence[RowT]) -> list[RowT]:
+        """Of rows that were read otherwise, those that the caller may see."""
+        seen = await access.look_at(session, self, [row.id for row in rows])
+        return [row for row in rows if row.id in seen]
 
     def not_found(self, entity_id: str) -> NotFound:
         shown = entity_id if entity_id.isprintable() and len(entity_id) <= 100 else "…"

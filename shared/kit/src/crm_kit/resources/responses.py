@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+import orjson
 from crm_contracts.types import Entity
 from fastapi import Request
 from pydantic import BaseModel
@@ -28,11 +29,16 @@ def entity_response(request: Request, entity: Entity, *, status: int = 200, loca
         headers["Consistency-Token"] = f"{entity_id}@{version}"
     if location is not None:
         headers["Location"] = location
-    return json_response(entity, status=status, headers=headers)
+    return json_response(request, entity, status=status, headers=headers)
 
 
-def json_response(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(model.model_dump_json(), status, headers, media_type="application/json")
+def json_response(
+    request: Request, model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """What the caller may see of it."""
+    sights = request.state.session.sights
+    body = model.model_dump_json() if sights is None else orjson.dumps(sights.shown(model))
+    return Response(body, status, headers, media_type="application/json")
 
 
 def _combined(request: Request, name: str) -> str | None:

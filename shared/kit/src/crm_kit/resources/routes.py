@@ -1,6 +1,6 @@
 """The routes of a resource, made from its declaration."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from crm_contracts.types import Entity, Input
 from fastapi import APIRouter, Path, Request
@@ -10,7 +10,6 @@ from starlette.responses import Response
 from crm_kit.conditions import ConditionSchema, FieldSet, query_schema
 from crm_kit.db.models import EntityRow
 from crm_kit.http.pagination import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT, MAX_SORT_KEYS
-from crm_kit.http.principal import Action
 from crm_kit.http.problems import preferred_language
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
 from crm_kit.resources.batch import run_operations
@@ -24,6 +23,8 @@ from crm_kit.resources.schemas import (
     SearchBody,
     merge_patch_type,
 )
+from crm_kit.resources.writing import change, create
+from crm_kit.rights import Action
 
 RowT = TypeVar("RowT", bound=EntityRow)
 WriteT = TypeVar("WriteT", bound=Input)
@@ -50,17 +51,15 @@ def resource_router(resource: Resource[RowT, WriteT, EntityT]) -> APIRouter:
 
 
 def _options(
-    resource: Resource[RowT, WriteT, EntityT], action: Action = "write", *, reads: bool = False
+    resource: Resource[RowT, WriteT, EntityT], needs: Action | Literal["write"], *, reads: bool = False
 ) -> dict[str, Any]:
-    return route_options(scope="admin" if action in resource.administered else None, reads=reads)
+    administered = ("read" if needs == "read" else "write") in resource.administered
+    return route_options(needs="admin" if administered else needs, reads=reads)
 
 
 def _add_create(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
-    create = resource.create
-    assert create is not None
-
     async def endpoint(request: Request, data: WriteT, session: Writing, caller: Caller) -> Response:
-        entity = await create(session, data, caller)
+        entity = await create(session, resource, data, caller)
         location = f"/v1/{resource.plural}/{entity.id}"  # type: ignore[attr-defined]  # every entity type has its own id type
         return entity_response(request, entity, status=201, location=location)
 
@@ -73,14 +72,14 @@ def _add_create(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         response_model=resource.read,
         operation_id=f"create_{resource.singular}",
         summary=f"Create a {resource.label.en}",
-        openapi_extra=_options(resource),
+        openapi_extra=_options(resource, "create"),
     )
 
 
 def _add_list(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
     async def endpoint(request: Request, session: Reading) -> Response:
         page = await list_page(session, resource, request)
-        return json_response(page, headers=next_link(request, page.next_cursor))
+        return json_response(request, page, headers=next_link(request, page.next_cursor))
 
     router.add_api_route(
         "",
@@ -134,7 +133,7 @@ def _add_search(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
     body_type = create_model(name, __base__=SearchBody, where=(where, None), sort=(_sort_type(resource.fields), []))
 
     async def endpoint(request: Request, body: SearchBody, session: Reading) -> Response:
-        return json_response(await search_page(session, resource, body, request))
+        return json_response(request, await search_page(session, resource, body, request))
 
     endpoint.__annotations__["body"] = body_type
     router.add_api_route(
@@ -162,7 +161,7 @@ def _add_batch(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> 
         operation_id=f"batch_{resource.plural_name}",
         summary=f"Create, update or upsert up to 1,000 {resource.plural}",
         description=f"An upsert matches by: {', '.join(resource.match) or 'nothing'}.",
-        openapi_extra=_options(resource),
+        openapi_extra=_options(resource, "write"),
     )
 
 
@@ -183,15 +182,12 @@ def _add_get(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> No
 
 
 def _add_update(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
-    update = resource.update
-    assert update is not None
-
     async def endpoint(
         request: Request, entity_id: EntityPath, patch: dict[str, Any], session: Writing, caller: Caller
     ) -> Response:
         row = await resource.lock(session, entity_id)
         check_if_match(request, row.version)
-        await update(session, row, resource.patched(resource.events.snapshot(row), patch), caller)
+        await change(session, resource, row, patch, caller)
         return entity_response(request, resource.events.snapshot(row))
 
     endpoint.__annotations__["patch"] = merge_patch_type(resource.write)
@@ -202,7 +198,7 @@ def _add_update(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         response_model=resource.read,
         operation_id=f"update_{resource.singular}",
         summary=f"Change a {resource.label.en} by a JSON Merge Patch",
-        openapi_extra=_options(resource),
+        openapi_extra=_options(resource, "update"),
     )
 
 
@@ -211,7 +207,7 @@ def _add_delete(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
     assert delete is not None
 
     async def endpoint(request: Request, entity_id: EntityPath, session: Writing, caller: Caller) -> Response:
-        row = await resource.lock(session, entity_id)
+        row = await resource.lock(session, entity_id, "delete")
         check_if_match(request, row.version)
         await delete(session, row, caller)
         return Response(status_code=204, headers={"Consistency-Token": f"{entity_id}@{row.version}"})
@@ -224,5 +220,5 @@ def _add_delete(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         response_class=Response,
         operation_id=f"delete_{resource.singular}",
         summary=f"Delete a {resource.label.en}",
-        openapi_extra=_options(resource),
+        openapi_extra=_options(resource, "delete"),
     )

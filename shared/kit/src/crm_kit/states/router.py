@@ -19,12 +19,12 @@ def _publishes(request: Request) -> repository.Publishes:
 
 @router.post("/states", openapi_extra=route_options(reads=True))
 async def states(request: Request, query: StateQuery, session: Reading) -> Response:
-    return json_response(await repository.by_ids(session, _publishes(request), query.ids))
+    return json_response(request, await repository.by_ids(session, _publishes(request), query.ids))
 
 
 @router.post("/owned", openapi_extra=route_options(reads=True))
 async def owned(request: Request, query: OwnedQuery, session: Reading) -> Response:
-    return json_response(await repository.owned(session, _publishes(request), query.owners, query.after))
+    return json_response(request, await repository.owned(session, _publishes(request), query.owners, query.after))
 
 
 @router.post("/ids", openapi_extra=route_options(reads=True))
@@ -33,7 +33,7 @@ async def ids(request: Request, query: IdQuery, session: Reading) -> Response:
     if events is None:
         raise NotFound
     found = await repository.ids_of(session, events, after=query.after, limit=query.limit, at_random=query.random)
-    return json_response(IdList(data=found))
+    return json_response(request, IdList(data=found))
 
 
 @router.post("/restate")
@@ -45,4 +45,4 @@ async def restate(request: Request, body: Restatement, session: Writing) -> Resp
         for entity_id in sorted(set(body.ids))
         if (events := publishes.get(prefix_of(entity_id) or "")) and await events.restated(session, entity_id)
     ]
-    return json_response(Restated(ids=restated))
+    return json_response(request, Restated(ids=restated))

@@ -14,6 +14,7 @@ from crm_kit.http.principal import Principal
 from crm_kit.http.route import Writing, route_options
 from crm_kit.outbox import EntityEvents
 from crm_kit.resources import EntityPath, Resource, base_fields, check_if_match, entity_response, given, resource_router
+from crm_kit.rights import TENANT_WIDE
 from crm_kit.tables import mount_kit_tables
 from fastapi import Request
 from pydantic import Field as Bounds
@@ -130,6 +131,7 @@ NOTES = Resource(
             Filter("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
         ],
     ),
+    ownership=TENANT_WIDE,
     create=create_note,
     update=update_note,
     delete=delete_note,
@@ -140,7 +142,7 @@ router = resource_router(NOTES)
 
 
 @router.post(
-    "/{entity_id}/stamp", response_model=Note, operation_id="stamp_note", openapi_extra=route_options(scope="admin")
+    "/{entity_id}/stamp", response_model=Note, operation_id="stamp_note", openapi_extra=route_options(needs="admin")
 )
 async def stamp(request: Request, entity_id: EntityPath, session: Writing) -> Response:
     """An action: counts one up."""

@@ -7,11 +7,11 @@ from crm_contracts.contacts import Account, Consent, Contact
 from crm_contracts.envelope import Event
 from crm_contracts.registry import ACCOUNT, CONSENT, CONTACT
 from crm_kit.db.session import WriteSession
-from crm_kit.inbox import Consumer, Projection
+from crm_kit.inbox import Consumer, Projection, newest
 
 from campaigns_svc.features.audience import repository
 from campaigns_svc.features.audience.models import AccountCopyRow, ConsentCopyRow, ContactCopyRow
-from campaigns_svc.features.audience.rules import account_profile, contact_profile, newest, primary_email
+from campaigns_svc.features.audience.rules import account_profile, contact_profile, primary_email
 
 Copy = dict[str, Any]
 

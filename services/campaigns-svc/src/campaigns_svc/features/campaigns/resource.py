@@ -8,6 +8,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import TENANT_WIDE
 
 from campaigns_svc.features.campaigns import usecases
 from campaigns_svc.features.campaigns.events import CAMPAIGN_EVENTS
@@ -40,6 +41,7 @@ CAMPAIGNS = Resource(
     write=CampaignWrite,
     events=CAMPAIGN_EVENTS,
     fields=FIELDS,
+    ownership=TENANT_WIDE,
     create=usecases.create_campaign,
     update=usecases.update_campaign,
     delete=usecases.delete_campaign,

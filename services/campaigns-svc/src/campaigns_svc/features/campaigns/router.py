@@ -69,5 +69,5 @@ async def cancel(request: Request, entity_id: EntityPath, session: Writing) -> R
     operation_id="get_campaign_report",
     summary="Messages by status and reason",
 )
-async def report(entity_id: EntityPath, session: Reading) -> Response:
-    return json_response(await usecases.report(session, await CAMPAIGNS.get(session, entity_id)))
+async def report(request: Request, entity_id: EntityPath, session: Reading) -> Response:
+    return json_response(request, await usecases.report(session, await CAMPAIGNS.get(session, entity_id)))

@@ -8,6 +8,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import Ownership, through_copies
 
 from campaigns_svc.features.messages.events import MESSAGE_EVENTS
 from campaigns_svc.features.messages.models import MessageRow
@@ -40,6 +41,7 @@ MESSAGES = Resource(
     write=MessageWrite,
     events=MESSAGE_EVENTS,
     fields=FIELDS,
+    ownership=Ownership(through=through_copies(_c.contact_id)),
     create=None,
     update=None,
     delete=None,

@@ -4,6 +4,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import TENANT_WIDE
 
 from campaigns_svc.features.segments import usecases
 from campaigns_svc.features.segments.events import SEGMENT_EVENTS, SEGMENT_MEMBER_EVENTS
@@ -28,6 +29,7 @@ SEGMENTS = Resource(
             Field("member_count", FieldType.INTEGER, _segment.member_count, nullable=False),
         ],
     ),
+    ownership=TENANT_WIDE,
     create=usecases.create_segment,
     update=usecases.update_segment,
     delete=usecases.delete_segment,
@@ -47,6 +49,8 @@ SEGMENT_MEMBERS = Resource(
             Field("contact_id", FieldType.ID, _member.contact_id, nullable=False),
         ],
     ),
+    ownership=TENANT_WIDE,
+    within=SEGMENTS.plural,
     create=None,
     update=None,
     delete=None,

@@ -27,7 +27,7 @@ async def add(request: Request, entity_id: EntityPath, data: MembersWrite, sessi
     check_if_match(request, row.version)
     added = await add_members(session, row, data.contact_ids)
     headers = {"ETag": etag.entity_tag(row.version), "Consistency-Token": f"{row.id}@{row.version}"}
-    return json_response(added, headers=headers)
+    return json_response(request, added, headers=headers)
 
 
 @router.get(
@@ -40,7 +40,7 @@ async def members(request: Request, entity_id: EntityPath, session: Reading) -> 
     await SEGMENTS.get(session, entity_id)
     within = columns(SegmentMemberRow).segment_id == entity_id
     page = await list_page(session, SEGMENT_MEMBERS, request, within=within)
-    return json_response(page, headers=next_link(request, page.next_cursor))
+    return json_response(request, page, headers=next_link(request, page.next_cursor))
 
 
 @router.delete(

@@ -7,6 +7,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import TENANT_WIDE
 
 from campaigns_svc.features.templates import usecases
 from campaigns_svc.features.templates.events import TEMPLATE_EVENTS
@@ -33,6 +34,7 @@ TEMPLATES = Resource(
     write=TemplateWrite,
     events=TEMPLATE_EVENTS,
     fields=FIELDS,
+    ownership=TENANT_WIDE,
     create=usecases.create_template,
     update=usecases.update_template,
     delete=usecases.delete_template,

@@ -28,4 +28,4 @@ async def preview(
             require(caller, shown)
     row = await TEMPLATES.get(session, entity_id)
     link = unsubscribe_url(request.app.state.settings.public_url, "preview")
-    return json_response(await preview_template(session, row, data, link))
+    return json_response(request, await preview_template(session, row, data, link))

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, json_column, text_list_column
+from crm_kit.db.models import CodePointText, EntityRow, columns, json_column, text_list_column
+from crm_kit.rights import owned_by, shares_column
 from sqlalchemy import Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
@@ -16,6 +17,8 @@ class AccountRow(EntityRow, Base, table=True):
         Index("account_created", "tenant_id", "created_at", "id"),
         Index("account_updated", "tenant_id", "updated_at", "id"),
         Index("account_name", "tenant_id", "name", "id"),
+        Index("account_owner", "tenant_id", "owner_id", "id"),
+        Index("account_team", "tenant_id", "team_id", "id"),
         Index("account_domain", "tenant_id", "domain"),
         Index("account_external_keys", "external_keys", postgresql_using="gin"),
         Index("account_tags", "tags", postgresql_using="gin"),
@@ -35,3 +38,7 @@ class AccountRow(EntityRow, Base, table=True):
     external_keys: list[str] = text_list_column()
     tags: list[str] = text_list_column()
     custom: dict[str, Any] = json_column(dict)
+    shares: list[dict[str, Any]] = shares_column()
+
+
+ACCOUNT_OWNERSHIP = owned_by(columns(AccountRow), falls_to_creator=True)

@@ -10,7 +10,7 @@ from crm_kit.resources import Resource, base_fields
 
 from contacts_svc.features.accounts import usecases
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
-from contacts_svc.features.accounts.models import AccountRow
+from contacts_svc.features.accounts.models import ACCOUNT_OWNERSHIP, AccountRow
 from contacts_svc.features.accounts.schemas import AccountWrite
 
 _c = columns(AccountRow)
@@ -42,6 +42,7 @@ ACCOUNTS = Resource(
     write=AccountWrite,
     events=ACCOUNT_EVENTS,
     fields=FIELDS,
+    ownership=ACCOUNT_OWNERSHIP,
     create=usecases.create_account,
     update=usecases.update_account,
     delete=usecases.delete_account,

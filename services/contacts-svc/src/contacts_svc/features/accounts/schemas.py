@@ -4,6 +4,7 @@ from typing import Annotated
 
 from crm_contracts.contacts import ExternalIds, LifecycleStage
 from crm_contracts.ids import AccountId, TeamId, UserId
+from crm_contracts.sharing import SharesWrite
 from crm_contracts.types import CustomFields, Input, Name, Tag, Text
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -35,3 +36,4 @@ class AccountWrite(Input):
     external_ids: ExternalIds = {}
     tags: Annotated[list[Tag], Field(max_length=200)] = []
     custom: CustomFields = {}
+    shares: SharesWrite = []

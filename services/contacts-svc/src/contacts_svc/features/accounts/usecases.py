@@ -47,6 +47,7 @@ def _write(row: AccountRow, data: AccountWrite, region: str) -> None:
     row.address = data.address.model_dump(mode="json") if data.address else None
     row.tags = contact_rules.unique(data.tags)
     row.custom = dict(data.custom)
+    row.shares = [share.model_dump(mode="json") for share in data.shares]
     for field in ("name", "domain", "industry", "size", "parent_id", "lifecycle_stage", "owner_id", "team_id"):
         setattr(row, field, getattr(data, field))
 

@@ -7,11 +7,14 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import Ownership, Through
 
+from contacts_svc.features.accounts.models import ACCOUNT_OWNERSHIP
 from contacts_svc.features.activities import usecases
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.activities.models import ActivityRow
 from contacts_svc.features.activities.schemas import ActivityWrite
+from contacts_svc.features.contacts.models import CONTACT_OWNERSHIP
 
 _c = columns(ActivityRow)
 
@@ -38,6 +41,7 @@ ACTIVITIES = Resource(
     write=ActivityWrite,
     events=ACTIVITY_EVENTS,
     fields=FIELDS,
+    ownership=Ownership(through=(Through(_c.contact_id, CONTACT_OWNERSHIP), Through(_c.account_id, ACCOUNT_OWNERSHIP))),
     create=usecases.log_activity,
     update=usecases.update_activity,
     delete=usecases.delete_activity,

@@ -7,10 +7,12 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import Ownership, Through
 
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.consents.models import ConsentRow
 from contacts_svc.features.consents.schemas import ConsentWrite
+from contacts_svc.features.contacts.models import CONTACT_OWNERSHIP
 
 _c = columns(ConsentRow)
 
@@ -32,6 +34,7 @@ CONSENTS = Resource(
             Field("status", FieldType.CHOICE, _c.status, choices=get_args(ConsentStatus), nullable=False),
         ],
     ),
+    ownership=Ownership(through=(Through(_c.contact_id, CONTACT_OWNERSHIP),)),
     create=None,
     update=None,
     delete=None,

@@ -3,8 +3,8 @@
 from crm_contracts.contacts import Consent
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession
-from crm_kit.http.route import Reading, TransactionRoute, Writing
-from crm_kit.resources import EntityPath, Page, entity_response, json_response, list_page, next_link
+from crm_kit.http.route import Reading, TransactionRoute, Writing, route_options
+from crm_kit.resources import EntityPath, Page, admit, entity_response, json_response, list_page, next_link
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -29,10 +29,12 @@ async def _require_contact(session: ReadSession, contact_id: str) -> None:
     response_model=Consent,
     operation_id="record_consent",
     summary="Record a consent or its withdrawal",
+    openapi_extra=route_options(needs="create"),
 )
 async def record(request: Request, contact_id: EntityPath, data: ConsentWrite, session: Writing) -> Response:
     await _require_contact(session, contact_id)
     entry = await record_consent(session, contact_id, data)
+    await admit(session, CONSENTS, entry.id, data.model_fields_set)
     return entity_response(request, entry, status=201, location=f"/v1/contacts/{contact_id}/consents/{entry.id}")
 
 
@@ -40,14 +42,14 @@ async def record(request: Request, contact_id: EntityPath, data: ConsentWrite, s
 async def ledger(request: Request, contact_id: EntityPath, session: Reading) -> Response:
     await _require_contact(session, contact_id)
     page = await list_page(session, CONSENTS, request, within=columns(ConsentRow).contact_id == contact_id)
-    return json_response(page, headers=next_link(request, page.next_cursor))
+    return json_response(request, page, headers=next_link(request, page.next_cursor))
 
 
 @router.get("/state", response_model=ConsentState, operation_id="get_consent_state", summary="The present state")
-async def state(contact_id: EntityPath, session: Reading) -> Response:
+async def state(request: Request, contact_id: EntityPath, session: Reading) -> Response:
     await _require_contact(session, contact_id)
-    rows = await repository.deciding_entries(session, contact_id)
-    return json_response(ConsentState(data=[CONSENT_EVENTS.snapshot(row) for row in rows]))
+    rows = await CONSENTS.seen(session, await repository.deciding_entries(session, contact_id))
+    return json_response(request, ConsentState(data=[CONSENT_EVENTS.snapshot(row) for row in rows]))
 
 
 @router.get("/{entity_id}", response_model=Consent, operation_id="get_consent", summary="One entry")

@@ -3,12 +3,14 @@
 from datetime import date
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, json_column, text_list_column
+from crm_kit.db.models import CodePointText, EntityRow, columns, json_column, text_list_column
+from crm_kit.rights import Through, owned_by, shares_column
 from sqlalchemy import Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from contacts_svc.base import Base
+from contacts_svc.features.accounts.models import ACCOUNT_OWNERSHIP
 
 
 class ContactRow(EntityRow, Base, table=True):
@@ -19,6 +21,8 @@ class ContactRow(EntityRow, Base, table=True):
         Index("contact_created", "tenant_id", "created_at", "id"),
         Index("contact_updated", "tenant_id", "updated_at", "id"),
         Index("contact_name", "tenant_id", "full_name", "id"),
+        Index("contact_owner", "tenant_id", "owner_id", "id"),
+        Index("contact_team", "tenant_id", "team_id", "id"),
         Index("contact_account", "tenant_id", "account_id", "id"),
         Index("contact_email_keys", "email_keys", postgresql_using="gin"),
         Index("contact_phone_numbers", "phone_numbers", postgresql_using="gin"),
@@ -47,3 +51,10 @@ class ContactRow(EntityRow, Base, table=True):
     external_keys: list[str] = text_list_column()
     tags: list[str] = text_list_column()
     custom: dict[str, Any] = json_column(dict)
+    shares: list[dict[str, Any]] = shares_column()
+
+
+_c = columns(ContactRow)
+
+CONTACT_OWNERSHIP = owned_by(_c, falls_to_creator=True, through=(Through(_c.account_id, ACCOUNT_OWNERSHIP),))
+"""Also whoever its account belongs to."""

@@ -10,7 +10,7 @@ from crm_kit.resources import Resource, base_fields
 
 from contacts_svc.features.contacts import rules, usecases
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
-from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.models import CONTACT_OWNERSHIP, ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite
 
 _c = columns(ContactRow)
@@ -41,7 +41,7 @@ FIELDS = FieldSet(
         ),
         Field("owner_id", FieldType.ID, _c.owner_id),
         Field("team_id", FieldType.ID, _c.team_id),
-        Field("external_id", FieldType.TEXT_LIST, _c.external_keys, value=_external_keys),
+        Field("external_id", FieldType.TEXT_LIST, _c.external_keys, value=_external_keys, part_of="external_ids"),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
     ],
 )
@@ -54,6 +54,7 @@ CONTACTS = Resource(
     write=ContactWrite,
     events=CONTACT_EVENTS,
     fields=FIELDS,
+    ownership=CONTACT_OWNERSHIP,
     create=usecases.create_contact,
     update=usecases.update_contact,
     delete=usecases.delete_contact,

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from crm_contracts.contacts import ExternalIds, LifecycleStage
 from crm_contracts.ids import AccountId, TeamId, UserId
+from crm_contracts.sharing import SharesWrite
 from crm_contracts.types import CustomFields, Date, Input, LanguageTag, Name, Tag, Text
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -65,6 +66,7 @@ class ContactWrite(Input):
     external_ids: ExternalIds = {}
     tags: Annotated[list[Tag], Field(max_length=200)] = []
     custom: CustomFields = {}
+    shares: SharesWrite = []
 
     @model_validator(mode="after")
     def _can_be_told_apart(self) -> Self:

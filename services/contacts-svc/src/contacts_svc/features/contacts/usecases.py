@@ -60,6 +60,7 @@ def _write(row: ContactRow, data: ContactWrite, region: str) -> None:
     row.address = data.address.model_dump(mode="json") if data.address else None
     row.tags = rules.unique(data.tags)
     row.custom = dict(data.custom)
+    row.shares = [share.model_dump(mode="json") for share in data.shares]
     for field in (
         "wechat",
         "title",

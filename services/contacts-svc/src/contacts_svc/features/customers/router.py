@@ -6,7 +6,7 @@ from crm_kit.db.session import ReadSession
 from crm_kit.errors import NotFound
 from crm_kit.http.route import Reading, TransactionRoute, route_options
 from crm_kit.resources import json_response
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
@@ -20,10 +20,10 @@ router = APIRouter(prefix="/internal", route_class=TransactionRoute, include_in_
 
 
 @router.post("/facts", openapi_extra=route_options(reads=True))
-async def facts(customer: CustomerId, session: Reading) -> Response:
+async def facts(request: Request, customer: CustomerId, session: Reading) -> Response:
     if prefix_of(customer.id) == "account":
-        return json_response(await _account_facts(session, customer.id))
-    return json_response(await _contact_facts(session, customer.id))
+        return json_response(request, await _account_facts(session, customer.id))
+    return json_response(request, await _contact_facts(session, customer.id))
 
 
 async def _contact_facts(session: ReadSession, contact_id: str) -> ContactsFacts:

@@ -3,7 +3,7 @@
 from crm_contracts.facts import MAX_RECENT, OrderFacts, PipelineFacts, Scope
 from crm_kit.http.route import Reading, TransactionRoute, route_options
 from crm_kit.resources import json_response
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from pipeline_svc.features.customers import repository
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/internal", route_class=TransactionRoute, include_in_
 
 
 @router.post("/facts", openapi_extra=route_options(reads=True))
-async def facts(scope: Scope, session: Reading) -> Response:
+async def facts(request: Request, scope: Scope, session: Reading) -> Response:
     values = await repository.deal_values(session, scope)
     counted = await repository.counted_orders(session, scope)
     placed = [ORDER_EVENTS.snapshot(row) for row in await repository.newest_orders(session, scope)]
@@ -28,4 +28,4 @@ async def facts(scope: Scope, session: Reading) -> Response:
         deals=[DEAL_EVENTS.snapshot(row) for row in await repository.newest_moved_deals(session, scope)],
         orders_placed=placed,
     )
-    return json_response(found)
+    return json_response(request, found)

@@ -6,6 +6,7 @@ from typing import Any
 
 from crm_contracts.types import Money
 from crm_kit.db.models import CodePointText, EntityRow, Moment, json_column, text_list_column
+from crm_kit.rights import shares_column
 from sqlalchemy import Index, Numeric, Text
 from sqlmodel import Field
 
@@ -26,6 +27,7 @@ class DealRow(EntityRow, Base, table=True):
         Index("deal_pipeline", "tenant_id", "pipeline_id", "id"),
         Index("deal_stage", "tenant_id", "stage_id", "id"),
         Index("deal_owner", "tenant_id", "owner_id", "id"),
+        Index("deal_team", "tenant_id", "team_id", "id"),
         Index("deal_contact", "tenant_id", "contact_id", "created_at", "id"),
         Index("deal_contact_moved", "tenant_id", "contact_id", "stage_entered_at", "id"),
         Index("deal_account", "tenant_id", "account_id", "created_at", "id"),
@@ -51,6 +53,8 @@ class DealRow(EntityRow, Base, table=True):
     stage_entered_at: datetime = Field(sa_type=Moment, nullable=False)
     tags: list[str] = text_list_column()
     custom: dict[str, Any] = json_column(dict)
+    team_id: str | None = Field(default=None, sa_type=CodePointText)
+    shares: list[dict[str, Any]] = shares_column()
 
     @property
     def amount(self) -> Money | None:

@@ -7,6 +7,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import owned_by, through_copies
 
 from pipeline_svc.features.deals import usecases
 from pipeline_svc.features.deals.events import DEAL_EVENTS
@@ -43,6 +44,7 @@ DEALS = Resource(
     write=DealWrite,
     events=DEAL_EVENTS,
     fields=FIELDS,
+    ownership=owned_by(_c, falls_to_creator=True, through=through_copies(_c.contact_id, _c.account_id)),
     create=usecases.create_deal,
     update=usecases.update_deal,
     delete=usecases.delete_deal,

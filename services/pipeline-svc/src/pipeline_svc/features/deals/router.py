@@ -28,6 +28,6 @@ async def move(request: Request, entity_id: EntityPath, data: DealMove, session:
     operation_id="list_deal_stage_history",
     summary="The stages that a deal was in, oldest first; the newest 100",
 )
-async def stage_history(entity_id: EntityPath, session: Reading) -> Response:
+async def stage_history(request: Request, entity_id: EntityPath, session: Reading) -> Response:
     deal = DEAL_EVENTS.snapshot(await DEALS.get(session, entity_id))
-    return json_response(Page[StageEntry](data=deal.stage_history, next_cursor=None))
+    return json_response(request, Page[StageEntry](data=deal.stage_history, next_cursor=None))

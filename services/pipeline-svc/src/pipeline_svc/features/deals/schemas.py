@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from crm_contracts.ids import AccountId, ContactId, PipelineId, StageId, UserId
+from crm_contracts.ids import AccountId, ContactId, PipelineId, StageId, TeamId, UserId
+from crm_contracts.sharing import SharesWrite
 from crm_contracts.types import CustomFields, Date, Input, Name, NonNegativeMoney, Tag, Text
 from pydantic import Field
 
@@ -29,6 +30,8 @@ class DealWrite(Input):
     lost_reason: Annotated[Text | None, Field(description="Of a deal in a lost stage")] = None
     tags: Annotated[list[Tag], Field(max_length=200)] = []
     custom: CustomFields = {}
+    team_id: TeamId | None = None
+    shares: SharesWrite = []
 
 
 class DealMove(Input):

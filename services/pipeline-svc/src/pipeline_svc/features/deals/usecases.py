@@ -124,7 +124,17 @@ def _write(row: DealRow, data: DealWrite, before: Deal | None) -> None:
     row.lines = [line.model_dump(mode="json") for line in data.lines]
     row.tags = list(dict.fromkeys(data.tags))
     row.custom = dict(data.custom)
-    for field in ("name", "expected_close", "contact_id", "account_id", "owner_id", "next_step", "lost_reason"):
+    row.shares = [share.model_dump(mode="json") for share in data.shares]
+    for field in (
+        "name",
+        "expected_close",
+        "contact_id",
+        "account_id",
+        "owner_id",
+        "team_id",
+        "next_step",
+        "lost_reason",
+    ):
         setattr(row, field, getattr(data, field))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from crm_contracts.types import Money
 from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, json_column, text_list_column
+from crm_kit.rights import shares_column
 from sqlalchemy import BigInteger, Index, Numeric, Text, text
 from sqlmodel import Field
 
@@ -20,6 +21,8 @@ class OrderRow(EntityRow, Base, table=True):
         Index("order_created", "tenant_id", "created_at", "id"),
         Index("order_updated", "tenant_id", "updated_at", "id"),
         Index("order_placed", "tenant_id", "placed_at", "id"),
+        Index("order_owner", "tenant_id", "owner_id", "id"),
+        Index("order_team", "tenant_id", "team_id", "id"),
         Index("order_contact", "tenant_id", "contact_id", "placed_at", "id"),
         Index("order_account", "tenant_id", "account_id", "placed_at", "id"),
         Index("order_number", "tenant_id", "number", "source", unique=True, postgresql_nulls_not_distinct=True),
@@ -47,6 +50,9 @@ class OrderRow(EntityRow, Base, table=True):
     placed_at: datetime = Field(sa_type=Moment, nullable=False)
     tags: list[str] = text_list_column()
     custom: dict[str, Any] = json_column(dict)
+    owner_id: str | None = Field(default=None, sa_type=CodePointText)
+    team_id: str | None = Field(default=None, sa_type=CodePointText)
+    shares: list[dict[str, Any]] = shares_column()
 
     @property
     def total(self) -> Money:

@@ -7,6 +7,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import owned_by, through_copies
 
 from pipeline_svc.features.orders import usecases
 from pipeline_svc.features.orders.events import ORDER_EVENTS
@@ -40,6 +41,7 @@ ORDERS = Resource(
     write=OrderWrite,
     events=ORDER_EVENTS,
     fields=FIELDS,
+    ownership=owned_by(_c, through=through_copies(_c.contact_id, _c.account_id)),
     create=usecases.create_order,
     update=usecases.update_order,
     delete=usecases.delete_order,

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from crm_contracts.ids import AccountId, ContactId
+from crm_contracts.ids import AccountId, ContactId, TeamId, UserId
 from crm_contracts.pipeline import OrderStatus
+from crm_contracts.sharing import SharesWrite
 from crm_contracts.types import CustomFields, ExternalKey, Input, Name, NonNegativeMoney, Slug, Tag, Timestamp
 from pydantic import Field, StringConstraints
 
@@ -27,3 +28,6 @@ class OrderWrite(Input):
     placed_at: Annotated[Timestamp | None, Field(description="Now if left out")] = None
     tags: Annotated[list[Tag], Field(max_length=200)] = []
     custom: CustomFields = {}
+    owner_id: UserId | None = None
+    team_id: TeamId | None = None
+    shares: SharesWrite = []

@@ -81,7 +81,8 @@ def _write(row: OrderRow, data: OrderWrite, total: Money) -> None:
     row.lines = [line.model_dump(mode="json") for line in data.lines]
     row.tags = list(dict.fromkeys(data.tags))
     row.custom = dict(data.custom)
-    for field in ("source", "external_id", "contact_id", "account_id", "status"):
+    row.shares = [share.model_dump(mode="json") for share in data.shares]
+    for field in ("source", "external_id", "contact_id", "account_id", "status", "owner_id", "team_id"):
         setattr(row, field, getattr(data, field))
 
 

@@ -4,6 +4,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import TENANT_WIDE
 
 from pipeline_svc.features.pipelines import usecases
 from pipeline_svc.features.pipelines.events import PIPELINE_EVENTS
@@ -30,6 +31,7 @@ PIPELINES = Resource(
     write=PipelineWrite,
     events=PIPELINE_EVENTS,
     fields=FIELDS,
+    ownership=TENANT_WIDE,
     create=usecases.create_pipeline,
     update=usecases.update_pipeline,
     delete=usecases.delete_pipeline,

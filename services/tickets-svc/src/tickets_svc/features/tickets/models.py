@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from crm_contracts.tickets import TicketStatus
 from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, json_column, text_list_column
+from crm_kit.rights import shares_column
 from sqlalchemy import Index, Text
 from sqlmodel import Field
 
@@ -32,6 +33,7 @@ class TicketRow(EntityRow, Base, table=True):
         Index("ticket_account", "tenant_id", "account_id", "timeline_at", "id"),
         Index("ticket_status", "tenant_id", "status", "created_at", "id"),
         Index("ticket_assignee", "tenant_id", "assignee_id", "status"),
+        Index("ticket_team", "tenant_id", "team_id", "id"),
         Index("ticket_queue", "tenant_id", "queue_id", "status"),
         Index("ticket_tags", "tags", postgresql_using="gin"),
     )
@@ -55,6 +57,8 @@ class TicketRow(EntityRow, Base, table=True):
     timeline_at: datetime = Field(sa_type=Moment, nullable=False)
     """The later of `created_at` and `solved_at`, by which the customer view finds the newest."""
     custom: dict[str, Any] = json_column(dict)
+    team_id: str | None = Field(default=None, sa_type=CodePointText)
+    shares: list[dict[str, Any]] = shares_column()
 
 
 class TicketMessageRow(EntityRow, Base, table=True):

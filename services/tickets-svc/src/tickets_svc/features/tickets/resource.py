@@ -7,6 +7,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
+from crm_kit.rights import Ownership, Through, owned_by, through_copies
 
 from tickets_svc.features.tickets import usecases
 from tickets_svc.features.tickets.events import MESSAGE_EVENTS, TICKET_EVENTS
@@ -47,6 +48,7 @@ TICKETS = Resource(
     write=TicketWrite,
     events=TICKET_EVENTS,
     fields=FIELDS,
+    ownership=owned_by(_ticket, "assignee_id", through=through_copies(_ticket.contact_id, _ticket.account_id)),
     create=usecases.create_ticket,
     update=usecases.update_ticket,
     delete=usecases.delete_ticket,
@@ -69,6 +71,8 @@ MESSAGES = Resource(
             Field("author.id", FieldType.TEXT, _message.author_id),
         ],
     ),
+    ownership=Ownership(through=(Through(_message.ticket_id, TICKETS.ownership),)),
+    within=TICKETS.plural,
     create=None,
     update=None,
     delete=None,

@@ -6,6 +6,7 @@ from crm_kit.http.route import Caller, Reading, Writing
 from crm_kit.resources import (
     EntityPath,
     Page,
+    admit,
     check_if_match,
     entity_response,
     json_response,
@@ -67,6 +68,7 @@ async def add(
 ) -> Response:
     ticket = await TICKETS.lock(session, ticket_id)
     message = await add_message(session, ticket, data, caller)
+    await admit(session, MESSAGES, message.id, data.model_fields_set, "update")
     return entity_response(request, message, status=201, location=f"/v1/tickets/{ticket.id}/messages/{message.id}")
 
 
@@ -79,7 +81,7 @@ async def add(
 async def messages(request: Request, ticket_id: EntityPath, session: Reading) -> Response:
     ticket = await TICKETS.get(session, ticket_id)
     page = await list_page(session, MESSAGES, request, within=columns(TicketMessageRow).ticket_id == ticket.id)
-    return json_response(page, headers=next_link(request, page.next_cursor))
+    return json_response(request, page, headers=next_link(request, page.next_cursor))
 
 
 @router.get(

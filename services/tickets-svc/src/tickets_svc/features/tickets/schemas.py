@@ -3,7 +3,8 @@
 import re
 from typing import Annotated, Final
 
-from crm_contracts.ids import AccountId, ContactId, QueueId, UserId
+from crm_contracts.ids import AccountId, ContactId, QueueId, TeamId, UserId
+from crm_contracts.sharing import SharesWrite
 from crm_contracts.tickets import AuthorKind, TicketChannel, TicketPriority, TicketStatus, Visibility
 from crm_contracts.types import MAX_INTEGER, NOT_BLANK, CustomFields, Input, LongText, Name, Tag, Text
 from pydantic import (
@@ -89,6 +90,8 @@ class TicketWrite(Input):
     kind: Annotated[Text, StringConstraints(min_length=1, max_length=64), Field(examples=["incident"])] | None = None
     tags: Annotated[list[Tag], Field(max_length=200)] = []
     custom: CustomFields = {}
+    team_id: TeamId | None = None
+    shares: SharesWrite = []
     message: Annotated[
         MessageWrite | None, Field(description="Added to the ticket's messages together with this write")
     ] = None

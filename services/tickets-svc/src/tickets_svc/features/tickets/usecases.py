@@ -93,6 +93,7 @@ def _write(row: TicketRow, data: TicketWrite) -> None:
     """References may be ahead of what they refer to: other services own it."""
     row.tags = rules.unique(data.tags)
     row.custom = dict(data.custom)
+    row.shares = [share.model_dump(mode="json") for share in data.shares]
     for field in (
         "subject",
         "contact_id",
@@ -101,6 +102,7 @@ def _write(row: TicketRow, data: TicketWrite) -> None:
         "priority",
         "queue_id",
         "assignee_id",
+        "team_id",
         "kind",
     ):
         setattr(row, field, getattr(data, field))

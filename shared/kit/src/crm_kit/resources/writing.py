@@ -1,0 +1,84 @@
+"""Creating and changing records in the name of a caller: what the routes and the batch have in common."""
+
+from collections.abc import Collection, Mapping
+from typing import TypeVar
+
+from crm_contracts.types import Entity, Input
+from pydantic import JsonValue
+
+from crm_kit.db.models import EntityRow
+from crm_kit.db.session import WriteSession
+from crm_kit.http.principal import Principal
+from crm_kit.resources import access
+from crm_kit.resources.resource import Resource
+from crm_kit.rights import Action
+
+RowT = TypeVar("RowT", bound=EntityRow)
+WriteT = TypeVar("WriteT", bound=Input)
+EntityT = TypeVar("EntityT", bound=Entity)
+
+
+async def create(
+    session: WriteSession, resource: Resource[RowT, WriteT, EntityT], data: WriteT, caller: Principal
+) -> EntityT:
+    """Raises Forbidden where the caller may not have such a record or write one of its members."""
+    assert resource.create is not None
+    written = data.model_fields_set
+    entity = await resource.create(session, _owned(session, resource, data), caller)
+    await admit(session, resource, str(entity.id), written)  # type: ignore[attr-defined]  # every entity type has its own id type
+    return entity
+
+
+async def admit(
+    session: WriteSession,
+    resource: Resource[RowT, WriteT, EntityT],
+    entity_id: str,
+    written: Collection[str] = (),
+    action: Action = "create",
+) -> None:
+    """For a record that was just created, with these members sent: whether the caller may have made it.
+
+    Raises Forbidden, which undoes it.
+    """
+    rights = await access.check_created(session, resource, entity_id, action)
+    access.check_written(resource, rights, action, written)
+
+
+def _owned(session: WriteSession, resource: Resource[RowT, WriteT, EntityT], data: WriteT) -> WriteT:
+    """What a user makes without saying whose it is, is theirs."""
+    user_id = session.sights.rights.user_id if session.sights is not None else None
+    owner = resource.ownership.owner
+    if user_id is None or not resource.ownership.falls_to_creator or owner is None:
+        return data
+    name = str(owner.key)
+    return data if getattr(data, name) else data.model_copy(update={name: user_id})
+
+
+async def change(
+    session: WriteSession,
+    resource: Resource[RowT, WriteT, EntityT],
+    row: RowT,
+    patch: Mapping[str, JsonValue],
+    caller: Principal,
+) -> None:
+    """Applies an RFC 7396 patch to a row that was locked for it. Raises Forbidden."""
+    assert resource.update is not None
+    before = resource.events.snapshot(row)
+    data = resource.patched(before, patch)
+    if session.sights is None:
+        await resource.update(session, row, data, caller)
+        return
+    rights = session.sights.of(row.id)
+    assert rights is not None, "locking has looked at it"
+    access.check_written(resource, rights, "update", patch.keys())
+    given = [
+        name for name in resource.ownership.assigned_by & patch.keys() if getattr(data, name) != getattr(before, name)
+    ]
+    assigns = row.id in await access.look_at(session, resource, [row.id], "assign") if given else False
+    if given and not assigns:
+        raise access.forbidden(resource, "assign")
+    await resource.update(session, row, data, caller)
+    if not assigns and resource.ownership.decided_by & patch.keys():
+        await session.flush()
+        if not await access.look_at(session, resource, [row.id], "update"):
+            raise access.forbidden(resource, "update")

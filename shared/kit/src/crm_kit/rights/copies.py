@@ -1,0 +1,81 @@
+"""Follows users' teams, and the owners of the records that a service's own belong to."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from crm_contracts.envelope import Event
+from crm_contracts.registry import USER, Topic
+from sqlalchemy import Table
+from sqlalchemy.dialects.postgresql import insert
+
+from crm_kit.db.session import WriteSession
+from crm_kit.inbox import Consumer, Projection, newest
+from crm_kit.rights.shares import write_shares
+from crm_kit.rights.tables import OWNER_SHARE, RECORD_OWNER, TEAM_MEMBER
+
+
+def follow_owners(service: str, owned: Mapping[Topic, str | None]) -> Consumer:
+    """The consumer of a service whose records belong to those of the topics `owned`.
+
+    Each is given with the member that refers to what its records belong to themselves, if there is one.
+    """
+    above = {topic.entity: member for topic, member in owned.items()}
+
+    async def follow(session: WriteSession, events: Sequence[Event]) -> None:
+        latest = newest(events)
+        await _store(session, TEAM_MEMBER, [_member(event) for event in latest if event.entity_type == USER.entity])
+        records = {event.subject: event for event in latest if event.entity_type in above}
+        owners = [_owner(event, above[event.entity_type]) for event in records.values()]
+        changed = await _store(session, RECORD_OWNER, owners)
+        await write_shares(session, OWNER_SHARE, {id_: _shares(records[id_]) for id_ in changed})
+
+    return Consumer(
+        name=f"{service}.rights",
+        topics=(USER, *owned),
+        handle=follow,
+        order="pass",
+        gather_seconds=0.05,
+        projection=Projection(tables=(TEAM_MEMBER.name, RECORD_OWNER.name, OWNER_SHARE.name)),
+    )
+
+
+def _member(event: Event) -> dict[str, Any]:
+    teams = _state(event).get("teams", [])
+    return {"id": event.subject, "version": event.sequence, "team_ids": [each["team_id"] for each in teams]}
+
+
+def _owner(event: Event, above: str | None) -> dict[str, Any]:
+    state = _state(event)
+    return {
+        "id": event.subject,
+        "version": event.sequence,
+        "owner_id": state.get("owner_id"),
+        "team_id": state.get("team_id"),
+        "above_id": state.get(above) if above else None,
+    }
+
+
+def _shares(event: Event) -> Sequence[Mapping[str, Any]]:
+    return [
+        {**share, "until": datetime.fromisoformat(share["until"]) if share["until"] else None}
+        for share in _state(event).get("shares") or ()
+    ]
+
+
+def _state(event: Event) -> Mapping[str, Any]:
+    """Of what is gone nothing is kept but its version."""
+    return {} if event.deleted or event.entity is None else event.entity
+
+
+async def _store(session: WriteSession, table: Table, copies: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The ids of those that were newer than what was stored."""
+    if not copies:
+        return []
+    fresh = insert(table).values([{"tenant_id": session.tenant_id, **copy} for copy in copies])
+    statement = fresh.on_conflict_do_update(
+        index_elements=["tenant_id", "id"],
+        set_={name: fresh.excluded[name] for name in copies[0] if name != "id"},
+        where=table.c.version < fresh.excluded.version,
+    ).returning(table.c.id)
+    return list((await session.scalars(statement)).all())

@@ -1,0 +1,193 @@
+"""What somebody may do with which records, and what they see of them: compiled from their roles. Pure.
+
+A grant says: these actions on these resources, as far as the records are one's own, the team's or all, and with that
+access to members of each sensitivity. What holds for a record is the most that the grants which reach it give: what is
+seen of it by those that let it be read, what may be written by those that grant the writing.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, Literal, Self, get_args
+
+import orjson
+from crm_contracts.sensitivity import SENSITIVITIES, Sensitivity
+
+Action = Literal["read", "create", "update", "delete", "assign", "export"]
+"""`assign`: to another owner or team, and sharing. `export`: in bulk."""
+
+Level = Literal["own", "team", "all"]
+"""`own`: records that the user owns, that belong to a customer of theirs, or that are shared with them. `team`: those of
+their teams too, of the teams below where they lead one, and of these teams' members. `all`: every one.
+"""
+
+Access = Literal["hidden", "masked", "read", "write"]
+
+ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+ACCESSES: Final[tuple[Access, ...]] = get_args(Access)
+EVERY_RESOURCE: Final = "*"
+
+_LEVEL_RANK: Final = {level: rank for rank, level in enumerate(LEVELS)}
+_ACCESS_RANK: Final = {access: rank for rank, access in enumerate(ACCESSES)}
+_WRITING: Final[tuple[Action, ...]] = ("create", "update")
+
+
+def _most(accesses: Iterable[Access]) -> Access:
+    return max(accesses, key=_ACCESS_RANK.__getitem__, default="hidden")
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One line of a role; `role` names that. A sensitivity that `fields` does not name is hidden."""
+
+    resources: frozenset[str]
+    actions: frozenset[Action]
+    level: Level
+    fields: Mapping[Sensitivity, Access]
+    role: str = ""
+
+    def covers(self, resource: str) -> bool:
+        return EVERY_RESOURCE in self.resources or resource in self.resources
+
+
+@dataclass(frozen=True)
+class RecordRights:
+    """What holds for the records that lie at one distance: what may be done, what is seen by sensitivity, and which
+    sensitivities an action may write.
+    """
+
+    actions: frozenset[Action]
+    seen: Mapping[Sensitivity, Access]
+    written: Mapping[Action, frozenset[Sensitivity]]
+
+    def reads(self, sensitivity: Sensitivity) -> bool:
+        return _ACCESS_RANK[self.seen[sensitivity]] >= _ACCESS_RANK["read"]
+
+    @cached_property
+    def is_clear(self) -> bool:
+        """Whether nothing of a record is hidden or masked."""
+        return all(self.reads(each) for each in SENSITIVITIES)
+
+
+class ResourceRights:
+    """The grants of one resource, by how near a record is: `own` is reached by every level, `all` by one alone."""
+
+    def __init__(self, grants: Iterable[Grant]) -> None:
+        self._grants = tuple(grants)
+        self._at = {level: self._combined(level) for level in LEVELS}
+
+    def _combined(self, level: Level) -> RecordRights:
+        reaching = [grant for grant in self._grants if _LEVEL_RANK[grant.level] >= _LEVEL_RANK[level]]
+        reading = [grant for grant in reaching if "read" in grant.actions]
+        return RecordRights(
+            frozenset(action for grant in reaching for action in grant.actions),
+            {each: _most(grant.fields.get(each, "hidden") for grant in reading) for each in SENSITIVITIES},
+            {
+                action: frozenset(
+                    each
+                    for grant in reaching
+                    if action in grant.actions
+                    for each in SENSITIVITIES
+                    if grant.fields.get(each) == "write"
+                )
+                for action in _WRITING
+            },
+        )
+
+    def at(self, level: Level) -> RecordRights:
+        """For a record of which `level` is the least that reaches it."""
+        return self._at[level]
+
+    def widest(self, action: Action, readable: Collection[Sensitivity] = ()) -> Level | None:
+        """The farthest records on which the action is granted, with members of these sensitivities readable."""
+        for level in reversed(LEVELS):
+            here = self._at[level]
+            if action in here.actions and all(here.reads(each) for each in readable):
+                return level
+        return None
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """Those that make a difference, nearest first; the last reaches farthest."""
+        return tuple(
+            level
+            for place, level in enumerate(LEVELS)
+            if self._at[level].actions and (level == "all" or self._at[level] != self._at[LEVELS[place + 1]])
+        )
+
+    @property
+    def roles(self) -> list[tuple[str, Level, frozenset[Action]]]:
+        """Which role grants what, for explanations."""
+        return [(grant.role, grant.level, grant.actions) for grant in self._grants]
+
+
+class Rights:
+    """Somebody's rights as they travel in an internal token. Equal where their text is.
+
+    `user_id` and `team_ids` say which records are own and the team's; `admin`: may manage users, roles and keys.
+    """
+
+    def __init__(self, user_id: str | None, team_ids: Iterable[str], grants: Iterable[Grant], *, admin: bool) -> None:
+        self.user_id = user_id
+        self.team_ids = tuple(sorted(team_ids))
+        self.grants = tuple(grants)
+        self.admin = admin
+        self._of: dict[str, ResourceRights] = {}
+
+    @cached_property
+    def text(self) -> str:
+        document = {
+            "user": self.user_id,
+            "teams": self.team_ids,
+            "admin": self.admin,
+            "grants": [
+                [sorted(grant.resources), sorted(grant.actions), grant.level, dict(grant.fields), grant.role]
+                for grant in self.grants
+            ],
+        }
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError for what `text` did not write."""
+        try:
+            document: dict[str, Any] = orjson.loads(text)
+            grants = [
+                Grant(frozenset(resources), frozenset(actions), level, fields, role)
+                for resources, actions, level, fields, role in document["grants"]
+            ]
+            if any(grant.level not in LEVELS or set(grant.fields.values()) - set(ACCESSES) for grant in grants):
+                raise ValueError("a level or an access is not known")
+            return cls(document["user"], document["teams"], grants, admin=document["admin"] is True)
+        except (KeyError, TypeError) as error:
+            raise ValueError("these are no rights") from error
+
+    def on(self, resource: str) -> ResourceRights:
+        """By the name of the resource in permissions, which is its plural."""
+        found = self._of.get(resource)
+        if found is None:
+            found = self._of[resource] = ResourceRights(grant for grant in self.grants if grant.covers(resource))
+        return found
+
+    def may(self, resource: str, action: str) -> bool:
+        """Whether some records may be treated so; `write` is any action but reading."""
+        granted = self.on(resource).at("own").actions
+        return bool(granted - {"read", "export"}) if action == "write" else action in granted
+
+    @cached_property
+    def is_unlimited(self) -> bool:
+        """Whether they reach whatever there is."""
+        return self.admin and any(
+            EVERY_RESOURCE in grant.resources
+            and grant.level == "all"
+            and grant.actions >= set(ACTIONS)
+            and all(grant.fields.get(each) == "write" for each in SENSITIVITIES)
+            for grant in self.grants
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rights) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)

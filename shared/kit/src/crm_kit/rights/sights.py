@@ -1,0 +1,88 @@
+"""What a caller sees of records: which they may see at all, and what is left of each one in an answer."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Self
+
+from crm_contracts.sensitivity import classes_of
+from crm_contracts.types import Entity
+from pydantic import BaseModel
+
+from crm_kit.rights.grants import RecordRights, Rights
+
+Json = dict[str, Any]
+
+
+class UnseenEntity(RuntimeError):
+    """An answer holds an entity of which nobody has asked whether the caller may see it: it must not go out."""
+
+
+class Sights:
+    """Of one request whose caller may not see everything: their rights, and what holds for each record that it touches."""
+
+    def __init__(self, rights: Rights) -> None:
+        self.rights = rights
+        self._of: dict[str, RecordRights] = {}
+
+    @classmethod
+    def of_caller(cls, rights: Rights | None) -> Self | None:
+        """None where there is nothing that the caller may not."""
+        return None if rights is None or rights.is_unlimited else cls(rights)
+
+    def note(self, entity_id: str, rights: RecordRights) -> None:
+        self._of[entity_id] = rights
+
+    def of(self, entity_id: str) -> RecordRights | None:
+        """None of a record that was not looked for under these rights."""
+        return self._of.get(entity_id)
+
+    def shown(self, model: BaseModel) -> Json:
+        """The JSON of an answer, each entity in it without what may not be seen. Raises UnseenEntity."""
+        document: Json = model.model_dump(mode="json")
+        return self._redacted(model, document)
+
+    def _redacted(self, model: BaseModel, document: Json) -> Json:
+        for name in type(model).model_fields:
+            value = getattr(model, name)
+            if isinstance(value, BaseModel):
+                document[name] = self._redacted(value, document[name])
+            elif isinstance(value, list | tuple):
+                document[name] = [
+                    self._redacted(element, shown) if isinstance(element, BaseModel) else shown
+                    for element, shown in zip(value, document[name], strict=True)
+                ]
+        if not isinstance(model, Entity):
+            return document
+        entity_id = str(model.id)  # type: ignore[attr-defined]  # every entity type has its own id type
+        rights = self._of.get(entity_id)
+        if rights is None:
+            raise UnseenEntity(f"{type(model).__name__} {entity_id}")
+        return document if rights.is_clear else redacted(type(model), document, rights)
+
+
+def redacted(model: type[BaseModel], document: Mapping[str, Any], rights: RecordRights) -> Json:
+    """An entity's JSON without the members that may not be seen, and those that may be masked only, masked.
+
+    `redacted` names the members that are missing, `masked` those that are masked.
+    """
+    classes = classes_of(model)
+    shown: Json = {}
+    missing: list[str] = []
+    masked: list[str] = []
+    for name, value in document.items():
+        declared = classes.get(name)
+        access = rights.seen[declared.sensitivity if declared else "private"]
+        if access in ("read", "write") or (value in _NOTHING and access == "masked"):
+            shown[name] = value
+        elif access == "masked" and declared and declared.mask:
+            shown[name] = declared.mask(value)
+            masked.append(name)
+        else:
+            missing.append(name)
+    if missing:
+        shown["redacted"] = missing
+    if masked:
+        shown["masked"] = masked
+    return shown
+
+
+_NOTHING: Collection[Any] = (None, [], {})
