@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
-from crm_contracts.registry import TEAM, USER
+from crm_contracts.registry import ROLE, TEAM, USER
 from crm_kit.app import internal_authenticator
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.http.principal import Principal
@@ -81,6 +81,20 @@ class TestConformance(ServiceConformance):
             body=lambda n, _: {"name": f"Team {n}"},
             patch={"name": "华东销售部"},
             text="name",
+            equals=("name", "name"),
+            scopes=("read", "admin"),
+        ),
+        Sample(
+            path="/v1/roles",
+            topic=ROLE,
+            body=lambda n, _: {
+                "name": f"Role {n}",
+                "description": "华东",
+                "grants": [{"resources": ["contacts"], "actions": ["read"], "records": "team"}],
+            },
+            patch={"admin": True},
+            text="name",
+            clears="description",
             equals=("name", "name"),
             scopes=("read", "admin"),
         ),

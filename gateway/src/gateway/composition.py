@@ -4,8 +4,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from crm_kit.http.principal import Principal
 from crm_kit.runtime import Runtime
@@ -18,6 +19,8 @@ from gateway.access.rate_limit import RateLimiter
 from gateway.access.usage import KeyUsage
 from gateway.features.allowed_origins.repository import all_allowed
 from gateway.features.api_keys import repository
+from gateway.features.roles.assignment import rights_of
+from gateway.features.users.rights import rights_of_user
 from gateway.settings import GatewaySettings
 
 
@@ -30,7 +33,7 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
             row = await repository.find_by_digest(session, digest)
         if row is None:
             return None
-        return KnownKey(Principal(row.id, row.tenant_id, row.region, frozenset(row.scopes)), row.expires_at)
+        return await _known(runtime, row)
 
     async def note(tenant_id: str, key_id: str, at: datetime) -> None:
         async with runtime.database.write(tenant_id) as session:
@@ -38,6 +41,20 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
 
     limiter = RateLimiter(settings.rate_limit_quota, settings.rate_limit_window_seconds, time.monotonic)
     return GatewayAuthenticator(find, limiter, KeyUsage(note), settings.admin_key)
+
+
+async def _known(runtime: Runtime, row: Any) -> KnownKey | None:
+    """None for the key of a user who is not active."""
+    key = Principal(row.id, row.tenant_id, row.region, frozenset(row.scopes))
+    if row.user_id is None and not row.roles:
+        return KnownKey(key, row.expires_at)
+    async with runtime.database.read(row.tenant_id) as session:
+        if row.user_id is None:
+            return KnownKey(replace(key, rights=await rights_of(session, row.roles)), row.expires_at)
+        rights = await rights_of_user(session, row.user_id)
+    if rights is None:
+        return None
+    return KnownKey(replace(key, subject=row.user_id, via=row.id, rights=rights), row.expires_at)
 
 
 @asynccontextmanager

@@ -9,8 +9,9 @@ from gateway.access.browsers import BrowserMiddleware
 from gateway.base import METADATA
 from gateway.composition import access_lifespan
 from gateway.documents.packaged import openapi
-from gateway.features import allowed_origins, api_keys, customers, dead_letters, reconcile, teams, tenants, users
+from gateway.features import allowed_origins, api_keys, customers, dead_letters, reconcile, roles, teams, tenants, users
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
+from gateway.features.roles.events import ROLE_EVENTS
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.users.events import USER_EVENTS
@@ -31,6 +32,7 @@ MANIFEST = Manifest(
         tenants.FEATURE,
         api_keys.FEATURE,
         allowed_origins.FEATURE,
+        roles.FEATURE,
         teams.FEATURE,
         users.FEATURE,
         dead_letters.FEATURE,
@@ -38,7 +40,7 @@ MANIFEST = Manifest(
         documents.FEATURE,
         proxy.proxy_to(lambda: RouteTable.from_document(openapi())),
     ),
-    publishes=(TENANT_EVENTS, TEAM_EVENTS, USER_EVENTS),
+    publishes=(TENANT_EVENTS, TEAM_EVENTS, USER_EVENTS, ROLE_EVENTS),
     commands=(reconcile.COMMAND,),
     system_tables={
         "allowed_origin": "a browser's preflight carries no credential that would tell its tenant",

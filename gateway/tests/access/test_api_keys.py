@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import httpx
 import pytest
+from crm_kit.http.principal import scope_of
 from crm_testkit.door import Door, Keyholder
 from crm_testkit.stand_in import Reply
 
@@ -120,7 +121,7 @@ async def test_scopes(door: Door, tenant: Keyholder, scopes: set[str], method: s
     else:
         problem = response.json()
         assert (response.status_code, problem["code"]) == (403, "forbidden")
-        action = problem["missing_permission"].rpartition(":")[2]
+        action = scope_of(problem["missing_permission"]).rpartition(":")[2]
         assert action in {"read", "write", "admin"} - scopes
 
 

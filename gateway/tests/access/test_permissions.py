@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from crm_kit.http.principal import scope_of
 from crm_testkit.door import Door, Keyholder
 from gateway.documents.openapi_merge import operations
 from gateway.documents.packaged import openapi
@@ -27,7 +28,7 @@ def needed() -> list[tuple[str, str, str]]:
 
 
 def test_the_scopes_of_keys_are_the_permissions_of_operations() -> None:
-    assert set(SCOPES) == ACTIONS | {permission for _, _, permission in needed()}
+    assert set(SCOPES) == ACTIONS | {scope_of(permission) for _, _, permission in needed()}
 
 
 async def test_every_operation_takes_its_permission_and_no_other(door: Door, tenant: Keyholder) -> None:
@@ -43,10 +44,11 @@ async def test_every_operation_takes_its_permission_and_no_other(door: Door, ten
     assert len(operations_) > 60
     for method, path, permission in operations_:
         body = {} if method in ("POST", "PATCH") else None
-        others = set(SCOPES) - {permission, permission.rpartition(":")[2]}
+        scope = scope_of(permission)
+        others = set(SCOPES) - {scope, scope.rpartition(":")[2]}
         refused = await (await client(others)).request(method, path, json=body)
         assert (refused.status_code, refused.json()["missing_permission"]) == (403, permission), (method, path)
-        for enough in {permission, permission.rpartition(":")[2]}:
+        for enough in {scope, scope.rpartition(":")[2]}:
             answer = await (await client({enough, *_besides(path)})).request(method, path, json=body)
             # Tenants are changed by the installation's administrator alone, whatever a tenant's key may do.
             refusal = answer.json()["missing_permission"] if answer.status_code == 403 else "administrator"

@@ -177,7 +177,7 @@ async def test_the_views_own_letters_are_replayed_and_discarded_too(door: Door, 
     assert (await tenant.client.get(path)).json()["headers"]["ce_subject"] == letter["key"]
     assert (await tenant.client.post(f"{path}/replay")).json()["outcome"] == "failed"
     reader = await door.key(tenant, "read")
-    assert (await reader.post(f"{path}/replay")).json()["missing_permission"] == "dead-letters:write"
+    assert (await reader.post(f"{path}/replay")).json()["missing_permission"] == "dead-letters:update"
     stranger = await door.tenant()
     answers = [
         await stranger.client.get(path),

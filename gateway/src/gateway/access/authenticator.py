@@ -39,7 +39,7 @@ class GatewayAuthenticator:
         """Raises Unauthenticated, TooManyRequests, and Forbidden for the admin key elsewhere than at tenants."""
         principal = await self._principal(request)
         request.scope[TENANT] = principal.tenant_id
-        verdict = self._limiter.take(principal.subject)
+        verdict = self._limiter.take(principal.credential)
         cast("dict[str, str]", request.scope.get(RESPONSE_HEADERS, {})).update(verdict.headers)
         if not verdict.allowed:
             raise TooManyRequests(

@@ -69,7 +69,7 @@ class KnownKeys:
         return len(self._known) + len(self._unknown)
 
     def _unless_revoked(self, key: KnownKey, now: float) -> KnownKey | None:
-        return None if self._revoked.get(key.principal.subject, 0.0) > now else key
+        return None if self._revoked.get(key.principal.credential, 0.0) > now else key
 
     async def _look_up(self, digest: bytes) -> KnownKey | None:
         """One look-up at a time for each key, however many requests wait for it."""

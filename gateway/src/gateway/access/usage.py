@@ -27,7 +27,7 @@ class KeyUsage:
 
     def record(self, principal: Principal) -> None:
         if principal.tenant_id is not None:
-            self._used[(principal.tenant_id, principal.subject)] = utc_now()
+            self._used[(principal.tenant_id, principal.credential)] = utc_now()
 
     async def run(self) -> None:
         while True:

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from campaigns_svc.features.audience.rules import newest
 from crm_contracts.envelope import Event
 from crm_contracts.ids import ConsentId, ContactId
 from crm_contracts.registry import CONSENT, CONTACT
+from crm_kit.inbox import newest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text

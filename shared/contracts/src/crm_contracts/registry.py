@@ -55,6 +55,7 @@ class Topic:
 TENANT = Topic("gateway", "tenant", tenancy.Tenant)
 TEAM = Topic("gateway", "team", tenancy.Team)
 USER = Topic("gateway", "user", tenancy.User)
+ROLE = Topic("gateway", "role", tenancy.Role)
 
 CONTACT = Topic("contacts", "contact", contacts.Contact, minor=1)
 ACCOUNT = Topic("contacts", "account", contacts.Account, minor=1)
@@ -89,6 +90,7 @@ TOPICS: tuple[Topic, ...] = (
     TENANT,
     TEAM,
     USER,
+    ROLE,
     CONTACT,
     ACCOUNT,
     ACTIVITY,

@@ -12,7 +12,7 @@ ShareAccess = Literal["read", "write"]
 
 
 class Share(Contract):
-    """With a user or a team: it counts as one of their own, until a time, for reading or for changing it too."""
+    """With a user or a team: it counts as one of their own, until a time, for reading, or for changing and adding to it too."""
 
     user_id: UserId | None
     team_id: TeamId | None

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crm_contracts.ids import TeamId, TenantId, UserId
+from crm_contracts.ids import RoleId, TeamId, TenantId, UserId
 from crm_contracts.sensitivity import EMAIL, OPEN
 from crm_contracts.types import Contract, Entity, known
 
@@ -30,6 +30,28 @@ class Membership(Contract):
     manager: Annotated[bool, Field(description="Leads the team, and those below it")]
 
 
+Records = Literal["own", "team", "all"]
+
+
+class RoleGrant(Contract):
+    """What a role permits on which records, and what it shows of them by sensitivity; what it does not name is hidden."""
+
+    resources: list[str]
+    actions: list[str]
+    records: Annotated[Records, Field(description="One's own; those of one's teams too; or every one")]
+    fields: Annotated[dict[str, str], Field(description="`hidden`, `masked`, `read` or `write`, by sensitivity")]
+
+
+class Role(Entity):
+    """What somebody may see and do; who has several has all that any of them grants."""
+
+    id: Annotated[RoleId, OPEN]
+    name: Annotated[str, OPEN]
+    description: Annotated[str | None, OPEN]
+    admin: Annotated[bool, Field(description="Manages users, teams, roles and keys"), OPEN]
+    grants: Annotated[list[RoleGrant], OPEN]
+
+
 UserStatus = Literal["active", "disabled"]
 
 
@@ -42,4 +64,5 @@ class User(Entity):
     language: Annotated[str | None, OPEN]
     status: Annotated[str, known(UserStatus), OPEN]
     teams: Annotated[list[Membership], OPEN]
+    roles: Annotated[list[str], Field(description="Ready roles by name, others by id"), OPEN]
     external_id: Annotated[str | None, Field(description="In the identity provider or the staff system"), OPEN]

@@ -19,6 +19,7 @@ from crm_kit.db.migrations import migrate
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.http.principal import AUDIENCE, ISSUER, Authenticator, Principal, TokenMint
 from crm_kit.manifest import Manifest
+from crm_kit.rights import Rights
 from crm_kit.runtime import ALL_ROLES, Role, Runtime
 from httpx_aiohttp import AiohttpTransport
 from joserfc import jwt
@@ -92,9 +93,16 @@ class ServiceUnderTest:
         self._transport = AiohttpTransport()
 
     def tenant(
-        self, tenant_id: str | None = None, *, region: str = "CN", scopes: frozenset[str] = ALL_SCOPES
+        self,
+        tenant_id: str | None = None,
+        *,
+        region: str = "CN",
+        scopes: frozenset[str] = ALL_SCOPES,
+        rights: Rights | None = None,
     ) -> Tenant:
-        principal = Principal("key_test", tenant_id or TenantId.new(), region, scopes)
+        """A fresh tenant, or that one; `rights`: of somebody who has not all of them."""
+        subject = rights.user_id if rights is not None and rights.user_id else "key_test"
+        principal = Principal(subject, tenant_id or TenantId.new(), region, scopes, rights)
         client = self.anonymous()
         client.headers["Authorization"] = f"Bearer {self.mint.token(principal)}"
         assert principal.tenant_id is not None

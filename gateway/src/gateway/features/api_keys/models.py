@@ -10,7 +10,7 @@ from gateway.base import Base
 
 
 class ApiKeyRow(EntityRow, Base, table=True):
-    """`digest` is the key's SHA-256; `prefix` the part of it that is no secret."""
+    """`digest` is the key's SHA-256; `prefix` the part of it that is no secret. `user_id`: for whom it acts."""
 
     __tablename__ = "api_key"
     __table_args__ = (
@@ -22,5 +22,7 @@ class ApiKeyRow(EntityRow, Base, table=True):
     prefix: str = Field(sa_type=CodePointText, nullable=False)
     digest: bytes = Field(sa_type=LargeBinary, nullable=False)
     scopes: list[str] = text_list_column()
+    user_id: str | None = Field(default=None, sa_type=CodePointText)
+    roles: list[str] = text_list_column(later=True)
     expires_at: datetime | None = Field(default=None, sa_type=Moment)
     last_used_at: datetime | None = Field(default=None, sa_type=Moment)

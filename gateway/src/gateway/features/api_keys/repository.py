@@ -12,8 +12,10 @@ from gateway.features.api_keys.models import ApiKeyRow
 
 _c = columns(ApiKeyRow)
 
+_ADMINISTERS = (_c.scopes.contains(["admin"]), _c.expires_at.is_(None), _c.user_id.is_(None), _c.roles == [])
+
 _FIND = text(
-    "select k.id, k.tenant_id, k.scopes, k.expires_at, t.region"
+    "select k.id, k.tenant_id, k.scopes, k.user_id, k.roles, k.expires_at, t.region"
     " from api_key k join tenant t on t.tenant_id = k.tenant_id and t.id = k.tenant_id where k.digest = :digest"
 )
 
@@ -32,9 +34,13 @@ async def lock_admin_keys(session: WriteSession) -> None:
 
 
 async def has_other_admin_key(session: ReadSession, key_id: str) -> bool:
-    """Whether another key without expiry may manage keys."""
-    statement = select(_c.id).where(_c.id != key_id, _c.scopes.contains(["admin"]), _c.expires_at.is_(None)).limit(1)
+    """Whether another key without expiry may manage keys, whatever becomes of users and roles."""
+    statement = select(_c.id).where(_c.id != key_id, *_ADMINISTERS).limit(1)
     return await session.scalar(statement) is not None
+
+
+async def has_keys_with_role(session: ReadSession, role: str) -> bool:
+    return await session.scalar(select(_c.id).where(_c.roles.contains([role])).limit(1)) is not None
 
 
 async def note_use(session: WriteSession, key_id: str, at: datetime) -> None:

@@ -3,7 +3,16 @@
 from typing import cast
 
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
-from crm_kit.resources import EntityPath, Page, check_if_match, entity_response, json_response, list_page, next_link
+from crm_kit.resources import (
+    EntityPath,
+    Page,
+    admit,
+    check_if_match,
+    entity_response,
+    json_response,
+    list_page,
+    next_link,
+)
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -28,6 +37,7 @@ _ADMIN = route_options(needs="admin")
 )
 async def create(request: Request, data: ApiKeyWrite, session: Writing, caller: Caller) -> Response:
     created = await create_api_key(session, data, caller)
+    await admit(session, API_KEYS, created.id)
     return entity_response(request, created, status=201, location=f"/v1/api-keys/{created.id}")
 
 
@@ -63,6 +73,7 @@ async def rotate(
 ) -> Response:
     row = await API_KEYS.lock(session, entity_id)
     created = await rotate_api_key(session, row, data or Rotation(), caller)
+    await admit(session, API_KEYS, created.id)
     return entity_response(request, created, status=201, location=f"/v1/api-keys/{created.id}")
 
 

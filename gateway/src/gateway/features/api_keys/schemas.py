@@ -2,11 +2,14 @@
 
 from typing import Annotated, Literal, Self, get_args
 
-from crm_contracts.ids import ApiKeyId
+from crm_contracts.ids import ApiKeyId, UserId
+from crm_contracts.sensitivity import OPEN
 from crm_contracts.types import Entity, Input, Name, Timestamp
 from crm_kit.db.models import utc_now
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from gateway.features.roles.schemas import RolesWrite
 
 Scope = Literal[
     "read",
@@ -32,6 +35,7 @@ Scope = Literal[
     "orders:write",
     "pipelines:read",
     "pipelines:write",
+    "roles:read",
     "segments:read",
     "segments:write",
     "teams:read",
@@ -59,13 +63,23 @@ class ApiKeyWrite(Input):
             "admin: API keys",
         ),
     ] = ["read"]
+    user_id: Annotated[
+        UserId | None, Field(description="It acts for this user: with their rights, as far as its scopes go")
+    ] = None
+    roles: Annotated[RolesWrite, Field(description="It has the rights of these roles, as far as its scopes go")] = []
     expires_at: Annotated[Timestamp | None, Field(description="From then on it is refused; never if left out")] = None
 
     @model_validator(mode="after")
-    def _not_yet_expired(self) -> Self:
+    def _consistent(self) -> Self:
         if self.expires_at is not None and self.expires_at <= utc_now():
             raise PydanticCustomError(
                 "expired", "`expires_at` must lie in the future", {"zh": "expires_at 必须是将来的时间"}
+            )
+        if self.user_id is not None and self.roles:
+            raise PydanticCustomError(
+                "user_or_roles",
+                "A key has the rights of a user or of roles",
+                {"zh": "密钥只能使用用户权限或角色权限之一"},
             )
         return self
 
@@ -79,15 +93,17 @@ class Rotation(Input):
 class ApiKey(Entity):
     """An API key, without the key."""
 
-    id: ApiKeyId
-    name: str
-    prefix: Annotated[str, Field(description="How the key begins; tells one's keys apart")]
-    scopes: list[Scope]
-    expires_at: Timestamp | None
-    last_used_at: Annotated[Timestamp | None, Field(description="To the hour")]
+    id: Annotated[ApiKeyId, OPEN]
+    name: Annotated[str, OPEN]
+    prefix: Annotated[str, Field(description="How the key begins; tells one's keys apart"), OPEN]
+    scopes: Annotated[list[Scope], OPEN]
+    user_id: Annotated[UserId | None, OPEN]
+    roles: Annotated[list[str], OPEN]
+    expires_at: Annotated[Timestamp | None, OPEN]
+    last_used_at: Annotated[Timestamp | None, Field(description="To the hour"), OPEN]
 
 
 class CreatedApiKey(ApiKey):
     """An API key with the key: shown once."""
 
-    key: Annotated[str, Field(description="Keep it: it is not shown again")]
+    key: Annotated[str, Field(description="Keep it: it is not shown again"), OPEN]

@@ -1,12 +1,12 @@
 """What can be done with an API key."""
 
-from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 from crm_contracts.ids import ApiKeyId
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
-from crm_kit.errors import Text
+from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 
 from gateway.access.keys import digest, new_key, shown_prefix
@@ -15,17 +15,22 @@ from gateway.features.api_keys.errors import LastAdminKey, ScopeNotHeld
 from gateway.features.api_keys.events import snapshot
 from gateway.features.api_keys.models import ApiKeyRow
 from gateway.features.api_keys.schemas import SCOPES, ApiKeyWrite, CreatedApiKey, Rotation
+from gateway.features.roles.assignment import check_roles
+from gateway.features.users import repository as users
 
 
 async def create_api_key(session: WriteSession, data: ApiKeyWrite, caller: Principal) -> CreatedApiKey:
     """The only time that the key itself leaves the gateway."""
     _check_held(data.scopes, caller)
-    return await issue_key(session, data.name, data.scopes, data.expires_at)
+    _check_rights(data.user_id, data.roles, caller)
+    await check_roles(session, data.roles)
+    if data.user_id is not None and await users.active(session, data.user_id) is None:
+        text = Text("There is no such active user", "不存在该用户或其已停用")
+        raise ValidationFailed(text, errors=[FieldError("/user_id", "not_found", text)])
+    return await issue_key(session, data)
 
 
-async def issue_key(
-    session: WriteSession, name: str, scopes: Collection[str], expires_at: datetime | None = None
-) -> CreatedApiKey:
+async def issue_key(session: WriteSession, data: ApiKeyWrite) -> CreatedApiKey:
     """A key for the session's tenant, whoever asks: for its creation."""
     key_id = ApiKeyId.new()
     key = new_key(key_id)
@@ -33,11 +38,13 @@ async def issue_key(
         id=key_id,
         tenant_id=session.tenant_id,
         version=1,
-        name=name,
+        name=data.name,
         prefix=shown_prefix(key_id),
         digest=digest(key),
-        scopes=[scope for scope in SCOPES if scope in scopes],
-        expires_at=expires_at,
+        scopes=[scope for scope in SCOPES if scope in data.scopes],
+        user_id=data.user_id,
+        roles=list(data.roles),
+        expires_at=data.expires_at,
     )
     session.add(row)
     await session.flush()
@@ -47,7 +54,10 @@ async def issue_key(
 async def rotate_api_key(session: WriteSession, row: ApiKeyRow, data: Rotation, caller: Principal) -> CreatedApiKey:
     """A new key of the same name, scopes and expiry; the old one ends after the overlap, if not before."""
     _check_held(row.scopes, caller)
-    created = await issue_key(session, row.name, row.scopes, row.expires_at)
+    _check_rights(row.user_id, row.roles, caller)
+    created = await issue_key(
+        session, ApiKeyWrite.model_construct(**row.model_dump(include=set(ApiKeyWrite.model_fields)))
+    )
     ends = await session.now() + timedelta(seconds=data.overlap_seconds)
     row.expires_at = ends if row.expires_at is None else min(row.expires_at, ends)
     row.version += 1
@@ -64,6 +74,14 @@ async def revoke_api_key(session: WriteSession, row: ApiKeyRow, caller: Principa
             raise LastAdminKey
     await session.delete(row)
     await session.flush()
+
+
+def _check_rights(user_id: str | None, roles: Sequence[str], caller: Principal) -> None:
+    """Who has rights of their own makes no key that has more than any: it acts for a user, or has roles."""
+    if caller.rights is not None and not caller.rights.is_unlimited and user_id is None and not roles:
+        raise ScopeNotHeld(
+            Text("Give the key a user_id or roles: yours is bound to rights too.", "请为密钥指定 user_id 或 roles。")
+        )
 
 
 def _check_held(scopes: Iterable[str], caller: Principal) -> None:

@@ -1,5 +1,6 @@
 """Dead letters over HTTP: the gateway's own first, then whoever of the services has the letter."""
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 from crm_contracts.ids import DeadLetterId, prefix_of
@@ -8,10 +9,12 @@ from crm_kit.db.session import ReadSession
 from crm_kit.dead_letters import repository
 from crm_kit.dead_letters import router as own
 from crm_kit.dead_letters.schemas import DeadLetterContent, LetterFilter, LetterQuery, Replay
-from crm_kit.errors import InvalidCursor, NotFound, Text
+from crm_kit.errors import Forbidden, InvalidCursor, NotFound, Text
 from crm_kit.http import pagination
+from crm_kit.http.principal import Principal
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing
 from crm_kit.resources import EntityPath, entity_response, json_response, next_link
+from crm_kit.rights.grants import EVERY_RESOURCE
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import column
 from starlette.responses import Response
@@ -23,6 +26,7 @@ from gateway.upstream import SERVICES
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead-letters"], route_class=TransactionRoute)
 
 _OWN: Final = "gateway"
+_RESOURCE: Final = "dead-letters"
 _NEWEST_FIRST: Final = pagination.parse_sort(
     "-id", FieldSet("dead-letters", [Field("id", FieldType.TEXT, column("id"), sortable=True, nullable=False)])
 )
@@ -33,6 +37,7 @@ async def list_dead_letters(
     request: Request, session: Reading, caller: Caller, query: Annotated[DeadLetterQuery, Query()]
 ) -> Response:
     """List the events that could not be published or applied, newest first."""
+    caller = _as_operator(session, caller)
     wanted = query.model_dump(exclude={"limit", "cursor"})
     cursors = _cursors(request, session, wanted)
     narrowed = {name: wanted[name] for name in LetterFilter.model_fields}
@@ -67,6 +72,7 @@ def _after(cursors: pagination.Cursors, cursor: str | None) -> DeadLetterId | No
 @router.get("/{entity_id}", operation_id="get_dead_letter", response_model=DeadLetterContent)
 async def get_dead_letter(request: Request, entity_id: EntityPath, session: Reading, caller: Caller) -> Response:
     """Read a dead letter with the record's headers and payload."""
+    caller = _as_operator(session, caller)
     try:
         return await own.get_letter(request, entity_id, session)
     except NotFound:
@@ -78,6 +84,7 @@ async def get_dead_letter(request: Request, entity_id: EntityPath, session: Read
 @router.post("/{entity_id}/replay", operation_id="replay_dead_letter", response_model=Replay)
 async def replay_dead_letter(request: Request, entity_id: EntityPath, session: Writing, caller: Caller) -> Response:
     """Apply a dead letter once more, with what waits behind it; or publish it once more."""
+    caller = _as_operator(session, caller)
     try:
         return await own.replay_letter(request, entity_id, session)
     except NotFound:
@@ -89,12 +96,31 @@ async def replay_dead_letter(request: Request, entity_id: EntityPath, session: W
 @router.delete("/{entity_id}", operation_id="discard_dead_letter", status_code=204, response_class=Response)
 async def discard_dead_letter(request: Request, entity_id: EntityPath, session: Writing, caller: Caller) -> Response:
     """Discard a dead letter: its event is never applied, and what waits behind it goes on."""
+    caller = _as_operator(session, caller)
     try:
         return await own.discard_letter(request, entity_id, session)
     except NotFound:
         _check_form(entity_id)
     answer = await ask_owner(request, caller, entity_id)
     return Response(status_code=204, headers={"Consistency-Token": answer.headers["Consistency-Token"]})
+
+
+def _as_operator(session: ReadSession, caller: Principal) -> Principal:
+    """The caller without rights of their own, which no letter is read by. Raises Forbidden.
+
+    Letters show events of every resource as they were sent: they are for whom a role names them, or who may see all that.
+    """
+    rights = caller.rights
+    if session.sights is None or rights is None:
+        return caller
+    named = any(_RESOURCE in grant.resources and "read" in grant.actions for grant in rights.grants)
+    if not named and not rights.on(EVERY_RESOURCE).at("all").is_clear:
+        raise Forbidden(
+            Text("Letters show everything; a role must name them.", "死信包含全部内容，需由角色明确授权。"),
+            members={"missing_permission": f"{_RESOURCE}:read"},
+        )
+    session.sights = None
+    return replace(caller, rights=None)
 
 
 def _check_form(entity_id: str) -> None:

@@ -5,7 +5,7 @@ from crm_kit.db.session import WriteSession
 from crm_kit.errors import Forbidden, Text
 from crm_kit.http.principal import Principal
 
-from gateway.features.api_keys.schemas import EVERYTHING
+from gateway.features.api_keys.schemas import EVERYTHING, ApiKeyWrite
 from gateway.features.api_keys.usecases import issue_key
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.tenants.models import TenantEntityRow
@@ -18,7 +18,7 @@ async def create_tenant(session: WriteSession, data: TenantWrite, caller: Princi
     row = TenantEntityRow(id=TenantId.new(), name=data.name, region=data.region)
     await session.use_tenant(row.id)
     tenant = await TENANT_EVENTS.created(session, row)
-    key = await issue_key(session, "First key", EVERYTHING)
+    key = await issue_key(session, ApiKeyWrite(name="First key", scopes=list(EVERYTHING)))
     return CreatedTenant(**tenant.model_dump(), api_key=key.key)
 
 

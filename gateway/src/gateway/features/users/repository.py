@@ -30,5 +30,14 @@ async def with_external_id(session: ReadSession, external_id: str) -> str | None
     return found
 
 
+async def has_users_with_role(session: ReadSession, role: str) -> bool:
+    return await session.scalar(select(_c.id).where(_c.roles.contains([role])).limit(1)) is not None
+
+
+async def active(session: ReadSession, user_id: str) -> UserRow | None:
+    row: UserRow | None = await session.scalar(select(UserRow).where(_c.id == user_id, _c.status == "active"))
+    return row
+
+
 async def has_members(session: ReadSession, team_id: str) -> bool:
     return await session.scalar(select(_c.id).where(_c.team_ids.contains([team_id])).limit(1)) is not None

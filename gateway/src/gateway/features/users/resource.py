@@ -31,6 +31,7 @@ USERS = Resource(
             Field("email", FieldType.TEXT, _c.email_key, nullable=False, normalise=str.casefold),
             Field("status", FieldType.CHOICE, _c.status, choices=get_args(UserStatus), nullable=False),
             Field("team", FieldType.TEXT_LIST, _c.team_ids, value="teams.team_id"),
+            Field("role", FieldType.TEXT_LIST, _c.roles, value="roles"),
             Field("external_id", FieldType.TEXT, _c.external_id),
         ],
     ),

@@ -9,6 +9,8 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from gateway.features.roles.schemas import RolesWrite
+
 
 def _email(value: str) -> str:
     try:
@@ -28,4 +30,5 @@ class UserWrite(Input):
     language: LanguageTag | None = None
     status: UserStatus = "active"
     teams: Annotated[list[MembershipWrite], Field(max_length=50)] = []
+    roles: RolesWrite = []
     external_id: ExternalKey | None = None

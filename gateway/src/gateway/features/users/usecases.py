@@ -10,6 +10,7 @@ from crm_kit.http.principal import Principal
 from crm_kit.resources import given
 from pydantic import JsonValue
 
+from gateway.features.roles.assignment import check_roles
 from gateway.features.teams import repository as teams
 from gateway.features.users import repository
 from gateway.features.users.errors import UserEmailTaken, UserExternalIdTaken
@@ -21,6 +22,7 @@ from gateway.features.users.schemas import UserWrite
 async def create_user(session: WriteSession, data: UserWrite, _caller: Principal) -> User:
     row = UserRow(id=UserId.new(), name=data.name, email=data.email, email_key="")
     _write(row, data)
+    await check_roles(session, row.roles)
     await _check(session, row, row.team_ids)
     return await USER_EVENTS.created(session, row)
 
@@ -28,6 +30,8 @@ async def create_user(session: WriteSession, data: UserWrite, _caller: Principal
 async def update_user(session: WriteSession, row: UserRow, data: UserWrite, _caller: Principal) -> None:
     before, known = USER_EVENTS.snapshot(row), set(row.team_ids)
     _write(row, data)
+    if row.roles != before.roles:
+        await check_roles(session, row.roles)
     await _check(session, row, [team_id for team_id in row.team_ids if team_id not in known])
     await USER_EVENTS.updated(session, row, before)
 
@@ -43,6 +47,7 @@ def _write(row: UserRow, data: UserWrite) -> None:
     row.email_key = data.email.casefold()
     row.teams = [membership.model_dump(mode="json") for membership in data.teams]
     row.team_ids = [membership.team_id for membership in data.teams]
+    row.roles = list(data.roles)
 
 
 async def _check(session: WriteSession, row: UserRow, joined: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Text
+from sqlalchemy import DateTime, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
@@ -30,9 +30,10 @@ def json_column(kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
     return Field(default=kind(), sa_type=JSONB, nullable=False)
 
 
-def text_list_column() -> Any:
-    """A text[] column, empty by default."""
-    return Field(default=[], sa_type=ARRAY(Text(collation="C")), nullable=False)
+def text_list_column(*, later: bool = False) -> Any:
+    """A text[] column, empty by default; `later`: it came after its table, and a release may write that does not know it."""
+    given = {"server_default": text("'{}'::text[]")} if later else {}
+    return Field(default=[], sa_type=ARRAY(Text(collation="C")), nullable=False, sa_column_kwargs=given)
 
 
 def columns(row: type[SQLModel]) -> Any:

@@ -35,6 +35,13 @@ _SCOPES: Final[Mapping[str, ScopeAction]] = {
     "assign": "write",
 }
 
+
+def scope_of(permission: str) -> str:
+    """The scope that covers a permission: `contacts:write` covers `contacts:create`."""
+    resource, colon, action = permission.rpartition(":")
+    return f"{resource}{colon}{_SCOPES.get(action, action)}"
+
+
 ADMINISTRATION: Final = "admin"
 """Stands where a tenant's id stands, and can be none: of the tables' rows it sees those that a policy opens to it."""
 
@@ -58,14 +65,19 @@ class Principal:
     def may(self, permission: str) -> bool:
         """Whether a permission is held, on some records at least: `<resource>:<action>`, or an action on whatever there is."""
         resource, _, action = permission.rpartition(":")
-        scope = _SCOPES.get(action, action)
-        if scope not in self.scopes and f"{resource}:{scope}" not in self.scopes:
+        scope = scope_of(permission)
+        if scope not in self.scopes and scope.rpartition(":")[2] not in self.scopes:
             return False
         if self.rights is None or self.rights.is_unlimited:
             return True
         if action == "admin":
             return self.rights.admin
         return bool(resource) and self.rights.may(resource, action)
+
+    @property
+    def credential(self) -> str:
+        """What it came with: the key, or the token's subject."""
+        return self.via or self.subject
 
     @property
     def realm(self) -> str | None:

@@ -26,9 +26,11 @@ class Projection:
     it is given the new tables as their owner, who sees all tenants in them and in the live ones, and as the
     application; it yields how much of how much is done. `match` runs when both have read the same events, as the
     owner: what the new tables say as the live ones do, it gives the same versions and times.
+    `by_default`: it is what `rebuild` means where no consumer is named.
     """
 
     tables: tuple[str, ...]
     load: Load | None = None
     complete: Complete | None = None
     match: Match | None = None
+    by_default: bool = True

@@ -31,7 +31,7 @@ async def rebuild(manifest: Manifest, arguments: argparse.Namespace) -> int:
 
 def chosen(manifest: Manifest, name: str | None) -> Consumer:
     """Raises RebuildFailed where that is no consumer, or where none is named and it is not clear which is meant."""
-    rebuildable = [one for one in manifest.consumers if one.projection is not None]
+    rebuildable = [one for one in manifest.consumers if one.projection is not None and one.projection.by_default]
     if name is not None:
         for consumer in manifest.consumers:
             if consumer.name == name:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from crm_contracts.ids import prefix_of
 from crm_contracts.sensitivity import SENSITIVITIES, classes_of
 from sqlalchemy import ColumnElement, and_, case, exists, literal, null, or_, select, true
 
 from crm_kit.conditions import AllOf, AnyOf, CheckedCondition, Comparison, Field, Not
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession
-from crm_kit.errors import FieldError, Forbidden, Text
+from crm_kit.errors import Conflict, FieldError, Forbidden, Text
 from crm_kit.http.problems import json_pointer
 from crm_kit.rights import Action, Level, Ownership, RecordRights, ResourceRights, Sights
 from crm_kit.rights.grants import ACTIONS
@@ -150,6 +151,28 @@ def reached(session: ReadSession, resource: Resource[Any, Any, Any], fields: Ite
             members={"missing_permission": f"{resource.permission}.{(hidden or list(by_class.values()))[0]}:read"},
         )
     return resource.ownership.reached(level, sights.rights)
+
+
+async def findable(
+    session: ReadSession, resource: Resource[Any, Any, Any], field: Field | None, ids: Sequence[str]
+) -> Sequence[str]:
+    """Of the records that were found by a field, those that the caller sees, and that field of them."""
+    sights = session.sights
+    if sights is None:
+        return ids
+    await look_at(session, resource, ids)
+    sensitivity = resource.sensitivity_of(field) if field is not None else "private"
+    return [id_ for id_ in ids if (rights := sights.of(id_)) is not None and rights.reads(sensitivity)]
+
+
+async def discreet(session: ReadSession, resource: Resource[Any, Any, Any], conflict: Conflict) -> Conflict:
+    """The conflict, without naming a record that the caller does not see. That there is one cannot be kept back."""
+    sights = session.sights
+    named = {str(value) for value in conflict.members.values() if prefix_of(str(value)) == resource.singular}
+    if sights is None or not named:
+        return conflict
+    await look_at(session, resource, named)
+    return conflict if all(sights.of(entity_id) for entity_id in named) else type(conflict)()
 
 
 def fields_in(condition: CheckedCondition | None) -> Iterator[Field]:

@@ -11,6 +11,7 @@ from crm_kit.db.session import WriteSession
 from crm_kit.errors import Conflict, FieldError, Problem, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import require
+from crm_kit.resources import access
 from crm_kit.resources.resource import Resource
 from crm_kit.resources.schemas import BatchOperation, BatchResult
 from crm_kit.resources.writing import change, create
@@ -78,7 +79,9 @@ async def _run(
     if matcher is None:
         keys = ", ".join(resource.match) or "-"
         raise _fault("/match", "choice", Text(f"An upsert matches by one of {keys}", f"匹配字段必须是：{keys}"))
-    found = await matcher(session, operation.data, caller)
+    found = await access.findable(
+        session, resource, resource.fields.get(operation.match or ""), await matcher(session, operation.data, caller)
+    )
     if not found:
         return await _create(session, resource, operation.data, caller)
     if len(found) > 1:

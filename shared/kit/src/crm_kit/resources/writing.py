@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from crm_kit.db.models import EntityRow
 from crm_kit.db.session import WriteSession
+from crm_kit.errors import Conflict
 from crm_kit.http.principal import Principal
 from crm_kit.resources import access
 from crm_kit.resources.resource import Resource
@@ -24,7 +25,10 @@ async def create(
     """Raises Forbidden where the caller may not have such a record or write one of its members."""
     assert resource.create is not None
     written = data.model_fields_set
-    entity = await resource.create(session, _owned(session, resource, data), caller)
+    try:
+        entity = await resource.create(session, _owned(session, resource, data), caller)
+    except Conflict as conflict:
+        raise await access.discreet(session, resource, conflict) from conflict
     await admit(session, resource, str(entity.id), written)  # type: ignore[attr-defined]  # every entity type has its own id type
     return entity
 
@@ -77,7 +81,10 @@ async def change(
     assigns = row.id in await access.look_at(session, resource, [row.id], "assign") if given else False
     if given and not assigns:
         raise access.forbidden(resource, "assign")
-    await resource.update(session, row, data, caller)
+    try:
+        await resource.update(session, row, data, caller)
+    except Conflict as conflict:
+        raise await access.discreet(session, resource, conflict) from conflict
     if not assigns and resource.ownership.decided_by & patch.keys():
         await session.flush()
         if not await access.look_at(session, resource, [row.id], "update"):

@@ -36,7 +36,7 @@ def follow_owners(service: str, owned: Mapping[Topic, str | None]) -> Consumer:
         handle=follow,
         order="pass",
         gather_seconds=0.05,
-        projection=Projection(tables=(TEAM_MEMBER.name, RECORD_OWNER.name, OWNER_SHARE.name)),
+        projection=Projection(tables=(TEAM_MEMBER.name, RECORD_OWNER.name, OWNER_SHARE.name), by_default=False),
     )
 
 

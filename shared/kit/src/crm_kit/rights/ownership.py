@@ -1,8 +1,8 @@
 """Whose a resource's records are: declared once, compiled to the SQL condition by which every path reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, Table, any_, false, func, literal, or_, select, text, true
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -15,6 +15,8 @@ from crm_kit.rights.tables import OWNER_SHARE, RECORD_OWNER, RECORD_SHARE, TEAM_
 Column = ColumnElement[Any]
 
 _TEXTS = ARRAY(CodePointText)
+_SHARED: Final[Mapping[Action, bool]] = {"read": False, "export": False, "create": True, "update": True}
+"""The actions that a share is good for, on the record and what belongs to it, and whether it must be one for writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,13 @@ class Ownership:
 
     def _shared(self, rights: Rights, action: Action) -> list[ColumnElement[bool]]:
         grantees = [*rights.team_ids, *([rights.user_id] if rights.user_id else [])]
-        if self.id is None or self.shares is None or not grantees or action not in ("read", "update"):
+        if self.id is None or self.shares is None or not grantees or action not in _SHARED:
             return []
         c = self.shares.c
         those = select(c.record_id).where(
             c.grantee_id == any_(_texts(grantees)), or_(c.until.is_(None), c.until > func.now())
         )
-        return [self.id == any_(_ids(those.where(c.writes) if action == "update" else those))]
+        return [self.id == any_(_ids(those.where(c.writes) if _SHARED[action] else those))]
 
 
 TENANT_WIDE = Ownership()

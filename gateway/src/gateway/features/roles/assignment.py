@@ -1,0 +1,50 @@
+"""Giving roles to users and keys, and what they then grant."""
+
+from collections.abc import Sequence
+
+from crm_contracts.tenancy import Role
+from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.rights import Rights
+from crm_kit.rights.grants import Grant
+
+from gateway.features.roles import repository
+from gateway.features.roles.events import ROLE_EVENTS
+from gateway.features.roles.ready import READY
+from gateway.features.roles.schemas import ReadyRole
+
+
+async def check_roles(session: WriteSession, roles: Sequence[str]) -> None:
+    """Each once, and each there is; until the transaction ends none of them goes. Raises ValidationFailed."""
+    made = {role for role in roles if role not in READY}
+    if made:
+        await repository.lock_holders(session, made)
+        made -= {row.id for row in await repository.with_ids(session, made)}
+    faults = []
+    for place, role in enumerate(roles):
+        if role in roles[:place]:
+            faults.append(FieldError(f"/roles/{place}", "repeated", Text("Named twice", "重复")))
+        elif role in made:
+            names = ", ".join(READY)
+            text = Text(
+                f"There is no such role: it is the id of one, or one of {names}",
+                f"不存在该角色：应为角色 id，或以下之一：{names}",
+            )
+            faults.append(FieldError(f"/roles/{place}", "not_found", text))
+    if faults:
+        raise ValidationFailed(Text("Some roles are not valid; see errors.", "角色无效，见 errors。"), errors=faults)
+
+
+async def rights_of(
+    session: ReadSession, roles: Sequence[str], user_id: str | None = None, team_ids: Sequence[str] = ()
+) -> Rights:
+    """What these roles grant together, to that user with those teams."""
+    found: list[ReadyRole | Role] = [READY[role] for role in roles if role in READY]
+    made = await repository.with_ids(session, [role for role in roles if role not in READY])
+    found += [ROLE_EVENTS.snapshot(row) for row in sorted(made, key=lambda row: row.id)]
+    grants = [
+        Grant(frozenset(grant.resources), frozenset(grant.actions), grant.records, dict(grant.fields), role.name)  # type: ignore[arg-type]  # what was written was checked
+        for role in found
+        for grant in role.grants
+    ]
+    return Rights(user_id, team_ids, grants, admin=any(role.admin for role in found))

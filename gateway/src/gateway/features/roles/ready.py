@@ -1,0 +1,89 @@
+"""The roles that every tenant has. They come with the release, so that they cover what it brings. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from crm_contracts.sensitivity import SENSITIVITIES
+from crm_contracts.tenancy import Records, RoleGrant
+from crm_kit.rights.grants import ACTIONS
+
+from gateway.features.roles.schemas import ReadyRole
+
+_EVERY_ACTION: Final[list[str]] = [*ACTIONS]
+_EDIT: Final = ["read", "create", "update"]
+_READ: Final = ["read"]
+_CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents"]
+_SALES: Final = ["deals", "orders"]
+_MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
+_SETTINGS: Final = ["pipelines", "users", "teams", "roles"]
+
+_ALL_FIELDS: Final[Mapping[str, str]] = dict.fromkeys(SENSITIVITIES, "write")
+_ORGANISATION: Final[Mapping[str, str]] = {"open": "write", "personal": "masked"}
+
+
+def _grant(resources: list[str], actions: list[str], records: Records, fields: Mapping[str, str]) -> RoleGrant:
+    return RoleGrant(resources=resources, actions=actions, records=records, fields=dict(fields))
+
+
+def _role(name: str, description: str, *grants: RoleGrant, admin: bool = False) -> ReadyRole:
+    return ReadyRole(name=name, description=description, admin=admin, grants=list(grants))
+
+
+READY: Final[Mapping[str, ReadyRole]] = {
+    role.name: role
+    for role in (
+        _role("owner", "Everything", _grant(["*"], _EVERY_ACTION, "all", _ALL_FIELDS), admin=True),
+        _role(
+            "admin",
+            "Users, teams, roles and keys; customers masked, without amounts",
+            _grant(["*"], _READ, "all", _ORGANISATION),
+            admin=True,
+        ),
+        _role(
+            "sales_manager",
+            "The teams' customers and sales, and handing them on",
+            _grant([*_CUSTOMERS, *_SALES], _EVERY_ACTION, "team", _ALL_FIELDS),
+            _grant(["tickets", "messages"], _READ, "team", {"open": "read", "personal": "read", "commercial": "read"}),
+            _grant(_SETTINGS, _READ, "all", {"open": "read"}),
+        ),
+        _role(
+            "sales",
+            "One's own customers and sales",
+            _grant([*_CUSTOMERS, *_SALES], _EDIT, "own", _ALL_FIELDS),
+            _grant(["tickets", "messages"], _READ, "own", {"open": "read", "personal": "read", "commercial": "read"}),
+            _grant(_SETTINGS, _READ, "all", {"open": "read"}),
+        ),
+        _role(
+            "support_agent",
+            "Every customer, with their orders; tickets in full",
+            _grant(_CUSTOMERS, _EDIT, "all", {"open": "write", "personal": "write", "commercial": "write"}),
+            _grant(["tickets"], [*_EDIT, "delete", "assign"], "all", _ALL_FIELDS),
+            _grant(["orders"], _READ, "all", {"open": "read", "commercial": "read"}),
+            _grant(["messages"], _READ, "all", {"open": "read", "personal": "read"}),
+            _grant(_SETTINGS, _READ, "all", {"open": "read"}),
+        ),
+        _role(
+            "marketer",
+            "Campaigns in full; customers without amounts",
+            _grant(_CUSTOMERS, _READ, "all", {"open": "read", "personal": "read"}),
+            _grant(_MARKETING, [*_EDIT, "delete"], "all", _ALL_FIELDS),
+            _grant(_SETTINGS, _READ, "all", {"open": "read"}),
+        ),
+        _role(
+            "analyst",
+            "Everything for reading, persons masked",
+            _grant(["*"], [*_READ, "export"], "all", {"open": "read", "personal": "masked", "commercial": "read"}),
+        ),
+        _role(
+            "integration",
+            "For systems: every record in full, no administration",
+            _grant(["*"], _EVERY_ACTION, "all", _ALL_FIELDS),
+        ),
+        _role(
+            "auditor",
+            "Everything for reading, persons and amounts masked",
+            _grant(["*"], _READ, "all", {"open": "read", "personal": "masked", "commercial": "masked"}),
+        ),
+    )
+}
+"""By name, which is how users and keys have them."""

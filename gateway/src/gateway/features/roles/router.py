@@ -1,0 +1,26 @@
+"""Roles over HTTP."""
+
+from crm_kit.http.route import Reading, TransactionRoute
+from crm_kit.resources import json_response, resource_router
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from gateway.features.roles.ready import READY
+from gateway.features.roles.resource import ROLES
+from gateway.features.roles.schemas import ReadyRoles
+
+router = APIRouter(route_class=TransactionRoute)
+
+
+@router.get(
+    "/v1/roles/ready",
+    tags=["roles"],
+    response_model=ReadyRoles,
+    operation_id="list_ready_roles",
+    summary="The roles that every tenant has",
+)
+async def ready(request: Request, _session: Reading) -> Response:
+    return json_response(request, ReadyRoles(data=list(READY.values())))
+
+
+router.include_router(resource_router(ROLES))  # behind it: `ready` is no id
