@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from crm_kit.db.models import utc_now
 from crm_kit.http.principal import Principal
 from crm_testkit.customer_world import moment, money, stay
-from gateway.features.customers.redaction import sight_of
+from gateway.features.customers.redaction import redact
+from gateway.features.customers.sight import sight_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -158,11 +160,20 @@ def test_a_section_that_nothing_here_knows_is_for_those_who_may_read_everything(
     unknown: dict[str, Any], scopes: set[str]
 ) -> None:
     sight = sight_of(
-        Principal("key_x", "tenant_x", scopes=frozenset({"customers:read", "contacts:read", *scopes})), "contact"
+        Principal("key_x", "tenant_x", scopes=frozenset({"customers:read", "contacts:read", *scopes})),
+        "contact",
+        utc_now(),
     )
     assert sight is not None
-    known = {"id": "contact_x", "sales": {"orders": {}, "forecast": 1}, "timeline": [{"kind": "invoice.paid"}]}
-    seen = sight.of({**{f"new_{name}": value for name, value in unknown.items()}, **known})
+    known = {
+        "id": "contact_x",
+        "kind": "contact",
+        "profile": {},
+        "sales": {"orders": {}, "forecast": 1},
+        "timeline": [{"kind": "invoice.paid", "ref": {"id": "invoice_x"}}],
+    }
+    seen = redact(sight, {**{f"new_{name}": value for name, value in unknown.items()}, **known})
+    assert seen is not None
     assert not [name for name, _ in _members(seen) if name.startswith("new_")]
     assert {f"new_{name}" for name in unknown} <= set(seen["redacted"])
     assert "forecast" not in seen.get("sales", {})

@@ -75,7 +75,7 @@ async def _own_letters(door: Door, tenant: Keyholder, number: int) -> list[Json]
     """Makes letters of the gateway's own view: events of a major version that it does not know."""
     world = World(tenant.id)
     for _ in range(number):
-        world.create("contact")
+        world.create("deal")
     newer = [(topic, replace(event, type=event.type.replace(".v1", ".v2"))) for topic, event in world.events]
     await door.service.publish(*newer)
     async with asyncio.timeout(20):

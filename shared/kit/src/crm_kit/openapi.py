@@ -92,6 +92,7 @@ def complete(document: dict[str, Any], service: str, package: str) -> None:
         schemas.pop(unused, None)
     for schema in schemas.values():
         _tell_defaults(schema)
+        _tell_what_may_be_missing(schema)
     schemas["Problem"] = PROBLEM_SCHEMA
     # Once, and not with every operation: of the merged document they would be the half.
     components["responses"] = {_component(code): _problem(code) for code in sorted({*_ALWAYS, *_WITH_BODY, *_ON_WRITE})}
@@ -167,6 +168,19 @@ def _complete_operation(operation: dict[str, Any], method: str, service: str) ->
     body = operation.get("requestBody", {}).get("content", {})
     if method == "patch" and "application/json" in body:
         body["application/merge-patch+json"] = body["application/json"]
+
+
+def _tell_what_may_be_missing(schema: dict[str, Any]) -> None:
+    """Of what is read: a sensitive member is there for those who may see it. Events and inputs are not concerned."""
+    members = schema.get("properties", {})
+    if not {"id", "version", "created_at", "updated_at"} <= members.keys():
+        return
+    schema["required"] = [name for name in schema["required"] if "x-relata-sensitivity" not in members[name]]
+    members["redacted"] = {**_NAMES, "description": "Members that you may not see; absent where there are none"}
+    members["masked"] = {**_NAMES, "description": "Members of which you see a part only; absent where there are none"}
+
+
+_NAMES = {"type": "array", "items": {"type": "string"}}
 
 
 def _component(code: int) -> str:

@@ -17,7 +17,7 @@ PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
 API_KEYS, ALLOWED_ORIGINS = "/v1/api-keys", "/v1/allowed-origins"
-TEAMS, USERS = "/v1/teams", "/v1/users"
+TEAMS, ROLES, USERS = "/v1/teams", "/v1/roles", "/v1/users"
 
 
 def _contact(ids: Ids) -> Json:
@@ -59,6 +59,10 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
     CAMPAIGNS: lambda ids: {"name": "双十一", "segment_id": ids[SEGMENTS], "template_id": ids[TEMPLATES]},
     API_KEYS: lambda ids: {"name": "报表", "scopes": ["read"]},
     TEAMS: lambda ids: {"name": "华东销售部"},
+    ROLES: lambda ids: {
+        "name": f"渠道 {uuid.uuid4().hex}",
+        "grants": [{"resources": ["contacts"], "actions": ["read"], "records": "team"}],
+    },
     USERS: lambda ids: {
         "name": "陈静",
         "email": f"chen.{uuid.uuid4().hex}@example.com",

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from gateway.features.customers import models  # noqa: F401  # so that its tables are in the metadata
 from gateway.features.customers.backlog import compose_stale
-from gateway.features.customers.consumers import VIEW
+from gateway.features.customers.consumers import OWNERS, VIEW
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import open_reader
 from gateway.features.customers.router import router
@@ -26,4 +26,4 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
         yield
 
 
-FEATURE = Feature(router=router, consumers=(VIEW,), workers={"stale-views": compose_stale}, lifespan=_lifespan)
+FEATURE = Feature(router=router, consumers=(VIEW, OWNERS), workers={"stale-views": compose_stale}, lifespan=_lifespan)

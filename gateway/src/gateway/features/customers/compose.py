@@ -24,7 +24,8 @@ _MINOR_DIGITS: Final = {
 """Digits after the point (ISO 4217) where they are not two."""
 
 _IN_A_LIST: Final = (
-    "id first_name last_name full_name title emails phones wechat lifecycle_stage owner_id tags created_at updated_at"
+    "id first_name last_name full_name title emails phones wechat lifecycle_stage owner_id team_id tags created_at"
+    " updated_at"
 ).split()
 """What an account's view says of each of its contacts; the rest is in the contact's own view."""
 
@@ -118,7 +119,9 @@ def _newest(entities: Iterable[Json], time: str, limit: int) -> list[Json]:
 
 def _contacts(contacts: Sequence[Json]) -> list[Json]:
     ordered = sorted(contacts, key=lambda contact: contact["id"])[:MAX_CONTACTS]
-    return [{name: contact[name] for name in _IN_A_LIST} for contact in ordered]
+    return [
+        {**{name: contact[name] for name in _IN_A_LIST}, "shares": contact.get("shares", [])} for contact in ordered
+    ]
 
 
 def _consents(entries: Iterable[Json]) -> dict[str, dict[str, str]]:

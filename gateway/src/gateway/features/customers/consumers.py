@@ -1,7 +1,8 @@
-"""The projection's subscription: every entity of every service."""
+"""The projections' subscriptions: every entity of every service; and whose the customers are."""
 
-from crm_contracts.registry import TOPICS
+from crm_contracts.registry import ACCOUNT, CONTACT, TOPICS
 from crm_kit.inbox import Consumer, Projection
+from crm_kit.rights.copies import follow_owners
 
 from gateway.features.customers import rebuilding
 from gateway.features.customers.backlog import project_backlog
@@ -21,3 +22,5 @@ VIEW = Consumer(
         match=rebuilding.match,
     ),
 )
+
+OWNERS = follow_owners("gateway", {CONTACT: "account_id", ACCOUNT: None})

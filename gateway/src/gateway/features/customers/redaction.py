@@ -1,101 +1,288 @@
-"""What a caller's permissions leave of a customer. Pure.
+"""A customer's view without what a caller may not see. Pure.
 
-A view shows what several resources hold, and whoever may read customers need not read all of those. What no permission
-here stands for is for those alone who may read everything: so is a section that comes later, until it is named.
+A view shows what several resources hold, and whoever may read customers need not read all of those, nor all of their
+records, nor every member of them. What nothing here names is for those alone who may read everything: so is a section
+that comes later, until it is named.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from crm_kit.http.principal import Principal
-from crm_kit.http.route import require
+from crm_contracts.campaigns import Message
+from crm_contracts.contacts import Account, Contact
+from crm_contracts.pipeline import Deal, Order
+from crm_contracts.sensitivity import Mask, classes_of, mask_email, mask_phone, mask_text
+from crm_contracts.tickets import Ticket
+from crm_contracts.types import Entity
+from crm_kit.rights import Level, redacted
 
 from gateway.features.customers.entities import Json
+from gateway.features.customers.nearness import nearest
 from gateway.features.customers.selection import ALWAYS
+from gateway.features.customers.sight import BESIDES, ENTRIES, OF_KIND, Sight
 
-_CUSTOMERS: Final = "customers:read"
-_EVERYTHING: Final = "read"
-_OF_KIND: Final = {"contact": "contacts:read", "account": "accounts:read"}
-
-_SECTIONS: Final[Mapping[str, str | Mapping[str, str]]] = {
-    **dict.fromkeys((*ALWAYS, "profile", "tags", "lifecycle_stage", "identities", "sources"), _CUSTOMERS),
-    "account": "accounts:read",
-    "contacts": "contacts:read",
-    "consents": "consents:read",
-    "sales": {
-        "open_deals": "deals:read",
-        "open_value": "deals:read",
-        "won_value": "deals:read",
-        "orders": "orders:read",
-    },
-    "support": "tickets:read",
-    "marketing": {"segments": "segments:read", "recent_messages": "messages:read"},
-    "timeline": _CUSTOMERS,  # its entries have permissions of their own
+_LATER: Final[Mapping[str, str]] = {
+    "sales.quotes": "quotes",
+    "sales.invoices_due": "invoices",
+    "sales.tasks": "tasks",
+    "marketing.journeys": "journeys",
+    "marketing.coupons": "coupons",
+    "marketing.points": "loyalty",
+    "support.last_csat": "surveys",
+    "support.sentiment": "tickets",
+    "scores": "scores",
 }
-_ENTRIES: Final[Mapping[str, str]] = {
-    "contact": "contacts:read",
-    "account": "accounts:read",
-    "activity": "activities:read",
-    "consent": "consents:read",
-    "deal": "deals:read",
-    "order": "orders:read",
-    "ticket": "tickets:read",
-    "message": "messages:read",
+"""Members that stand empty until their resource comes, and are for who may then read all of it."""
+
+
+_IDENTITIES: Final[Mapping[str, tuple[tuple[str, ...], Mask | None]]] = {
+    "email": (("emails",), mask_email),
+    "phone": (("phones", "phone"), mask_phone),
+    "wechat": (("wechat",), mask_text),
+    "domain": (("domain",), None),
+    "external_id": (("external_ids",), None),
 }
-"""By the first word of an entry's kind."""
+"""The members of a contact or account that identities come from, and how one of them is masked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What a caller sees of customers who does not see everything. `entries`: first words of timeline kinds."""
+def redact(sight: Sight, view: Json) -> dict[str, Any] | None:
+    """`redacted` and `masked` name what is missing and what is masked. None where the customer may not be seen at all."""
+    return _Redaction(sight, view).result()
 
-    principal: Principal
-    entries: frozenset[str]
 
-    def of(self, view: Json) -> dict[str, Any]:
-        """The view without what may not be seen, which `redacted` names."""
-        seen: dict[str, Any] = {}
-        redacted: list[str] = []
+def level_of(sight: Sight, view: Json) -> Level:
+    """How near the customer of a view is to the caller."""
+    above = view.get("account")
+    return nearest([sight.level(view["profile"]), sight.level(above) if above else "all"])
+
+
+@dataclass
+class _Left:
+    """What is left of a view, and what is told of the rest."""
+
+    shown: dict[str, Any] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    masked: list[str] = field(default_factory=list)
+
+
+class _Redaction:
+    """Of one view."""
+
+    def __init__(self, sight: Sight, view: Json) -> None:
+        self._sight = sight
+        self._view = view
+        self._left = _Left()
+        self._levels = self._customers()
+        self._level = self._levels[view["id"]]
+
+    def _customers(self) -> dict[str, Level]:
+        """How near the customers are that the view shows: an account, its contacts, a contact."""
+        view, level = self._view, self._sight.level
+        levels = {view["id"]: level_of(self._sight, view)}
+        if account := view.get("account"):
+            levels[account["id"]] = level(account)
+        for contact in view.get("contacts") or ():
+            levels[contact["id"]] = nearest([level(contact), levels[view["id"]]])
+        return levels
+
+    def result(self) -> dict[str, Any] | None:
+        view, left = self._view, self._left
+        if "read" not in self._sight.rights(OF_KIND[view["kind"]][0], self._level).actions:
+            return None
         for name, value in view.items():
-            needed = _SECTIONS.get(name, _EVERYTHING)
-            if isinstance(needed, str):
-                if self.principal.may(needed):
-                    seen[name] = value
-                else:
-                    redacted.append(name)
-                continue
-            members = {
-                inner: each for inner, each in value.items() if self.principal.may(needed.get(inner, _EVERYTHING))
-            }
-            if members:
-                seen[name] = members
-                redacted += [f"{name}.{inner}" for inner in value if inner not in members]
+            if (section := _SECTIONS.get(name)) is not None:
+                section(self, name, value)
             else:
-                redacted.append(name)
-        if "timeline" in seen:
-            seen["timeline"] = [entry for entry in seen["timeline"] if _word(entry["kind"]) in self.entries]
-            redacted += [f"timeline.{word}" for word in _ENTRIES if word not in self.entries]
-        return {**seen, "redacted": redacted}
+                self._later(name, value, left.shown, name)
+        left.shown["redacted"] = left.missing
+        if left.masked:
+            left.shown["masked"] = left.masked
+        return left.shown
 
-    def kinds(self, wanted: Iterable[str] | None) -> list[str]:
-        """Of the timeline kinds that are wanted, all where that is None, those that may be seen."""
-        return sorted(kind for kind in wanted or self.entries if _word(kind) in self.entries)
+    def _always(self, name: str, value: Any) -> None:
+        self._left.shown[name] = value
+
+    def _profile(self, name: str, value: Json) -> None:
+        self._left.shown[name] = self._record(*OF_KIND[self._view["kind"]], value, self._level, name)
+
+    def _account(self, name: str, value: Json | None) -> None:
+        if value is None:
+            self._always(name, value) if self._may("accounts", "all") else self._left.missing.append(name)
+            return
+        level = self._levels[value["id"]]
+        if self._may("accounts", level):
+            self._left.shown[name] = self._record("accounts", Account, value, level, name)
+        else:
+            self._left.missing.append(name)
+
+    def _contacts(self, name: str, value: list[Json]) -> None:
+        self._list(self._left.shown, "contacts", Contact, name, value, lambda one: self._levels[one["id"]])
+
+    def _identities(self, name: str, value: list[Json]) -> None:
+        shown = [{**item, "value": seen} for item in value if (seen := self._identity(item)) is not None]
+        self._left.shown[name] = shown
+        if len(shown) < len(value):
+            self._left.missing.append(name)
+        elif shown != value:
+            self._left.masked.append(name)
+
+    def _identity(self, item: Json) -> str | None:
+        resource, model = OF_KIND[self._view["kind"]]
+        members, mask = _IDENTITIES[item["type"]]
+        classes = classes_of(model)
+        declared = next(classes[name] for name in members if name in classes)
+        access = self._sight.rights(resource, self._level).seen[declared.sensitivity]
+        if access in ("read", "write"):
+            return str(item["value"])
+        return mask(item["value"]) if access == "masked" and mask else None
+
+    def _consents(self, name: str, value: Json) -> None:
+        if self._may("consents", self._level):
+            self._left.shown[name] = value
+        else:
+            self._left.missing.append(name)
+
+    def _sales(self, name: str, value: Json) -> None:
+        inner: dict[str, Any] = {}
+        for member, each in value.items():
+            place = f"{name}.{member}"
+            if member == "open_deals":
+                self._list(inner, "deals", Deal, member, each, self._nearest_of, place)
+            elif member in ("open_value", "won_value"):
+                self._sum(inner, "deals", member, each, place)
+            elif member == "orders":
+                self._orders(inner, member, each, place)
+            else:
+                self._later(member, each, inner, place)
+        self._members(name, inner)
+
+    def _orders(self, inner: dict[str, Any], name: str, value: Json, place: str) -> None:
+        """What is counted and summed up may be of orders that are not seen: it takes rights to all of this customer's."""
+        shown: dict[str, Any] = {}
+        for member, each in value.items():
+            if member == "recent":
+                self._list(shown, "orders", Order, member, each, self._nearest_of, f"{place}.{member}")
+            elif member == "total":
+                self._sum(shown, "orders", member, each, f"{place}.{member}")
+            elif self._may("orders", self._level):
+                shown[member] = each
+        if shown:
+            inner[name] = shown
+        else:
+            self._left.missing = [one for one in self._left.missing if not one.startswith(f"{place}.")] + [place]
+
+    def _support(self, name: str, value: Json) -> None:
+        inner: dict[str, Any] = {}
+        for member, each in value.items():
+            place = f"{name}.{member}"
+            if member == "open_tickets":
+                self._list(inner, "tickets", Ticket, member, each, self._nearest_of, place)
+            elif member == "counts" and self._may("tickets", self._level):
+                inner[member] = each
+            elif member == "counts":
+                self._left.missing.append(place)
+            else:
+                self._later(member, each, inner, place)
+        self._members(name, inner)
+
+    def _marketing(self, name: str, value: Json) -> None:
+        inner: dict[str, Any] = {}
+        for member, each in value.items():
+            place = f"{name}.{member}"
+            if member == "segments" and self._may("segments", "all"):
+                inner[member] = each
+            elif member == "recent_messages":
+                self._list(inner, "messages", Message, member, each, self._nearest_of, place)
+            elif member == "segments":
+                self._left.missing.append(place)
+            else:
+                self._later(member, each, inner, place)
+        self._members(name, inner)
+
+    def _timeline(self, name: str, value: list[Json]) -> None:
+        entries = (self._sight.entry(entry, self._level_of_entry(entry)) for entry in value)
+        self._left.shown[name] = [entry for entry in entries if entry is not None]
+        self._left.missing += [
+            f"{name}.{word}"
+            for word, about in ENTRIES.items()
+            if "read" not in self._sight.rights(about.resource, self._level).actions
+        ]
+
+    def _level_of_entry(self, entry: Json) -> Level:
+        """Of a contact's or an account's its own; of others that of the customer: what they tell of says no more here."""
+        return self._levels.get(entry["ref"]["id"], self._level)
+
+    def _nearest_of(self, record: Json) -> Level:
+        """A record is as near as itself and whom it belongs to."""
+        of = [self._levels.get(record.get(name) or "", "all") for name in ("contact_id", "account_id")]
+        return nearest([self._sight.level(record), *of])
+
+    def _may(self, resource: str, level: Level) -> bool:
+        return "read" in self._sight.rights(resource, level).actions
+
+    def _record(self, resource: str, model: type[Entity], value: Json, level: Level, place: str) -> dict[str, Any]:
+        """One record, what is missing of it told under its place in the view."""
+        rights = self._sight.rights(resource, level)
+        if rights.is_clear:
+            return dict(value)
+        shown = redacted(model, value, rights, BESIDES)
+        for told, names in ((self._left.missing, "redacted"), (self._left.masked, "masked")):
+            told += [path for name in shown.pop(names, ()) if (path := f"{place}.{name}") not in told]
+        return shown
+
+    def _list(
+        self,
+        inner: dict[str, Any],
+        resource: str,
+        model: type[Entity],
+        name: str,
+        values: list[Json],
+        level: Callable[[Json], Level],
+        place: str = "",
+    ) -> None:
+        place = place or name
+        if not self._may(resource, "own"):
+            self._left.missing.append(place)
+            return
+        levels = [(value, level(value)) for value in values]
+        seen = [(value, near) for value, near in levels if self._may(resource, near)]
+        inner[name] = [self._record(resource, model, value, near, place) for value, near in seen]
+        if len(seen) < len(values):
+            self._left.missing.append(place)
+
+    def _sum(self, inner: dict[str, Any], resource: str, name: str, value: Any, place: str) -> None:
+        rights = self._sight.rights(resource, self._level)
+        if "read" in rights.actions and rights.reads("commercial"):
+            inner[name] = value
+        else:
+            self._left.missing.append(place)
+
+    def _later(self, name: str, value: Any, inner: dict[str, Any], place: str) -> None:
+        rights = self._sight.rights(_LATER.get(place, place), self._level)
+        if "read" in rights.actions and rights.is_clear:
+            inner[name] = value
+        else:
+            self._left.missing.append(place)
+
+    def _members(self, name: str, inner: dict[str, Any]) -> None:
+        """A section of which nothing is left is missing as a whole."""
+        if inner:
+            self._left.shown[name] = inner
+        else:
+            below = f"{name}."
+            self._left.missing = [one for one in self._left.missing if not one.startswith(below)] + [name]
 
 
-def may_see(principal: Principal, kind: str) -> bool:
-    """Whether customers of a kind, contact or account, can be seen at all."""
-    return principal.may(_CUSTOMERS) and principal.may(_OF_KIND[kind])
-
-
-def sight_of(principal: Principal, kind: str) -> Sight | None:
-    """What is seen of customers of a kind; None where everything is. Raises Forbidden where nothing is."""
-    if principal.may(_EVERYTHING):
-        return None
-    require(principal, _CUSTOMERS)
-    require(principal, _OF_KIND[kind])
-    return Sight(principal, frozenset(word for word, needed in _ENTRIES.items() if principal.may(needed)))
-
-
-def _word(kind: str) -> str:
-    return kind.partition(".")[0]
+_SECTIONS: Final[Mapping[str, Callable[[_Redaction, str, Any], None]]] = {
+    **dict.fromkeys((*ALWAYS, "tags", "lifecycle_stage", "sources"), _Redaction._always),
+    "profile": _Redaction._profile,
+    "account": _Redaction._account,
+    "contacts": _Redaction._contacts,
+    "identities": _Redaction._identities,
+    "consents": _Redaction._consents,
+    "sales": _Redaction._sales,
+    "support": _Redaction._support,
+    "marketing": _Redaction._marketing,
+    "timeline": _Redaction._timeline,
+}

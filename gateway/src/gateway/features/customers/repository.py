@@ -9,11 +9,14 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
+from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
-from sqlalchemy import TextClause, text
+from crm_kit.resources import copies_reached
+from sqlalchemy import TextClause, and_, or_, select, text
 
 from gateway.features.customers.entities import EntityState
+from gateway.features.customers.models import CustomerViewRow, EntityCopy
 from gateway.features.customers.timeline import Entry
 
 _UPSERT_ENTITIES = Sql(
@@ -259,18 +262,20 @@ async def find_by_key(session: ReadSession, key: str, limit: int) -> Sequence[An
     return (await session.execute(_FIND, {"key": key, "limit": limit})).all()
 
 
-_LIST = text(
-    """
-    select v.id, v.kind, v.name, v.version, v.as_of, e.data as profile
-      from customer_view v join entity e on e.id = v.id
-     where v.id > :after and (cast(:kind as text) is null or v.kind = :kind)
-     order by v.id limit :limit
-    """
-)
+_view, _entity = columns(CustomerViewRow), columns(EntityCopy)
 
 
-async def list_views(session: ReadSession, *, after: str, kind: str | None, limit: int) -> Sequence[Any]:
-    return (await session.execute(_LIST, {"after": after, "kind": kind, "limit": limit})).all()
+async def list_views(session: ReadSession, resources: Mapping[str, str], *, after: str, limit: int) -> Sequence[Any]:
+    """Those that the caller may see, by id; `resources`: the kinds that are wanted, and the resource that each is of."""
+    seen = [
+        and_(_view.kind == kind, copies_reached(session, resource, _view.id)) for kind, resource in resources.items()
+    ]
+    statement = (
+        select(_view.id, _view.kind, _view.name, _view.version, _view.as_of, _entity.data.label("profile"))
+        .join_from(CustomerViewRow, EntityCopy, _view.id == _entity.id)
+        .where(_view.id > after, or_(*seen))
+    )
+    return (await session.execute(statement.order_by(_view.id).limit(limit))).all()
 
 
 _EXISTS = text("select true from customer_view where id = :id")

@@ -9,12 +9,15 @@ from crm_contracts.ids import AccountId, ContactId, prefix_of
 from crm_contracts.types import ExternalKey, format_timestamp
 from crm_kit.conditions import Field as SortField
 from crm_kit.conditions import FieldSet, FieldType
+from crm_kit.db.models import utc_now
 from crm_kit.errors import FieldError, InvalidCursor, NotFound, Text, ValidationFailed
 from crm_kit.http import pagination
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import Caller, Reading, TransactionRoute
+from crm_kit.resources import copy_levels
 from crm_kit.resources.listing import next_link
 from crm_kit.resources.schemas import Page
+from crm_kit.rights import Level
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import StringConstraints
 from sqlalchemy import column
@@ -22,8 +25,9 @@ from starlette.responses import Response
 
 from gateway.features.customers import keys, repository
 from gateway.features.customers.errors import SeveralCustomers
-from gateway.features.customers.redaction import may_see, sight_of
+from gateway.features.customers.redaction import level_of
 from gateway.features.customers.schemas import Candidate, CustomerItem, CustomerView, Kind, TimelineEntry
+from gateway.features.customers.sight import OF_KIND, Sight, may_see, sight_of
 from gateway.features.customers.view_route import ViewRoute, answer_view, view_parameters, view_response
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=TransactionRoute)
@@ -78,26 +82,33 @@ async def list_customers(
     cursor: Cursor = None,
 ) -> Response:
     """Every customer, by id."""
-    kind = _seen_kind(caller, kind)
+    seen = _sights(caller, kind)
     sort = pagination.parse_sort("id", _BY_ID)
-    cursors = _cursors(request, session.tenant_id, "customers", kind)
+    cursors = _cursors(request, session.tenant_id, "customers", sorted(seen))
     after = _after(cursors, sort, cursor)
-    rows = await repository.list_views(session, after=after[0] if after else "", kind=kind, limit=limit + 1)
+    resources = {each: OF_KIND[each][0] for each in seen}
+    rows = await repository.list_views(session, resources, after=after[0] if after else "", limit=limit + 1)
     more = cursors.write(sort, [rows[limit - 1].id]) if len(rows) > limit else None
-    return _page(request, [_item(row) for row in rows[:limit]], more)
+    rows = rows[:limit]
+    levels: dict[str, Level] = {}
+    for each, resource in resources.items():
+        levels |= await copy_levels(session, resource, [row.id for row in rows if row.kind == each])
+    return _page(request, [_item(row, seen[row.kind], levels[row.id]) for row in rows if row.id in levels], more)
 
 
-def _seen_kind(caller: Principal, wanted: Kind | None) -> Kind | None:
-    """The one kind that is wanted or may be seen; None for both. Raises Forbidden where there is none."""
-    seen = [kind for kind in get_args(Kind) if wanted in (None, kind) and may_see(caller, kind)]
-    if not seen:
-        sight_of(caller, wanted or "contact")
-    return seen[0] if len(seen) == 1 else None
+def _sights(caller: Principal, wanted: Kind | None) -> dict[str, Sight | None]:
+    """By each kind that is wanted and may be seen, what is seen of it. Raises Forbidden where there is none."""
+    now = utc_now()
+    kinds = [kind for kind in get_args(Kind) if wanted in (None, kind) and may_see(caller, kind)]
+    return {kind: sight_of(caller, kind, now) for kind in kinds or [wanted or "contact"]}
 
 
-def _item(row: Any) -> bytes:
+def _item(row: Any, sight: Sight | None, level: Level) -> bytes:
     profile = orjson.loads(row.profile) if isinstance(row.profile, str) else row.profile
-    head = {"id": row.id, "kind": row.kind, "name": row.name, "version": row.version}
+    name = row.name
+    if sight is not None:
+        profile, name = sight.profile(row.kind, profile, level), sight.name(row.kind, name, level)
+    head = {"id": row.id, "kind": row.kind, "name": name, "version": row.version}
     return orjson.dumps({**head, "as_of": format_timestamp(row.as_of), "profile": profile})
 
 
@@ -119,16 +130,29 @@ async def look_up_customer(
     wechat: Term = None,
 ) -> Response:
     """The one customer with this e-mail address, phone number, external id or WeChat id."""
-    _seen_kind(caller, None)
+    seen = _sights(caller, None)
     given = {"email": email, "phone": phone, "external_id": external_id, "wechat": wechat}
     key = _lookup_key({name: value for name, value in given.items() if value is not None}, caller.region)
     matching = await repository.find_by_key(session, key, _MAX_CANDIDATES)
-    found = [row for row in matching if may_see(caller, row.kind)]
+    found = [row for row in matching if row.kind in seen and _is_findable(row, seen[row.kind])]
     if not found:
         raise NotFound(Text("No customer matches.", "没有匹配的客户。"))
     if len(found) > 1:
-        raise SeveralCustomers([Candidate(id=row.id, kind=row.kind, name=row.name) for row in found])
-    return view_response(request, found[0].version, found[0].doc, sight_of(caller, found[0].kind))
+        raise SeveralCustomers([_candidate(row, seen[row.kind]) for row in found])
+    return view_response(request, found[0].version, found[0].doc, seen[found[0].kind])
+
+
+def _is_findable(row: Any, sight: Sight | None) -> bool:
+    """Whether the caller sees the customer, and what they are looked up by: otherwise that could be guessed."""
+    if sight is None:
+        return True
+    rights = sight.rights(OF_KIND[row.kind][0], level_of(sight, orjson.loads(row.doc)))
+    return "read" in rights.actions and rights.reads("personal")
+
+
+def _candidate(row: Any, sight: Sight | None) -> Candidate:
+    name = row.name if sight is None else sight.name(row.kind, row.name, level_of(sight, orjson.loads(row.doc)))
+    return Candidate(id=row.id, kind=row.kind, name=name)
 
 
 def _lookup_key(given: dict[str, str], region: str) -> str:
@@ -180,11 +204,13 @@ async def list_customer_timeline(
 ) -> Response:
     """Everything that happened with a customer, newest first."""
     wanted = kinds.split(",") if kinds else None
-    sight = sight_of(caller, prefix_of(customer_id) or "")
-    if sight is not None:
-        wanted = sight.kinds(wanted)
-    if not await repository.view_exists(session, customer_id):
+    kind = prefix_of(customer_id) or ""
+    sight = sight_of(caller, kind, utc_now())
+    level = (await copy_levels(session, OF_KIND[kind][0], [customer_id])).get(customer_id)
+    if level is None or not await repository.view_exists(session, customer_id):
         raise NotFound(Text("There is no such customer.", "没有该客户。"))
+    if sight is not None:
+        wanted = sight.kinds(wanted, level)
     sort = pagination.parse_sort("-at,-id", _BY_TIME)
     cursors = _cursors(request, session.tenant_id, "timeline", [customer_id, kinds])
     after: tuple[datetime, str] | None = _after(cursors, sort, cursor)
@@ -201,4 +227,8 @@ async def list_customer_timeline(
         limit=limit + 1,
     )
     more = cursors.write(sort, [rows[limit - 1].at, rows[limit - 1].entry_id]) if len(rows) > limit else None
-    return _page(request, [row.entry.encode() for row in rows[:limit]], more)
+    return _page(request, [_entry(row.entry, sight, level) for row in rows[:limit]], more)
+
+
+def _entry(entry: str, sight: Sight | None, level: Level) -> bytes:
+    return entry.encode() if sight is None else orjson.dumps(sight.entry(orjson.loads(entry), level))

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal, NotRequired, Required
 
 from crm_contracts.campaigns import Message
 from crm_contracts.contacts import Account, Contact, Email, LifecycleStage, Phone
-from crm_contracts.ids import AccountId, ContactId, DealId, PipelineId, SegmentId, StageId, UserId
+from crm_contracts.ids import AccountId, ContactId, DealId, PipelineId, SegmentId, StageId, TeamId, UserId
 from crm_contracts.pipeline import Order, StageKind
+from crm_contracts.sensitivity import COMMERCIAL, PRIVATE
+from crm_contracts.sharing import Share
 from crm_contracts.tickets import Ticket
 from crm_contracts.types import Contract, CustomFields, Date, Entity, Money, MoneySum, Tag, Timestamp, known
 from pydantic import Field
@@ -30,6 +32,8 @@ class ContactSummary(TypedDict, total=False):
     wechat: str | None
     lifecycle_stage: Annotated[str, known(LifecycleStage)]
     owner_id: UserId | None
+    team_id: TeamId | None
+    shares: list[Share]
     tags: list[Tag]
     created_at: Timestamp
     updated_at: Timestamp
@@ -69,16 +73,18 @@ class OpenDeal(Entity):
     stage_id: StageId
     stage_name: str | None
     status: StageKind
-    amount: Money | None
+    amount: Annotated[Money | None, COMMERCIAL]
     expected_close: Date | None
     contact_id: ContactId | None
     account_id: AccountId | None
     owner_id: UserId | None
-    next_step: str | None
+    next_step: Annotated[str | None, COMMERCIAL]
     closed_at: Timestamp | None
-    lost_reason: str | None
+    lost_reason: Annotated[str | None, COMMERCIAL]
     tags: list[Tag]
-    custom: CustomFields
+    custom: Annotated[CustomFields, PRIVATE]
+    team_id: TeamId | None = None
+    shares: list[Share] = []
 
 
 class Orders(TypedDict, total=False):
@@ -167,10 +173,11 @@ class CustomerView(TypedDict, total=False):
     redacted: Annotated[
         list[str],
         Field(
-            description="Sections, members such as `sales.orders` and kinds of timeline entries that your permissions leave "
-            "out; absent where nothing is"
+            description="Sections, members such as `sales.orders` or `profile.birthday`, and kinds of timeline entries that "
+            "your permissions leave out, of some records at least; absent where nothing is"
         ),
     ]
+    masked: Annotated[list[str], Field(description="Members of which you see a part only; absent where there is none")]
     profile: Contact | Account
     account: Account | None
     contacts: list[ContactSummary]

@@ -6,7 +6,7 @@ from typing import Any, Final
 from crm_contracts.contacts import Account, Contact
 from crm_kit.errors import FieldError, Text, ValidationFailed
 
-ALWAYS: Final = ("id", "kind", "version", "as_of", "degraded", "redacted")
+ALWAYS: Final = ("id", "kind", "version", "as_of", "degraded", "redacted", "masked")
 SECTIONS: Final = (
     "profile account contacts tags lifecycle_stage identities consents scores sales support marketing timeline sources"
 ).split()

@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 from crm_contracts.ids import AccountId, ContactId, prefix_of
 from crm_kit import context
+from crm_kit.db.models import utc_now
 from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
 from crm_kit.http import etag
 from crm_kit.http.principal import Authenticator, Principal
@@ -17,10 +18,12 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.features.customers.entities import Json
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import View, ViewReader, parse_consistency_token, wait_for
-from gateway.features.customers.redaction import Sight, sight_of
+from gateway.features.customers.redaction import redact
 from gateway.features.customers.selection import ALWAYS, SECTIONS, parse_selection, select
+from gateway.features.customers.sight import Sight, sight_of
 from gateway.recent_writes import REMEMBERED_SECONDS, RecentWrites
 
 _PARAMETERS: Final = frozenset({"include", "fields", "consistency"})
@@ -50,7 +53,7 @@ async def answer_view(request: Request) -> Response:
     kind = prefix_of(customer_id)
     if kind not in _CUSTOMERS:
         raise _no_such_customer()
-    sight = sight_of(principal, kind)
+    sight = sight_of(principal, kind, utc_now())
     token = request.headers.get("consistency-token")
     if token is not None or request.scope["query_string"]:
         return await _answer_as_asked(request, principal, sight, customer_id, token)
@@ -74,7 +77,8 @@ async def _catch_up(request: Request, tenant_id: str, customer_id: str) -> None:
 
 
 def view_response(request: Request, version: int, doc: bytes, sight: Sight | None) -> Response:
-    """A stored document, as it is where everything may be seen; 304 where the client has it."""
+    """A stored document, as it is where everything may be seen; 304 where the client has it. Raises NotFound."""
+    seen = _seen(sight, orjson.loads(doc)) if sight is not None else None
     headers = {"ETag": etag.entity_tag(version)}
     try:
         changed = etag.if_none_match(request.headers.get("if-none-match"), version)
@@ -82,9 +86,15 @@ def view_response(request: Request, version: int, doc: bytes, sight: Sight | Non
         changed = True
     if not changed:
         return Response(status_code=304, headers=headers)
-    if sight is not None:
-        doc = orjson.dumps(sight.of(orjson.loads(doc)))
-    return Response(doc, headers=headers, media_type="application/json")
+    return Response(orjson.dumps(seen) if seen is not None else doc, headers=headers, media_type="application/json")
+
+
+def _seen(sight: Sight | None, view: Json) -> Json:
+    """What is seen of a view. Raises NotFound where that is nothing."""
+    seen = redact(sight, view) if sight is not None else view
+    if seen is None:
+        raise _no_such_customer()
+    return seen
 
 
 async def _answer_as_asked(
@@ -111,7 +121,7 @@ async def _answer_as_asked(
             document = await composer.compose(principal, customer_id, view.version if view else 0)
             if document is None:
                 raise _no_such_customer()
-            body = sight.of(document) if sight is not None else document
+            body = _seen(sight, document)
             return Response(
                 orjson.dumps(select(body, paths) if paths is not None else body), media_type="application/json"
             )
@@ -119,8 +129,7 @@ async def _answer_as_asked(
         raise _no_such_customer()
     if paths is None:
         return view_response(request, view.version, view.doc, sight)
-    whole = orjson.loads(view.doc)
-    narrowed = select(sight.of(whole) if sight is not None else whole, paths)
+    narrowed = select(_seen(sight, orjson.loads(view.doc)), paths)
     return view_response(request, view.version, orjson.dumps(narrowed), None)
 
 

@@ -1,6 +1,6 @@
 """Giving roles to users and keys, and what they then grant."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from crm_contracts.tenancy import Role
 from crm_kit.db.session import ReadSession, WriteSession
@@ -36,7 +36,11 @@ async def check_roles(session: WriteSession, roles: Sequence[str]) -> None:
 
 
 async def rights_of(
-    session: ReadSession, roles: Sequence[str], user_id: str | None = None, team_ids: Sequence[str] = ()
+    session: ReadSession,
+    roles: Sequence[str],
+    user_id: str | None = None,
+    team_ids: Sequence[str] = (),
+    colleagues: Collection[str] = (),
 ) -> Rights:
     """What these roles grant together, to that user with those teams."""
     found: list[ReadyRole | Role] = [READY[role] for role in roles if role in READY]
@@ -47,4 +51,5 @@ async def rights_of(
         for role in found
         for grant in role.grants
     ]
-    return Rights(user_id, team_ids, grants, admin=any(role.admin for role in found))
+    admin = any(role.admin for role in found)
+    return Rights(user_id, team_ids, grants, admin=admin, colleagues=frozenset(colleagues))

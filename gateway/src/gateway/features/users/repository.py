@@ -1,5 +1,7 @@
 """Every statement about users beyond those that all resources have."""
 
+from collections.abc import Collection, Sequence
+
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
@@ -37,6 +39,10 @@ async def has_users_with_role(session: ReadSession, role: str) -> bool:
 async def active(session: ReadSession, user_id: str) -> UserRow | None:
     row: UserRow | None = await session.scalar(select(UserRow).where(_c.id == user_id, _c.status == "active"))
     return row
+
+
+async def members_of(session: ReadSession, team_ids: Collection[str]) -> Sequence[str]:
+    return (await session.scalars(select(_c.id).where(_c.team_ids.overlap(team_ids)))).all()
 
 
 async def has_members(session: ReadSession, team_id: str) -> bool:

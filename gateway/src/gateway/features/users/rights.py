@@ -15,4 +15,5 @@ async def rights_of_user(session: ReadSession, user_id: str) -> Rights | None:
         return None
     led = [membership["team_id"] for membership in user.teams if membership["manager"]]
     teams = {*user.team_ids, *(await below(session, led) if led else ())}
-    return await rights_of(session, user.roles, user.id, sorted(teams))
+    colleagues = await repository.members_of(session, teams) if teams else ()
+    return await rights_of(session, user.roles, user.id, sorted(teams), colleagues)

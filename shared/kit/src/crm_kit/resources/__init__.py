@@ -1,5 +1,6 @@
 """The seven operations that every resource has, written once: create, read, list, patch, delete, search, batch."""
 
+from crm_kit.resources.copies import copies_reached, copy_levels, rights_to_copy
 from crm_kit.resources.listing import list_page, next_link
 from crm_kit.resources.resource import Resource, base_fields, given
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
@@ -14,10 +15,13 @@ __all__ = [
     "admit",
     "base_fields",
     "check_if_match",
+    "copies_reached",
+    "copy_levels",
     "entity_response",
     "given",
     "json_response",
     "list_page",
     "next_link",
     "resource_router",
+    "rights_to_copy",
 ]

@@ -20,7 +20,7 @@ from crm_kit.rights.grants import ACTIONS
 if TYPE_CHECKING:
     from crm_kit.resources.resource import Resource
 
-_EVERYTHING: Final = RecordRights(
+EVERYTHING: Final = RecordRights(
     frozenset(ACTIONS),
     dict.fromkeys(SENSITIVITIES, "write"),
     dict.fromkeys(ACTIONS, frozenset(SENSITIVITIES)),
@@ -39,7 +39,7 @@ async def look_at(
         return frozenset(ids)
     if resource.is_administered(action) and sights.rights.admin:
         for entity_id in ids:
-            sights.note(entity_id, _EVERYTHING)
+            sights.note(entity_id, EVERYTHING)
         return frozenset(ids)
     mine = sights.rights.on(resource.permission)
     allowed = set()
@@ -62,12 +62,12 @@ async def _distances(
     if levels == ("all",):
         return [(entity_id, "all", "all") for entity_id in ids]
     c = columns(resource.row)
-    seen, done = (_distance(resource.ownership, sights, levels, each) for each in ("read", action))
+    seen, done = (distance(resource.ownership, sights, levels, each) for each in ("read", action))
     rows = await session.execute(select(c.id, seen, done).where(c.id.in_(ids)))
     return [tuple(row) for row in rows]
 
 
-def _distance(ownership: Ownership, sights: Sights, levels: Iterable[Level], action: Action) -> ColumnElement[Any]:
+def distance(ownership: Ownership, sights: Sights, levels: Iterable[Level], action: Action) -> ColumnElement[Any]:
     return case(*((ownership.reached(level, sights.rights, action), literal(level)) for level in levels), else_=null())
 
 
@@ -82,8 +82,8 @@ async def check_created(
     if sights is None:
         return None
     if resource.is_administered(action) and sights.rights.admin:
-        sights.note(entity_id, _EVERYTHING)
-        return _EVERYTHING
+        sights.note(entity_id, EVERYTHING)
+        return EVERYTHING
     mine = sights.rights.on(resource.permission)
     found = await _distances(session, sights, resource, [entity_id], action)
     seen, done = next(((seen, done) for _, seen, done in found), (None, None))

@@ -126,13 +126,23 @@ class Rights:
     """Somebody's rights as they travel in an internal token. Equal where their text is.
 
     `user_id` and `team_ids` say which records are own and the team's; `admin`: may manage users, roles and keys.
+    `colleagues`: who is in those teams. They stay where the rights are compiled: services look that up for themselves.
     """
 
-    def __init__(self, user_id: str | None, team_ids: Iterable[str], grants: Iterable[Grant], *, admin: bool) -> None:
+    def __init__(
+        self,
+        user_id: str | None,
+        team_ids: Iterable[str],
+        grants: Iterable[Grant],
+        *,
+        admin: bool,
+        colleagues: frozenset[str] = frozenset(),
+    ) -> None:
         self.user_id = user_id
         self.team_ids = tuple(sorted(team_ids))
         self.grants = tuple(grants)
         self.admin = admin
+        self.colleagues = colleagues
         self._of: dict[str, ResourceRights] = {}
 
     @cached_property

@@ -103,7 +103,7 @@ def owned_by(c: Any, owner: str = "owner_id", **more: Any) -> Ownership:
 
 def through_copies(*columns: Column) -> tuple[Through, ...]:
     """For references to another service's records, whose owners `follow_owners` keeps."""
-    return tuple(Through(column, _COPIES) for column in columns)
+    return tuple(Through(column, COPIES) for column in columns)
 
 
 def _copies() -> Ownership:
@@ -114,7 +114,8 @@ def _copies() -> Ownership:
     )
 
 
-_COPIES = _copies()
+COPIES: Final = _copies()
+"""Of what `follow_owners` keeps."""
 
 
 def _texts(values: Sequence[str]) -> ColumnElement[Any]:

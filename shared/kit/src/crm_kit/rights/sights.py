@@ -1,9 +1,10 @@
 """What a caller sees of records: which they may see at all, and what is left of each one in an answer."""
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Self
 
-from crm_contracts.sensitivity import classes_of
+from crm_contracts.sensitivity import Classified, classes_of
 from crm_contracts.types import Entity
 from pydantic import BaseModel
 
@@ -59,17 +60,23 @@ class Sights:
         return document if rights.is_clear else redacted(type(model), document, rights)
 
 
-def redacted(model: type[BaseModel], document: Mapping[str, Any], rights: RecordRights) -> Json:
+def redacted(
+    model: type[BaseModel],
+    document: Mapping[str, Any],
+    rights: RecordRights,
+    besides: Mapping[str, Classified] = MappingProxyType({}),
+) -> Json:
     """An entity's JSON without the members that may not be seen, and those that may be masked only, masked.
 
-    `redacted` names the members that are missing, `masked` those that are masked.
+    `redacted` names the members that are missing, `masked` those that are masked. `besides` classes what the JSON says
+    besides the entity's members.
     """
     classes = classes_of(model)
     shown: Json = {}
     missing: list[str] = []
     masked: list[str] = []
     for name, value in document.items():
-        declared = classes.get(name)
+        declared = classes.get(name) or besides.get(name)
         access = rights.seen[declared.sensitivity if declared else "private"]
         if access in ("read", "write") or (value in _NOTHING and access == "masked"):
             shown[name] = value

@@ -1,7 +1,8 @@
 """Templates over HTTP."""
 
+from crm_kit.errors import Forbidden, Text
 from crm_kit.http.route import Caller, Reading, require, route_options
-from crm_kit.resources import EntityPath, json_response, resource_router
+from crm_kit.resources import EntityPath, json_response, resource_router, rights_to_copy
 from fastapi import Request
 from starlette.responses import Response
 
@@ -26,6 +27,11 @@ async def preview(
     if data.contact_id is not None:
         for shown in ("contacts:read", "accounts:read"):
             require(caller, shown)
+        if not (await rights_to_copy(session, "contacts", data.contact_id)).is_clear:
+            raise Forbidden(
+                Text("A preview shows all of a contact.", "预览会显示联系人的全部信息。"),
+                members={"missing_permission": "contacts.custom:read"},
+            )
     row = await TEMPLATES.get(session, entity_id)
     link = unsubscribe_url(request.app.state.settings.public_url, "preview")
     return json_response(request, await preview_template(session, row, data, link))

@@ -1,0 +1,123 @@
+"""What a caller sees of customers: which records, how much of each. Pure. A whole view is redacted in `redaction.py`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from crm_contracts.campaigns import Message
+from crm_contracts.contacts import Account, Activity, Consent, Contact
+from crm_contracts.pipeline import Deal, Order
+from crm_contracts.sensitivity import OPEN, SENSITIVITIES, Classified, Sensitivity, mask_text
+from crm_contracts.tickets import Ticket, TicketMessage
+from crm_contracts.types import Entity
+from crm_kit.http.principal import Principal
+from crm_kit.http.route import require
+from crm_kit.rights import Level, RecordRights, redacted
+from crm_kit.rights.grants import ACTIONS
+
+from gateway.features.customers.entities import Json
+from gateway.features.customers.nearness import Nearness
+
+_CUSTOMERS: Final = "customers:read"
+OF_KIND: Final[Mapping[str, tuple[str, type[Entity]]]] = {
+    "contact": ("contacts", Contact),
+    "account": ("accounts", Account),
+}
+"""The resource that customers of a kind are of, and their entity."""
+
+BESIDES: Final[Mapping[str, Classified]] = dict.fromkeys(
+    ("stage_name", "from_stage_name", "ticket_id", "ticket_number", "visibility", "author"), OPEN
+)
+"""What entries and summaries say besides the members of their entity."""
+
+_NOTHING: Final = RecordRights(frozenset(), dict.fromkeys(SENSITIVITIES, "hidden"), {})
+_EVERYTHING: Final = RecordRights(frozenset(ACTIONS), dict.fromkeys(SENSITIVITIES, "write"), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What entries of the timeline tell of: a resource, an entity of it, and how sensitive its title is."""
+
+    resource: str
+    model: type[Entity]
+    title: Sensitivity
+
+
+ENTRIES: Final[Mapping[str, Telling]] = {
+    "contact": Telling("contacts", Contact, "personal"),
+    "account": Telling("accounts", Account, "open"),
+    "activity": Telling("activities", Activity, "commercial"),
+    "consent": Telling("consents", Consent, "open"),
+    "deal": Telling("deals", Deal, "open"),
+    "order": Telling("orders", Order, "commercial"),
+    "ticket": Telling("tickets", Ticket, "commercial"),
+    "message": Telling("messages", Message, "commercial"),
+}
+"""By the first word of an entry's kind."""
+
+
+class Sight:
+    """What one caller sees of customers, at one moment."""
+
+    def __init__(self, principal: Principal, now: datetime) -> None:
+        self._principal = principal
+        self._near = Nearness(principal.rights, now) if principal.rights is not None else None
+
+    def rights(self, resource: str, level: Level) -> RecordRights:
+        """To records of a resource at this distance, as far as the caller's scopes go too."""
+        if not self._principal.may(f"{resource}:read"):
+            return _NOTHING
+        rights = self._principal.rights
+        return _EVERYTHING if rights is None else rights.on(resource).at(level)
+
+    def level(self, record: Json) -> Level:
+        return self._near.of(record) if self._near is not None else "own"
+
+    def profile(self, kind: str, profile: Json, level: Level) -> dict[str, Any]:
+        """A contact or account by itself."""
+        resource, model = OF_KIND[kind]
+        return redacted(model, profile, self.rights(resource, level))
+
+    def name(self, kind: str, name: str | None, level: Level) -> str | None:
+        """What a customer is called, which may be an address of theirs."""
+        access = self.rights(OF_KIND[kind][0], level).seen["personal" if kind == "contact" else "open"]
+        return name if access in ("read", "write") else mask_text(name) if name and access == "masked" else None
+
+    def kinds(self, wanted: Iterable[str] | None, level: Level) -> list[str]:
+        """Of the timeline kinds that are wanted, all where that is None, those that may be seen of a customer so near."""
+        seen = [word for word, about in ENTRIES.items() if "read" in self.rights(about.resource, level).actions]
+        return sorted(kind for kind in wanted or seen if _word(kind) in seen)
+
+    def entry(self, entry: Json, level: Level) -> dict[str, Any] | None:
+        """A timeline entry without what may not be seen of it; None where nothing may."""
+        about = ENTRIES.get(_word(entry["kind"]))
+        if about is None:
+            return None
+        rights = self.rights(about.resource, level)
+        if "read" not in rights.actions:
+            return None
+        if rights.is_clear:
+            return dict(entry)
+        model = TicketMessage if entry["kind"] == "ticket.message" else about.model
+        data = redacted(model, entry["data"], rights, BESIDES)
+        title = entry["title"] if rights.reads(about.title) else entry["kind"]
+        return {**entry, "title": title, "data": {name: data[name] for name in entry["data"] if name in data}}
+
+
+def may_see(principal: Principal, kind: str) -> bool:
+    """Whether customers of a kind, contact or account, can be seen at all."""
+    return principal.may(_CUSTOMERS) and principal.may(f"{OF_KIND[kind][0]}:read")
+
+
+def sight_of(principal: Principal, kind: str, now: datetime) -> Sight | None:
+    """What is seen of customers of a kind; None where everything is. Raises Forbidden where nothing is."""
+    if (principal.rights is None or principal.rights.is_unlimited) and principal.may("read"):
+        return None
+    require(principal, _CUSTOMERS)
+    require(principal, f"{OF_KIND[kind][0]}:read")
+    return Sight(principal, now)
+
+
+def _word(kind: str) -> str:
+    return kind.partition(".")[0]

@@ -1,0 +1,162 @@
+"""Whether every operation shows each role what it may see, and no more: taken from the OpenAPI document itself.
+
+Records of several owners hold a mark in a member of each sensitivity. What an operation answers to who may see everything
+is compared with what it answers to a role: of the marks exactly those must be left that the role may see. What it may see is
+told here a second time, in the simplest way there is.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+Json = dict[str, Any]
+
+LEVELS: Final = ("own", "team", "all")
+SENSITIVITIES: Final = ("open", "personal", "commercial", "private")
+
+
+@dataclass(frozen=True)
+class MatrixRole:
+    """A role as the API writes it."""
+
+    name: str
+    grants: Sequence[Mapping[str, Any]]
+    admin: bool = False
+
+    def _reaching(self, resource: str, action: str, distance: str) -> Iterator[Mapping[str, Any]]:
+        for grant in self.grants:
+            named = resource in grant["resources"] or "*" in grant["resources"]
+            if named and action in grant["actions"] and LEVELS.index(grant["records"]) >= LEVELS.index(distance):
+                yield grant
+
+    def may(self, resource: str, action: str, distance: str = "own") -> bool:
+        actions = ["create", "update", "delete", "assign"] if action == "write" else [action]
+        return any(True for each in actions for _ in self._reaching(resource, each, distance))
+
+    def sees(self, resource: str, sensitivity: str, distance: str) -> bool:
+        """In clear."""
+        return any(
+            grant["fields"].get(sensitivity) in ("read", "write")
+            for grant in self._reaching(resource, "read", distance)
+        )
+
+
+@dataclass(frozen=True)
+class Mark:
+    resource: str
+    sensitivity: str
+    whose: str
+
+
+@dataclass
+class Marks:
+    """Texts that stand in one member of one record each."""
+
+    of: dict[str, Mark] = field(default_factory=dict)
+
+    def new(self, resource: str, sensitivity: str, whose: str, text: str = "") -> str:
+        text = text or f"zq{len(self.of):03}x{sensitivity[:2]}"
+        self.of[text] = Mark(resource, sensitivity, whose)
+        return text
+
+    def found_in(self, text: str) -> set[str]:
+        return {mark for mark in self.of if mark in text}
+
+
+@dataclass(frozen=True)
+class MatrixOperation:
+    """One request; `path` is filled in."""
+
+    method: str
+    path: str
+    permission: str
+    body: Json | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def operations_of(document: Json) -> list[tuple[str, str, Json]]:
+    """Method, path and specification of each operation that is not open to anybody."""
+    return [
+        (method.upper(), path, spec)
+        for path, item in document["paths"].items()
+        for method, spec in item.items()
+        if method in ("get", "post", "patch", "delete") and path.startswith("/v1/") and spec.get("security") != []
+    ]
+
+
+@dataclass
+class Matrix:
+    """One role at a time: `distances` says how far each owner's records are from it."""
+
+    marks: Marks
+    everything: httpx.AsyncClient
+    findings: list[str] = field(default_factory=list)
+    compared: int = 0
+
+    async def reading(
+        self, client: httpx.AsyncClient, role: MatrixRole, distances: Mapping[str, str], operation: MatrixOperation
+    ) -> None:
+        """Compares what everything and what the role is answered."""
+        whole = await self.everything.request(operation.method, operation.path, json=operation.body)
+        answer = await client.request(operation.method, operation.path, json=operation.body)
+        self.compared += 1
+        there = self.marks.found_in(whole.text)
+        wanted = {mark for mark in there if self._is_seen(role, self.marks.of[mark], distances)}
+        found = self.marks.found_in(answer.text)
+        if not self._may(role, operation):
+            wanted = set()
+            if answer.status_code not in (403, 404):
+                self._find(role, operation, f"answers {answer.status_code} without {operation.permission}")
+        elif answer.status_code not in (200, 404) or (answer.status_code == 404 and wanted):
+            self._find(role, operation, f"answers {answer.status_code}: {answer.text[:300]}")
+        for mark in sorted(found - wanted):
+            self._find(role, operation, f"shows {self.marks.of[mark]}")
+        for mark in sorted(wanted - found):
+            self._find(role, operation, f"keeps back {self.marks.of[mark]}")
+
+    async def changing(
+        self, client: httpx.AsyncClient, role: MatrixRole, operation: MatrixOperation, distance: str
+    ) -> None:
+        """With a version that no record has, or a body that is none: who may is told so, and nothing changes."""
+        resource, _, action = operation.permission.rpartition(":")
+        answer = await client.request(
+            operation.method, operation.path, json=operation.body, headers={"If-Match": '"999999"'}
+        )
+        self.compared += 1
+        if action == "admin":
+            wanted = {412, 422} if role.admin else {403}
+        elif role.may(resource, action, distance) and role.may(resource, "read", distance):
+            wanted = {412, 422}
+        else:
+            wanted = {403} if role.may(resource, "read", distance) or not role.may(resource, action) else {404}
+        if answer.status_code not in wanted:
+            self._find(role, operation, f"answers {answer.status_code}, not {wanted}, at distance {distance}")
+        for mark in sorted(self.marks.found_in(answer.text)):
+            self._find(role, operation, f"shows {self.marks.of[mark]}")
+
+    def _is_seen(self, role: MatrixRole, mark: Mark, distances: Mapping[str, str]) -> bool:
+        return role.sees(mark.resource, mark.sensitivity, distances[mark.whose])
+
+    def _may(self, role: MatrixRole, operation: MatrixOperation) -> bool:
+        resource, _, action = operation.permission.rpartition(":")
+        if action == "admin":
+            return role.admin
+        if resource == "customers":
+            kinds = {"contact": ["contacts"], "account": ["accounts"]}
+            kind = next((kind for kind in kinds if f"/{kind}_" in operation.path), None)
+            shown = kinds[kind] if kind else ["contacts", "accounts"]
+            return role.may(resource, action) and any(role.may(each, "read") for each in shown)
+        if resource == "dead-letters":  # they show everything
+            return role.may(resource, action) and all(role.sees("*", each, "all") for each in SENSITIVITIES)
+        return role.may(resource, action)
+
+    def _find(self, role: MatrixRole, operation: MatrixOperation, what: str) -> None:
+        self.findings.append(f"{role.name}: {operation} {what}")
+
+
+def shown(findings: Iterable[str]) -> str:
+    return "\n".join(list(findings)[:60])
