@@ -1,22 +1,16 @@
 """Every operation of the merged document, for every ready role and some of our own, on records of every distance."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import pytest_asyncio
 from crm_testkit.one_of_everything import CONTACTS
-from crm_testkit.rights_matrix import Matrix, MatrixOperation, MatrixRole, operations_of, shown
-from crm_testkit.rights_world import DISTANCES, EVERYBODY, Company
+from crm_testkit.rights_matrix import MatrixRole, shown
+from crm_testkit.rights_world import EVERYBODY, Company, Trial
 from crm_testkit.whole_stack import Relata
 
-NEVER_ASKED = {"/v1/tenants": "they are the installation's administrator's"}
-BODIES = {
-    "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
-    "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
-}
-"""Of operations that would refuse an empty one before they look for the record."""
 BUSINESS = ["customers", "contacts", "accounts", "activities", "consents", "deals", "orders", "tickets"]
 
 
@@ -100,69 +94,16 @@ async def _key_of(company: Company, user_id: str, role: MatrixRole, *, ready: bo
     )
 
 
-def _requests(document: dict[str, Any], company: Company) -> Iterator[tuple[str, MatrixOperation, dict[str, Any]]]:
-    """Each operation on each owner's records; on a collection once."""
-    for method, path, spec in operations_of(document):
-        if path in NEVER_ASKED or path.startswith("/v1/tenants"):
-            continue
-        body = BODIES.get(spec["operationId"], {}) if method in ("POST", "PATCH") else None
-        for whose, place in _places(path, company):
-            yield whose, MatrixOperation(method, place, spec["x-relata-permission"], body), spec
-
-
-def _places(path: str, company: Company) -> Iterator[tuple[str, str]]:
-    if "{" not in path:
-        yield EVERYBODY, f"{path}?limit=200" if path != "/v1/roles/ready" else path
-        return
-    for whose, ids in company.ids.items():
-        for known in [ids] if not path.startswith("/v1/customers/") else _as_customers(ids):
-            segments = path.split("/")
-            for index, segment in enumerate(segments):
-                if segment.startswith("{"):
-                    segments[index] = known.get("/".join(path.split("/")[:index]), "")
-            if all(segments[1:]):
-                yield whose, "/".join(segments)
-
-
-def _as_customers(ids: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"/v1/customers": ids[kind]} for kind in ("/v1/contacts", "/v1/accounts") if kind in ids]
-
-
-def _is_reading(method: str, spec: Mapping[str, Any]) -> bool:
-    return method == "GET" or bool(spec.get("x-relata-reads"))
-
-
-async def _compare(company: Company, document: dict[str, Any], client: httpx.AsyncClient, role: MatrixRole) -> Matrix:
-    matrix = Matrix(company.marks, company.client)
-    for whose, operation, spec in _requests(document, company):
-        path = operation.path.split("?")[0] if operation.method != "GET" else operation.path
-        asked = MatrixOperation(operation.method, path, operation.permission, operation.body)
-        if _is_reading(operation.method, spec):
-            if not path.startswith("/v1/customers/lookup"):
-                await matrix.reading(client, role, DISTANCES, asked)
-        elif any(parameter.get("name") == "If-Match" for parameter in spec["parameters"]) and "{" in _template(
-            spec, document
-        ):
-            await matrix.changing(client, role, asked, DISTANCES[whose])
-    return matrix
-
-
-def _template(spec: Mapping[str, Any], document: dict[str, Any]) -> str:
-    return next(path for path, item in document["paths"].items() if any(each is spec for each in item.values()))
-
-
 async def test_every_operation_shows_each_role_what_it_may_see_and_no_more(
     on_embedded: Relata, company: Company
 ) -> None:
     document = (await company.client.get("/openapi.json")).json()
     ready = (await company.client.get("/v1/roles/ready")).json()["data"]
     roles = [(MatrixRole(one["name"], one["grants"], one["admin"]), True) for one in ready]
-    findings: list[str] = []
-    compared = 0
+    trial = Trial(company, document)
+    await trial.prepare()
     for role, is_ready in [*roles, *((role, False) for role in OWN_ROLES)]:
         async with await _key_of(company, company.me, role, ready=is_ready) as client:
-            matrix = await _compare(company, document, client, role)
-        findings += matrix.findings
-        compared += matrix.compared
-    assert not findings, shown(findings)
-    assert compared > 2000
+            await trial.of(role, client)
+    assert not trial.matrix.findings, shown(trial.matrix.findings)
+    assert trial.matrix.compared > 2000

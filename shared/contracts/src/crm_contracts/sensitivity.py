@@ -17,6 +17,9 @@ Sensitivity = Literal["open", "personal", "commercial", "private"]
 reach them. `commercial`: amounts, and what was bought and written. `private`: everything else.
 """
 
+ALWAYS_SHOWN: Final = frozenset({"id", "version", "created_at", "updated_at"})
+"""Of a record that is seen at all."""
+
 SENSITIVITIES: Final[tuple[Sensitivity, ...]] = get_args(Sensitivity)
 
 Mask = Callable[[Any], Any]

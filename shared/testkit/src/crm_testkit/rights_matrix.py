@@ -6,8 +6,9 @@ told here a second time, in the simplest way there is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import httpx
 
@@ -78,6 +79,15 @@ class MatrixOperation:
         return f"{self.method} {self.path}"
 
 
+def is_reading(method: str, spec: Mapping[str, Any]) -> bool:
+    return method == "GET" or bool(spec.get("x-relata-reads"))
+
+
+def takes_version(path: str, spec: Mapping[str, Any]) -> bool:
+    """Whether it changes a record, and only if that has the version that If-Match names."""
+    return "{" in path and any(parameter.get("name") == "If-Match" for parameter in spec["parameters"])
+
+
 def operations_of(document: Json) -> list[tuple[str, str, Json]]:
     """Method, path and specification of each operation that is not open to anybody."""
     return [
@@ -88,9 +98,17 @@ def operations_of(document: Json) -> list[tuple[str, str, Json]]:
     ]
 
 
+@dataclass(frozen=True)
+class Probe:
+    """A filter that finds one record by a mark of it, as everything is told."""
+
+    operation: MatrixOperation
+    mark: str
+
+
 @dataclass
 class Matrix:
-    """One role at a time: `distances` says how far each owner's records are from it."""
+    """Compares one role after another with who may see everything."""
 
     marks: Marks
     everything: httpx.AsyncClient
@@ -100,7 +118,7 @@ class Matrix:
     async def reading(
         self, client: httpx.AsyncClient, role: MatrixRole, distances: Mapping[str, str], operation: MatrixOperation
     ) -> None:
-        """Compares what everything and what the role is answered."""
+        """`distances`: how far each owner's records are from whom the client acts for."""
         whole = await self.everything.request(operation.method, operation.path, json=operation.body)
         answer = await client.request(operation.method, operation.path, json=operation.body)
         self.compared += 1
@@ -118,6 +136,32 @@ class Matrix:
         for mark in sorted(wanted - found):
             self._find(role, operation, f"keeps back {self.marks.of[mark]}")
 
+    async def probes(self, operations: Iterable[tuple[MatrixOperation, Json]], whose: str) -> list[Probe]:
+        """Of lists and searches, the filters by which a marked member of this owner's records can be asked for."""
+        found = []
+        for operation, spec in operations:
+            names = [one["name"] for one in spec["parameters"] if one["in"] == "query" and one["name"] not in _PAGING]
+            resource = operation.permission.partition(":")[0]
+            for mark, about in self.marks.of.items():
+                for name in names if (about.resource, about.whose) == (resource, whose) else ():
+                    for value in (mark, f"{mark}@example.com", f"+86{mark}", f"erp:{mark}"):
+                        asked = await self.everything.get(operation.path, params={name: value})
+                        if asked.status_code == 200 and len(asked.json()["data"]) == 1:
+                            found += [Probe(one, mark) for one in _asking(operation, name, value)]
+        return found
+
+    async def filtering(
+        self, client: httpx.AsyncClient, role: MatrixRole, distances: Mapping[str, str], probe: Probe
+    ) -> None:
+        """Who does not see the member must not find the record by it."""
+        if self._is_seen(role, self.marks.of[probe.mark], distances):
+            await self.reading(client, role, distances, probe.operation)
+            return
+        answer = await client.request(probe.operation.method, probe.operation.path, json=probe.operation.body)
+        self.compared += 1
+        if answer.status_code != 403 and (answer.status_code != 200 or answer.json()["data"]):
+            self._find(role, probe.operation, f"finds by {self.marks.of[probe.mark]}: {answer.status_code}")
+
     async def changing(
         self, client: httpx.AsyncClient, role: MatrixRole, operation: MatrixOperation, distance: str
     ) -> None:
@@ -127,16 +171,37 @@ class Matrix:
             operation.method, operation.path, json=operation.body, headers={"If-Match": '"999999"'}
         )
         self.compared += 1
-        if action == "admin":
-            wanted = {412, 422} if role.admin else {403}
-        elif role.may(resource, action, distance) and role.may(resource, "read", distance):
-            wanted = {412, 422}
-        else:
-            wanted = {403} if role.may(resource, "read", distance) or not role.may(resource, action) else {404}
+        done = {412, 422}
+        wanted = self._allowed(role, resource, action, distance, done) if resource else done if role.admin else {403}
         if answer.status_code not in wanted:
             self._find(role, operation, f"answers {answer.status_code}, not {wanted}, at distance {distance}")
         for mark in sorted(self.marks.found_in(answer.text)):
             self._find(role, operation, f"shows {self.marks.of[mark]}")
+
+    async def batch(
+        self, client: httpx.AsyncClient, role: MatrixRole, operation: MatrixOperation, records: Mapping[str, str]
+    ) -> None:
+        """A patch of nothing to each record; `records`: ids, and how far each is."""
+        resource = operation.permission.partition(":")[0]
+        body = {"operations": [{"method": "update", "id": entity_id, "data": {}} for entity_id in records]}
+        answer = await client.post(operation.path, json=body)
+        self.compared += 1
+        if not role.may(resource, "write"):
+            if answer.status_code != 403:
+                self._find(role, operation, f"answers {answer.status_code} without any writing")
+            return
+        for (entity_id, distance), result in zip(records.items(), answer.json()["results"], strict=True):
+            wanted = self._allowed(role, resource, "update", distance, {200})
+            if result["status"] not in wanted:
+                self._find(role, operation, f"answers {result} of {entity_id} at distance {distance}, not {wanted}")
+        for mark in sorted(self.marks.found_in(answer.text)):
+            self._find(role, operation, f"shows {self.marks.of[mark]}")
+
+    def _allowed(self, role: MatrixRole, resource: str, action: str, distance: str, done: set[int]) -> set[int]:
+        seen = role.may(resource, "read", distance)
+        if seen and role.may(resource, action, distance):
+            return done
+        return {403} if seen or not role.may(resource, action) else {404}
 
     def _is_seen(self, role: MatrixRole, mark: Mark, distances: Mapping[str, str]) -> bool:
         return role.sees(mark.resource, mark.sensitivity, distances[mark.whose])
@@ -156,6 +221,19 @@ class Matrix:
 
     def _find(self, role: MatrixRole, operation: MatrixOperation, what: str) -> None:
         self.findings.append(f"{role.name}: {operation} {what}")
+
+
+_PAGING: Final = frozenset({"limit", "cursor", "sort"})
+
+
+def _asking(operation: MatrixOperation, name: str, value: str) -> list[MatrixOperation]:
+    """The same filter as a parameter of the list and as a condition of the search."""
+    where = {"field": name, "op": "in", "value": [value]}
+    path = operation.path.partition("?")[0]
+    listed = replace(operation, path=f"{path}?{urlencode({name: value})}")
+    searched = replace(operation, method="POST", path=f"{path}/search", body={"where": where})
+    negated = replace(searched, body={"where": {"all": [{"not": {"not": where}}]}})
+    return [listed, searched, negated]
 
 
 def shown(findings: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """A company whose records belong to different people, each record with its marks (`rights_matrix.py`)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import httpx
@@ -9,6 +9,7 @@ import httpx
 from crm_testkit.one_of_everything import (
     ACCOUNTS,
     ACTIVITIES,
+    BODIES,
     CAMPAIGNS,
     CONSENTS,
     CONTACTS,
@@ -23,7 +24,16 @@ from crm_testkit.one_of_everything import (
     USERS,
     create,
 )
-from crm_testkit.rights_matrix import Marks
+from crm_testkit.rights_matrix import (
+    Marks,
+    Matrix,
+    MatrixOperation,
+    MatrixRole,
+    Probe,
+    is_reading,
+    operations_of,
+    takes_version,
+)
 
 EVERYBODY: Final = "everybody"
 
@@ -40,9 +50,13 @@ DISTANCES: Final[Mapping[str, str]] = {
 
 @dataclass
 class Company:
-    """`me` and a mate are of one team, whose parent `boss` leads; a stranger is of another. `ids`: by owner, then collection."""
+    """`me` and a mate are of one team, whose parent `boss` leads; a stranger is of another. `ids`: by owner, then collection.
+
+    `collections`: those that `client` can reach.
+    """
 
     client: httpx.AsyncClient
+    collections: frozenset[str] = frozenset(BODIES)
     marks: Marks = field(default_factory=Marks)
     me: str = ""
     boss: str = ""
@@ -56,15 +70,19 @@ class Company:
         mate = await self._user("mate", ours)
         stranger = await self._user("stranger", theirs)
         self.boss = await self._user("boss", region, manager=True)
+        await self.own(self.me, mate, stranger, ours, theirs)
+        self.ids[EVERYBODY] = await self._settings() | {TEAMS: ours, USERS: self.me}
+
+    async def own(self, me: str, mate: str, stranger: str, ours: str, theirs: str) -> None:
+        """Makes a customer for each owner, with what belongs to them."""
         for whose, given in {
-            "mine": {"owner_id": self.me},
+            "mine": {"owner_id": me},
             "a mate's": {"owner_id": mate},
             "our team's": {"team_id": ours},
             "a stranger's": {"owner_id": stranger, "team_id": theirs},
             "nobody's": {},
         }.items():
             self.ids[whose] = await self._customer(whose, given)
-        self.ids[EVERYBODY] = await self._settings() | {TEAMS: ours, USERS: self.me}
 
     def _mark(self, resource: str, sensitivity: str, whose: str, text: str = "") -> str:
         return self.marks.new(resource, sensitivity, whose, text)
@@ -82,7 +100,12 @@ class Company:
             return self._mark(resource, sensitivity, whose)
 
         ids: dict[str, str] = {}
-        ids[ACCOUNTS] = await self._make(
+
+        async def make(collection: str, body: dict[str, Any]) -> None:
+            if collection in self.collections:
+                ids[collection] = await self._make(collection, body, ids)
+
+        await make(
             ACCOUNTS,
             {
                 "name": mark("accounts", "open"),
@@ -92,7 +115,7 @@ class Company:
             },
         )
         number = f"1380013{len(self.ids):04}"
-        ids[CONTACTS] = await self._make(
+        await make(
             CONTACTS,
             {
                 "full_name": mark("contacts", "personal"),
@@ -109,8 +132,8 @@ class Company:
         about = {"contact_id": ids[CONTACTS]}
         consent = {"channel": "email", "purpose": "marketing", "status": "granted"}
         private = {"evidence": {"x": mark("consents", "private")}}
-        ids[CONSENTS] = await self._make(CONSENTS, {**consent, "source": mark("consents", "open"), **private}, ids)
-        ids[ACTIVITIES] = await self._make(
+        await make(CONSENTS, {**consent, "source": mark("consents", "open"), **private})
+        await make(
             ACTIVITIES,
             {
                 "kind": "call",
@@ -119,7 +142,7 @@ class Company:
                 **about,
             },
         )
-        ids[DEALS] = await self._make(
+        await make(
             DEALS,
             {
                 "name": mark("deals", "open"),
@@ -133,7 +156,7 @@ class Company:
             },
         )
         price = {"amount": self._mark("orders", "commercial", whose, f"8402{len(self.ids)}.88"), "currency": "CNY"}
-        ids[ORDERS] = await self._make(
+        await make(
             ORDERS,
             {
                 "number": mark("orders", "open"),
@@ -142,7 +165,7 @@ class Company:
                 **about,
             },
         )
-        ids[TICKETS] = await self._make(
+        await make(
             TICKETS,
             {
                 "subject": mark("tickets", "commercial"),
@@ -151,7 +174,7 @@ class Company:
                 **about,
             },
         )
-        ids[TICKET_MESSAGES] = await self._make(TICKET_MESSAGES, {"body": mark("tickets", "commercial")}, ids)
+        await make(TICKET_MESSAGES, {"body": mark("tickets", "commercial")})
         return ids
 
     async def _settings(self) -> dict[str, str]:
@@ -165,3 +188,75 @@ class Company:
         about = {"segment_id": ids[SEGMENTS], "template_id": ids[TEMPLATES]}
         ids[CAMPAIGNS] = await self._make(CAMPAIGNS, {"name": named("campaigns"), **about})
         return ids
+
+
+_NEVER_ASKED: Final = ("/v1/tenants", "/v1/customers/lookup")
+"""The first are the installation's administrator's; the second says nothing without a parameter, and is tried elsewhere."""
+
+_BODIES: Final[Mapping[str, dict[str, Any]]] = {
+    "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
+    "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
+}
+"""Of operations that would refuse an empty one before they look for the record."""
+
+
+def _places(path: str, company: Company) -> Iterator[tuple[str, str]]:
+    """Where an operation is tried: once on a collection, else on each owner's records."""
+    if "{" not in path:
+        yield EVERYBODY, f"{path}?limit=200" if path != "/v1/roles/ready" else path
+        return
+    for whose, ids in company.ids.items():
+        for known in [ids] if not path.startswith("/v1/customers/") else _as_customers(ids):
+            segments = path.split("/")
+            for index, segment in enumerate(segments):
+                if segment.startswith("{"):
+                    segments[index] = known.get("/".join(path.split("/")[:index]), "")
+            if all(segments[1:]):
+                yield whose, "/".join(segments)
+
+
+def _as_customers(ids: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"/v1/customers": ids[kind]} for kind in (CONTACTS, ACCOUNTS) if kind in ids]
+
+
+class Trial:
+    """All that is tried with a role: each operation of a document, on each owner's records, and every filter."""
+
+    def __init__(self, company: Company, document: dict[str, Any]) -> None:
+        self.matrix = Matrix(company.marks, company.client)
+        self._company = company
+        self._operations = [one for one in operations_of(document) if not one[1].startswith(_NEVER_ASKED)]
+        self._probes: list[Probe] = []
+
+    async def prepare(self) -> None:
+        lists = [(method, path, spec) for method, path, spec in self._operations if f"{path}/search" in self._paths]
+        self._probes = await self.matrix.probes(
+            [
+                (MatrixOperation("GET", path, spec["x-relata-permission"]), spec)
+                for method, path, spec in lists
+                if method == "GET"
+            ],
+            "a stranger's",
+        )
+
+    @property
+    def _paths(self) -> set[str]:
+        return {path for _, path, _ in self._operations}
+
+    async def of(self, role: MatrixRole, client: httpx.AsyncClient) -> None:
+        for probe in self._probes:
+            await self.matrix.filtering(client, role, DISTANCES, probe)
+        for method, path, spec in self._operations:
+            body = _BODIES.get(spec["operationId"], {}) if method in ("POST", "PATCH") else None
+            for whose, place in _places(path, self._company):
+                asked = MatrixOperation(method, place, spec["x-relata-permission"], body)
+                if is_reading(method, spec):
+                    await self.matrix.reading(client, role, DISTANCES, asked)
+                elif takes_version(path, spec):
+                    await self.matrix.changing(client, role, asked, DISTANCES[whose])
+                elif path.endswith("/batch") and ":" in asked.permission and (records := self._records(path)):
+                    await self.matrix.batch(client, role, replace(asked, path=path), records)
+
+    def _records(self, path: str) -> dict[str, str]:
+        collection = path.removesuffix("/batch")
+        return {ids[collection]: DISTANCES[whose] for whose, ids in self._company.ids.items() if collection in ids}

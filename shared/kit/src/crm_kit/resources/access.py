@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from crm_contracts.ids import prefix_of
-from crm_contracts.sensitivity import SENSITIVITIES, classes_of
+from crm_contracts.sensitivity import ALWAYS_SHOWN, SENSITIVITIES, classes_of
 from sqlalchemy import ColumnElement, and_, case, exists, literal, null, or_, select, true
 
 from crm_kit.conditions import AllOf, AnyOf, CheckedCondition, Comparison, Field, Not
@@ -137,7 +137,7 @@ def reached(session: ReadSession, resource: Resource[Any, Any, Any], fields: Ite
     if sights is None or resource.is_administered("read"):
         return true()
     mine: ResourceRights = sights.rights.on(resource.permission)
-    by_class = {resource.sensitivity_of(field): field.name for field in fields}
+    by_class = {resource.sensitivity_of(field): field.name for field in fields if field.name not in ALWAYS_SHOWN}
     level = mine.widest("read", by_class.keys())
     if level is None:
         if mine.widest("read") is None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from crm_contracts.sensitivity import Classified, classes_of
+from crm_contracts.sensitivity import ALWAYS_SHOWN, Classified, classes_of
 from crm_contracts.types import Entity
 from pydantic import BaseModel
 
@@ -76,6 +76,9 @@ def redacted(
     missing: list[str] = []
     masked: list[str] = []
     for name, value in document.items():
+        if name in ALWAYS_SHOWN:
+            shown[name] = value
+            continue
         declared = classes.get(name) or besides.get(name)
         access = rights.seen[declared.sensitivity if declared else "private"]
         if access in ("read", "write") or (value in _NOTHING and access == "masked"):
