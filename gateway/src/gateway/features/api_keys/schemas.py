@@ -16,6 +16,7 @@ Scope = Literal[
     "accounts:write",
     "activities:read",
     "activities:write",
+    "audit-log:read",
     "campaigns:read",
     "campaigns:write",
     "consents:read",
@@ -56,7 +57,7 @@ class ApiKeyWrite(Input):
             min_length=1,
             max_length=len(SCOPES),
             description="read: GET and search; write: changes; of everything, or of one resource such as deals:write. "
-            "admin: API keys",
+            "admin: API keys and the audit log",
         ),
     ] = ["read"]
     expires_at: Annotated[Timestamp | None, Field(description="From then on it is refused; never if left out")] = None

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from crm_contracts.ids import ApiKeyId
-from crm_kit.db.models import utc_now
+from crm_kit.audit import entry, record
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Text
 from crm_kit.http.principal import Principal
@@ -12,7 +12,7 @@ from crm_kit.http.principal import Principal
 from gateway.access.keys import digest, new_key, shown_prefix
 from gateway.features.api_keys import repository
 from gateway.features.api_keys.errors import LastAdminKey, ScopeNotHeld
-from gateway.features.api_keys.events import snapshot
+from gateway.features.api_keys.events import UNPUBLISHED, snapshot
 from gateway.features.api_keys.models import ApiKeyRow
 from gateway.features.api_keys.schemas import SCOPES, ApiKeyWrite, CreatedApiKey, Rotation
 
@@ -31,28 +31,25 @@ async def issue_key(
     key = new_key(key_id)
     row = ApiKeyRow(
         id=key_id,
-        tenant_id=session.tenant_id,
-        version=1,
         name=name,
         prefix=shown_prefix(key_id),
         digest=digest(key),
         scopes=[scope for scope in SCOPES if scope in scopes],
         expires_at=expires_at,
     )
-    session.add(row)
-    await session.flush()
-    return CreatedApiKey(**snapshot(row).model_dump(), key=key)
+    created = await UNPUBLISHED.created(session, row)
+    return CreatedApiKey(**created.model_dump(), key=key)
 
 
 async def rotate_api_key(session: WriteSession, row: ApiKeyRow, data: Rotation, caller: Principal) -> CreatedApiKey:
     """A new key of the same name, scopes and expiry; the old one ends after the overlap, if not before."""
     _check_held(row.scopes, caller)
     created = await issue_key(session, row.name, row.scopes, row.expires_at)
+    before = snapshot(row)
     ends = await session.now() + timedelta(seconds=data.overlap_seconds)
     row.expires_at = ends if row.expires_at is None else min(row.expires_at, ends)
-    row.version += 1
-    row.updated_at = utc_now()
-    await session.flush()
+    if not await UNPUBLISHED.updated(session, row, before, action="rotated"):  # it ends soon anyway
+        await record(session, [entry("api_key", "rotated", entity_id=row.id, version=row.version)])
     return created
 
 
@@ -62,8 +59,7 @@ async def revoke_api_key(session: WriteSession, row: ApiKeyRow, caller: Principa
         await repository.lock_admin_keys(session)
         if not await repository.has_other_admin_key(session, row.id):
             raise LastAdminKey
-    await session.delete(row)
-    await session.flush()
+    await UNPUBLISHED.deleted(session, row)
 
 
 def _check_held(scopes: Iterable[str], caller: Principal) -> None:

@@ -18,7 +18,6 @@ from crm_contracts.ids import AuditEntryId
 from sqlalchemy import text
 
 from crm_kit.audit.chain import GENESIS, SALT_BYTES, changes_digest, entry_hash
-from crm_kit.audit.tables import TOLD
 from crm_kit.db.session import Database
 from crm_kit.db.sql import Sql
 from crm_kit.observability import metrics
@@ -33,11 +32,11 @@ _FORGET_BATCH: Final = 5000
 _WAITING = text("select tenant_id, min(at) as oldest from audit_unsealed group by tenant_id order by min(at)")
 _LOCK = Sql("select pg_try_advisory_xact_lock(hashtextextended('audit ' || cast(:tenant_id as text), 0)) as mine")
 _TAKE = Sql(
-    f"""
+    """
     delete from audit_unsealed
      where tenant_id = :tenant_id
        and id in (select id from audit_unsealed where tenant_id = :tenant_id order by at, id limit :most)
-    returning {", ".join(TOLD)}
+    returning *
     """
 )
 _HEAD = Sql("select sequence, hash from audit_head where tenant_id = :tenant_id for update")
@@ -55,11 +54,8 @@ _SEALED: Final = {
     "previous_hash": "bytea", "hash": "bytea",
 }  # fmt: skip
 _STORE = Sql(
-    f"""
-    insert into audit_entry (tenant_id, {", ".join(_SEALED)})
-    select cast(:tenant_id as text), sealed.*
-      from unnest({", ".join(f"cast(:{name} as {kind}[])" for name, kind in _SEALED.items())}) as sealed
-    """
+    f"insert into audit_entry (tenant_id, {', '.join(_SEALED)}) select cast(:tenant_id as text), sealed.*"  # noqa: S608 names
+    f" from unnest({', '.join(f'cast(:{name} as {kind}[])' for name, kind in _SEALED.items())}) as sealed"
 )
 _HEADS = text("select tenant_id from audit_head order by tenant_id")
 _FORGET = text("select audit_forget(:tenant_id, :before, :most, :entry_id, :actor)")

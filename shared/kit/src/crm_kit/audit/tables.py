@@ -61,8 +61,6 @@ AUDIT_HEAD = Table(
 """`base_…`: the last entry that was removed after its time; before any was, 0 and 32 zero bytes."""
 
 AUDIT_TABLES = (AUDIT_UNSEALED, AUDIT_ENTRY, AUDIT_HEAD)
-TOLD: Final = tuple(column.name for column in AUDIT_UNSEALED.c)
-"""Columns that both tables of entries have."""
 
 AUDIT_SYSTEM_TABLES: Final = {
     "audit_unsealed": "select, delete",
@@ -77,9 +75,6 @@ AUDIT_APP_TABLES: Final = {
     "audit_head": "select",
 }
 """All that the application may do."""
-
-MIN_KEPT_DAYS: Final = 180
-"""Network logs are kept for six months at least: Cybersecurity Law of the PRC, article 21 (3)."""
 
 ERASE_FUNCTION: Final = """
     create function audit_erase(entities text[]) returns bigint
@@ -97,13 +92,13 @@ ERASE_FUNCTION: Final = """
 it now holds its row, and once that is over it is found where it went.
 """
 
-FORGET_FUNCTION: Final = f"""
+FORGET_FUNCTION: Final = """
     create function audit_forget(wanted text, before timestamptz, most integer, entry_id text, actor text)
     returns bigint language plpgsql security definer set search_path = public, pg_temp as $$
     declare last record; gone bigint;
     begin
-        if before > now() - interval '{MIN_KEPT_DAYS} days' then
-            raise exception 'audit entries are kept for {MIN_KEPT_DAYS} days at least';
+        if before > now() - interval '180 days' then
+            raise exception 'audit entries are kept for 180 days at least';
         end if;
         perform set_config('app.tenant_id', wanted, true);
         perform from audit_head where tenant_id = wanted for update;
@@ -126,4 +121,7 @@ FORGET_FUNCTION: Final = f"""
         return gone;
     end $$
 """
-"""Removes the oldest of a tenant's entries, `most` at most and only those that lie before all younger ones; tells of it."""
+"""Removes the oldest of a tenant's entries, `most` at most and only those that lie before all younger ones; tells of it.
+
+None of the last 180 days: network logs are kept for six months at least (Cybersecurity Law of the PRC, article 21 (3)).
+"""

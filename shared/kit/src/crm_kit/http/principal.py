@@ -28,6 +28,10 @@ ADMINISTRATION: Final = "admin"
 """Stands where a tenant's id stands, and can be none: of the tables' rows it sees those that a policy opens to it."""
 
 
+APART: Final = frozenset({"audit-log"})
+"""Resources that no scope of an action covers: their permission is given by name, or belongs to who administers access."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """`tenant_id` is None on a public route, whose caller nobody knows, and for the administrator of all tenants.
@@ -42,7 +46,8 @@ class Principal:
 
     def may(self, permission: str) -> bool:
         """Whether the scopes cover a permission: `<resource>:<action>`, or an action on whatever there is."""
-        return permission in self.scopes or permission.rpartition(":")[2] in self.scopes
+        resource, _, action = permission.rpartition(":")
+        return permission in self.scopes or (ADMINISTRATION if resource in APART else action) in self.scopes
 
     @property
     def realm(self) -> str | None:

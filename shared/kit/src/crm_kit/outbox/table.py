@@ -53,8 +53,8 @@ OUTBOX = Table(
 
 
 APPEND = Sql(
-    f"""
-    with audited as ({INSERT})
+    f"with audited as ({INSERT})"  # noqa: S608 our own text
+    """
     insert into outbox (tenant_id, shard, topic, key, headers, payload)
     select :tenant_id, shard, topic, key, cast(headers as jsonb), payload
       from unnest(cast(:shards as smallint[]), cast(:topics as text[]), cast(:keys as text[]),
