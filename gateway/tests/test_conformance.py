@@ -97,7 +97,6 @@ class TestConformance(ServiceConformance):
         ),
     )
     without_sample = {
-        "/v1/audit-log": "whatever is done makes its entries (`audit_log/` tests them)",
         "/v1/dead-letters": "events that fail make them (`dead_letters/` tests them)",
         "/v1/tenants": "the installation's admin key alone makes and changes them, which is of no tenant",
     }

@@ -54,6 +54,7 @@ class Service:
             return Reply(503, {"content-type": "text/plain"}, b"no")
         after = (query.get("before_at", "9"), query.get("before_id", "z"))
         found = [one for one in self.entries if (one["at"], one["id"]) < after]
+        found = [one for one in found if one["resource"] == query.get("resource", one["resource"])]
         return Reply(body=orjson.dumps({"data": found[: int(query["limit"])]}))
 
 
