@@ -23,7 +23,7 @@ from crm_kit.db.sql import Sql
 from crm_kit.observability import metrics
 from crm_kit.observability.recurring import Recurring
 
-_PAUSE_SECONDS: Final = 0.5
+_PAUSE_SECONDS: Final = 1.0
 _BATCH: Final = 500
 _ANCHOR_SECONDS: Final = 600.0
 _RETENTION_SECONDS: Final = 3600.0
