@@ -1,11 +1,15 @@
 """What may go: old entries after their time, and the values about a person who is erased. The chain holds."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 from crm_contracts.ids import TenantId, new_id
 from crm_kit.audit import erase_payloads
+from crm_kit.audit.verify import verify
+from crm_kit.db.session import Database, ReadSession
 from crm_testkit.audit_chain import LENGTH, Chain, sealer_of, write_entries
 from crm_testkit.toy_service.fixtures import Parts
 
@@ -69,6 +73,57 @@ async def test_nobody_removes_what_is_younger_than_half_a_year(parts: Parts) -> 
     with pytest.raises(asyncpg.RaiseError, match="180 days"):
         await parts.fetch(statement, chain.tenant_id)
     assert len(await chain.rows()) == 1
+
+
+class _Interrupted(Database):
+    """Something else happens after the first reads."""
+
+    def __init__(self, url: str, reads: int, happens: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(url, pool_size=1)
+        self._reads = reads
+        self._happens = happens
+
+    @asynccontextmanager
+    async def read(self, tenant_id: str | None) -> AsyncIterator[ReadSession]:
+        if self._reads == 0:
+            await self._happens()
+        self._reads -= 1
+        async with super().read(tenant_id) as session:
+            yield session
+
+
+@pytest.mark.parametrize("reads", range(7))
+async def test_a_purge_in_the_middle_of_a_verification_is_no_fault(parts: Parts, reads: int) -> None:
+    chain = await _aged(parts, 500, 400, 380, 10)
+    sealer = sealer_of(parts)
+
+    async def purge() -> None:
+        await sealer.forget_old()
+        await sealer.seal_all()
+        await write_entries(parts, chain.tenant_id, 2)
+        await sealer.seal_all()
+
+    system = _Interrupted(parts.urls.system, reads, purge)
+    try:
+        [report] = [one async for one in verify(system, "toy", tenant_id=chain.tenant_id)]
+    finally:
+        await system.close()
+    assert report.faults == []
+
+
+@pytest.mark.parametrize("reads", range(7))
+async def test_an_erasure_in_the_middle_of_a_verification_is_no_fault(chain: Chain, reads: int) -> None:
+    async def erase() -> None:
+        async with chain.parts.app.write(chain.tenant_id) as session:
+            await erase_payloads(session, "note", chain.entity_ids[-2:])
+        await sealer_of(chain.parts).seal_all()
+
+    system = _Interrupted(chain.parts.urls.system, reads, erase)
+    try:
+        [report] = [one async for one in verify(system, "toy", tenant_id=chain.tenant_id)]
+    finally:
+        await system.close()
+    assert report.faults == []
 
 
 async def test_a_person_is_erased_and_the_chain_holds(chain: Chain) -> None:

@@ -13,6 +13,7 @@ from crm_kit.db.embedded import EmbeddedPostgres
 from crm_testkit.audit_chain import Chain, sealer_of, write_entries
 from crm_testkit.toy_service import NoteId
 from crm_testkit.toy_service.fixtures import Parts
+from prometheus_client import REGISTRY
 
 WRITERS, ROUNDS = 8, 25
 
@@ -166,3 +167,30 @@ async def test_the_application_writes_what_waits_and_nothing_else(chain: Chain, 
     stranger = TenantId.new()
     assert await chain.parts.fetch_as(chain.tenant_id, f"select 1 from {table}")
     assert await chain.parts.fetch_as(stranger, f"select 1 from {table}") == []
+
+
+async def test_what_waits_and_what_fails_is_measured(chain: Chain) -> None:
+    def measured(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(name, {"service": "toy", **labels}) or 0.0
+
+    parts, sealed = chain.parts, measured("crm_audit_sealed_total")
+    await write_entries(parts, chain.tenant_id, 3)
+    await asyncio.sleep(0.05)
+    await sealer_of(parts).seal_all()
+    assert measured("crm_audit_sealed_total") >= sealed + 3
+    assert measured("crm_audit_unsealed_oldest_seconds") > 0.04
+    await sealer_of(parts).seal_all()
+    assert measured("crm_audit_unsealed_oldest_seconds") == 0
+
+    failures = measured("crm_audit_failures_total", work="sealing")
+    await chain.run("update audit_head set sequence = sequence - 1")
+    await write_entries(parts, chain.tenant_id, 1)
+    running = asyncio.create_task(sealer_of(parts).run())
+    async with asyncio.timeout(10):
+        while measured("crm_audit_failures_total", work="sealing") == failures:
+            await asyncio.sleep(0.02)
+    assert not running.done(), "it tries again"
+    running.cancel()
+    await asyncio.wait([running])
+    await chain.run("update audit_head set sequence = sequence + 1")
+    await sealer_of(parts).seal_all()

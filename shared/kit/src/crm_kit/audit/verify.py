@@ -20,7 +20,15 @@ _BATCH: Final = 1000
 _MAX_FAULTS: Final = 1000
 """Of one chain: who finds so many need not know the rest."""
 
+_LOOKS: Final = 3
+"""While entries go on being sealed one look may find an entry neither among the unsealed nor, yet, in the chain."""
+
 FaultKind = Literal["altered", "reordered", "inserted", "removed", "payload", "head", "base", "anchor"]
+
+_UNTOLD: Final[dict[FaultKind, str]] = {
+    "payload": "before and after are gone, and no erasure tells why",
+    "base": "entries up to here are gone, and no purge tells of it",
+}
 
 _TENANTS = text("select tenant_id from audit_head union select distinct tenant_id from audit_entry order by 1")
 _ENTRIES = text(
@@ -100,18 +108,22 @@ class _Walk:
         self._report = Report(tenant_id)
         self._sequence = 0
         self._hash: bytes = GENESIS
+        self._base: tuple[int, bytes] = (0, GENESIS)
         self._broken: list[Mapping[str, Any]] = []
         self._bare: dict[str | None, int] = {}
         self._purged: list[Mapping[str, Any] | None] = []
 
     async def run(self) -> Report:
-        base = await self._start()
-        while rows := await self._fetch(_ENTRIES, after=self._sequence, n=_BATCH):
-            for row in rows:
-                self._check(row)
+        await self._begin()
+        for _ in range(_LOOKS):
+            await self._walk_on()
+            if not self._untold():
+                break
+            await self._note_unsealed()
         self._tell_broken()
         await self._check_end()
-        await self._check_told_beside(base)
+        for kind, sequence in self._untold():
+            self._report.add(kind, sequence, _UNTOLD[kind])
         for sequence in self._anchors:
             self._report.add("anchor", sequence, "there is no such entry any more: the chain was cut or made anew")
         self._report.head = anchor(self._tenant_id, self._sequence, self._hash)
@@ -123,17 +135,25 @@ class _Walk:
             found = await session.execute(statement, {"tenant_id": self._tenant_id, **values})
             return [dict(row) for row in found.mappings()]
 
-    async def _start(self) -> tuple[int, bytes]:
-        """Where the chain begins: after what was removed in its time."""
+    async def _walk_on(self) -> None:
+        while rows := await self._fetch(_ENTRIES, after=self._sequence, n=_BATCH):
+            if rows[0]["sequence"] > self._sequence + 1:
+                await self._begin()  # their time may have come meanwhile
+            for row in rows:
+                if row["sequence"] > self._sequence:
+                    self._check(row)
+
+    async def _begin(self) -> None:
+        """Goes to where the chain begins, if that lies ahead: after what was removed in its time."""
         head = await self._fetch(_HEAD)
-        if head:
-            self._sequence, self._hash = head[0]["base_sequence"], bytes(head[0]["base_hash"])
+        if not head or (head[0]["base_sequence"] <= self._sequence and self._report.entries):
+            return
+        self._base = self._sequence, self._hash = head[0]["base_sequence"], bytes(head[0]["base_hash"])
         if self._sequence == 0 and self._hash != GENESIS:
             self._report.add("base", 0, "nothing was removed, yet the chain begins with a hash")
         for sequence in [one for one in self._anchors if one < self._sequence]:
             del self._anchors[sequence]  # removed in its time: nothing is left to compare it with
         self._match_anchor(self._sequence, self._hash)
-        return self._sequence, self._hash
 
     def _check(self, row: Mapping[str, Any]) -> None:
         sequence: int = row["sequence"]
@@ -143,7 +163,7 @@ class _Walk:
         elif row["previous_hash"] != self._hash and self._is_itself(row, sequence):
             self._report.add("inserted", sequence, "it is whole, and does not follow from the entry before it")
         if not self._is_itself(row, sequence):
-            self._broken.append(row)
+            self._note_broken(row)
         self._check_payload(row)
         if row["action"] == ERASED:
             self._bare.pop(row["entity_id"], None)
@@ -171,9 +191,13 @@ class _Walk:
         if expected != found:
             self._report.add("anchor", sequence, f"it was {expected.hex()} and is {found.hex()}")
 
+    def _note_broken(self, row: Mapping[str, Any]) -> None:
+        if len(self._broken) < _MAX_FAULTS:
+            self._broken.append(row)
+
     def _tell_broken(self) -> None:
-        """An entry that would be right in the place of another broken one was moved; any other was altered."""
-        places = [row["sequence"] for row in self._broken[:_BATCH]]
+        """An entry that would be right in or beside the place of a broken one was moved; any other was altered."""
+        places = {row["sequence"] + step for row in self._broken for step in (-1, 0, 1)}
         for row in self._broken:
             sequence = row["sequence"]
             sealed_as = next((place for place in places if place != sequence and self._is_itself(row, place)), None)
@@ -197,19 +221,23 @@ class _Walk:
         elif end["sequence"] == self._sequence and end["hash"] != self._hash:
             self._report.add("head", self._sequence, "the head is not the hash of the last entry")
 
-    async def _check_told_beside(self, base: tuple[int, bytes]) -> None:
-        """What may go must be told of: values by an erasure, old entries by a purge. The telling may still be unsealed."""
+    async def _note_unsealed(self) -> None:
+        """An erasure or a purge may be told of by an entry that is not sealed yet; one that is by now comes with a look."""
         for row in await self._fetch(_UNSEALED):
             if row["action"] == ERASED:
                 self._bare.pop(row["entity_id"], None)
             else:
                 self._purged.append(read_changes(row["changes"]))
-        for sequence in self._bare.values():
-            self._report.add("payload", sequence, "before and after are gone, and no erasure tells why")
+
+    def _untold(self) -> list[tuple[FaultKind, int]]:
+        """What may go, and must be told of: values by an erasure, old entries by a purge."""
+        found: list[tuple[FaultKind, int]] = [("payload", sequence) for sequence in self._bare.values()]
         told = [
             (purge["sequence"]["after"], purge["hash"]["after"])
             for purge in self._purged
             if purge is not None and {"sequence", "hash"} <= purge.keys()
         ]
-        if base[0] and (base[0], base[1].hex()) not in told:
-            self._report.add("base", base[0], "entries up to here are gone, and no purge tells of it")
+        sequence, digest = self._base
+        if sequence and (sequence, digest.hex()) not in told:
+            found.append(("base", sequence))
+        return found
