@@ -15,7 +15,7 @@ class EntryFilter(Input):
     actor: Annotated[
         ExternalKey | None, Field(description="Who acted: the id of an API key or user, service/<name>")
     ] = None
-    resource: Annotated[ExternalKey | None, Field(description="The type of what was acted on, such as contact")] = None
+    resource: Annotated[ExternalKey | None, Field(description="The type of what was acted on, as its ids begin")] = None
     entity_id: Annotated[ExternalKey | None, Field(description="What was acted on")] = None
     action: Annotated[ExternalKey | None, Field(description="Such as created, updated, deleted, exported")] = None
     since: Annotated[Timestamp | None, Field(description="From this moment on")] = None
