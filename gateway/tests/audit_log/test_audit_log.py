@@ -186,7 +186,9 @@ async def test_an_export_is_whole_and_is_told_itself(door: Door, tenant: Keyhold
     exported = await _export(tenant.client, resource="contact")
     assert exported == theirs[::-1]
     assert await _export(tenant.client, resource="deal") == []
-    second, first = (await _own(tenant))[:2]
+    plain = await tenant.client.get(f"{LOG}/export", params={"resource": "deal"}, headers={"Accept": "text/plain"})
+    assert plain.headers["content-type"] == "text/plain; charset=utf-8"
+    _, second, first = (await _own(tenant))[:3]
     assert (first["action"], first["resource"], first["changes"]) == (
         "exported", "audit_entry", {"resource": {"after": "contact"}},
     )  # fmt: skip

@@ -29,7 +29,8 @@ _NEWEST_FIRST: Final = pagination.parse_sort(
         ],
     ),
 )
-_NDJSON: Final = "application/x-ndjson"
+_NDJSON, _TEXT = "application/x-ndjson", "text/plain"
+"""One and the same; generators of clients know the second alone."""
 
 
 @router.get("", operation_id="list_audit_entries", response_model=AuditEntryPage)
@@ -48,7 +49,12 @@ async def list_audit_entries(request: Request, caller: Caller, query: Annotated[
     "/export",
     operation_id="export_audit_entries",
     response_class=StreamingResponse,
-    responses={200: {"content": {_NDJSON: {"schema": {"type": "string"}}}, "description": "An entry a line"}},
+    responses={
+        200: {
+            "content": {kind: {"schema": {"type": "string"}} for kind in (_NDJSON, _TEXT)},
+            "description": "An AuditEntry in JSON a line",
+        }
+    },
 )
 async def export_audit_entries(request: Request, caller: Caller, query: Annotated[AuditLogFilter, Query()]) -> Response:
     """Export all entries that the filter finds, newest first, an entry a line; the export is an entry itself.
@@ -58,7 +64,8 @@ async def export_audit_entries(request: Request, caller: Caller, query: Annotate
     reader = _reader(request, caller, query)
     first = await reader.whole_page(None)
     note_access(request, "exported", resource="audit_entry", details=query.model_dump(mode="json", exclude_none=True))
-    return StreamingResponse(reader.lines(first), media_type=_NDJSON)
+    asks_for_text = request.headers.get("accept", "").partition(",")[0].strip().startswith(_TEXT)
+    return StreamingResponse(reader.lines(first), media_type=_TEXT if asks_for_text else _NDJSON)
 
 
 def _reader(request: Request, caller: Principal, wanted: AuditLogFilter) -> AuditReader:
