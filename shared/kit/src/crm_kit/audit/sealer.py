@@ -1,9 +1,9 @@
 """Seals entries into the chain of their tenant, and removes the oldest after their time.
 
-Writers wait for nobody: the sealer takes what has been committed, in whatever order that came. An entry that commits late
-is found in the next round and gets a later number. A tenant's entries are sealed by one process at a time, under an
-advisory lock that ends with the transaction; entries, head and removal from the waiting ones commit together, so that a
-crash leaves either all of it done or nothing.
+Writers wait for nobody: the sealer takes what has been committed, in the order of the ids, which is that of time. An entry
+that commits late is found in the next round and gets a later number. A tenant's entries are sealed by one process at a
+time, under an advisory lock that ends with the transaction; entries, head and removal from the waiting ones commit
+together, so that a crash leaves either all of it done or nothing.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _TAKE = Sql(
     """
     delete from audit_unsealed
      where tenant_id = :tenant_id
-       and id in (select id from audit_unsealed where tenant_id = :tenant_id order by at, id limit :most)
+       and id in (select id from audit_unsealed where tenant_id = :tenant_id order by id limit :most)
     returning *
     """
 )
@@ -146,7 +146,7 @@ class AuditSealer:
             rows = [dict(row) for row in await session.fetch(_TAKE, {"tenant_id": tenant_id, "most": _BATCH})]
             if not rows:
                 return 0
-            rows.sort(key=lambda row: (row["at"], row["id"]))
+            rows.sort(key=lambda row: row["id"])
             found = await session.fetch(_HEAD, {"tenant_id": tenant_id})
             sequence, head = (found[0]["sequence"], found[0]["hash"]) if found else (0, GENESIS)
             sealed = seal(rows, self._service, sequence, head)
