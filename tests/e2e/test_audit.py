@@ -1,14 +1,17 @@
 """The audit log over a whole stack: every service tells, and what was touched in a database is found by the command."""
 
 import asyncio
+import itertools
 import os
 import sys
+from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
 import httpx
 from crm_testkit.one_of_everything import CONTACTS, make_one_of_everything
-from crm_testkit.whole_stack import Relata, new_tenant
+from crm_testkit.whole_stack import Relata, new_tenant, running_stack
 
 LOG = "/v1/audit-log"
 SERVICES = {"gateway", "contacts", "pipeline", "tickets", "campaigns"}
@@ -116,3 +119,37 @@ async def test_what_was_touched_in_any_database_is_found(on_embedded: Relata) ->
 async def test_the_command_says_what_it_cannot_read(on_embedded: Relata) -> None:
     code, lines = await verify(on_embedded, "--expect", "nonsense")
     assert (code, "is not SERVICE/TENANT:SEQUENCE:HASH" in " ".join(lines)) == (1, True)
+
+
+async def test_kills_leave_every_acknowledged_change_told_once_in_a_whole_chain() -> None:
+    async with running_stack("embedded", fast=False) as relata:
+        made: list[str] = []
+        done = asyncio.Event()
+
+        async def write_on(writer: int) -> None:
+            for n in itertools.count():
+                if done.is_set():
+                    return
+                headers = {"Idempotency-Key": f"audit-{writer}-{n}"}
+                while True:
+                    with suppress(httpx.TransportError):
+                        answer = await relata.client.post(CONTACTS, json={"full_name": f"客户 {n}"}, headers=headers)
+                        if answer.status_code == 201:
+                            made.append(answer.json()["id"])
+                            break
+                    await asyncio.sleep(0.1)
+
+        writing = [asyncio.create_task(write_on(writer)) for writer in range(4)]
+        for name in ("contacts", "contacts", "postgres", "contacts"):
+            await asyncio.sleep(1.3)
+            await relata.stack.restart(name)
+        done.set()
+        await asyncio.gather(*writing)
+        async with asyncio.timeout(30):
+            entries = await sealed_entries(relata.client)
+        told = Counter(one["entity_id"] for one in entries if one["resource"] == "contact")
+        assert len(made) > 20
+        assert set(told.values()) == {1}
+        assert set(made) <= told.keys()
+        code, lines = await verify(relata)
+        assert code == 0, lines
