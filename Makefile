@@ -24,6 +24,9 @@ backup: $(VENV)/.ready ## back up the stack, running or not: make backup to=FOLD
 restore: $(VENV)/.ready ## write a backup into an empty RUN_DIR: make restore from=FOLDER
 	@exec $(BIN)/python -m crm_local restore "$(from)"
 
+audit-verify: $(VENV)/.ready ## check the audit logs of the stack, running or not (RUN_DIR); expect="SERVICE/TENANT:SEQUENCE:HASH …" compares with earlier heads
+	@$(BIN)/python -m crm_local audit-verify $(foreach head,$(expect),--expect $(head))
+
 test: check ## everything: checks, unit, integration, conformance, both event logs, end to end; T="path -k word" for a part
 ifdef T
 	$(BIN)/python -m pytest $(T)
@@ -94,4 +97,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo backup restore test check format openapi schemas release-contracts generated-check new-feature chaos soak schemathesis migration bench lock clean
+.PHONY: help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check new-feature chaos soak schemathesis migration bench lock clean

@@ -1,7 +1,9 @@
 """START HERE: everything that the gateway can do."""
 
 from pathlib import Path
+from typing import cast
 
+from crm_kit.http.origin import seen_from
 from crm_kit.manifest import Feature, Manifest
 
 from gateway import documents, proxy
@@ -9,7 +11,18 @@ from gateway.access.browsers import BrowserMiddleware
 from gateway.base import METADATA
 from gateway.composition import access_lifespan
 from gateway.documents.packaged import openapi
-from gateway.features import allowed_origins, api_keys, customers, dead_letters, reconcile, roles, teams, tenants, users
+from gateway.features import (
+    allowed_origins,
+    api_keys,
+    audit_log,
+    customers,
+    dead_letters,
+    reconcile,
+    roles,
+    teams,
+    tenants,
+    users,
+)
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.features.roles.events import ROLE_EVENTS
 from gateway.features.teams.events import TEAM_EVENTS
@@ -22,7 +35,7 @@ MANIFEST = Manifest(
     name="gateway",
     package="gateway",
     title="Relata gateway",
-    summary="Access, customers, dead letters, documents",
+    summary="Access, customers, dead letters, audit log, documents",
     settings=GatewaySettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
@@ -36,6 +49,7 @@ MANIFEST = Manifest(
         teams.FEATURE,
         users.FEATURE,
         dead_letters.FEATURE,
+        audit_log.FEATURE,
         reconcile.FEATURE,
         documents.FEATURE,
         proxy.proxy_to(lambda: RouteTable.from_document(openapi())),
@@ -52,4 +66,5 @@ MANIFEST = Manifest(
     # it. A plan made while the tables were empty must not stay a sequential scan when they have grown.
     database_settings={"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"},
     serves_openapi=False,
+    origin=lambda settings: seen_from(cast("GatewaySettings", settings).trusted_proxy_hops),
 )

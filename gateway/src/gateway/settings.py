@@ -19,6 +19,10 @@ class GatewaySettings(ServiceSettings):
     tickets_url: str
     campaigns_url: str
 
+    trusted_proxy_hops: int = Field(
+        0, ge=0, le=10, description="Proxies of ours before the gateway that each append to X-Forwarded-For"
+    )
+
     upstream_connect_seconds: float = Field(1.0, gt=0, le=60)
     upstream_read_seconds: float = Field(20.0, gt=0, le=600, description="How long a service may be silent")
     upstream_connections: int = Field(100, ge=1, le=10_000, description="Open connections to the services, at most")

@@ -5,7 +5,7 @@ httpx over aiohttp's connections: httpx's own pool wedges after cancelled reques
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Literal, get_args
 
@@ -14,6 +14,7 @@ import httpx
 from crm_contracts.registry import TOPICS
 from crm_kit import context
 from crm_kit.errors import Text, Unavailable
+from crm_kit.http.origin import passed_on
 from crm_kit.http.principal import Principal, TokenMint
 from crm_kit.runtime import Runtime
 from fastapi import FastAPI
@@ -90,6 +91,7 @@ class ServiceClient:
         if here := context.current():
             sent["traceparent"] = here.trace.traceparent
             sent["X-Request-Id"] = here.request_id
+            sent |= passed_on(here.address, here.user_agent)
         try:
             return await self._client.send(
                 self._client.build_request(method, url, headers=sent, content=content), stream=True
@@ -129,6 +131,26 @@ class ServiceClient:
                 return response
         except (TimeoutError, httpx.TransportError, aiohttp.ClientError, OSError) as error:
             raise UpstreamUnavailable(service) from error
+
+    async def call_each(
+        self,
+        principal: Principal,
+        services: Sequence[Service],
+        method: str,
+        target: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: float,
+    ) -> Mapping[Service, httpx.Response | None]:
+        """What each answers to the same request, asked all at once; None where one gave no answer in time."""
+
+        async def ask(service: Service) -> httpx.Response | None:
+            try:
+                return await self.call(principal, service, method, target, headers=headers, timeout=timeout)
+            except UpstreamUnavailable:
+                return None
+
+        return dict(zip(services, await asyncio.gather(*map(ask, services)), strict=True))
 
     async def close(self) -> None:
         await self._client.aclose()

@@ -45,14 +45,19 @@ async def test_every_operation_takes_its_permission_and_no_other(door: Door, ten
     for method, path, permission in operations_:
         body = {} if method in ("POST", "PATCH") else None
         scope = scope_of(permission)
-        others = set(SCOPES) - {scope, scope.rpartition(":")[2]}
+        others = set(SCOPES) - {scope, wide(scope)}
         refused = await (await client(others)).request(method, path, json=body)
         assert (refused.status_code, refused.json()["missing_permission"]) == (403, permission), (method, path)
-        for enough in {scope, scope.rpartition(":")[2]}:
+        for enough in {scope, wide(scope)}:
             answer = await (await client({enough, *_besides(path)})).request(method, path, json=body)
             # Tenants are changed by the installation's administrator alone, whatever a tenant's key may do.
             refusal = answer.json()["missing_permission"] if answer.status_code == 403 else "administrator"
             assert refusal == "administrator", (method, path, enough)
+
+
+def wide(permission: str) -> str:
+    """The scope that covers a permission without naming it: the audit log opens to no plain reader."""
+    return "admin" if permission == "audit-log:read" else permission.rpartition(":")[2]
 
 
 def _besides(path: str) -> set[str]:

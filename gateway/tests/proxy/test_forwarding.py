@@ -59,6 +59,7 @@ async def test_a_request_arrives_as_it_was_sent_under_an_internal_token(door: Do
     trace = sent.pop("traceparent").split("-")
     assert trace[1] == "4bf92f3577b34da6a3ce929d0e0e4736"
     assert trace[2] == response.headers["traceparent"].split("-")[2]
+    assert sent.pop("relata-client-address") == "127.0.0.1"  # the connection's, not what the client claims
     for name in ("host", "user-agent", "accept", "content-length", "accept-encoding"):
         sent.pop(name, None)
     assert sent == {

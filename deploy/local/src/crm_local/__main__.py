@@ -10,13 +10,20 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from crm_local.audit import verify_audit
 from crm_local.backup import back_up, restore
 from crm_local.configuration import Configuration, read_configuration
 from crm_local.errors import StackError
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 
-_VERBS = {"run": "run", "demo": "run", "backup": "back up", "restore": "restore"}
+_VERBS = {
+    "run": "run",
+    "demo": "run",
+    "backup": "back up",
+    "restore": "restore",
+    "audit-verify": "verify the audit log",
+}
 
 
 def _say(line: str) -> None:
@@ -125,6 +132,8 @@ def main(
     backup.add_argument("folder", type=Path, metavar="TARGET")
     restoring = commands.add_parser("restore", help="write a backup into RUN_DIR, which must be empty")
     restoring.add_argument("folder", type=Path, metavar="SOURCE")
+    verifying = commands.add_parser("audit-verify", help="check the audit logs of the stack of RUN_DIR, running or not")
+    verifying.add_argument("--expect", action="append", default=[], metavar="SERVICE/TENANT:SEQUENCE:HASH")
     chosen = parser.parse_args(arguments)
     try:
         configuration = read_configuration(os.environ)
@@ -134,6 +143,8 @@ def main(
             return _backup(configuration, chosen.folder.absolute())
         if chosen.command == "restore":
             return _restore(configuration, chosen.folder.absolute())
+        if chosen.command == "audit-verify":
+            return verify_audit(configuration, chosen.expect)
         return asyncio.run(_run(make(configuration, _say)))
     except KeyboardInterrupt:
         return 130

@@ -40,7 +40,7 @@ def back_up(configuration: Configuration, target: Path) -> None:
     # Beside its place, so that what stands there is complete.
     unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        with _running_server(folder), _one_sentence():
+        with running_server(folder), one_sentence():
             take_base_backup(folder.postgres, unfinished / "postgres")
         shutil.copytree(folder.secrets, unfinished / folder.secrets.name)
         if folder.tenant_file.exists():
@@ -67,7 +67,7 @@ def restore(configuration: Configuration, source: Path) -> None:
         shutil.copytree(source / folder.secrets.name, folder.secrets, dirs_exist_ok=True)
         if (source / folder.tenant_file.name).exists():
             shutil.copy2(source / folder.tenant_file.name, folder.tenant_file)
-        with _one_sentence():
+        with one_sentence():
             restore_base_backup(source / folder.postgres.name, folder.postgres)
     except BaseException:
         remove_restored(folder.postgres)
@@ -83,14 +83,14 @@ def _require_embedded(configuration: Configuration, folder: RunFolder) -> None:
 
 
 @contextmanager
-def _running_server(folder: RunFolder) -> Iterator[None]:
+def running_server(folder: RunFolder) -> Iterator[None]:
     """The server of the running stack; of one that does not run, PostgreSQL alone is started for this."""
     if folder.is_in_use():
         yield
         return
     folder.open()
     try:
-        with _one_sentence(), EmbeddedPostgres(folder.postgres, log_file=folder.log_file("postgres")):
+        with one_sentence(), EmbeddedPostgres(folder.postgres, log_file=folder.log_file("postgres")):
             yield
     finally:
         folder.close()
@@ -105,7 +105,7 @@ def _verify(backup: Path) -> None:
         raise StackError(f"{backup} was written by another version of this command: restore it with that one")
     if record.get("files") != _checksums(backup):
         raise StackError(f"{backup} is damaged: its secrets are not those that were written")
-    with _one_sentence():
+    with one_sentence():
         verify_base_backup(backup / "postgres")
 
 
@@ -117,7 +117,8 @@ def _checksums(backup: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _one_sentence() -> Iterator[None]:
+def one_sentence() -> Iterator[None]:
+    """Errors of PostgreSQL's as StackError."""
     try:
         yield
     except EmbeddedPostgresError as error:

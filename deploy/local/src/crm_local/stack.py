@@ -210,18 +210,22 @@ class LocalStack:
         return Program(
             name=name,
             command=command,
-            environment=self._environment_of(name, credentials),
+            environment=self._environment_of(name, credentials, self._database.server_url),
             port=self.ports[name],
             log_file=self.folder.log_file(name),
         )
 
-    def environment_of(self, name: str) -> dict[str, str]:
-        """The settings that a service's process has: for running another of its commands beside it."""
-        return self._environment_of(name, ensure_credentials(self.folder.secrets))
+    def environment_of(self, name: str, server_url: str | None = None) -> dict[str, str]:
+        """The settings that a service's process has: for running another of its commands beside it.
 
-    def _environment_of(self, name: str, credentials: Credentials) -> dict[str, str]:
+        `server_url`: the superuser's, where another process runs the stack.
+        """
+        credentials = ensure_credentials(self.folder.secrets)
+        return self._environment_of(name, credentials, server_url or self._database.server_url)
+
+    def _environment_of(self, name: str, credentials: Credentials, server_url: str) -> dict[str, str]:
         """Each process gets its own secrets only."""
-        urls = credentials.databases[name].urls(self._database.server_url)
+        urls = credentials.databases[name].urls(server_url)
         prefix = name.upper()
         environment = {
             **os.environ,
@@ -235,7 +239,7 @@ class LocalStack:
             "SHUTDOWN_GRACE_SECONDS": str(_GRACE_SECONDS),
             "PUBLIC_URL": self.urls["gateway"],
             "BUS": self.configuration.bus,
-            "EVENT_LOG_URL": credentials.event_log.url(self._database.server_url),
+            "EVENT_LOG_URL": credentials.event_log.url(server_url),
             f"{prefix}_DATABASE_URL": urls.app,
             f"{prefix}_SYSTEM_DATABASE_URL": urls.system,
             f"{prefix}_OWNER_DATABASE_URL": urls.owner,

@@ -8,10 +8,12 @@ from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
+from crm_kit.audit.router import router as audit
 from crm_kit.dead_letters.router import router as dead_letters
 from crm_kit.http import problems
 from crm_kit.http.lifecycle import LifecycleMiddleware
 from crm_kit.http.middleware import KitMiddleware
+from crm_kit.http.origin import told_by_gateway
 from crm_kit.http.principal import Authenticator, TokenVerifier
 from crm_kit.manifest import Manifest
 from crm_kit.openapi import build_openapi
@@ -52,6 +54,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
     if authenticator is None:  # who is asked by the gateway, and verifies its tokens
         app.include_router(dead_letters)
         app.include_router(states)
+        app.include_router(audit)
     _add_operations(app, runtime)
     app.openapi = lambda: build_openapi(app, manifest)  # type: ignore[method-assign]  # FastAPI's documented way
     if runtime is not None:
@@ -60,7 +63,12 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         app.state.runtime = runtime
         app.state.authenticator = authenticator or internal_authenticator(runtime.settings.internal_jwks_file)
         app.add_middleware(LifecycleMiddleware, serves=lambda: runtime.serves, ending=lambda: runtime.shutdown.asked)
-        app.add_middleware(KitMiddleware, service=manifest.name, max_body_bytes=runtime.settings.max_body_bytes)
+        app.add_middleware(
+            KitMiddleware,
+            service=manifest.name,
+            max_body_bytes=runtime.settings.max_body_bytes,
+            origin_of=told_by_gateway if manifest.origin is None else manifest.origin(runtime.settings),
+        )
         for feature in manifest.features:
             if feature.middleware is not None:
                 app.add_middleware(feature.middleware, app.state)

@@ -1,4 +1,4 @@
-"""`python -m <service> <command>`: serve, relay, consume, timers, migrate, rebuild, openapi, and the service's own."""
+"""`python -m <service> <command>`: serve, relay, consume, timers, migrate, rebuild, audit, openapi, and the service's own."""
 
 import argparse
 import asyncio
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import cast
 
+from crm_kit.audit.command import add_arguments as add_audit_arguments
+from crm_kit.audit.command import run as verify_audit
 from crm_kit.manifest import Command, Manifest
 from crm_kit.observability.logs import configure_logs
 from crm_kit.runtime import ALL_ROLES, Role, Runtime
@@ -30,6 +32,8 @@ def run(
             from crm_kit.rebuild.command import rebuild
 
             sys.exit(asyncio.run(rebuild(manifest, arguments)))
+        elif arguments.command == "audit":
+            sys.exit(asyncio.run(verify_audit(manifest.name, manifest.settings.load(manifest.name), arguments)))
         elif own := next((one for one in manifest.commands if one.name == arguments.command), None):
             sys.exit(asyncio.run(_own(own, manifest.settings.load(manifest.name), arguments)))
         else:
@@ -54,6 +58,7 @@ def _parser(manifest: Manifest) -> argparse.ArgumentParser:
     rebuild.add_argument("--no-switch", action="store_true", help="only compare; exit 1 where live and rebuilt differ")
     rebuild.add_argument("--no-compare", action="store_true", help="switch without comparing")
     rebuild.add_argument("--clean", action="store_true", help="only remove what a killed rebuild has left")
+    add_audit_arguments(commands.add_parser("audit", help="the audit log: verify its chains"))
     commands.add_parser("openapi", help="print the OpenAPI document")
     for command in manifest.commands:
         command.arguments(commands.add_parser(command.name, help=command.help))

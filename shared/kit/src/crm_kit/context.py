@@ -35,12 +35,19 @@ def start_trace(traceparent: str | None = None) -> Trace:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`actor_id` is the subject that acts: a key, a user, or another service's event."""
+    """`actor_id` is the subject that acts: a key, a user, or another service's event.
+
+    `via`: by which way it acts, where the subject does not say so. `address`, `user_agent`: where the request came from,
+    as far as somebody vouches for it.
+    """
 
     trace: Trace
     request_id: str
     tenant_id: str | None = None
     actor_id: str | None = None
+    via: str | None = None
+    address: str | None = None
+    user_agent: str | None = None
 
 
 _current: ContextVar[Context | None] = ContextVar("crm_context", default=None)

@@ -14,6 +14,7 @@ from starlette.datastructures import State
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from crm_kit.http.origin import OriginOf
 from crm_kit.inbox import Consumer
 from crm_kit.outbox import EntityEvents
 from crm_kit.settings import ServiceSettings
@@ -63,6 +64,7 @@ class Manifest:
 
     `database_settings`: PostgreSQL's, for the application's connections.
     `serves_openapi`: whether `/openapi.json` is this service's own document.
+    `origin`: how it knows where a request came from, where not by the gateway's word.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Manifest:
     system_tables: Mapping[str, str] = field(default_factory=dict)
     database_settings: Mapping[str, str] = field(default_factory=dict)
     serves_openapi: bool = True
+    origin: Callable[[ServiceSettings], OriginOf] | None = None
 
     @property
     def consumers(self) -> tuple[Consumer, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import structlog
 from sqlalchemy import text
 
+from crm_kit.audit.sealer import AuditSealer
 from crm_kit.bus import EventLog, TopicSpec, open_event_log
 from crm_kit.db.migrations import migrate
 from crm_kit.db.session import Database
@@ -116,6 +117,8 @@ class Runtime:
                     TimerWorker(handlers, self.database, self.system, service=self.manifest.name).run,
                 )
             self._spawn("purge", self._purge)
+            kept = timedelta(days=self.settings.audit_retention_days)
+            self._spawn("audit-sealer", AuditSealer(self.system, self.manifest.name, kept).run)
             consumers = [consumer.name for consumer in self.manifest.consumers]
             self._spawn("dead-letters", LetterGauge(self.system, self.manifest.name, consumers).run)
 

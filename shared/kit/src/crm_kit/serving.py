@@ -29,6 +29,7 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # crm_kit.http.origin reads them, as far as a setting trusts them
                 date_header=False,
                 loop="uvloop",
                 http="httptools",

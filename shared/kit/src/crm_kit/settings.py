@@ -37,6 +37,10 @@ class ServiceSettings(BaseSettings):
     internal_jwks_file: str | None = Field(None, description="Public keys that verify the gateway's token")
     secret: str = Field(min_length=32, description="Signs cursors and links; the same in every replica")
 
+    audit_retention_days: int = Field(
+        1095, ge=180, le=36_500, description="How long audit entries are kept: three years, at least six months"
+    )
+
     shutdown_delay_seconds: float | None = Field(
         None,
         ge=0,

@@ -2,13 +2,14 @@
 
 from sqlalchemy import MetaData
 
+from crm_kit.audit.tables import AUDIT_TABLES
 from crm_kit.http.idempotency import IDEMPOTENCY
 from crm_kit.inbox import CONSUMER_POSITION, PARKED_EVENT
 from crm_kit.outbox import OUTBOX
 from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.timers import TIMER
 
-KIT_TABLES = (OUTBOX, CONSUMER_POSITION, PARKED_EVENT, IDEMPOTENCY, TIMER, *RIGHTS_TABLES)
+KIT_TABLES = (OUTBOX, CONSUMER_POSITION, PARKED_EVENT, IDEMPOTENCY, TIMER, *AUDIT_TABLES, *RIGHTS_TABLES)
 
 SYSTEM_TABLES = {
     "outbox": "select, update, delete",
@@ -16,7 +17,7 @@ SYSTEM_TABLES = {
     "idempotency": "select, delete",
     "parked_event": "select (consumer, parked_at)",  # to count letters and tell their age, not to read them
 }
-"""What the system role (relay, timers, clean-up) may do, and with which tables, for every tenant."""
+"""What the system role (relay, timers, clean-up) may do, and with which tables, for every tenant; and AUDIT_SYSTEM_TABLES."""
 
 
 def mount_kit_tables(metadata: MetaData) -> None:

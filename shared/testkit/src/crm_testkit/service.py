@@ -198,6 +198,7 @@ async def running_service(
                 log_config=None,
                 access_log=False,
                 lifespan="on",
+                proxy_headers=False,  # as the real server
                 timeout_keep_alive=75,  # as the real server: longer than the clients keep a connection
                 timeout_graceful_shutdown=2,
             )

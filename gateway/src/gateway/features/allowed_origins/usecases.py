@@ -10,7 +10,7 @@ from crm_kit.http.principal import Principal
 
 from gateway.features.allowed_origins import repository
 from gateway.features.allowed_origins.errors import OriginTaken, TooManyOrigins
-from gateway.features.allowed_origins.events import snapshot
+from gateway.features.allowed_origins.events import UNPUBLISHED
 from gateway.features.allowed_origins.models import AllowedOriginRow
 from gateway.features.allowed_origins.schemas import AllowedOrigin, AllowedOriginWrite
 
@@ -26,15 +26,9 @@ async def allow_origin(session: WriteSession, data: AllowedOriginWrite, _caller:
         raise OriginTaken
     if len(known) >= _MOST:
         raise TooManyOrigins(Text(f"A tenant has {_MOST} at most.", f"每个租户最多 {_MOST} 个。"))
-    row = AllowedOriginRow(
-        id=AllowedOriginId.new(), tenant_id=session.tenant_id, version=1, name=data.name, origin=data.origin
-    )
-    session.add(row)
-    await session.flush()
-    return snapshot(row)
+    row = AllowedOriginRow(id=AllowedOriginId.new(), name=data.name, origin=data.origin)
+    return await UNPUBLISHED.created(session, row)
 
 
 async def forbid_origin(session: WriteSession, row: AllowedOriginRow, _caller: Principal) -> None:
-    row.version += 1
-    await session.delete(row)
-    await session.flush()
+    await UNPUBLISHED.deleted(session, row)

@@ -1,7 +1,7 @@
 """From the row to what clients may see of it.
 
 Keys are the gateway's own affair: they are no facts for other services, so their topic is in no registry and nothing
-is published on it.
+is published on it; the audit log tells of them.
 """
 
 from crm_contracts.registry import Topic

@@ -90,5 +90,4 @@ async def delete(request: Request, entity_id: EntityPath, session: Writing, call
     check_if_match(request, row.version)
     await revoke_api_key(session, row, caller)
     cast("GatewayAuthenticator", request.app.state.authenticator).revoke(row.id)
-    # A deletion is a version of its own, as with every entity.
-    return Response(status_code=204, headers={"Consistency-Token": f"{row.id}@{row.version + 1}"})
+    return Response(status_code=204, headers={"Consistency-Token": f"{row.id}@{row.version}"})

@@ -19,6 +19,7 @@ Scope = Literal[
     "accounts:write",
     "activities:read",
     "activities:write",
+    "audit-log:read",
     "campaigns:read",
     "campaigns:write",
     "consents:read",
@@ -60,7 +61,7 @@ class ApiKeyWrite(Input):
             min_length=1,
             max_length=len(SCOPES),
             description="read: GET and search; write: changes; of everything, or of one resource such as deals:write. "
-            "admin: API keys",
+            "admin: API keys and the audit log",
         ),
     ] = ["read"]
     user_id: Annotated[

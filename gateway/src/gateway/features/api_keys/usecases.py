@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from crm_contracts.ids import ApiKeyId
-from crm_kit.db.models import utc_now
+from crm_kit.audit import entry, record
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
@@ -12,7 +12,7 @@ from crm_kit.http.principal import Principal
 from gateway.access.keys import digest, new_key, shown_prefix
 from gateway.features.api_keys import repository
 from gateway.features.api_keys.errors import LastAdminKey, ScopeNotHeld
-from gateway.features.api_keys.events import snapshot
+from gateway.features.api_keys.events import UNPUBLISHED, snapshot
 from gateway.features.api_keys.models import ApiKeyRow
 from gateway.features.api_keys.schemas import SCOPES, ApiKeyWrite, CreatedApiKey, Rotation
 from gateway.features.roles.assignment import check_roles
@@ -36,8 +36,6 @@ async def issue_key(session: WriteSession, data: ApiKeyWrite) -> CreatedApiKey:
     key = new_key(key_id)
     row = ApiKeyRow(
         id=key_id,
-        tenant_id=session.tenant_id,
-        version=1,
         name=data.name,
         prefix=shown_prefix(key_id),
         digest=digest(key),
@@ -46,9 +44,8 @@ async def issue_key(session: WriteSession, data: ApiKeyWrite) -> CreatedApiKey:
         roles=list(data.roles),
         expires_at=data.expires_at,
     )
-    session.add(row)
-    await session.flush()
-    return CreatedApiKey(**snapshot(row).model_dump(), key=key)
+    created = await UNPUBLISHED.created(session, row)
+    return CreatedApiKey(**created.model_dump(), key=key)
 
 
 async def rotate_api_key(session: WriteSession, row: ApiKeyRow, data: Rotation, caller: Principal) -> CreatedApiKey:
@@ -58,11 +55,11 @@ async def rotate_api_key(session: WriteSession, row: ApiKeyRow, data: Rotation, 
     created = await issue_key(
         session, ApiKeyWrite.model_construct(**row.model_dump(include=set(ApiKeyWrite.model_fields)))
     )
+    before = snapshot(row)
     ends = await session.now() + timedelta(seconds=data.overlap_seconds)
     row.expires_at = ends if row.expires_at is None else min(row.expires_at, ends)
-    row.version += 1
-    row.updated_at = utc_now()
-    await session.flush()
+    if not await UNPUBLISHED.updated(session, row, before, action="rotated"):  # it ends soon anyway
+        await record(session, [entry("api_key", "rotated", entity_id=row.id, version=row.version)])
     return created
 
 
@@ -72,8 +69,7 @@ async def revoke_api_key(session: WriteSession, row: ApiKeyRow, caller: Principa
         await repository.lock_admin_keys(session)
         if not await repository.has_other_admin_key(session, row.id):
             raise LastAdminKey
-    await session.delete(row)
-    await session.flush()
+    await UNPUBLISHED.deleted(session, row)
 
 
 def _check_rights(user_id: str | None, roles: Sequence[str], caller: Principal) -> None:

@@ -1,6 +1,5 @@
 """The services' letters, asked of all of them at once: an id does not say in which service its letter lies."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -67,14 +66,7 @@ async def _ask(
     """Each one's answer; None where it gave none in time."""
     client: ServiceClient = request.app.state.services
     headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
-
-    async def ask(service: Service) -> httpx.Response | None:
-        try:
-            return await client.call(caller, service, method, target, headers=headers, timeout=seconds)
-        except UpstreamUnavailable:
-            return None
-
-    return dict(zip(services, await asyncio.gather(*map(ask, services)), strict=True))
+    return await client.call_each(caller, services, method, target, headers=headers, timeout=seconds)
 
 
 def _problem(service: Service, answer: httpx.Response) -> Problem:

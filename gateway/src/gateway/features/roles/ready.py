@@ -81,8 +81,9 @@ READY: Final[Mapping[str, ReadyRole]] = {
         ),
         _role(
             "auditor",
-            "Everything for reading, persons and amounts masked",
+            "Everything for reading, the audit log too; persons and amounts masked",
             _grant(["*"], _READ, "all", {"open": "read", "personal": "masked", "commercial": "masked"}),
+            _grant(["audit-log"], _READ, "all", {"open": "read"}),
         ),
     )
 }

@@ -12,6 +12,7 @@ Resource = Literal[
     "*",
     "accounts",
     "activities",
+    "audit-log",
     "campaigns",
     "consents",
     "contacts",

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from crm_kit.db.processes import end_with_parent
+from crm_kit.db.running import find_running
 from crm_kit.db.system_user import (
     EmbeddedPostgresError,
     SystemUser,
@@ -32,24 +33,17 @@ def take_base_backup(data_dir: Path, target: Path) -> None:
 
     Raises EmbeddedPostgresError in one sentence.
     """
-    user = find_system_user()
-    folder = find_open_folder(data_dir, user)
-    # pid, folder, start, port and socket folder, each on its line (PostgreSQL's miscadmin.h).
-    try:
-        _pid, _folder, _start, port, socket_dir = (folder / _CLUSTER / "postmaster.pid").read_text().splitlines()[:5]
-    except (FileNotFoundError, ValueError) as error:
-        raise EmbeddedPostgresError(f"no PostgreSQL runs in {data_dir}") from error
-    password = (folder / _PASSWORD).read_text(encoding="ascii").strip()
+    server = find_running(data_dir)
     target.mkdir(mode=0o700)
     copy = target / _CLUSTER
     _run(
         "pg_basebackup",
         [f"--pgdata={copy}", "--wal-method=stream", "--checkpoint=fast", "--manifest-checksums=SHA256"],
-        {"PGHOST": socket_dir, "PGPORT": port, "PGUSER": "postgres", "PGPASSWORD": password},
+        {"PGHOST": server.socket_dir, "PGPORT": server.port, "PGUSER": "postgres", "PGPASSWORD": server.password},
     )
     descriptor = os.open(target / _PASSWORD, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(password)
+        file.write(server.password)
         file.flush()
         os.fsync(file.fileno())
     verify_base_backup(target)

@@ -1,10 +1,18 @@
 """What migrations call besides Alembic's own operations: row-level security and the kit's tables."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from alembic import op
 from sqlalchemy import text
 
+from crm_kit.audit.tables import (
+    AUDIT_APP_TABLES,
+    AUDIT_SYSTEM_TABLES,
+    AUDIT_TABLES,
+    ERASE_FUNCTION,
+    FORGET_FUNCTION,
+)
 from crm_kit.http.idempotency import CLAIM_FUNCTION
 from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.tables import SYSTEM_TABLES
@@ -25,7 +33,7 @@ def protect(*tables: str) -> None:
 
 def open_to_system(tables: Mapping[str, str]) -> None:
     """Lets the system role do what is named with these tables, for every tenant."""
-    role = _system_role()
+    role = _role("system")
     for table, privileges in tables.items():
         op.execute(f"grant {privileges} on {table} to {role}")
         op.execute(f"create policy system on {table} to {role} using (true)")
@@ -50,6 +58,31 @@ def protect_rights_tables() -> None:
     protect(*(table.name for table in RIGHTS_TABLES))
 
 
-def _system_role() -> str:
+def create_audit_log() -> None:
+    """The audit log's tables, with the little that application and system may do with them.
+
+    As they were in their first release: a later one alters them by a migration of its own, and writes that shape out here.
+    """
+    for table in AUDIT_TABLES:
+        table.create(op.get_bind(), checkfirst=True)
+    protect(*AUDIT_APP_TABLES)
+    app = _role("app")
+    for name, privileges in AUDIT_APP_TABLES.items():
+        op.execute(f"revoke all on {name} from {app}")
+        op.execute(f"grant {privileges} on {name} to {app}")
+    open_to_system(AUDIT_SYSTEM_TABLES)
+    for function, signature, role in (
+        (ERASE_FUNCTION, "audit_erase(text[])", app),
+        (FORGET_FUNCTION, "audit_forget(text, timestamptz, integer, text, text)", _role("system")),
+    ):
+        op.execute(function)
+        op.execute(f"revoke all on function {signature} from public")
+        op.execute(f"grant execute on function {signature} to {role}")
+    op.execute(
+        "alter table audit_unsealed set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)"
+    )
+
+
+def _role(kind: Literal["app", "system"]) -> str:
     database = op.get_bind().scalar(text("select current_database()"))
-    return f"{database}_system"
+    return f"{database}_{kind}"

@@ -5,6 +5,8 @@ from typing import Final
 
 import structlog
 
+from crm_kit.audit.entries import Entry, entry
+from crm_kit.audit.writing import record
 from crm_kit.db.session import WriteSession, storable
 from crm_kit.dead_letters import repository
 from crm_kit.dead_letters.errors import ConsumerGone
@@ -57,6 +59,7 @@ class LetterBox:
             else:
                 rows = [await repository.parked(session, letter.id)]
                 result = await self._replay(session, consumer, rows)
+        await record(session, [_told(letter, "replayed", outcome=result.outcome)])
         metrics.DEAD_LETTERS_REPLAYED.labels(self.service, letter.stage, letter.consumer or "", result.outcome).inc()
         log.info("dead_letter_replayed", letter=letter.id, outcome=result.outcome, applied=result.applied)
         return result
@@ -72,6 +75,7 @@ class LetterBox:
                 first = await repository.parked_of_key(session, consumer.name, letter.topic, letter.key, 1)
                 if first and first[0].kind == "waiting":
                     await self._replay_key(session, consumer, letter.topic, letter.key)
+        await record(session, [_told(letter, "discarded")])
         metrics.DEAD_LETTERS_DISCARDED.labels(self.service, letter.stage, letter.consumer or "").inc()
         log.info("dead_letter_discarded", letter=letter.id, topic=letter.topic)
 
@@ -95,3 +99,9 @@ class LetterBox:
         remaining = await repository.count_of_key(session, consumer.name, rows[0].topic, rows[0].key)
         outcome = "failed" if failure else "applied"
         return Replay(outcome=outcome, applied=applied, remaining=remaining, error=failure or None)
+
+
+def _told(letter: Row, action: str, **more: object) -> Entry:
+    """For the audit log: not what the letter holds, which is an event that other entries tell of."""
+    details = {"stage": letter.stage, "consumer": letter.consumer, "topic": letter.topic, "key": letter.key, **more}
+    return entry("dead_letter", action, entity_id=letter.id, version=letter.version, details=details)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from crm_kit import context
 from crm_kit.errors import BodyTooLarge, InternalError, Text
 from crm_kit.http.lifecycle import OPERATIONS
+from crm_kit.http.origin import OriginOf
 from crm_kit.http.problems import problem_response
 from crm_kit.observability import metrics
 
@@ -26,8 +27,9 @@ log = structlog.get_logger("crm.access")
 
 
 class KitMiddleware:
-    def __init__(self, app: ASGIApp, *, service: str, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, service: str, max_body_bytes: int, origin_of: OriginOf) -> None:
         self._app = app
+        self._origin_of = origin_of
         self._service = service
         self._max_body_bytes = max_body_bytes
 
@@ -38,8 +40,12 @@ class KitMiddleware:
         headers = Headers(scope=scope)
         trace = context.start_trace(headers.get("traceparent"))
         given = headers.get("x-request-id", "")
+        origin = self._origin_of(scope)
         here = context.Context(
-            trace, given if _REQUEST_ID.fullmatch(given) else f"req-{trace.span_id}{trace.trace_id[:8]}"
+            trace,
+            given if _REQUEST_ID.fullmatch(given) else f"req-{trace.span_id}{trace.trace_id[:8]}",
+            address=origin.address,
+            user_agent=origin.user_agent,
         )
         with context.use(here):
             await _Exchange(self, here, scope, receive, send).run()

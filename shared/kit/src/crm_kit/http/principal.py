@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
 from crm_kit.errors import Forbidden, Text, Unauthenticated
-from crm_kit.rights.grants import Rights
+from crm_kit.rights.grants import NAMED_ALONE, Rights
 
 ISSUER: Final = "relata-gateway"
 AUDIENCE: Final = "relata-services"
@@ -46,6 +46,10 @@ ADMINISTRATION: Final = "admin"
 """Stands where a tenant's id stands, and can be none: of the tables' rows it sees those that a policy opens to it."""
 
 
+APART: Final = frozenset({"audit-log"})
+"""Resources that no scope of an action covers: their permission is given by name, or belongs to who administers access."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """`tenant_id` is None on a public route, whose caller nobody knows, and for the administrator of all tenants.
@@ -66,11 +70,14 @@ class Principal:
         """Whether a permission is held, on some records at least: `<resource>:<action>`, or an action on whatever there is."""
         resource, _, action = permission.rpartition(":")
         scope = scope_of(permission)
-        if scope not in self.scopes and scope.rpartition(":")[2] not in self.scopes:
+        if (
+            scope not in self.scopes
+            and (ADMINISTRATION if resource in APART else scope.rpartition(":")[2]) not in self.scopes
+        ):
             return False
         if self.rights is None or self.rights.is_unlimited:
             return True
-        if action == "admin":
+        if action == "admin" or (resource in NAMED_ALONE and self.rights.admin):
             return self.rights.admin
         return bool(resource) and self.rights.may(resource, action)
 

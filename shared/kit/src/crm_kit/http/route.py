@@ -1,7 +1,8 @@
 """The route class of every endpoint: one request, one principal, one transaction.
 
 FastAPI commits a plain `yield` dependency after the client has its answer. Here the transaction is opened around the
-endpoint and committed before the response is returned; with it go the entity, its events and the idempotency record.
+endpoint and committed before the response is returned; with it go the entity, its events, its audit entries and the
+idempotency record.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
@@ -14,6 +15,8 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from crm_kit import context
+from crm_kit.audit.access import noted
+from crm_kit.audit.writing import record
 from crm_kit.db.session import Database, ReadSession, WriteSession
 from crm_kit.errors import FieldError, Forbidden, MalformedRequest, Text, UnsupportedMediaType, ValidationFailed
 from crm_kit.http import idempotency
@@ -109,11 +112,18 @@ class TransactionRoute(APIRoute):
             request.state.principal = principal
             here = context.current()
             assert here is not None, "KitMiddleware sets the context"
-            with context.use(replace(here, tenant_id=principal.tenant_id, actor_id=principal.subject)):
+            acting = replace(here, tenant_id=principal.tenant_id, actor_id=principal.subject, via=principal.via or None)
+            if permission is None:  # without a token nobody vouches for where the request came from
+                acting = replace(acting, address=None, user_agent=None)
+            with context.use(acting):
                 parsed = await _parse(request, _PATCH_TYPES if patch else _JSON_TYPES) if has_body else request
                 database: Database = request.app.state.database
                 if reads:
-                    return await _in(database.read(principal.realm), principal, parsed, endpoint)
+                    response = await _in(database.read(principal.realm), principal, parsed, endpoint)
+                    if told := noted(request):
+                        async with database.write(principal.realm) as session:
+                            await record(session, told)
+                    return response
                 return await _write(database, principal, parsed, endpoint, sensitive)
 
         return handle
@@ -140,20 +150,27 @@ async def _write(
         session.sights = Sights.of_caller(principal.rights)
         request.state.session = session
         if key is None or realm is None:
-            return await endpoint(request)
+            return await _told(session, request, endpoint)
         sealer = Sealer(request.app.state.settings.secret, "idempotency") if sensitive else None
         if session.sights is not None:
             key = f"{principal.subject} {key}"  # the answer shows what this caller may see
         claim = await idempotency.claim(session, request, key, await request.body(), sealer)
         if isinstance(claim, Response):
             return claim
-        response = await endpoint(request)
+        response = await _told(session, request, endpoint)
         if session.tenant_id == realm:
             await session.flush()
         else:  # the administrator's transaction was turned to a tenant; the record is the administrator's own
             await session.use_tenant(realm)
         await idempotency.keep(session, claim, response, sealer)
         return response
+
+
+async def _told(session: WriteSession, request: Request, endpoint: Endpoint) -> Response:
+    """What the endpoint answers, once what it has noted for the audit log is written."""
+    response = await endpoint(request)
+    await record(session, noted(request))
+    return response
 
 
 async def _parse(request: Request, media_types: tuple[str, ...]) -> Request:

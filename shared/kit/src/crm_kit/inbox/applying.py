@@ -91,7 +91,7 @@ async def apply_events(
     """Applies events of the session's tenant within its transaction. Raises what the handler raises."""
     handle = consumer.handle_backlog if backlog and consumer.handle_backlog else consumer.handle
     trace = context.start_trace(events[-1].traceparent)
-    here = context.Context(trace, f"event-{events[-1].id}", session.tenant_id, f"service/{service}")
+    here = context.Context(trace, f"event-{events[-1].id}", session.tenant_id, f"service/{service}", via="event")
     with context.use(here):
         await handle(session, events)
         await session.flush()

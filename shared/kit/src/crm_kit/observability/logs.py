@@ -27,9 +27,15 @@ def _add_context(_logger: object, _method: str, entry: MutableMapping[str, Any])
 
 
 @cache
-def _is_withheld(name: str) -> bool:
+def names_secret(name: str) -> bool:
+    """Whether a field's name says that its value is a secret."""
     lowered = name.lower()
-    return any(word in lowered for word in _SECRET_WORDS) or lowered in _PERSONAL_WORDS
+    return any(word in lowered for word in _SECRET_WORDS)
+
+
+@cache
+def _is_withheld(name: str) -> bool:
+    return names_secret(name) or name.lower() in _PERSONAL_WORDS
 
 
 def redact(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

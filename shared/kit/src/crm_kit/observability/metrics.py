@@ -32,3 +32,9 @@ EVENT_DELAY = Histogram(
 )
 CONSUMER_LAG = Gauge("crm_consumer_lag_events", "Events published and not yet applied", ["service", "consumer"])
 TIMERS_RUN = Counter("crm_timers_total", "Timers run", ["service", "kind", "outcome"])
+AUDIT_SEALED = Counter("crm_audit_sealed_total", "Audit entries sealed", ["service"])
+AUDIT_UNSEALED_AGE = Gauge(
+    "crm_audit_unsealed_oldest_seconds", "Age of the oldest audit entry not yet sealed", ["service"]
+)
+AUDIT_FAILURES = Counter("crm_audit_failures_total", "Rounds of sealing or retention that failed", ["service", "work"])
+AUDIT_PURGED = Counter("crm_audit_purged_total", "Audit entries removed after their time", ["service"])

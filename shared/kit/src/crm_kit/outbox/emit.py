@@ -1,10 +1,8 @@
-"""The only way to publish: an entity's change and its event in one transaction."""
+"""The only way to publish: an entity's change, its event and its audit entry in one transaction."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-import orjson
 from crm_contracts.envelope import Event
 from crm_contracts.ids import EventId
 from crm_contracts.registry import RESTATED, Topic
@@ -13,6 +11,8 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm.attributes import flag_modified
 
 from crm_kit import context
+from crm_kit.audit.changes import BOOKKEEPING, changes_of, differing, encoded, members_of
+from crm_kit.audit.entries import Entry
 from crm_kit.bus.port import MAX_RECORD_BYTES, Record, record_size
 from crm_kit.db.models import EntityRow, columns, utc_now
 from crm_kit.db.session import WriteSession
@@ -24,8 +24,6 @@ from crm_kit.rights.tables import RECORD_SHARE
 RowT = TypeVar("RowT", bound=EntityRow)
 EntityT = TypeVar("EntityT", bound=Entity)
 
-_BOOKKEEPING = frozenset({"version", "updated_at"})
-
 
 class UnflushedEntity(RuntimeError):
     """An event was to be emitted before PostgreSQL had seen, and locked, the entity's row.
@@ -35,15 +33,9 @@ class UnflushedEntity(RuntimeError):
     """
 
 
-def _changed(before: Entity, after: Entity) -> list[str]:
-    """The members whose JSON differs. Python would call `true` and `1` equal, or `1.0` and `1.00`."""
-    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    return sorted(
-        name
-        for name in new
-        if name not in _BOOKKEEPING
-        and orjson.dumps(new[name], option=orjson.OPT_SORT_KEYS) != orjson.dumps(old[name], option=orjson.OPT_SORT_KEYS)
-    )
+def _require_flushed(session: WriteSession, row: EntityRow) -> None:
+    if session.is_unflushed(row):
+        raise UnflushedEntity(f"flush {row.id} before its event is emitted")
 
 
 def _write_as_spelled(row: EntityRow) -> None:
@@ -63,7 +55,11 @@ async def _keep_shares(session: WriteSession, entities: Mapping[str, Entity], *,
 
 
 class EntityEvents(Generic[RowT, EntityT]):
-    """Publishes the changes of one entity type. `snapshot` turns a row into what others may see of it."""
+    """Publishes the changes of one entity type, and tells the audit log of them.
+
+    `snapshot` turns a row into what others may see of it. A topic that declares no actions is never published: its
+    entities have versions and audit entries, and no events.
+    """
 
     def __init__(self, topic: Topic, row: type[RowT], snapshot: Callable[[RowT], EntityT]) -> None:
         self.topic = topic
@@ -72,37 +68,27 @@ class EntityEvents(Generic[RowT, EntityT]):
 
     async def created(self, session: WriteSession, row: RowT, *, action: str = "created") -> EntityT:
         """Inserts `row` as version 1 and publishes it."""
-        row.tenant_id = session.tenant_id
-        row.version = 1
-        session.add(row)
-        await session.flush()
+        await self._insert(session, [row])
         entity = self.snapshot(row)
         await _keep_shares(session, {row.id: entity}, fresh=True)
-        changed = sorted(set(entity.model_dump(exclude_none=True)) - _BOOKKEEPING)
-        await self._emit(session, row, action, entity, changed)
+        records, entry = self._creation(session, entity, row, action)
+        await append(session, records, [entry])
         return entity
 
     async def created_all(self, session: WriteSession, rows: Sequence[RowT], *, action: str = "created") -> None:
         """As `created`, for many rows in two round trips. The caller bounds how many."""
-        for row in rows:
-            row.tenant_id = session.tenant_id
-            row.version = 1
-        session.add(*rows)
-        await session.flush()
+        await self._insert(session, rows)
         await _keep_shares(session, {row.id: self.snapshot(row) for row in rows}, fresh=True)
-        entries = []
-        for row in rows:
-            entity = self.snapshot(row)
-            changed = sorted(set(entity.model_dump(exclude_none=True)) - _BOOKKEEPING)
-            entries.append(self._entry(self._event(session, entity, row.version, action, changed), row.id))
-        await append(session, entries)
+        made = [self._creation(session, self.snapshot(row), row, action) for row in rows]
+        await append(session, [record for records, _ in made for record in records], [entry for _, entry in made])
 
     async def updated(self, session: WriteSession, row: RowT, before: EntityT, *, action: str = "updated") -> bool:
         """Publishes what changed since the snapshot `before`; False, and nothing published, where nothing did.
 
         The row must have been read for update in this transaction.
         """
-        changed = _changed(before, self.snapshot(row))
+        old, new = members_of(before), members_of(self.snapshot(row))
+        changed = differing(old, new)
         if not changed:
             return False
         _write_as_spelled(row)
@@ -111,19 +97,23 @@ class EntityEvents(Generic[RowT, EntityT]):
         await session.flush()
         if "shares" in changed:
             await _keep_shares(session, {row.id: self.snapshot(row)})
-        await self._emit(session, row, action, self.snapshot(row), changed)
+        _require_flushed(session, row)
+        records = self._records(session, row, action, self._body(row), changed)
+        await append(session, records, [self._told(row, action, changes_of(old, new))])
         return True
 
     async def restated(self, session: WriteSession, entity_id: str) -> bool:
         """Publishes the entity as it is once more, under its version; False where there is none.
 
-        Under the row's lock, so that no event of a newer version is numbered before this one.
+        Under the row's lock, so that no event of a newer version is numbered before this one. Nothing has changed, so
+        the audit log tells nothing.
         """
         of_id = select(self.row).where(columns(self.row).id == entity_id).with_for_update()
         row = await session.scalar(of_id.execution_options(populate_existing=True))
         if row is None:
             return False
-        await self._emit(session, row, RESTATED, self.snapshot(row), [])
+        _require_flushed(session, row)
+        await append(session, self._records(session, row, RESTATED, self._body(row), []), [])
         return True
 
     async def deleted(self, session: WriteSession, row: RowT) -> None:
@@ -131,51 +121,62 @@ class EntityEvents(Generic[RowT, EntityT]):
         row.version += 1
         row.updated_at = utc_now()
         await session.flush()
-        entity = self.snapshot(row)
+        body = self._body(row)
         await session.delete(row)
         await session.flush()
-        if getattr(entity, "shares", None):
+        if body.get("shares"):
             await write_shares(session, RECORD_SHARE, {row.id: []})
-        last = self._event(session, entity, entity.version, "deleted", [])
-        tombstone = self._event(session, None, entity.version, "deleted", [], subject=row.id)
-        await append(session, [self._entry(last, row.id), self._entry(tombstone, row.id)])
+        records = [each for state in (body, None) for each in self._records(session, row, "deleted", state, [])]
+        await append(session, records, [self._told(row, "deleted", changes_of(encoded(body), None))])
 
-    async def _emit(self, session: WriteSession, row: RowT, action: str, entity: EntityT, changed: list[str]) -> None:
-        if session.is_unflushed(row):
-            raise UnflushedEntity(f"flush {row.id} before its event is emitted")
-        await append(session, [self._entry(self._event(session, entity, row.version, action, changed), row.id)])
+    async def _insert(self, session: WriteSession, rows: Sequence[RowT]) -> None:
+        for row in rows:
+            row.tenant_id = session.tenant_id
+            row.version = 1
+        session.add(*rows)
+        await session.flush()
 
-    def _event(
+    def _creation(self, session: WriteSession, entity: EntityT, row: RowT, action: str) -> tuple[list[Record], Entry]:
+        _require_flushed(session, row)
+        body = entity.model_dump(mode="json")
+        changed = sorted(name for name, value in body.items() if value is not None and name not in BOOKKEEPING)
+        records = self._records(session, row, action, body, changed)
+        return records, self._told(row, action, changes_of(None, encoded(body)))
+
+    def _body(self, row: RowT) -> dict[str, Any]:
+        return self.snapshot(row).model_dump(mode="json")
+
+    def _told(self, row: RowT, action: str, changes: str) -> Entry:
+        return Entry(self.topic.entity, action, row.id, row.version, changes)
+
+    def _records(
         self,
         session: WriteSession,
-        entity: EntityT | None,
-        version: int,
+        row: RowT,
         action: str,
+        body: dict[str, Any] | None,
         changed: list[str],
-        *,
-        subject: str | None = None,
-    ) -> Event:
+    ) -> list[Record]:
+        """The event's record; none where the topic is not published."""
+        if not self.topic.actions:
+            return []
         here = context.current()
-        body = entity.model_dump(mode="json") if entity is not None else None
-        time: datetime = entity.updated_at if entity is not None else utc_now()
-        return Event(
+        event = Event(
             id=EventId.new(),
             source=f"/relata/{self.topic.service}",
             type=self.topic.event_type(action),
-            subject=subject if body is None else str(body["id"]),  # type: ignore[arg-type]  # a tombstone names its subject
-            time=time,
+            subject=row.id,
+            time=row.updated_at,
             tenant_id=session.tenant_id,
-            sequence=version,
+            sequence=row.version,
             entity=body,
             changed=tuple(changed),
             traceparent=here.trace.traceparent if here else None,
             actor_id=here.actor_id if here else None,
             data_schema=self.topic.data_schema(action) if body is not None else None,
         )
-
-    def _entry(self, event: Event, key: str) -> Record:
-        record = Record(self.topic.name, key, event.value(), event.headers())
+        record = Record(self.topic.name, row.id, event.value(), event.headers())
         size = record_size(record)
         if size > MAX_RECORD_BYTES:
             raise BodyTooLarge(Text(f"The whole entity has {size} bytes.", f"整个对象有 {size} 字节。"))
-        return record
+        return [record]

@@ -23,6 +23,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from crm_kit.audit.entries import Entry
+from crm_kit.audit.entries import values as audited
+from crm_kit.audit.writing import INSERT, record
 from crm_kit.bus.port import Record
 from crm_kit.db.session import WriteSession
 from crm_kit.db.sql import Sql
@@ -50,6 +53,7 @@ OUTBOX = Table(
 
 
 APPEND = Sql(
+    f"with audited as ({INSERT})"  # noqa: S608 our own text
     """
     insert into outbox (tenant_id, shard, topic, key, headers, payload)
     select :tenant_id, shard, topic, key, cast(headers as jsonb), payload
@@ -61,18 +65,23 @@ APPEND = Sql(
 )
 
 
-async def append(session: WriteSession, records: Sequence[Record]) -> None:
-    """Writes records of the session's tenant, numbered in this order. Each one's entity must be locked by now."""
-    if records:
-        values = {
-            "tenant_id": session.tenant_id,
-            "shards": [shard_of(record.key) for record in records],
-            "topics": [record.topic for record in records],
-            "keys": [record.key for record in records],
-            "headers": [orjson.dumps(dict(record.headers)).decode() for record in records],
-            "payloads": [record.value for record in records],
-        }
-        await session.fetch(APPEND, values)
+async def append(session: WriteSession, records: Sequence[Record], entries: Sequence[Entry]) -> None:
+    """Writes records of the session's tenant, numbered in this order, and what the audit log tells of them.
+
+    In one round trip. Each record's entity must be locked by now.
+    """
+    if not records:
+        await record(session, entries)
+        return
+    values = {
+        **audited(session.tenant_id, entries),
+        "shards": [shard_of(each.key) for each in records],
+        "topics": [each.topic for each in records],
+        "keys": [each.key for each in records],
+        "headers": [orjson.dumps(dict(each.headers)).decode() for each in records],
+        "payloads": [each.value for each in records],
+    }
+    await session.fetch(APPEND, values)
 
 
 def shard_of(key: str) -> int:

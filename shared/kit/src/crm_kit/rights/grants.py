@@ -28,6 +28,9 @@ LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 ACCESSES: Final[tuple[Access, ...]] = get_args(Access)
 EVERY_RESOURCE: Final = "*"
 
+NAMED_ALONE: Final = frozenset({"audit-log", "dead-letters"})
+"""Resources that show what others hold, as it was: a role must name them, or administer access."""
+
 _LEVEL_RANK: Final = {level: rank for rank, level in enumerate(LEVELS)}
 _ACCESS_RANK: Final = {access: rank for rank, access in enumerate(ACCESSES)}
 _WRITING: Final[tuple[Action, ...]] = ("create", "update")
@@ -48,7 +51,7 @@ class Grant:
     role: str = ""
 
     def covers(self, resource: str) -> bool:
-        return EVERY_RESOURCE in self.resources or resource in self.resources
+        return resource in self.resources or (EVERY_RESOURCE in self.resources and resource not in NAMED_ALONE)
 
 
 @dataclass(frozen=True)

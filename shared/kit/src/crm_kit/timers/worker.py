@@ -131,7 +131,8 @@ class TimerWorker:
             self._running.discard(timer_id)
 
     async def _attempt(self, tenant_id: str, timer_id: int) -> bool:
-        here = context.Context(context.start_trace(), f"timer-{timer_id}", tenant_id, f"service/{self._service}")
+        actor = f"service/{self._service}"
+        here = context.Context(context.start_trace(), f"timer-{timer_id}", tenant_id, actor, via="timer")
         with context.use(here):
             async with self._database.write(tenant_id) as session:
                 row = (

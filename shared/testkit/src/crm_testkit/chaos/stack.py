@@ -75,8 +75,8 @@ class ChaosStack(LocalStack):
         """The stack's event log, past all links. Start and close it."""
         return open_event_log(_Direct(self))
 
-    def _environment_of(self, name: str, credentials: Credentials) -> dict[str, str]:
-        environment = super()._environment_of(name, credentials)
+    def _environment_of(self, name: str, credentials: Credentials, server_url: str) -> dict[str, str]:
+        environment = super()._environment_of(name, credentials, server_url)
         if self.clocks is not None:
             environment |= self.clocks.environment_of(name)
         for variable, value in environment.items():

@@ -2,9 +2,11 @@
 
 import re
 
+import orjson
 import pytest
 
-from crm_testkit.conformance.sample import ResourceSuite, Subject, member, offering
+from crm_testkit.conformance.isolation import connected
+from crm_testkit.conformance.sample import ResourceSuite, Subject, member, offered, offering
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
@@ -95,6 +97,26 @@ class EntityRules(ResourceSuite):
             assert event.source == f"/relata/{sample.topic.service}"
             assert event.actor_id == "key_test"
             assert event.headers()["ce_specversion"] == "1.0"
+
+    @offering("create", "delete")
+    async def test_every_change_is_told_in_the_audit_log(self, subject: Subject) -> None:
+        created = await subject.create()
+        if "patch" in offered(subject.service.manifest, subject.sample.path):
+            assert (await subject.client.patch(subject.at(created), json=subject.sample.patch)).status_code == 200
+        assert (await subject.client.delete(subject.at(created))).status_code == 204
+        told = []
+        async with connected(subject.service.urls.app, subject.tenant.id) as connection:
+            for table in ("audit_unsealed", "audit_entry"):
+                found = f"select * from {table} where entity_id = $1 and action <> 'read'"
+                told += await connection.fetch(found, created["id"])
+        told = sorted({row["id"]: row for row in told}.values(), key=lambda row: row["id"])
+        assert [row["version"] for row in told] == list(range(1, len(told) + 1))
+        assert (told[0]["action"], told[-1]["action"]) == (subject.sample.created, "deleted")
+        assert {(row["resource"], row["actor"]) for row in told} == {(subject.sample.topic.entity, "key_test")}
+        made, gone = orjson.loads(told[0]["changes"]), orjson.loads(told[-1]["changes"])
+        assert made.keys() <= created.keys()
+        assert all("after" in change for change in made.values())
+        assert all("before" in change for change in gone.values())
 
     @offering("create", "delete")
     async def test_what_is_deleted_is_gone(self, subject: Subject) -> None:

@@ -1,12 +1,12 @@
-"""Roles, and whose records are"""
+"""Whose records are"""
 
 import sqlalchemy as sa
 from alembic import op
-from crm_kit.db.migration_ops import protect, protect_rights_tables
+from crm_kit.db.migration_ops import protect_rights_tables
 from sqlalchemy.dialects import postgresql
 
-revision = "0004_rights"
-down_revision = "0003_users_and_teams"
+revision = "0003_rights"
+down_revision = "0002_audit"
 branch_labels = None
 depends_on = None
 
@@ -48,21 +48,6 @@ def upgrade() -> None:
     )
     op.create_index("record_share_record", "record_share", ["tenant_id", "record_id"], unique=False)
     op.create_table(
-        "role",
-        sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
-        sa.Column("id", sa.Text(collation="C"), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("name", sa.Text(collation="C"), nullable=False),
-        sa.Column("description", sa.Text(), nullable=True),
-        sa.Column("admin", sa.Boolean(), nullable=False),
-        sa.Column("grants", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "id"),
-    )
-    op.create_index("role_created", "role", ["tenant_id", "created_at", "id"], unique=False)
-    op.create_index("role_name", "role", ["tenant_id", "name"], unique=True)
-    op.create_table(
         "team_member",
         sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
         sa.Column("id", sa.Text(collation="C"), nullable=False),
@@ -70,21 +55,22 @@ def upgrade() -> None:
         sa.Column("team_ids", postgresql.ARRAY(sa.Text(collation="C")), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id"),
     )
-    op.add_column("api_key", sa.Column("user_id", sa.Text(collation="C"), nullable=True))
     op.add_column(
-        "api_key",
+        "account",
         sa.Column(
-            "roles", postgresql.ARRAY(sa.Text(collation="C")), server_default=sa.text("'{}'::text[]"), nullable=False
+            "shares", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
         ),
     )
+    op.create_index("account_owner", "account", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("account_team", "account", ["tenant_id", "team_id", "id"], unique=False)
     op.add_column(
-        "crm_user",
+        "contact",
         sa.Column(
-            "roles", postgresql.ARRAY(sa.Text(collation="C")), server_default=sa.text("'{}'::text[]"), nullable=False
+            "shares", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
         ),
     )
-    op.create_index("crm_user_roles", "crm_user", ["roles"], unique=False, postgresql_using="gin")
-    protect("role")
+    op.create_index("contact_owner", "contact", ["tenant_id", "owner_id", "id"], unique=False)
+    op.create_index("contact_team", "contact", ["tenant_id", "team_id", "id"], unique=False)
     protect_rights_tables()
 
 

@@ -5,8 +5,8 @@ from alembic import op
 from crm_kit.db.migration_ops import protect_rights_tables
 from sqlalchemy.dialects import postgresql
 
-revision = "0002_rights"
-down_revision = "0001_initial"
+revision = "0003_rights"
+down_revision = "0002_audit"
 branch_labels = None
 depends_on = None
 

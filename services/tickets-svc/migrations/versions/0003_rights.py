@@ -5,8 +5,8 @@ from alembic import op
 from crm_kit.db.migration_ops import protect_rights_tables
 from sqlalchemy.dialects import postgresql
 
-revision = "0002_rights"
-down_revision = "0001_initial"
+revision = "0003_rights"
+down_revision = "0002_audit"
 branch_labels = None
 depends_on = None
 
@@ -55,22 +55,14 @@ def upgrade() -> None:
         sa.Column("team_ids", postgresql.ARRAY(sa.Text(collation="C")), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id"),
     )
+    op.add_column("ticket", sa.Column("team_id", sa.Text(collation="C"), nullable=True))
     op.add_column(
-        "account",
+        "ticket",
         sa.Column(
             "shares", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
         ),
     )
-    op.create_index("account_owner", "account", ["tenant_id", "owner_id", "id"], unique=False)
-    op.create_index("account_team", "account", ["tenant_id", "team_id", "id"], unique=False)
-    op.add_column(
-        "contact",
-        sa.Column(
-            "shares", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'::jsonb"), nullable=False
-        ),
-    )
-    op.create_index("contact_owner", "contact", ["tenant_id", "owner_id", "id"], unique=False)
-    op.create_index("contact_team", "contact", ["tenant_id", "team_id", "id"], unique=False)
+    op.create_index("ticket_team", "ticket", ["tenant_id", "team_id", "id"], unique=False)
     protect_rights_tables()
 
 
