@@ -12,6 +12,7 @@ from gateway.features.customers.backlog import compose_stale
 from gateway.features.customers.consumers import OWNERS, VIEW
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import open_reader
+from gateway.features.customers.redacted_views import RedactedViews
 from gateway.features.customers.router import router
 from gateway.upstream import open_services
 
@@ -20,6 +21,7 @@ from gateway.upstream import open_services
 async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     async with open_services(app, runtime), open_reader(runtime) as reader:
         app.state.view_reader = reader
+        app.state.redacted_views = RedactedViews()
         app.state.live_composer = LiveComposer(
             runtime.database, app.state.services, app.state.settings.live_deadline_seconds
         )

@@ -24,6 +24,8 @@ class Nearness:
         self._teams = frozenset(rights.team_ids)
         self._colleagues = rights.colleagues
         self._now = now
+        self.changes_at: datetime | None = None
+        """When the first of the shares ends that counted so far; None while none does."""
 
     def of(self, record: Json) -> Level:
         """The least level that reaches a record by what it says itself: a deal, a ticket, a contact …"""
@@ -33,8 +35,14 @@ class Nearness:
         return "team" if record.get("team_id") in self._teams or owner in self._colleagues else "all"
 
     def _is_shared(self, shares: Iterable[Json]) -> bool:
-        return any(
-            (share["team_id"] in self._teams or (self._user_id is not None and share["user_id"] == self._user_id))
-            and (share["until"] is None or moment(share["until"]) > self._now)
-            for share in shares
-        )
+        return any(self._counts(share) for share in shares)
+
+    def _counts(self, share: Json) -> bool:
+        mine = share["team_id"] in self._teams or (self._user_id is not None and share["user_id"] == self._user_id)
+        if not mine or share["until"] is None:
+            return mine
+        until = moment(share["until"])
+        if until <= self._now:
+            return False
+        self.changes_at = until if self.changes_at is None else min(self.changes_at, until)
+        return True

@@ -25,6 +25,7 @@ from starlette.responses import Response
 
 from gateway.features.customers import keys, repository
 from gateway.features.customers.errors import SeveralCustomers
+from gateway.features.customers.reading import View
 from gateway.features.customers.redaction import level_of
 from gateway.features.customers.schemas import Candidate, CustomerItem, CustomerView, Kind, TimelineEntry
 from gateway.features.customers.sight import OF_KIND, Sight, may_see, sight_of
@@ -139,7 +140,8 @@ async def look_up_customer(
         raise NotFound(Text("No customer matches.", "没有匹配的客户。"))
     if len(found) > 1:
         raise SeveralCustomers([_candidate(row, seen[row.kind]) for row in found])
-    return view_response(request, found[0].version, found[0].doc, seen[found[0].kind])
+    [one] = found
+    return view_response(request, caller, one.id, View(one.version, one.doc), seen[one.kind])
 
 
 def _is_findable(row: Any, sight: Sight | None) -> bool:

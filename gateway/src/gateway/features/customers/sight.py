@@ -61,15 +61,28 @@ class Sight:
     """What one caller sees of customers, at one moment."""
 
     def __init__(self, principal: Principal, now: datetime) -> None:
+        self.now = now
         self._principal = principal
         self._near = Nearness(principal.rights, now) if principal.rights is not None else None
+        self._rights: dict[tuple[str, Level], RecordRights] = {}
 
     def rights(self, resource: str, level: Level) -> RecordRights:
         """To records of a resource at this distance, as far as the caller's scopes go too."""
+        found = self._rights.get((resource, level))
+        if found is None:
+            found = self._rights[resource, level] = self._rights_to(resource, level)
+        return found
+
+    def _rights_to(self, resource: str, level: Level) -> RecordRights:
         if not self._principal.may(f"{resource}:read"):
             return _NOTHING
         rights = self._principal.rights
         return _EVERYTHING if rights is None else rights.on(resource).at(level)
+
+    @property
+    def changes_at(self) -> datetime | None:
+        """From when on it may be another, though nothing was changed; None where time alone changes nothing."""
+        return self._near.changes_at if self._near is not None else None
 
     def level(self, record: Json) -> Level:
         return self._near.of(record) if self._near is not None else "own"

@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.features.customers.entities import Json
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import View, ViewReader, parse_consistency_token, wait_for
+from gateway.features.customers.redacted_views import RedactedViews
 from gateway.features.customers.redaction import redact
 from gateway.features.customers.selection import ALWAYS, SECTIONS, parse_selection, select
 from gateway.features.customers.sight import Sight, sight_of
@@ -64,7 +65,7 @@ async def answer_view(request: Request) -> Response:
     view = await reader.read(principal.tenant_id, customer_id)
     if view is None:
         raise _no_such_customer()
-    return view_response(request, view.version, view.doc, sight)
+    return view_response(request, principal, customer_id, view, sight)
 
 
 async def _catch_up(request: Request, tenant_id: str, customer_id: str) -> None:
@@ -76,9 +77,21 @@ async def _catch_up(request: Request, tenant_id: str, customer_id: str) -> None:
         recent.seen(tenant_id, customer_id, versions)
 
 
-def view_response(request: Request, version: int, doc: bytes, sight: Sight | None) -> Response:
+def view_response(
+    request: Request, principal: Principal, customer_id: str, view: View, sight: Sight | None
+) -> Response:
     """A stored document, as it is where everything may be seen; 304 where the client has it. Raises NotFound."""
-    seen = _seen(sight, orjson.loads(doc)) if sight is not None else None
+    doc = view.doc
+    if sight is not None:
+        views: RedactedViews = request.app.state.redacted_views
+        shown = views.shown(principal, sight, customer_id, doc)
+        if shown is None:
+            raise _no_such_customer()
+        doc = shown
+    return _with_version(request, view.version, doc)
+
+
+def _with_version(request: Request, version: int, doc: bytes) -> Response:
     headers = {"ETag": etag.entity_tag(version)}
     try:
         changed = etag.if_none_match(request.headers.get("if-none-match"), version)
@@ -86,7 +99,7 @@ def view_response(request: Request, version: int, doc: bytes, sight: Sight | Non
         changed = True
     if not changed:
         return Response(status_code=304, headers=headers)
-    return Response(orjson.dumps(seen) if seen is not None else doc, headers=headers, media_type="application/json")
+    return Response(doc, headers=headers, media_type="application/json")
 
 
 def _seen(sight: Sight | None, view: Json) -> Json:
@@ -128,9 +141,9 @@ async def _answer_as_asked(
     if view is None:
         raise _no_such_customer()
     if paths is None:
-        return view_response(request, view.version, view.doc, sight)
+        return view_response(request, principal, customer_id, view, sight)
     narrowed = select(_seen(sight, orjson.loads(view.doc)), paths)
-    return view_response(request, view.version, orjson.dumps(narrowed), None)
+    return _with_version(request, view.version, orjson.dumps(narrowed))
 
 
 def _check_parameters(request: Request) -> None:

@@ -68,6 +68,11 @@ class RecordRights:
         return _ACCESS_RANK[self.seen[sensitivity]] >= _ACCESS_RANK["read"]
 
     @cached_property
+    def plans(self) -> dict[Any, Any]:
+        """What these rights leave of each type of entity (`sights.py`), once somebody has asked."""
+        return {}
+
+    @cached_property
     def is_clear(self) -> bool:
         """Whether nothing of a record is hidden or masked."""
         return all(self.reads(each) for each in SENSITIVITIES)

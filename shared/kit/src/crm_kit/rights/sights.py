@@ -1,10 +1,11 @@
 """What a caller sees of records: which they may see at all, and what is left of each one in an answer."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from crm_contracts.sensitivity import ALWAYS_SHOWN, Classified, classes_of
+from crm_contracts.sensitivity import ALWAYS_SHOWN, Classified, Mask, classes_of
 from crm_contracts.types import Entity
 from pydantic import BaseModel
 
@@ -60,6 +61,33 @@ class Sights:
         return document if rights.is_clear else redacted(type(model), document, rights)
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What rights leave of an entity, decided once: the members to take out and those to mask."""
+
+    hidden: tuple[str, ...]
+    masked: tuple[tuple[str, Mask], ...]
+    known: frozenset[str]
+    shows_unknown: bool
+
+    @classmethod
+    def of(cls, classes: Mapping[str, Classified], rights: RecordRights) -> Self:
+        hidden, masked = [], []
+        for name, declared in classes.items():
+            access = rights.seen[declared.sensitivity]
+            if name in ALWAYS_SHOWN or access in ("read", "write"):
+                continue
+            if access == "masked":
+                masked.append((name, declared.mask or _hide))
+            else:
+                hidden.append(name)
+        return cls(tuple(hidden), tuple(masked), frozenset(classes), rights.reads("private"))
+
+
+def _hide(_value: object) -> None:
+    """Stands for a mask where there is none: nothing may be seen."""
+
+
 def redacted(
     model: type[BaseModel],
     document: Mapping[str, Any],
@@ -69,25 +97,29 @@ def redacted(
     """An entity's JSON without the members that may not be seen, and those that may be masked only, masked.
 
     `redacted` names the members that are missing, `masked` those that are masked. `besides` classes what the JSON says
-    besides the entity's members.
+    besides the entity's members; what nothing classes is private. What is empty may be seen where a mask of it may.
     """
-    classes = classes_of(model)
-    shown: Json = {}
-    missing: list[str] = []
-    masked: list[str] = []
-    for name, value in document.items():
-        if name in ALWAYS_SHOWN:
-            shown[name] = value
+    plan: _Plan | None = rights.plans.get(model)
+    if plan is None:
+        plan = rights.plans[model] = _Plan.of({**besides, **classes_of(model)}, rights)
+    shown = dict(document)
+    missing = [name for name in plan.hidden if shown.pop(name, _ABSENT) is not _ABSENT]
+    if not plan.shows_unknown:
+        unknown = [name for name in shown if name not in plan.known]
+        for name in unknown:
+            del shown[name]
+        missing += unknown
+    masked = []
+    for name, mask in plan.masked:
+        if (value := shown.get(name)) in _NOTHING:
             continue
-        declared = classes.get(name) or besides.get(name)
-        access = rights.seen[declared.sensitivity if declared else "private"]
-        if access in ("read", "write") or (value in _NOTHING and access == "masked"):
-            shown[name] = value
-        elif access == "masked" and declared and declared.mask:
-            shown[name] = declared.mask(value)
-            masked.append(name)
-        else:
+        seen = mask(value)
+        if seen is None:
+            del shown[name]
             missing.append(name)
+        else:
+            shown[name] = seen
+            masked.append(name)
     if missing:
         shown["redacted"] = missing
     if masked:
@@ -95,4 +127,5 @@ def redacted(
     return shown
 
 
-_NOTHING: Collection[Any] = (None, [], {})
+_ABSENT: Final = object()
+_NOTHING: Final[Collection[Any]] = (None, [], {})

@@ -1,0 +1,49 @@
+"""A bounded memory of views as restricted callers see them, so that a view that is read again is redacted once."""
+
+from collections import OrderedDict
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import orjson
+from crm_kit.http.principal import Principal
+
+from gateway.features.customers.redaction import redact
+from gateway.features.customers.sight import Sight
+
+_SIZE: Final = 256
+"""Views; with what they were made of some 50 kB each."""
+
+_Key = tuple[object, ...]
+
+
+class _Kept(NamedTuple):
+    doc: bytes
+    shown: bytes | None
+    until: datetime | None
+
+
+class RedactedViews:
+    """What is kept counts for the very bytes it was made of, for equal scopes and rights, until a share of them ends."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
+
+    def shown(self, principal: Principal, sight: Sight, customer_id: str, doc: bytes) -> bytes | None:
+        """The view as the caller sees it; None where that is not at all."""
+        rights = principal.rights
+        key = (principal.tenant_id, customer_id, principal.scopes, rights, rights.colleagues if rights else None)
+        kept = self._kept.get(key)
+        if kept is not None and kept.doc == doc and (kept.until is None or kept.until > sight.now):
+            return kept.shown
+        seen = redact(sight, orjson.loads(doc))
+        shown = orjson.dumps(seen) if seen is not None else None
+        self._kept[key] = _Kept(doc, shown, sight.changes_at)
+        self._kept.move_to_end(key)
+        if len(self._kept) > _SIZE:
+            self._kept.popitem(last=False)
+        return shown
+
+    @property
+    def remembered(self) -> int:
+        """Views remembered."""
+        return len(self._kept)
