@@ -2,22 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from crm_kit.http.principal import Principal
 from crm_kit.runtime import Runtime
 from fastapi import FastAPI
 
 from gateway.access.authenticator import GatewayAuthenticator
+from gateway.access.failures import FailedAttempts
+from gateway.access.issued_tokens import IssuedTokens
+from gateway.access.issuer_keys import IssuerKeys
 from gateway.access.known_keys import KnownKey
 from gateway.access.origins import AllowedOrigins
 from gateway.access.rate_limit import RateLimiter
+from gateway.access.sign_in import SignIn, make_sign_in
 from gateway.access.usage import KeyUsage
 from gateway.features.allowed_origins.repository import all_allowed
 from gateway.features.api_keys import repository
+from gateway.features.sign_in.usecases import TenantProvider, providers_of_issuer, sign_in
 from gateway.settings import GatewaySettings
 
 
@@ -27,17 +32,44 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
 
     async def find(digest: bytes) -> KnownKey | None:
         async with runtime.system.read(None) as session:
-            row = await repository.find_by_digest(session, digest)
-        if row is None:
-            return None
-        return KnownKey(Principal(row.id, row.tenant_id, row.region, frozenset(row.scopes)), row.expires_at)
+            return _known(await repository.find_by_digest(session, digest))
+
+    async def find_by_id(key_id: str) -> KnownKey | None:
+        async with runtime.system.read(None) as session:
+            return _known(await repository.find_by_id(session, key_id))
 
     async def note(tenant_id: str, key_id: str, at: datetime) -> None:
         async with runtime.database.write(tenant_id) as session:
             await repository.note_use(session, key_id, at)
 
-    limiter = RateLimiter(settings.rate_limit_quota, settings.rate_limit_window_seconds, time.monotonic)
-    return GatewayAuthenticator(find, limiter, KeyUsage(note), settings.admin_key)
+    return GatewayAuthenticator(
+        find,
+        find_by_id,
+        issued=IssuedTokens(settings.signing_key(), settings.issuer),
+        sign_in=_make_sign_in(runtime, settings),
+        limiter=RateLimiter(settings.rate_limit_quota, settings.rate_limit_window_seconds, time.monotonic),
+        failures=FailedAttempts(settings.failed_attempts_quota, time.monotonic),
+        usage=KeyUsage(note),
+        admin_key=settings.admin_key,
+    )
+
+
+def _known(row: Any | None) -> KnownKey | None:
+    if row is None:
+        return None
+    return KnownKey(Principal(row.id, row.tenant_id, row.region, frozenset(row.scopes)), row.expires_at)
+
+
+def _make_sign_in(runtime: Runtime, settings: GatewaySettings) -> SignIn:
+    async def providers(issuer: str) -> Sequence[TenantProvider]:
+        async with runtime.system.read(None) as session:
+            return await providers_of_issuer(session, issuer)
+
+    async def person(provider: TenantProvider, claims: Mapping[str, Any]) -> Principal:
+        return await sign_in(runtime.database, provider, claims)
+
+    keys = IssuerKeys(settings.outbound().get, time.monotonic)
+    return make_sign_in(providers, person, keys, time.monotonic)
 
 
 @asynccontextmanager

@@ -9,8 +9,21 @@ from gateway.access.browsers import BrowserMiddleware
 from gateway.base import METADATA
 from gateway.composition import access_lifespan
 from gateway.documents.packaged import openapi
-from gateway.features import allowed_origins, api_keys, customers, dead_letters, reconcile, teams, tenants, users
+from gateway.features import (
+    allowed_origins,
+    api_keys,
+    customers,
+    dead_letters,
+    development_issuer,
+    identity_providers,
+    oauth,
+    reconcile,
+    teams,
+    tenants,
+    users,
+)
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
+from gateway.features.identity_providers.events import IDENTITY_PROVIDER_EVENTS
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.users.events import USER_EVENTS
@@ -33,16 +46,20 @@ MANIFEST = Manifest(
         allowed_origins.FEATURE,
         teams.FEATURE,
         users.FEATURE,
+        identity_providers.FEATURE,
+        oauth.FEATURE,
+        development_issuer.FEATURE,
         dead_letters.FEATURE,
         reconcile.FEATURE,
         documents.FEATURE,
         proxy.proxy_to(lambda: RouteTable.from_document(openapi())),
     ),
-    publishes=(TENANT_EVENTS, TEAM_EVENTS, USER_EVENTS),
+    publishes=(TENANT_EVENTS, TEAM_EVENTS, USER_EVENTS, IDENTITY_PROVIDER_EVENTS),
     commands=(reconcile.COMMAND,),
     system_tables={
         "allowed_origin": "a browser's preflight carries no credential that would tell its tenant",
         "api_key": "a key is looked up before anything is known of its tenant",
+        "identity_provider": "a token tells its issuer and audience, and by them its tenant",
         "stale_customer": "the worker that composes views late asks which tenants have any",
         "tenant": "the look-up of a key answers its tenant's region too",
     },

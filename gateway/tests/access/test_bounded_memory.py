@@ -3,7 +3,8 @@
 import orjson
 from crm_contracts.ids import ContactId, TenantId
 from crm_kit.http.principal import Principal
-from gateway.access.known_keys import TTL_SECONDS, KnownKey, KnownKeys
+from gateway.access.known_keys import KnownKey, KnownKeys
+from gateway.access.memory import TTL_SECONDS
 from gateway.access.rate_limit import RateLimiter
 from gateway.recent_writes import REMEMBERED_SECONDS, RecentWrites
 
@@ -48,14 +49,18 @@ async def test_keys_that_are_asked_for_once() -> None:
         known = digest.startswith(b"known")
         return KnownKey(Principal(digest.decode(), "tenant_1"), None) if known else None
 
-    keys = KnownKeys(find, clock)
+    keys = KnownKeys(clock)
+
+    async def get(digest: bytes) -> KnownKey | None:
+        return await keys.get(digest, lambda: find(digest))
+
     for number in range(_MANY):
-        assert await keys.get(b"known %d" % number)
-        assert await keys.get(b"unknown %d" % number) is None
+        assert await get(b"known %d" % number)
+        assert await get(b"unknown %d" % number) is None
     assert keys.remembered == 2 * _MANY
     clock.now += TTL_SECONDS
-    assert await keys.get(b"known again")
-    assert await keys.get(b"unknown again") is None
+    assert await get(b"known again")
+    assert await get(b"unknown again") is None
     assert keys.remembered == 2
 
 

@@ -38,8 +38,7 @@ class RateLimiter:
     def take(self, subject: str) -> Verdict:
         """Counts one request of `subject`."""
         now = self._clock()
-        level, since = self._buckets.get(subject, (float(self._quota), now))
-        level = min(float(self._quota), level + max(0.0, now - since) * self._rate)
+        level = self._level(subject, now)
         allowed = level >= 1.0 - _ROUNDING
         if allowed:
             level = max(0.0, level - 1.0)
@@ -47,6 +46,15 @@ class RateLimiter:
         self._buckets.move_to_end(subject)
         self._forget(now)
         return Verdict(allowed, self._headers(level, allowed))
+
+    def wait(self, subject: str) -> float:
+        """Seconds until one request of `subject` may pass, without counting one; 0: now."""
+        level = self._level(subject, self._clock())
+        return 0.0 if level >= 1.0 - _ROUNDING else (1.0 - level) / self._rate
+
+    def _level(self, subject: str, now: float) -> float:
+        level, since = self._buckets.get(subject, (float(self._quota), now))
+        return min(float(self._quota), level + max(0.0, now - since) * self._rate)
 
     @property
     def remembered(self) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crm_contracts import campaigns, contacts, pipeline, tenancy, tickets
+from crm_contracts import campaigns, contacts, pipeline, sign_in, tenancy, tickets
 from crm_contracts.types import Entity
 
 PARTITIONS = 12
@@ -55,6 +55,7 @@ class Topic:
 TENANT = Topic("gateway", "tenant", tenancy.Tenant)
 TEAM = Topic("gateway", "team", tenancy.Team)
 USER = Topic("gateway", "user", tenancy.User)
+IDENTITY_PROVIDER = Topic("gateway", "identity_provider", sign_in.IdentityProvider)
 
 CONTACT = Topic("contacts", "contact", contacts.Contact)
 ACCOUNT = Topic("contacts", "account", contacts.Account)
@@ -89,6 +90,7 @@ TOPICS: tuple[Topic, ...] = (
     TENANT,
     TEAM,
     USER,
+    IDENTITY_PROVIDER,
     CONTACT,
     ACCOUNT,
     ACTIVITY,
