@@ -68,7 +68,7 @@ def _make_sign_in(runtime: Runtime, settings: GatewaySettings) -> SignIn:
     async def person(provider: TenantProvider, claims: Mapping[str, Any]) -> Principal:
         return await sign_in(runtime.database, provider, claims)
 
-    keys = IssuerKeys(settings.outbound().get, time.monotonic)
+    keys = IssuerKeys(settings.outbound().get, time.monotonic, settings.issuer_keys_pause_seconds)
     return make_sign_in(providers, person, keys, time.monotonic)
 
 

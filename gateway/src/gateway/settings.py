@@ -52,6 +52,9 @@ class GatewaySettings(ServiceSettings):
     public_url: str | None = Field(
         None, description="Where clients reach the gateway; it stands in the tokens that it issues"
     )
+    issuer_keys_pause_seconds: float = Field(
+        60.0, gt=0, le=3_600, description="Between two readings of an issuer's keys, at least"
+    )
     outbound_trusted_hosts: str = Field(
         "", description="Hosts, separated by commas, that may be asked although they are in a private network"
     )

@@ -44,8 +44,9 @@ class _Issuer:
 class IssuerKeys:
     """Asked with an issuer that a tenant has registered: nobody else can make it fetch anything."""
 
-    def __init__(self, get: Get, clock: Callable[[], float]) -> None:
+    def __init__(self, get: Get, clock: Callable[[], float], pause_seconds: float = PAUSE_SECONDS) -> None:
         self._get = get
+        self._pause = pause_seconds
         self._clock = clock
         self._issuers: OrderedDict[str, _Issuer] = OrderedDict()
 
@@ -90,7 +91,7 @@ class IssuerKeys:
             await asyncio.shield(known.reading)
 
     def _start_reading(self, issuer: str, known: _Issuer) -> None:
-        pause = PAUSE_SECONDS if known.keys else _FIRST_PAUSE_SECONDS
+        pause = self._pause if known.keys else min(self._pause, _FIRST_PAUSE_SECONDS)
         if known.reading is None and self._clock() - known.asked_at >= pause:
             known.asked_at = self._clock()
             known.reading = asyncio.create_task(self._read(issuer, known), name="issuer-keys")

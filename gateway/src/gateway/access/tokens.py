@@ -6,7 +6,8 @@ those that its issuer publishes. Pure.
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
@@ -134,16 +135,14 @@ def _check_header(header: Mapping[str, Any], expected: Expected) -> None:
 def check_signature(token: str, header: Mapping[str, Any], keys: Sequence[Key], algorithms: frozenset[str]) -> None:
     """`keys` are those that may have signed it, by their id. Raises TokenRefused."""
     algorithm = header["alg"]
-    if algorithm not in algorithms or algorithm not in ALGORITHMS:
+    if algorithm not in ALGORITHMS or algorithms.isdisjoint(_same(algorithm)):
         raise TokenRefused("algorithm")
     fitting = [key for key in keys if fits(key, algorithm)]
     if not fitting:
         raise TokenRefused("unknown_key")
     registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
     registry.max_header_length = registry.max_signature_length = MAX_TOKEN_BYTES
-    with warnings.catch_warnings():
-        # RFC 9864 prefers "Ed25519"; what most issuers write is "EdDSA", and `fits` takes no other curve for it.
-        warnings.simplefilter("ignore", SecurityWarning)
+    with _without_warnings():
         for key in fitting:
             try:
                 jws.deserialize_compact(token, key, registry=registry)
@@ -151,6 +150,14 @@ def check_signature(token: str, header: Mapping[str, Any], keys: Sequence[Key], 
                 continue
             return
     raise TokenRefused("signature")
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """joserfc warns of short keys, which `fits` refuses, and of the name "EdDSA", which most issuers still write."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SecurityWarning)
+        yield
 
 
 def fits(key: Key, algorithm: str) -> bool:
@@ -165,6 +172,7 @@ def fits(key: Key, algorithm: str) -> bool:
 
 
 def _same(algorithm: str) -> tuple[str, ...]:
+    """Its names: the one of RFC 8037, and the one that RFC 9864 prefers."""
     return ("EdDSA", "Ed25519") if algorithm in ("EdDSA", "Ed25519") else (algorithm,)
 
 
@@ -199,7 +207,8 @@ def import_keys(document: object) -> list[Key]:
     found: list[Key] = []
     for each in listed:
         try:
-            key = JWKRegistry.import_key({name: value for name, value in each.items() if name != "d"})
+            with _without_warnings():
+                key = JWKRegistry.import_key({name: value for name, value in each.items() if name != "d"})
         except (JoseError, ValueError, TypeError, AttributeError, KeyError):
             continue
         # A secret that is published is none: whoever reads the set could sign with it.
