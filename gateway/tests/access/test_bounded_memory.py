@@ -3,6 +3,7 @@
 import orjson
 from crm_contracts.ids import ContactId, TenantId
 from crm_kit.http.principal import Principal
+from gateway.access.failures import FailedAttempts
 from gateway.access.known_keys import KnownKey, KnownKeys
 from gateway.access.memory import TTL_SECONDS
 from gateway.access.rate_limit import RateLimiter
@@ -76,3 +77,17 @@ def test_quotas_that_are_whole_again() -> None:
     assert limiter.take("key_often").allowed
     assert limiter.remembered == 1
     assert not limiter.take("key_often").allowed
+
+
+def test_failures_that_are_forgiven() -> None:
+    clock = _Clock()
+    failures = FailedAttempts(5, clock)
+    for number in range(_MANY):
+        failures.failed(f"address {number}", f"prefix {number}")
+    assert failures.remembered == 2 * _MANY
+    clock.now += 60
+    failures.failed("one", "one")
+    assert failures.remembered == 2
+    for number in range(11_000):
+        failures.succeeded(b"%d" % number)
+    assert failures.remembered == 2 + 10_000

@@ -21,7 +21,9 @@ class TokenRequest:
 def read_form(body: bytes) -> dict[str, str]:
     """Each parameter once, those without a value left out (RFC 6749 §3.2). Raises TokenRefusal."""
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=20)
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=20
+        )
     except ValueError as error:
         raise TokenRefusal("invalid_request", "The body must be application/x-www-form-urlencoded") from error
     form = dict(pairs)
