@@ -80,6 +80,12 @@ class IssuerKeys:
             raise TokenRefused("unknown_key")
         return found
 
+    async def find_again(self, issuer: str, key_id: str | None) -> list[Key]:
+        """As `find`, the keys read anew where the pause is over: some issuers change a key and keep its id."""
+        if (known := self._issuers.get(issuer)) is not None:
+            await self._read_again(issuer, known)
+        return await self.find(issuer, key_id)
+
     @property
     def remembered(self) -> int:
         """Issuers remembered."""

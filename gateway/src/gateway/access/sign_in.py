@@ -11,7 +11,7 @@ from crm_kit.http.principal import Principal
 from gateway.access.issuer_keys import IssuerKeys
 from gateway.access.known_keys import KnownKey
 from gateway.access.memory import Clock, Memory
-from gateway.access.tokens import Expected, TokenRefused, Unverified, read_unverified, verify
+from gateway.access.tokens import Expected, SignatureRefused, TokenRefused, Unverified, read_unverified, verify
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ class SignIn:
         try:
             seen = read_unverified(token)
             provider = await self._provider(seen)
-            verify(seen, await self.keys.find(seen.issuer, seen.key_id), provider.expected)
+            await self._verify(seen, provider.expected)
             principal = await self.person(provider, seen.claims)
         except TokenRefused as refusal:
             log.info("sign_in_refused", reason=str(refusal), provider=provider.id if provider else None)
@@ -56,6 +56,12 @@ class SignIn:
         # What is accepted a little after its end is accepted as long here, too.
         ends = min(float(seen.claims["exp"]) + provider.expected.leeway_seconds, _LAST)
         return KnownKey(principal, datetime.fromtimestamp(ends, UTC))
+
+    async def _verify(self, seen: Unverified, expected: Expected) -> None:
+        try:
+            verify(seen, await self.keys.find(seen.issuer, seen.key_id), expected)
+        except SignatureRefused:
+            verify(seen, await self.keys.find_again(seen.issuer, seen.key_id), expected)
 
     async def _provider(self, seen: Unverified) -> Provider:
         """The one that is registered for the token's issuer and one of its audiences."""

@@ -44,6 +44,10 @@ class TokenRefused(Exception):
     """Why a token is not believed: a word for the log."""
 
 
+class SignatureRefused(TokenRefused):
+    """By none of the keys that it could be signed with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unverified:
     """What a token says of itself. Nothing of it is known to be true."""
@@ -149,7 +153,7 @@ def check_signature(token: str, header: Mapping[str, Any], keys: Sequence[Key], 
             except (JoseError, ValueError):
                 continue
             return
-    raise TokenRefused("signature")
+    raise SignatureRefused("signature")
 
 
 @contextmanager

@@ -55,7 +55,7 @@ URLS = """
     http://example.com/ ftp://example.com/ file:///etc/passwd gopher://example.com/ //example.com/ example.com
     https:// https://user@example.com/ https://user:password@example.com/ https://example.com:22/ https://example.com:8080/
     https://127.0.0.1/ https://127.0.0.1:8443/ https://[::1]/ https://[::ffff:169.254.169.254]/ https://169.254.169.254/
-    https://[64:ff9b::a9fe:a9fe]/ https://10.0.0.1/ https://0/ https://0.0.0.0/ https://localhost/ https://LOCALHOST./
+    https://[64:ff9b::a9fe:a9fe]/ https://10.0.0.1/ https://0/ https://0.0.0.0/ https://localhost/ https://LOCALHOST/
     https://2130706433/ https://0x7f.1/ https://127.1/ https://017700000001/ https://0x7f000001/ https://[fe80::1%25lo]/
     https://[::1 https://a\\@127.0.0.1/ https://example.com:99999/ https://①②⑦.⓪.⓪.①/
 """.split()
