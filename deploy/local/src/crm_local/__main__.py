@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def _say(line: str) -> None:
         sys.stdout.buffer.flush()
 
 
-def _welcome(stack: LocalStack) -> str:
+def _welcome(stack: LocalStack, *, has_sign_in: bool) -> str:
     dev = stack.dev
     addresses = "\n".join(f"  {name:<10} {url}" for name, url in stack.urls.items())
     return f"""
@@ -43,6 +43,15 @@ Try it:
     -H 'Authorization: Bearer {dev["api_key"]}' \\
     -H 'Content-Type: application/json' \\
     -d '{{"full_name": "欧阳晓梅", "emails": [{{"address": "xiaomei@example.com", "primary": true}}]}}'
+{_sign_in(dev) if has_sign_in else ""}"""
+
+
+def _sign_in(dev: Mapping[str, object]) -> str:
+    return f"""
+A token of whom you like, for an hour (add -d roles=admin for one who manages keys):
+
+  curl -s {dev["gateway_url"]}/development/issuer/token \\
+    -d audience={dev["tenant_id"]} -d email=jing@example.com --data-urlencode 'name=陈静'
 """
 
 
@@ -73,7 +82,7 @@ async def _run(stack: LocalStack) -> int:
 
 async def _work(stack: LocalStack) -> None:
     await stack.start()
-    _say(_welcome(stack))
+    _say(_welcome(stack, has_sign_in=await stack.offer_sign_in()))
     await stack.wait()
 
 
