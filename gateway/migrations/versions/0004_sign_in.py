@@ -38,13 +38,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "id"),
     )
     op.create_index("identity_provider_created", "identity_provider", ["tenant_id", "created_at", "id"], unique=False)
-    op.create_index("identity_provider_issuer", "identity_provider", ["issuer"], unique=False)
     op.create_table(
         "identity_provider_audience",
         sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
         sa.Column("provider_id", sa.Text(collation="C"), nullable=False),
         sa.Column("audience", sa.Text(collation="C"), nullable=False),
         sa.Column("issuer", sa.Text(collation="C"), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "provider_id", "audience"),
     )
     op.create_index(
@@ -65,7 +65,7 @@ def upgrade() -> None:
     op.create_index("sign_in_link_user", "sign_in_link", ["tenant_id", "user_id"], unique=False)
     op.create_index("api_key_id", "api_key", ["id"], unique=False)
     protect("identity_provider", "identity_provider_audience", "sign_in_link")
-    open_to_system({"identity_provider": "select"})
+    open_to_system({"identity_provider": "select", "identity_provider_audience": "select"})
 
 
 def downgrade() -> None:

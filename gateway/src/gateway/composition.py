@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, cast
@@ -22,7 +22,7 @@ from gateway.access.sign_in import SignIn, make_sign_in
 from gateway.access.usage import KeyUsage
 from gateway.features.allowed_origins.repository import all_allowed
 from gateway.features.api_keys import repository
-from gateway.features.sign_in.usecases import TenantProvider, providers_of_issuer, sign_in
+from gateway.features.sign_in.usecases import TenantProvider, find_provider, sign_in
 from gateway.settings import GatewaySettings
 
 
@@ -61,15 +61,15 @@ def _known(row: Any | None) -> KnownKey | None:
 
 
 def _make_sign_in(runtime: Runtime, settings: GatewaySettings) -> SignIn:
-    async def providers(issuer: str) -> Sequence[TenantProvider]:
+    async def provider(issuer: str, audiences: Collection[str]) -> TenantProvider | None:
         async with runtime.system.read(None) as session:
-            return await providers_of_issuer(session, issuer)
+            return await find_provider(session, issuer, audiences)
 
-    async def person(provider: TenantProvider, claims: Mapping[str, Any]) -> Principal:
-        return await sign_in(runtime.database, provider, claims)
+    async def person(of: TenantProvider, claims: Mapping[str, Any]) -> Principal:
+        return await sign_in(runtime.database, of, claims)
 
     keys = IssuerKeys(settings.outbound().get, time.monotonic, settings.issuer_keys_pause_seconds)
-    return make_sign_in(providers, person, keys, time.monotonic)
+    return make_sign_in(provider, person, keys, time.monotonic)
 
 
 @asynccontextmanager

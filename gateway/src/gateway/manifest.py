@@ -60,6 +60,7 @@ MANIFEST = Manifest(
         "allowed_origin": "a browser's preflight carries no credential that would tell its tenant",
         "api_key": "a key is looked up before anything is known of its tenant",
         "identity_provider": "a token tells its issuer and audience, and by them its tenant",
+        "identity_provider_audience": "as identity_provider",
         "stale_customer": "the worker that composes views late asks which tenants have any",
         "tenant": "the look-up of a key answers its tenant's region too",
     },

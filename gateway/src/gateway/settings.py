@@ -73,7 +73,10 @@ class GatewaySettings(ServiceSettings):
     @field_validator("public_url")
     @classmethod
     def _public_origin(cls, value: str | None) -> str | None:
-        return None if value is None else cls._origin(value)
+        parts = urlsplit(value or "")
+        if value is not None and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
+            raise ValueError("must be an address such as https://crm.example.com")
+        return value.rstrip("/") if value is not None else None
 
     @property
     def issuer(self) -> str:

@@ -84,3 +84,18 @@ async def test_another_issuer_knows_nobody_of_the_first(
     assert (await tenant.client.patch(path, json={"issuer": issuer.url})).status_code == 200
     answer = await door.client(issuer.token(jti="again")).get("/v1/contacts")
     assert answer.status_code == 401  # unlinked: their address is somebody's already, and is not trusted
+
+
+async def test_who_comes_later_to_an_issuer_gets_nobody_of_who_was_there(
+    door: Door, tenant: Keyholder, issuer: Issuer, register: Any
+) -> None:
+    """Tokens often carry an audience beside ours, such as `account`: taking that one takes no people."""
+    other = await door.tenant("Other")
+    early = await register(other, audiences=["foo"])
+    await register(audiences=["relata-tests"])
+    path = f"{PROVIDERS}/{early['id']}"
+    assert (await other.client.patch(path, json={"audiences": ["foo", "account"]})).status_code == 200
+    token = issuer.token(aud=["account", "relata-tests"], azp="relata-tests")
+    assert (await door.client(token).get("/v1/contacts")).status_code == 200
+    assert len((await tenant.client.get("/v1/users")).json()["data"]) == 1
+    assert (await other.client.get("/v1/users")).json()["data"] == []

@@ -87,7 +87,12 @@ class GatewayAuthenticator:
         None where they are no such pair. Raises TooManyRequests.
         """
         known = await self._look_up(request, secret if looks_like_key(secret) else client_id)
-        return known if known is not None and known.principal.subject == client_id else None
+        if known is None or known.principal.subject != client_id:
+            return None
+        verdict = self._limiter.take(client_id)
+        if not verdict.allowed:
+            raise _too_many(verdict.headers["Retry-After"])
+        return known
 
     def revoke(self, key_id: str) -> None:
         """From now on this process refuses the key, and what was given for it."""

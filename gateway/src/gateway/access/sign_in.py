@@ -1,6 +1,6 @@
 """From a token that somebody else signed to a person of a tenant."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -9,6 +9,7 @@ import structlog
 from crm_kit.http.principal import Principal
 
 from gateway.access.issuer_keys import IssuerKeys
+from gateway.access.keys import digest
 from gateway.access.known_keys import KnownKey
 from gateway.access.memory import Clock, Memory
 from gateway.access.tokens import Expected, SignatureRefused, TokenRefused, Unverified, read_unverified, verify
@@ -26,8 +27,8 @@ class Provider(Protocol):
     def expected(self) -> Expected: ...
 
 
-FindProviders = Callable[[str], Awaitable[Sequence[Provider]]]
-"""From an issuer to the providers that name it, of all tenants."""
+FindProvider = Callable[[str, Collection[str]], Awaitable[Provider | None]]
+"""From an issuer and a token's audiences to the provider of the tenant that took one of them first."""
 
 FindPerson = Callable[[Any, Mapping[str, Any]], Awaitable[Principal]]
 """From a provider and a verified token's claims to whom they are. Raises TokenRefused."""
@@ -37,10 +38,10 @@ FindPerson = Callable[[Any, Mapping[str, Any]], Awaitable[Principal]]
 class SignIn:
     """`find` is what a token costs that was not seen in the last seconds: one signature, and a look at the database."""
 
-    providers: FindProviders
+    provider: FindProvider
     person: FindPerson
     keys: IssuerKeys
-    known: Memory[str, Sequence[Provider]]
+    known: Memory[bytes, Provider]
 
     async def find(self, token: str) -> KnownKey | None:
         """None for a token that is not believed, of which the log says why. Raises Unavailable."""
@@ -65,21 +66,16 @@ class SignIn:
 
     async def _provider(self, seen: Unverified) -> Provider:
         """The one that is registered for the token's issuer and one of its audiences."""
-
-        async def find() -> Sequence[Provider] | None:
-            return await self.providers(seen.issuer) or None
-
-        candidates = await self.known.get(seen.issuer, find) or ()
-        fitting = [each for each in candidates if each.expected.audiences & seen.audiences]
-        if not fitting:
-            raise TokenRefused("audience" if candidates else "issuer")
-        if len(fitting) > 1:  # audiences of several tenants in one token: nobody can say whose it is
-            raise TokenRefused("ambiguous_audience")
-        return fitting[0]
+        audiences = sorted(seen.audiences)
+        mark = digest("\0".join([seen.issuer, *audiences]))
+        found = await self.known.get(mark, lambda: self.provider(seen.issuer, audiences))
+        if found is None:
+            raise TokenRefused("unknown_provider")
+        return found
 
 
 _LAST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 
-def make_sign_in(providers: FindProviders, person: FindPerson, keys: IssuerKeys, clock: Clock) -> SignIn:
-    return SignIn(providers, person, keys, Memory(clock))
+def make_sign_in(provider: FindProvider, person: FindPerson, keys: IssuerKeys, clock: Clock) -> SignIn:
+    return SignIn(provider, person, keys, Memory(clock))

@@ -12,10 +12,7 @@ from gateway.base import Base
 
 class IdentityProviderRow(EntityRow, Base, table=True):
     __tablename__ = "identity_provider"
-    __table_args__ = (
-        Index("identity_provider_created", "tenant_id", "created_at", "id"),
-        Index("identity_provider_issuer", "issuer"),
-    )
+    __table_args__ = (Index("identity_provider_created", "tenant_id", "created_at", "id"),)
 
     name: str = Field(sa_type=CodePointText, nullable=False)
     status: str = Field(default="active", sa_type=Text, nullable=False)
@@ -42,6 +39,7 @@ class ProviderAudienceRow(TenantRow, Base, table=True):
     provider_id: str = Field(primary_key=True, sa_type=CodePointText)
     audience: str = Field(primary_key=True, sa_type=CodePointText)
     issuer: str = Field(sa_type=CodePointText, nullable=False)
+    taken_at: datetime = Field(sa_type=Moment, nullable=False)
 
 
 class SignInLinkRow(TenantRow, Base, table=True):

@@ -63,7 +63,7 @@ async def change_provider(
 async def remove_provider(session: WriteSession, row: IdentityProviderRow, caller: Principal) -> None:
     """Its people stay users; its tokens are refused from then on."""
     _check_held(caller)
-    await repository.free_audiences(session, row.id)
+    await repository.free_audiences(session, row.id, row.issuer, ())
     await repository.forget_links(session, row.id)
     await IDENTITY_PROVIDER_EVENTS.deleted(session, row)
 
@@ -80,8 +80,11 @@ def _write(row: IdentityProviderRow, data: IdentityProviderWrite) -> None:
 
 
 async def _take_audiences(session: WriteSession, row: IdentityProviderRow) -> None:
-    await repository.free_audiences(session, row.id)
-    for audience in sorted(row.audiences):  # in one order, so that two who want the same do not wait for one another
+    await repository.free_audiences(session, row.id, row.issuer, row.audiences)
+    taken = await repository.audiences_taken(session, row.id)
+    for audience in sorted(
+        set(row.audiences) - taken
+    ):  # in one order, so that two who want the same do not wait for one another
         if not await repository.take_audience(session, row.id, row.issuer, audience):
             raise AudienceTaken(members={"audience": audience})
 

@@ -1,6 +1,6 @@
 """Who somebody is whom an identity provider vouches for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,12 +41,11 @@ class TenantProvider:
         return self.entity.id
 
 
-async def providers_of_issuer(session: ReadSession, issuer: str) -> list[TenantProvider]:
-    """Of all tenants: for the system role."""
-    return [_provider(row) for row in await repository.of_issuer(session, issuer)]
-
-
-def _provider(row: Any) -> TenantProvider:
+async def find_provider(session: ReadSession, issuer: str, audiences: Collection[str]) -> TenantProvider | None:
+    """Of whichever tenant: for the system role."""
+    row = await repository.of_issuer(session, issuer, audiences)
+    if row is None:
+        return None
     entity = IdentityProvider.model_validate(row)
     expected = Expected(
         issuer=entity.issuer,
@@ -120,9 +119,12 @@ async def _linked_by_email(session: WriteSession, provider: TenantProvider, clai
     """The user who has the address, where the provider may say so, and has not said of somebody else that they are."""
     if not (provider.entity.trust_email and claimed.email_verified and claimed.email):
         return None
-    await users.lock_identities(session)
-    found = await users.with_email(session, claimed.email.strip().casefold())
-    if found is not None and await repository.is_linked(session, provider.id, found):
+    email_key = claimed.email.strip().casefold()
+    found = await users.with_email(session, email_key)
+    # The row first, the identities after it: as those who change a user do, so that none waits for the other.
+    if found is None or (await USERS.lock(session, found)).email_key != email_key:
+        return None
+    if await repository.is_linked(session, provider.id, found):
         raise TokenRefused("email_of_another_subject")
     return found
 
