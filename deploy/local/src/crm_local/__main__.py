@@ -26,7 +26,7 @@ def _say(line: str) -> None:
         sys.stdout.buffer.flush()
 
 
-def _welcome(stack: LocalStack, *, has_sign_in: bool) -> str:
+def _welcome(stack: LocalStack) -> str:
     dev = stack.dev
     addresses = "\n".join(f"  {name:<10} {url}" for name, url in stack.urls.items())
     return f"""
@@ -43,12 +43,11 @@ Try it:
     -H 'Authorization: Bearer {dev["api_key"]}' \\
     -H 'Content-Type: application/json' \\
     -d '{{"full_name": "欧阳晓梅", "emails": [{{"address": "xiaomei@example.com", "primary": true}}]}}'
-{_sign_in(dev) if has_sign_in else ""}"""
+"""
 
 
 def _sign_in(dev: Mapping[str, object]) -> str:
-    return f"""
-A token of whom you like, for an hour (add -d roles=admin for one who manages keys):
+    return f"""A token of whom you like, for an hour (add -d roles=admin for one who manages keys):
 
   curl -s {dev["gateway_url"]}/development/issuer/token \\
     -d audience={dev["tenant_id"]} -d email=jing@example.com --data-urlencode 'name=陈静'
@@ -82,7 +81,9 @@ async def _run(stack: LocalStack) -> int:
 
 async def _work(stack: LocalStack) -> None:
     await stack.start()
-    _say(_welcome(stack, has_sign_in=await stack.offer_sign_in()))
+    _say(_welcome(stack))
+    if await stack.offer_sign_in():
+        _say(_sign_in(stack.dev))
     await stack.wait()
 
 
