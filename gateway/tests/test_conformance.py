@@ -34,7 +34,7 @@ class _TokensForKeys:
 
     def __init__(self, runtime: Runtime) -> None:
         own: GatewayAuthenticator = make_authenticator(runtime)
-        self.usage, self.revoke = own.usage, own.revoke
+        self.usage, self.revoke, self.limiters = own.usage, own.revoke, own.limiters
         self._tokens = internal_authenticator(runtime.settings.internal_jwks_file)
 
     async def authenticate(self, request: Request) -> Principal:

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from crm_kit.http.principal import Principal
@@ -18,10 +18,12 @@ from gateway.access.issuer_keys import IssuerKeys
 from gateway.access.known_keys import KnownKey
 from gateway.access.origins import AllowedOrigins
 from gateway.access.rate_limit import RateLimiter
+from gateway.access.shared_limits import SharedLimits
 from gateway.access.sign_in import SignIn, make_sign_in
 from gateway.access.usage import KeyUsage
 from gateway.features.allowed_origins.repository import all_allowed
 from gateway.features.api_keys import repository
+from gateway.features.rate_limits import repository as buckets
 from gateway.features.sign_in.usecases import TenantProvider, find_provider, sign_in
 from gateway.settings import GatewaySettings
 
@@ -48,6 +50,9 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
         issued=IssuedTokens(settings.signing_key(), settings.issuer),
         sign_in=_make_sign_in(runtime, settings),
         limiter=RateLimiter(settings.rate_limit_quota, settings.rate_limit_window_seconds, time.monotonic),
+        tenant_limiter=RateLimiter(
+            settings.rate_limit_tenant_quota, settings.rate_limit_window_seconds, time.monotonic, policy="tenant"
+        ),
         failures=FailedAttempts(settings.failed_attempts_quota, time.monotonic),
         usage=KeyUsage(note),
         admin_key=settings.admin_key,
@@ -72,6 +77,17 @@ def _make_sign_in(runtime: Runtime, settings: GatewaySettings) -> SignIn:
     return make_sign_in(provider, person, keys, time.monotonic)
 
 
+def _share_limits(runtime: Runtime, settings: GatewaySettings, limiters: Sequence[RateLimiter]) -> SharedLimits:
+    window = timedelta(seconds=settings.rate_limit_window_seconds)
+
+    async def settle(spent: Mapping[tuple[str, str], int], quota: int, rate: float) -> Iterable[tuple[str, str, float]]:
+        async with runtime.system.write(None) as session:
+            await buckets.forget(session, window)
+            return await buckets.settle(session, spent, quota, rate)
+
+    return SharedLimits(limiters, settle)
+
+
 @asynccontextmanager
 async def access_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     """Puts the mint of internal tokens at `app.state.mint`, and the origins that tenants allow at
@@ -79,7 +95,8 @@ async def access_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]
     """
     settings = cast("GatewaySettings", runtime.settings)
     app.state.mint = settings.mint()
-    usage = cast("GatewayAuthenticator", app.state.authenticator).usage
+    authenticator = cast("GatewayAuthenticator", app.state.authenticator)
+    usage, limits = authenticator.usage, _share_limits(runtime, settings, authenticator.limiters)
 
     async def fetch() -> list[tuple[str, str]]:
         async with runtime.system.read(None) as session:
@@ -88,6 +105,7 @@ async def access_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]
     app.state.allowed_origins = AllowedOrigins(fetch)
     running = [
         asyncio.create_task(usage.run(), name="key-usage"),
+        asyncio.create_task(limits.run(), name="shared-limits"),
         asyncio.create_task(app.state.allowed_origins.run(), name="allowed-origins"),
     ]
     try:

@@ -24,6 +24,7 @@ from gateway.features import (
 )
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.features.identity_providers.events import IDENTITY_PROVIDER_EVENTS
+from gateway.features.rate_limits import models as _bucket_tables  # noqa: F401  # as above
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.users.events import USER_EVENTS
@@ -61,6 +62,7 @@ MANIFEST = Manifest(
         "api_key": "a key is looked up before anything is known of its tenant",
         "identity_provider": "a token tells its issuer and audience, and by them its tenant",
         "identity_provider_audience": "as identity_provider",
+        "rate_bucket": "each process settles the quotas of all tenants at once",
         "stale_customer": "the worker that composes views late asks which tenants have any",
         "tenant": "the look-up of a key answers its tenant's region too",
     },

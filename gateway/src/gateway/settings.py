@@ -43,8 +43,11 @@ class GatewaySettings(ServiceSettings):
         10.0, gt=0, le=600, description="How long the consumer may take to catch up before nothing can be judged"
     )
 
-    rate_limit_quota: int = Field(6_000, ge=1, description="Requests that one key may send in a window")
+    rate_limit_quota: int = Field(6_000, ge=1, description="Requests that one key or user may send in a window")
     rate_limit_window_seconds: int = Field(60, ge=1, le=86_400)
+    rate_limit_tenant_quota: int = Field(
+        60_000, ge=1, description="Requests that all of a tenant's keys and users may send together in a window"
+    )
     failed_attempts_quota: int = Field(
         60, ge=1, description="Failed authentications from one address in a minute; more wait"
     )

@@ -252,6 +252,7 @@ class LocalStack:
             environment["SIGNING_KEY_FILE"] = str(credentials.signing_key_file)
             # One key serves all of a developer's programs: its quota is there to be seen, not to be in the way.
             environment["RATE_LIMIT_QUOTA"] = "1000000"
+            environment["RATE_LIMIT_TENANT_QUOTA"] = "10000000"
             environment["FAILED_ATTEMPTS_QUOTA"] = "1000000"
             environment["DEVELOPMENT_ISSUER"] = "true"
             environment["OUTBOUND_TRUSTED_HOSTS"] = HOST  # where that issuer is

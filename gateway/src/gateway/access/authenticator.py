@@ -21,7 +21,7 @@ from gateway.access.failures import FailedAttempts
 from gateway.access.issued_tokens import IssuedTokens
 from gateway.access.keys import digest, looks_like_key, prefix_in
 from gateway.access.known_keys import FindKey, KnownKey, KnownKeys
-from gateway.access.rate_limit import RateLimiter
+from gateway.access.rate_limit import RateLimiter, Verdict
 from gateway.access.sign_in import SignIn
 from gateway.access.tokens import TokenRefused, looks_like_token, read_unverified
 from gateway.access.usage import KeyUsage
@@ -50,6 +50,7 @@ class GatewayAuthenticator:
         issued: IssuedTokens,
         sign_in: SignIn,
         limiter: RateLimiter,
+        tenant_limiter: RateLimiter,
         failures: FailedAttempts,
         usage: KeyUsage,
         admin_key: str,
@@ -59,6 +60,7 @@ class GatewayAuthenticator:
         self._known = KnownKeys(time.monotonic)
         self._sign_in = sign_in
         self._limiter = limiter
+        self._tenant_limiter = tenant_limiter
         self._failures = failures
         self._admin_digest = digest(admin_key)
         self.issued = issued
@@ -68,7 +70,7 @@ class GatewayAuthenticator:
         """Raises Unauthenticated, TooManyRequests, Unavailable, and Forbidden for the admin key elsewhere than at tenants."""
         principal = await self._principal(request)
         request.scope[TENANT] = principal.tenant_id
-        verdict = self._limiter.take(principal.subject)
+        verdict = self._count(principal)
         cast("dict[str, str]", request.scope.get(RESPONSE_HEADERS, {})).update(verdict.headers)
         if not verdict.allowed:
             raise _too_many(verdict.headers["Retry-After"])
@@ -89,10 +91,23 @@ class GatewayAuthenticator:
         known = await self._look_up(request, secret if looks_like_key(secret) else client_id)
         if known is None or known.principal.subject != client_id:
             return None
-        verdict = self._limiter.take(client_id)
+        verdict = self._count(known.principal)
         if not verdict.allowed:
             raise _too_many(verdict.headers["Retry-After"])
         return known
+
+    @property
+    def limiters(self) -> tuple[RateLimiter, RateLimiter]:
+        """Of keys and users, and of tenants: for who shares them with other processes."""
+        return self._limiter, self._tenant_limiter
+
+    def _count(self, principal: Principal) -> Verdict:
+        """The tighter of two: what its own quota says, or its tenant's where that is what refuses."""
+        verdict = self._limiter.take(principal.subject, principal.tenant_id)
+        if not verdict.allowed or principal.tenant_id is None:
+            return verdict
+        whole = self._tenant_limiter.take(principal.tenant_id, principal.tenant_id)
+        return verdict if whole.allowed else whole
 
     def revoke(self, key_id: str) -> None:
         """From now on this process refuses the key, and what was given for it."""
