@@ -1,6 +1,7 @@
 """One running gateway, before stand-ins for the four services, for all tests of the gateway."""
 
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -18,7 +19,13 @@ async def door(
 ) -> AsyncIterator[Door]:
     folder = tmp_path_factory.mktemp("gateway")
     database = postgres_database("gateway")
-    async with running_door(MANIFEST, make_authenticator, database, event_log_database(), folder) as running:
+    # Issuers of the tests are on this machine, and so is everybody who guesses in them.
+    options: dict[str, Any] = {
+        "outbound_trusted_hosts": "127.0.0.1",
+        "failed_attempts_quota": 100_000,
+        "issuer_keys_pause_seconds": 0.5,
+    }
+    async with running_door(MANIFEST, make_authenticator, database, event_log_database(), folder, **options) as running:
         yield running
 
 

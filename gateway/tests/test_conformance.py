@@ -4,11 +4,12 @@ Customers have no sample: they come from events and are read alone, and their ad
 resource that clients create. `customers/` tests them, and `proxy/` what is passed on.
 """
 
+import uuid
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
-from crm_contracts.registry import ROLE, TEAM, USER
+from crm_contracts.registry import IDENTITY_PROVIDER, ROLE, TEAM, USER
 from crm_kit.app import internal_authenticator
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.http.principal import Principal
@@ -33,7 +34,7 @@ class _TokensForKeys:
 
     def __init__(self, runtime: Runtime) -> None:
         own: GatewayAuthenticator = make_authenticator(runtime)
-        self.usage, self.revoke = own.usage, own.revoke
+        self.usage, self.revoke, self.limiters = own.usage, own.revoke, own.limiters
         self._tokens = internal_authenticator(runtime.settings.internal_jwks_file)
 
     async def authenticate(self, request: Request) -> Principal:
@@ -108,6 +109,20 @@ class TestConformance(ServiceConformance):
             equals=("email", "email"),
             upsert="email",
             scopes=("read", "admin"),
+        ),
+        Sample(
+            path="/v1/identity-providers",
+            topic=IDENTITY_PROVIDER,
+            body=lambda n, _: {
+                "name": f"Login {n}",
+                "issuer": "https://login.example.com",
+                "audiences": [f"client-{uuid.uuid4().hex}"],
+                "algorithms": ["ES256"],
+            },
+            patch={"name": "企业登录"},
+            text="name",
+            integer="leeway_seconds",
+            scopes=("admin", "admin"),
         ),
     )
     without_sample = {

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from crm_kit.http.principal import Principal
@@ -13,13 +13,20 @@ from crm_kit.runtime import Runtime
 from fastapi import FastAPI
 
 from gateway.access.authenticator import GatewayAuthenticator
+from gateway.access.failures import FailedAttempts
+from gateway.access.issued_tokens import IssuedTokens
+from gateway.access.issuer_keys import IssuerKeys
 from gateway.access.known_keys import KnownKey
 from gateway.access.origins import AllowedOrigins
 from gateway.access.rate_limit import RateLimiter
+from gateway.access.shared_limits import SharedLimits
+from gateway.access.sign_in import SignIn, make_sign_in
 from gateway.access.usage import KeyUsage
 from gateway.features.allowed_origins.repository import all_allowed
 from gateway.features.api_keys import repository
+from gateway.features.rate_limits import repository as buckets
 from gateway.features.roles.assignment import rights_of
+from gateway.features.sign_in.usecases import TenantProvider, find_provider, sign_in
 from gateway.features.users.rights import rights_of_user
 from gateway.settings import GatewaySettings
 
@@ -30,21 +37,58 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
 
     async def find(digest: bytes) -> KnownKey | None:
         async with runtime.system.read(None) as session:
-            row = await repository.find_by_digest(session, digest)
-        if row is None:
-            return None
-        return await _known(runtime, row)
+            return await _known(runtime, await repository.find_by_digest(session, digest))
+
+    async def find_by_id(key_id: str) -> KnownKey | None:
+        async with runtime.system.read(None) as session:
+            return await _known(runtime, await repository.find_by_id(session, key_id))
 
     async def note(tenant_id: str, key_id: str, at: datetime) -> None:
         async with runtime.database.write(tenant_id) as session:
             await repository.note_use(session, key_id, at)
 
-    limiter = RateLimiter(settings.rate_limit_quota, settings.rate_limit_window_seconds, time.monotonic)
-    return GatewayAuthenticator(find, limiter, KeyUsage(note), settings.admin_key)
+    return GatewayAuthenticator(
+        find,
+        find_by_id,
+        issued=IssuedTokens(settings.signing_key(), settings.issuer),
+        sign_in=_make_sign_in(runtime, settings),
+        limiter=RateLimiter(settings.rate_limit_quota, settings.rate_limit_window_seconds, time.monotonic),
+        tenant_limiter=RateLimiter(
+            settings.rate_limit_tenant_quota, settings.rate_limit_window_seconds, time.monotonic, policy="tenant"
+        ),
+        failures=FailedAttempts(settings.failed_attempts_quota, time.monotonic),
+        usage=KeyUsage(note),
+        admin_key=settings.admin_key,
+    )
 
 
-async def _known(runtime: Runtime, row: Any) -> KnownKey | None:
-    """None for the key of a user who is not active."""
+def _make_sign_in(runtime: Runtime, settings: GatewaySettings) -> SignIn:
+    async def provider(issuer: str, audiences: Collection[str]) -> TenantProvider | None:
+        async with runtime.system.read(None) as session:
+            return await find_provider(session, issuer, audiences)
+
+    async def person(of: TenantProvider, claims: Mapping[str, Any]) -> Principal:
+        return await sign_in(runtime.database, of, claims)
+
+    keys = IssuerKeys(settings.outbound().get, time.monotonic, settings.issuer_keys_pause_seconds)
+    return make_sign_in(provider, person, keys, time.monotonic)
+
+
+def _share_limits(runtime: Runtime, settings: GatewaySettings, limiters: Sequence[RateLimiter]) -> SharedLimits:
+    window = timedelta(seconds=settings.rate_limit_window_seconds)
+
+    async def settle(spent: Mapping[tuple[str, str], int], quota: int, rate: float) -> Iterable[tuple[str, str, float]]:
+        async with runtime.system.write(None) as session:
+            await buckets.forget(session, window)
+            return await buckets.settle(session, spent, quota, rate)
+
+    return SharedLimits(limiters, settle)
+
+
+async def _known(runtime: Runtime, row: Any | None) -> KnownKey | None:
+    """None where there is no such key, and for that of a user who is not active."""
+    if row is None:
+        return None
     key = Principal(row.id, row.tenant_id, row.region, frozenset(row.scopes))
     if row.user_id is None and not row.roles:
         return KnownKey(key, row.expires_at)
@@ -64,7 +108,8 @@ async def access_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]
     """
     settings = cast("GatewaySettings", runtime.settings)
     app.state.mint = settings.mint()
-    usage = cast("GatewayAuthenticator", app.state.authenticator).usage
+    authenticator = cast("GatewayAuthenticator", app.state.authenticator)
+    usage, limits = authenticator.usage, _share_limits(runtime, settings, authenticator.limiters)
 
     async def fetch() -> list[tuple[str, str]]:
         async with runtime.system.read(None) as session:
@@ -73,6 +118,7 @@ async def access_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]
     app.state.allowed_origins = AllowedOrigins(fetch)
     running = [
         asyncio.create_task(usage.run(), name="key-usage"),
+        asyncio.create_task(limits.run(), name="shared-limits"),
         asyncio.create_task(app.state.allowed_origins.run(), name="allowed-origins"),
     ]
     try:

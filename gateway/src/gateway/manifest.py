@@ -17,6 +17,9 @@ from gateway.features import (
     audit_log,
     customers,
     dead_letters,
+    development_issuer,
+    identity_providers,
+    oauth,
     reconcile,
     roles,
     teams,
@@ -24,6 +27,8 @@ from gateway.features import (
     users,
 )
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
+from gateway.features.identity_providers.events import IDENTITY_PROVIDER_EVENTS
+from gateway.features.rate_limits import models as _bucket_tables  # noqa: F401  # as above
 from gateway.features.roles.events import ROLE_EVENTS
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.tenants.events import TENANT_EVENTS
@@ -48,17 +53,23 @@ MANIFEST = Manifest(
         roles.FEATURE,
         teams.FEATURE,
         users.FEATURE,
+        identity_providers.FEATURE,
+        oauth.FEATURE,
+        development_issuer.FEATURE,
         dead_letters.FEATURE,
         audit_log.FEATURE,
         reconcile.FEATURE,
         documents.FEATURE,
         proxy.proxy_to(lambda: RouteTable.from_document(openapi())),
     ),
-    publishes=(TENANT_EVENTS, TEAM_EVENTS, USER_EVENTS, ROLE_EVENTS),
+    publishes=(TENANT_EVENTS, TEAM_EVENTS, USER_EVENTS, ROLE_EVENTS, IDENTITY_PROVIDER_EVENTS),
     commands=(reconcile.COMMAND,),
     system_tables={
         "allowed_origin": "a browser's preflight carries no credential that would tell its tenant",
         "api_key": "a key is looked up before anything is known of its tenant",
+        "identity_provider": "a token tells its issuer and audience, and by them its tenant",
+        "identity_provider_audience": "as identity_provider",
+        "rate_bucket": "each process settles the quotas of all tenants at once",
         "stale_customer": "the worker that composes views late asks which tenants have any",
         "tenant": "the look-up of a key answers its tenant's region too",
     },

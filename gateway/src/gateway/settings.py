@@ -1,10 +1,14 @@
 """Settings that only the gateway has."""
 
+import json
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from crm_kit.http.outbound import Outbound
 from crm_kit.http.principal import TokenMint
 from crm_kit.settings import ServiceSettings, SettingsError
 from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
 from pydantic import Field, field_validator
 
 
@@ -43,8 +47,27 @@ class GatewaySettings(ServiceSettings):
         10.0, gt=0, le=600, description="How long the consumer may take to catch up before nothing can be judged"
     )
 
-    rate_limit_quota: int = Field(6_000, ge=1, description="Requests that one key may send in a window")
+    rate_limit_quota: int = Field(6_000, ge=1, description="Requests that one key or user may send in a window")
     rate_limit_window_seconds: int = Field(60, ge=1, le=86_400)
+    rate_limit_tenant_quota: int = Field(
+        60_000, ge=1, description="Requests that all of a tenant's keys and users may send together in a window"
+    )
+    failed_attempts_quota: int = Field(
+        60, ge=1, description="Failed authentications from one address in a minute; more wait"
+    )
+
+    public_url: str | None = Field(
+        None, description="Where clients reach the gateway; it stands in the tokens that it issues"
+    )
+    issuer_keys_pause_seconds: float = Field(
+        60.0, gt=0, le=3_600, description="Between two readings of an issuer's keys, at least"
+    )
+    outbound_trusted_hosts: str = Field(
+        "", description="Hosts, separated by commas, that may be asked although they are in a private network"
+    )
+    development_issuer: bool = Field(
+        False, description="An issuer that signs whatever it is asked for: development only"
+    )
 
     @field_validator("contacts_url", "pipeline_url", "tickets_url", "campaigns_url")
     @classmethod
@@ -54,15 +77,41 @@ class GatewaySettings(ServiceSettings):
             raise ValueError("must be an origin such as http://127.0.0.1:8081")
         return value.rstrip("/")
 
-    def mint(self) -> TokenMint:
+    @field_validator("public_url")
+    @classmethod
+    def _public_origin(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if value is not None and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
+            raise ValueError("must be an address such as https://crm.example.com")
+        return value.rstrip("/") if value is not None else None
+
+    @property
+    def issuer(self) -> str:
+        """Of the access tokens that the gateway gives to machine clients."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    def outbound(self) -> Outbound:
+        """What fetches from addresses that a tenant gave."""
+        hosts = [host for each in self.outbound_trusted_hosts.split(",") if (host := each.strip())]
+        return Outbound(hosts, allow_http=self.environment == "development")
+
+    def signing_key(self) -> OKPKey:
         """Raises SettingsError."""
         try:
-            return TokenMint.from_file(self.signing_key_file)
+            return OKPKey.import_key(json.loads(Path(self.signing_key_file).read_text()))
         except (OSError, ValueError, JoseError) as error:
             raise SettingsError(f"SIGNING_KEY_FILE: cannot be read: {error}") from error
+
+    def mint(self) -> TokenMint:
+        """Raises SettingsError."""
+        return TokenMint(self.signing_key())
 
     def refuse_unsafe(self) -> None:
         super().refuse_unsafe()
         self.mint()
+        if self.environment != "development" and self.development_issuer:
+            raise SettingsError("DEVELOPMENT_ISSUER: signs in anybody as anybody; it is for development alone")
+        if self.environment != "development" and self.public_url is None:
+            raise SettingsError("PUBLIC_URL: is needed; it is the address at which clients reach the gateway")
         if self.environment != "development" and ("change-me" in self.admin_key or len(set(self.admin_key)) < 8):
             raise SettingsError("ADMIN_KEY: is an example value; set at least 24 random characters")

@@ -3,7 +3,9 @@
 import orjson
 from crm_contracts.ids import ContactId, TenantId
 from crm_kit.http.principal import Principal
-from gateway.access.known_keys import TTL_SECONDS, KnownKey, KnownKeys
+from gateway.access.failures import FailedAttempts
+from gateway.access.known_keys import KnownKey, KnownKeys
+from gateway.access.memory import TTL_SECONDS
 from gateway.access.rate_limit import RateLimiter
 from gateway.recent_writes import REMEMBERED_SECONDS, RecentWrites
 
@@ -48,14 +50,18 @@ async def test_keys_that_are_asked_for_once() -> None:
         known = digest.startswith(b"known")
         return KnownKey(Principal(digest.decode(), "tenant_1"), None) if known else None
 
-    keys = KnownKeys(find, clock)
+    keys = KnownKeys(clock)
+
+    async def get(digest: bytes) -> KnownKey | None:
+        return await keys.get(digest, lambda: find(digest))
+
     for number in range(_MANY):
-        assert await keys.get(b"known %d" % number)
-        assert await keys.get(b"unknown %d" % number) is None
+        assert await get(b"known %d" % number)
+        assert await get(b"unknown %d" % number) is None
     assert keys.remembered == 2 * _MANY
     clock.now += TTL_SECONDS
-    assert await keys.get(b"known again")
-    assert await keys.get(b"unknown again") is None
+    assert await get(b"known again")
+    assert await get(b"unknown again") is None
     assert keys.remembered == 2
 
 
@@ -71,3 +77,17 @@ def test_quotas_that_are_whole_again() -> None:
     assert limiter.take("key_often").allowed
     assert limiter.remembered == 1
     assert not limiter.take("key_often").allowed
+
+
+def test_failures_that_are_forgiven() -> None:
+    clock = _Clock()
+    failures = FailedAttempts(5, clock)
+    for number in range(_MANY):
+        failures.failed(f"address {number}", f"prefix {number}")
+    assert failures.remembered == 2 * _MANY
+    clock.now += 60
+    failures.failed("one", "one")
+    assert failures.remembered == 2
+    for number in range(11_000):
+        failures.succeeded(b"%d" % number)
+    assert failures.remembered == 2 + 10_000

@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -53,6 +53,14 @@ Try it:
 """
 
 
+def _sign_in(dev: Mapping[str, object]) -> str:
+    return f"""A token of whom you like, for an hour, in any role of {dev["gateway_url"]}/v1/roles/ready:
+
+  curl -s {dev["gateway_url"]}/development/issuer/token -d roles=sales_manager \\
+    -d audience={dev["tenant_id"]} -d email=jing@example.com --data-urlencode 'name=陈静'
+"""
+
+
 async def _run(stack: LocalStack) -> int:
     asked = asyncio.Event()
 
@@ -81,6 +89,8 @@ async def _run(stack: LocalStack) -> int:
 async def _work(stack: LocalStack) -> None:
     await stack.start()
     _say(_welcome(stack))
+    if await stack.offer_sign_in():
+        _say(_sign_in(stack.dev))
     await stack.wait()
 
 

@@ -16,7 +16,7 @@ from crm_local.database import Database
 from crm_local.errors import StackError
 from crm_local.ports import HOST, find_free_ports, require_free, require_reachable
 from crm_local.run_folder import RunFolder, write_json
-from crm_local.tenant import Tenant, answers_ready, ensure_tenant
+from crm_local.tenant import Tenant, answers_ready, ensure_tenant, offer_sign_in
 
 POSTGRES = "postgres"
 _READY_SECONDS = 90.0
@@ -130,6 +130,11 @@ class LocalStack:
             *(child.keep_running() for child in self._children.values()),
         ]
         self._tasks = [asyncio.create_task(task) for task in (*watched, self._bound_logs())]
+
+    async def offer_sign_in(self) -> bool:
+        """Lets the development issuer sign people in to the demo tenant; True where it may."""
+        assert self._tenant is not None
+        return await offer_sign_in(self.ports["gateway"], self._tenant, self.urls["gateway"])
 
     async def _open_database(self, credentials: Credentials) -> None:
         await self._database.start()
@@ -251,6 +256,10 @@ class LocalStack:
             environment["SIGNING_KEY_FILE"] = str(credentials.signing_key_file)
             # One key serves all of a developer's programs: its quota is there to be seen, not to be in the way.
             environment["RATE_LIMIT_QUOTA"] = "1000000"
+            environment["RATE_LIMIT_TENANT_QUOTA"] = "10000000"
+            environment["FAILED_ATTEMPTS_QUOTA"] = "1000000"
+            environment["DEVELOPMENT_ISSUER"] = "true"
+            environment["OUTBOUND_TRUSTED_HOSTS"] = HOST  # where that issuer is
             environment |= {f"{other.upper()}_URL": url for other, url in self.urls.items() if other != name}
         return {**environment, **self._environment}
 

@@ -24,7 +24,7 @@ async def ensure_tenant(folder: RunFolder, gateway_port: int, admin_key: str) ->
     stored = read_json(folder.tenant_file) or {}
     tenant_id, api_key, attempt = (stored.get(name) for name in ("tenant_id", "api_key", "idempotency_key"))
     if isinstance(tenant_id, str) and isinstance(api_key, str):
-        status, _ = await _call(gateway_port, "GET", "/v1/contacts?limit=1", api_key)
+        status, _ = await call_gateway(gateway_port, "GET", "/v1/contacts?limit=1", api_key)
         if status != 401:
             return Tenant(tenant_id, api_key)
         attempt = None  # another database: nobody there knows this key
@@ -40,12 +40,32 @@ async def ensure_tenant(folder: RunFolder, gateway_port: int, admin_key: str) ->
 
 async def _create(folder: RunFolder, port: int, admin_key: str, attempt: str) -> Tenant | None:
     demo = {"name": "Demo", "region": "CN"}
-    status, answer = await _call(port, "POST", "/v1/tenants", admin_key, body=demo, idempotency_key=attempt)
+    status, answer = await call_gateway(port, "POST", "/v1/tenants", admin_key, body=demo, idempotency_key=attempt)
     tenant_id, api_key = answer.get("id"), answer.get("api_key")
     if status != 201 or not isinstance(tenant_id, str) or not isinstance(api_key, str):
         return None
     write_json(folder.tenant_file, {"tenant_id": tenant_id, "api_key": api_key, "idempotency_key": attempt})
     return Tenant(tenant_id, api_key)
+
+
+async def offer_sign_in(gateway_port: int, tenant: Tenant, gateway_url: str) -> bool:
+    """Lets the development issuer sign people in to the demo tenant, in any ready role; True where it may."""
+    status, ready = await call_gateway(gateway_port, "GET", "/v1/roles/ready", tenant.api_key)
+    if status != 200:
+        return False
+    names = [role["name"] for role in ready["data"]]
+    provider = {
+        "name": "Development issuer",
+        "issuer": f"{gateway_url}/development/issuer",
+        "audiences": [tenant.tenant_id],
+        "trust_email": True,
+        "claims": {"roles": "roles"},
+        "roles": [{"value": name, "role": name} for name in names],
+    }
+    status, answer = await call_gateway(
+        gateway_port, "POST", "/v1/identity-providers", tenant.api_key, body=provider, idempotency_key=str(uuid.uuid4())
+    )
+    return status == 201 or answer.get("code") == "audience_taken"  # since an earlier start
 
 
 async def answers_ready(port: int, seconds: float = 2.0) -> bool:
@@ -63,9 +83,10 @@ async def answers_ready(port: int, seconds: float = 2.0) -> bool:
     return status_line.split(b" ")[1:2] == [b"200"]
 
 
-async def _call(
+async def call_gateway(
     port: int, method: str, path: str, key: str, *, body: object = None, idempotency_key: str | None = None
 ) -> tuple[int, dict[str, object]]:
+    """Status and JSON of its answer; raises `StackError` where there is none."""
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     if idempotency_key is not None:
         headers["Idempotency-Key"] = idempotency_key

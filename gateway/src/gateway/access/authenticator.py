@@ -1,51 +1,79 @@
-"""From `Authorization: Bearer …` to a principal, counted against its key's quota."""
+"""From `Authorization: Bearer …` to a principal, counted against its quota."""
 
 import hmac
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, cast
 
+import structlog
 from crm_kit.db.models import utc_now
 from crm_kit.errors import Forbidden, Text, TooManyRequests, Unauthenticated
 from crm_kit.http.middleware import RESPONSE_HEADERS
+from crm_kit.http.outbound import network_of
 from crm_kit.http.principal import ADMINISTRATION, Principal
 from fastapi import Request
 from starlette.types import Scope
 
 from gateway.access.browsers import TENANT
-from gateway.access.keys import digest, looks_like_key
-from gateway.access.known_keys import FindKey, KnownKeys
-from gateway.access.rate_limit import RateLimiter
+from gateway.access.failures import FailedAttempts
+from gateway.access.issued_tokens import IssuedTokens
+from gateway.access.keys import digest, looks_like_key, prefix_in
+from gateway.access.known_keys import FindKey, KnownKey, KnownKeys
+from gateway.access.rate_limit import RateLimiter, Verdict
+from gateway.access.sign_in import SignIn
+from gateway.access.tokens import TokenRefused, looks_like_token, read_unverified
 from gateway.access.usage import KeyUsage
 
 _ADMINISTERED: Final = "/v1/tenants"
 _ADMINISTRATOR: Final = Principal(ADMINISTRATION, None, scopes=frozenset({"read", "write", "admin"}))
 
+FindKeyById = Callable[[str], Awaitable[KnownKey | None]]
+
+log = structlog.get_logger(__name__)
+
 
 class GatewayAuthenticator:
-    """Knows API keys, and the installation's admin key, which is good for tenants alone.
+    """Knows API keys, tokens that were given for one, tokens of tenants' identity providers, and the installation's
+    admin key, which is good for tenants alone.
 
-    Every key, right or wrong, costs one digest and at most one look-up by that digest; so the time of an answer tells
-    nothing about a key.
+    Every credential, right or wrong, costs one digest and at most one look-up by that digest; so the time of an answer
+    tells nothing about a key.
     """
 
-    def __init__(self, find: FindKey, limiter: RateLimiter, usage: KeyUsage, admin_key: str) -> None:
-        self._keys = KnownKeys(find, time.monotonic)
+    def __init__(
+        self,
+        find: FindKey,
+        find_by_id: FindKeyById,
+        *,
+        issued: IssuedTokens,
+        sign_in: SignIn,
+        limiter: RateLimiter,
+        tenant_limiter: RateLimiter,
+        failures: FailedAttempts,
+        usage: KeyUsage,
+        admin_key: str,
+    ) -> None:
+        self._find = find
+        self._find_by_id = find_by_id
+        self._known = KnownKeys(time.monotonic)
+        self._sign_in = sign_in
         self._limiter = limiter
-        self.usage = usage
+        self._tenant_limiter = tenant_limiter
+        self._failures = failures
         self._admin_digest = digest(admin_key)
+        self.issued = issued
+        self.usage = usage
 
     async def authenticate(self, request: Request) -> Principal:
-        """Raises Unauthenticated, TooManyRequests, and Forbidden for the admin key elsewhere than at tenants."""
+        """Raises Unauthenticated, TooManyRequests, Unavailable, and Forbidden for the admin key elsewhere than at tenants."""
         principal = await self._principal(request)
         request.scope[TENANT] = principal.tenant_id
-        verdict = self._limiter.take(principal.credential)
+        verdict = self._count(principal)
         cast("dict[str, str]", request.scope.get(RESPONSE_HEADERS, {})).update(verdict.headers)
         if not verdict.allowed:
-            raise TooManyRequests(
-                Text("Wait as long as Retry-After says.", "请按 Retry-After 指示的时间等待。"),
-                headers={"Retry-After": verdict.headers["Retry-After"]},
-            )
+            raise _too_many(verdict.headers["Retry-After"])
         if principal.tenant_id is None and not _is_administered(request.scope):
             raise Forbidden(
                 Text(
@@ -55,24 +83,90 @@ class GatewayAuthenticator:
             )
         return principal
 
+    async def client(self, request: Request, client_id: str, secret: str) -> KnownKey | None:
+        """The API key that a client authenticates with at the token endpoint: its id, and itself as the secret.
+
+        None where they are no such pair. Raises TooManyRequests.
+        """
+        known = await self._look_up(request, secret if looks_like_key(secret) else client_id)
+        if known is None or known.principal.credential != client_id:
+            return None
+        verdict = self._count(known.principal)
+        if not verdict.allowed:
+            raise _too_many(verdict.headers["Retry-After"])
+        return known
+
+    @property
+    def limiters(self) -> tuple[RateLimiter, RateLimiter]:
+        """Of keys and users, and of tenants: for who shares them with other processes."""
+        return self._limiter, self._tenant_limiter
+
+    def _count(self, principal: Principal) -> Verdict:
+        """The tighter of two: what its own quota says, or its tenant's where that is what refuses."""
+        verdict = self._limiter.take(principal.credential, principal.tenant_id)
+        if not verdict.allowed or principal.tenant_id is None:
+            return verdict
+        whole = self._tenant_limiter.take(principal.tenant_id, principal.tenant_id)
+        return verdict if whole.allowed else whole
+
     def revoke(self, key_id: str) -> None:
-        """From now on this process refuses the key."""
-        self._keys.revoke(key_id)
+        """From now on this process refuses the key, and what was given for it."""
+        self._known.revoke(key_id)
 
     async def _principal(self, request: Request) -> Principal:
         given = request.headers.get("authorization", "")
-        scheme, _, key = given.partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key:
+        scheme, _, credential = given.partition(" ")
+        credential = credential.strip()
+        if scheme.lower() != "bearer" or not credential:
             raise _unauthenticated(None if not given else "invalid_request")
-        key_digest = digest(key)
-        if hmac.compare_digest(key_digest, self._admin_digest):
+        if hmac.compare_digest(digest(credential), self._admin_digest):
             return _ADMINISTRATOR
-        known = await self._keys.get(key_digest) if looks_like_key(key) else None
-        if known is None or _has_passed(known.expires_at):
+        known = await self._look_up(request, credential)
+        if known is None:
             raise _unauthenticated("invalid_token")
-        self.usage.record(known.principal)
         return known.principal
+
+    async def _look_up(self, request: Request, credential: str) -> KnownKey | None:
+        """None for what is no good. Raises TooManyRequests for who guesses, Unavailable."""
+        mark = digest(credential)
+        known = self._known.peek(mark)
+        if known is None:
+            address, prefix = _address(request), prefix_in(credential)
+            if wait := self._failures.wait(address, prefix, mark):
+                raise _too_many(str(wait))
+        known = await self._known.get(mark, lambda: self._find_any(credential, mark))
+        if known is None or _has_passed(known.expires_at):
+            self._failures.failed(_address(request), prefix_in(credential))
+            return None
+        self._failures.succeeded(mark)
+        self.usage.record(known.principal)
+        return known
+
+    async def _find_any(self, credential: str, mark: bytes) -> KnownKey | None:
+        if looks_like_key(credential):
+            return await self._find(mark)
+        if not looks_like_token(credential):
+            return None
+        try:
+            seen = read_unverified(credential)
+            if seen.issuer != self.issued.issuer:
+                return await self._sign_in.find(credential)
+            token = self.issued.read(seen)
+        except TokenRefused as refusal:
+            log.info("token_refused", reason=str(refusal))
+            return None
+        key = await self._find_by_id(token.key_id)
+        if key is None or _has_passed(key.expires_at):
+            return None
+        # What the key has lost since, the token has lost as well.
+        scopes = frozenset(scope for scope in token.scopes if key.principal.may(scope))
+        ends = token.expires_at if key.expires_at is None else min(token.expires_at, key.expires_at)
+        return KnownKey(replace(key.principal, scopes=scopes), ends)
+
+
+def _address(request: Request) -> str:
+    """The peer's, or what a proxy says that the server trusts (FORWARDED_ALLOW_IPS)."""
+    return network_of(request.client.host) if request.client else ""
 
 
 def _is_administered(scope: Scope) -> bool:
@@ -84,11 +178,18 @@ def _has_passed(moment: datetime | None) -> bool:
     return moment is not None and moment <= utc_now()
 
 
+def _too_many(seconds: str) -> TooManyRequests:
+    return TooManyRequests(
+        Text("Wait as long as Retry-After says.", "请按 Retry-After 指示的时间等待。"), headers={"Retry-After": seconds}
+    )
+
+
 def _unauthenticated(error: str | None) -> Unauthenticated:
     challenge = 'Bearer realm="relata"' + (f', error="{error}"' if error else "")  # RFC 6750, section 3
     return Unauthenticated(
         Text(
-            "Send a valid key: Authorization: Bearer <API key>.", "请提供有效密钥：Authorization: Bearer <API 密钥>。"
+            "Send a valid credential: Authorization: Bearer <API key or token>.",
+            "请提供有效凭证：Authorization: Bearer <API 密钥或令牌>。",
         ),
         headers={"WWW-Authenticate": challenge},
     )

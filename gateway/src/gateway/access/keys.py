@@ -9,6 +9,7 @@ from crm_contracts.ids import ApiKeyId
 
 _PREFIX: Final = "relata_"
 _RANDOM_BYTES: Final = 32
+_BEGINNING = re.compile(r"relata_[0-9a-z]{26}(?=_)")
 _KEY = re.compile(r"relata_[0-9a-z]{26}_[A-Za-z0-9_-]{43}")
 
 
@@ -24,6 +25,12 @@ def shown_prefix(key_id: str) -> str:
 
 def looks_like_key(text: str) -> bool:
     return _KEY.fullmatch(text) is not None
+
+
+def prefix_in(text: str) -> str | None:
+    """What `shown_prefix` says of the key that a text is, or would be."""
+    match = _BEGINNING.match(text)
+    return match.group() if match else None
 
 
 def digest(key: str) -> bytes:

@@ -1,4 +1,4 @@
-"""How often one key may ask: a token bucket for each, in this process."""
+"""How often somebody may ask: a token bucket for each, in this process, now and then settled with the other processes."""
 
 import math
 from collections import OrderedDict
@@ -8,7 +8,6 @@ from typing import Final
 
 from crm_kit.http.structured_fields import rate_limit, rate_limit_policy
 
-_POLICY: Final = "default"
 _BUCKETS: Final = 50_000
 _ROUNDING: Final = 1e-9
 
@@ -24,29 +23,67 @@ class Verdict:
 class RateLimiter:
     """`quota` requests at once, refilled evenly over `window_seconds`.
 
-    Each replica counts for itself: with several, a key may send so many times more.
+    What was spent since the last time is collected by who settles it with other processes (`shared_limits.py`); nobody
+    waits for that. Where nobody does, each process counts for itself.
     """
 
-    def __init__(self, quota: int, window_seconds: int, clock: Callable[[], float]) -> None:
+    def __init__(self, quota: int, window_seconds: int, clock: Callable[[], float], *, policy: str = "default") -> None:
+        self._name = policy
         self._quota = quota
         self._rate = quota / window_seconds
         self._clock = clock
         self._window = window_seconds
-        self._policy = rate_limit_policy(_POLICY, quota=quota, window_seconds=window_seconds)
+        self._policy = rate_limit_policy(policy, quota=quota, window_seconds=window_seconds)
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._spent: dict[tuple[str, str], int] = {}
 
-    def take(self, subject: str) -> Verdict:
-        """Counts one request of `subject`."""
+    @property
+    def quota(self) -> int:
+        return self._quota
+
+    @property
+    def rate(self) -> float:
+        """Requests that flow back in a second."""
+        return self._rate
+
+    def take(self, subject: str, tenant_id: str | None = None) -> Verdict:
+        """Counts one request of `subject`; with a tenant, also for the other processes."""
         now = self._clock()
-        level, since = self._buckets.get(subject, (float(self._quota), now))
-        level = min(float(self._quota), level + max(0.0, now - since) * self._rate)
+        level = self._level(subject, now)
         allowed = level >= 1.0 - _ROUNDING
         if allowed:
             level = max(0.0, level - 1.0)
+            if tenant_id is not None:
+                self._spent[(tenant_id, subject)] = self._spent.get((tenant_id, subject), 0) + 1
         self._buckets[subject] = (level, now)
         self._buckets.move_to_end(subject)
         self._forget(now)
         return Verdict(allowed, self._headers(level, allowed))
+
+    def wait(self, subject: str) -> float:
+        """Seconds until one request of `subject` may pass, without counting one; 0: now."""
+        level = self._level(subject, self._clock())
+        return 0.0 if level >= 1.0 - _ROUNDING else (1.0 - level) / self._rate
+
+    def _level(self, subject: str, now: float) -> float:
+        level, since = self._buckets.get(subject, (float(self._quota), now))
+        return min(float(self._quota), level + max(0.0, now - since) * self._rate)
+
+    def collect(self) -> dict[tuple[str, str], int]:
+        """By tenant and subject: what was spent since the last time."""
+        spent, self._spent = self._spent, {}
+        return spent
+
+    def settle(self, tenant_id: str, subject: str, level: float, seconds: float) -> None:
+        """`level` is what all processes together have left, as of what was collected last; below 0 they overdrew.
+
+        It may lag behind by what flows back in `seconds`: a process that is alone is not held to less than it knows.
+        """
+        now = self._clock()
+        shared = level - self._spent.get((tenant_id, subject), 0) + self._rate * seconds
+        self._buckets[subject] = (min(self._level(subject, now), shared), now)
+        self._buckets.move_to_end(subject)
+        self._forget(now)
 
     @property
     def remembered(self) -> int:
@@ -63,7 +100,7 @@ class RateLimiter:
         seconds = math.ceil(((self._quota if allowed else 1.0) - level) / self._rate)
         headers = {
             "RateLimit-Policy": self._policy,
-            "RateLimit": rate_limit(_POLICY, remaining=int(level), reset_seconds=seconds),
+            "RateLimit": rate_limit(self._name, remaining=max(0, int(level)), reset_seconds=seconds),
         }
         if not allowed:
             headers["Retry-After"] = str(seconds)

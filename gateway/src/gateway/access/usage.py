@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
+from crm_contracts.ids import ApiKeyId, prefix_of
 from crm_kit.db.models import utc_now
 from crm_kit.http.principal import Principal
 
@@ -26,7 +27,8 @@ class KeyUsage:
         self._used: dict[tuple[str, str], datetime] = {}
 
     def record(self, principal: Principal) -> None:
-        if principal.tenant_id is not None:
+        """Of people nothing is recorded."""
+        if principal.tenant_id is not None and prefix_of(principal.credential) == ApiKeyId.prefix:
             self._used[(principal.tenant_id, principal.credential)] = utc_now()
 
     async def run(self) -> None:

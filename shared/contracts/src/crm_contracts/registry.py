@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crm_contracts import campaigns, contacts, pipeline, tenancy, tickets
+from crm_contracts import campaigns, contacts, pipeline, sign_in, tenancy, tickets
 from crm_contracts.types import Entity
 
 PARTITIONS = 12
@@ -56,6 +56,7 @@ TENANT = Topic("gateway", "tenant", tenancy.Tenant)
 TEAM = Topic("gateway", "team", tenancy.Team)
 USER = Topic("gateway", "user", tenancy.User)
 ROLE = Topic("gateway", "role", tenancy.Role)
+IDENTITY_PROVIDER = Topic("gateway", "identity_provider", sign_in.IdentityProvider)
 
 CONTACT = Topic("contacts", "contact", contacts.Contact, minor=1)
 ACCOUNT = Topic("contacts", "account", contacts.Account, minor=1)
@@ -91,6 +92,7 @@ TOPICS: tuple[Topic, ...] = (
     TEAM,
     USER,
     ROLE,
+    IDENTITY_PROVIDER,
     CONTACT,
     ACCOUNT,
     ACTIVITY,

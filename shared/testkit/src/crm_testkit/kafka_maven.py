@@ -1,4 +1,4 @@
-"""Apache Kafka out of Maven's central repository, and the Java to run it with."""
+"""What tests run on Java, out of Maven's central repository: Apache Kafka, an OpenID Connect provider."""
 
 import fcntl
 import hashlib
@@ -26,7 +26,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def find_java() -> str:
-    """The Java to run Kafka with, 17 or newer."""
+    """Java, 17 or newer."""
     java = shutil.which("java")
     if java is None:
         raise KafkaUnavailable("there is no Java")
@@ -37,10 +37,10 @@ def find_java() -> str:
     return java
 
 
-def resolve_classpath() -> str:
-    """Kafka's jars, resolved once per version of the pom into `.cache/kafka` of the checkout."""
+def resolve_classpath(pom: Path = POM) -> str:
+    """The jars of a pom, Kafka's by default, resolved once per version of it into `.cache/kafka` of the checkout."""
     cache = _cache_folder()
-    digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
+    digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:16]
     cached = cache / f"{digest}.classpath"
     with locked(cache / "lock"):
         if cached.exists() and all(Path(jar).exists() for jar in cached.read_text().split(os.pathsep)):
@@ -49,13 +49,13 @@ def resolve_classpath() -> str:
         if maven is None:
             raise KafkaUnavailable("there is no Maven")
         made = subprocess.run(
-            [maven, "-q", "-B", "-f", str(POM), "dependency:build-classpath", f"-Dmdep.outputFile={cached}"],
+            [maven, "-q", "-B", "-f", str(pom), "dependency:build-classpath", f"-Dmdep.outputFile={cached}"],
             capture_output=True,
             text=True,
             check=False,
         )
         if made.returncode != 0 or not cached.exists():
-            raise KafkaUnavailable(f"Maven could not fetch Kafka: {made.stdout.strip()[-300:]}")
+            raise KafkaUnavailable(f"Maven could not fetch what {pom.parent.name} needs: {made.stdout.strip()[-300:]}")
         return cached.read_text()
 
 

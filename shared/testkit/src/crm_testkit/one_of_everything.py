@@ -17,7 +17,7 @@ PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
 API_KEYS, ALLOWED_ORIGINS = "/v1/api-keys", "/v1/allowed-origins"
-TEAMS, ROLES, USERS = "/v1/teams", "/v1/roles", "/v1/users"
+TEAMS, ROLES, USERS, IDENTITY_PROVIDERS = "/v1/teams", "/v1/roles", "/v1/users", "/v1/identity-providers"
 
 
 def _contact(ids: Ids) -> Json:
@@ -67,6 +67,11 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "name": "陈静",
         "email": f"chen.{uuid.uuid4().hex}@example.com",
         "teams": [{"team_id": ids[TEAMS], "manager": True}],
+    },
+    IDENTITY_PROVIDERS: lambda ids: {
+        "name": "企业登录",
+        "issuer": "https://login.example.com",
+        "audiences": [uuid.uuid4().hex],
     },
     ALLOWED_ORIGINS: lambda ids: {"name": "门户", "origin": f"https://{uuid.uuid4().hex}.example.com"},
 }

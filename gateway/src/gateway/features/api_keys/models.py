@@ -15,6 +15,7 @@ class ApiKeyRow(EntityRow, Base, table=True):
     __tablename__ = "api_key"
     __table_args__ = (
         Index("api_key_digest", "digest", unique=True),
+        Index("api_key_id", "id"),
         Index("api_key_created", "tenant_id", "created_at", "id"),
     )
 

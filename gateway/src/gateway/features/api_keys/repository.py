@@ -14,10 +14,12 @@ _c = columns(ApiKeyRow)
 
 _ADMINISTERS = (_c.scopes.contains(["admin"]), _c.expires_at.is_(None), _c.user_id.is_(None), _c.roles == [])
 
-_FIND = text(
+_KEYS = (
     "select k.id, k.tenant_id, k.scopes, k.user_id, k.roles, k.expires_at, t.region"
-    " from api_key k join tenant t on t.tenant_id = k.tenant_id and t.id = k.tenant_id where k.digest = :digest"
+    " from api_key k join tenant t on t.tenant_id = k.tenant_id and t.id = k.tenant_id where"
 )
+_FIND = text(f"{_KEYS} k.digest = :digest")
+_FIND_BY_ID = text(f"{_KEYS} k.id = :id")
 
 COARSE = timedelta(hours=1)
 """How exactly `last_used_at` is kept: so a busy key is written once an hour, not with every request."""
@@ -26,6 +28,11 @@ COARSE = timedelta(hours=1)
 async def find_by_digest(session: ReadSession, digest: bytes) -> Any | None:
     """The key of any tenant, with its tenant's region: for the system role, before the tenant is known."""
     return (await session.execute(_FIND, {"digest": digest})).one_or_none()
+
+
+async def find_by_id(session: ReadSession, key_id: str) -> Any | None:
+    """As `find_by_digest`, of a key whose id a token of ours names."""
+    return (await session.execute(_FIND_BY_ID, {"id": key_id})).one_or_none()
 
 
 async def lock_admin_keys(session: WriteSession) -> None:

@@ -1,6 +1,7 @@
 """Giving roles to users and keys, and what they then grant."""
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from crm_contracts.tenancy import Role
 from crm_kit.db.session import ReadSession, WriteSession
@@ -13,24 +14,30 @@ from gateway.features.roles.events import ROLE_EVENTS
 from gateway.features.roles.ready import READY
 from gateway.features.roles.schemas import ReadyRole
 
+NO_SUCH_ROLE: Final = Text(
+    f"There is no such role: it is the id of one, or one of {', '.join(READY)}",
+    f"不存在该角色：应为角色 id，或以下之一：{'、'.join(READY)}",
+)
 
-async def check_roles(session: WriteSession, roles: Sequence[str]) -> None:
-    """Each once, and each there is; until the transaction ends none of them goes. Raises ValidationFailed."""
+
+async def unknown_roles(session: WriteSession, roles: Sequence[str]) -> set[str]:
+    """Those that are none; until the transaction ends the others stay."""
     made = {role for role in roles if role not in READY}
     if made:
         await repository.lock_holders(session, made)
         made -= {row.id for row in await repository.with_ids(session, made)}
+    return made
+
+
+async def check_roles(session: WriteSession, roles: Sequence[str]) -> None:
+    """Each once, and each there is; until the transaction ends none of them goes. Raises ValidationFailed."""
+    unknown = await unknown_roles(session, roles)
     faults = []
     for place, role in enumerate(roles):
         if role in roles[:place]:
             faults.append(FieldError(f"/roles/{place}", "repeated", Text("Named twice", "重复")))
-        elif role in made:
-            names = ", ".join(READY)
-            text = Text(
-                f"There is no such role: it is the id of one, or one of {names}",
-                f"不存在该角色：应为角色 id，或以下之一：{names}",
-            )
-            faults.append(FieldError(f"/roles/{place}", "not_found", text))
+        elif role in unknown:
+            faults.append(FieldError(f"/roles/{place}", "not_found", NO_SUCH_ROLE))
     if faults:
         raise ValidationFailed(Text("Some roles are not valid; see errors.", "角色无效，见 errors。"), errors=faults)
 

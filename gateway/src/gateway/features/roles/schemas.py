@@ -50,8 +50,9 @@ class RoleWrite(Input):
     grants: Annotated[list[GrantWrite], Field(max_length=100)] = []
 
 
+RoleName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[a-z0-9_]+$")]
 RolesWrite = Annotated[
-    list[Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[a-z0-9_]+$")]],
+    list[RoleName],
     Field(max_length=50, description="Ready roles by name, others by id", examples=[["sales"]]),
 ]
 

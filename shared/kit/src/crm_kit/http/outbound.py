@@ -1,0 +1,143 @@
+"""Requests to addresses that a client gave: what may be asked, and how much of the answer is read.
+
+The name is resolved once, every address that it has is checked, and the connection goes to one of those: a name that
+means something else a moment later changes nothing. No redirect is followed, no proxy of the environment asked.
+"""
+
+import asyncio
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from socket import AddressFamily
+from typing import Final
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+_PORTS: Final = frozenset({443, 8443})
+# `is_global` takes these for public: protocol assignments, the 6to4 relay, a cloud's own wire server.
+_CLOSED_V4: Final = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")))
+_OPEN_V6: Final = ip_network("2000::/3")
+# Teredo and other assignments, 6to4, documentation. NAT64 and IPv4-mapped addresses lie outside of 2000::/3.
+_CLOSED_V6: Final = tuple(map(ip_network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
+
+
+class OutboundRefused(Exception):
+    """The address may not be asked. The text says why, for logs: not for whoever gave the address."""
+
+
+class OutboundFailed(Exception):
+    """It was asked and gave no usable answer; the text says what happened, for logs."""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of a host in the public Internet, reached as itself and not through a translator."""
+    ip = ip_address(address)
+    if isinstance(ip, IPv4Address):
+        return ip.is_global and not ip.is_multicast and not any(ip in network for network in _CLOSED_V4)
+    return ip in _OPEN_V6 and ip.is_global and not any(ip in network for network in _CLOSED_V6)
+
+
+class Outbound:
+    """`trusted_hosts`: names and addresses that the operator exempts from the check of address and port.
+
+    `allow_http`: whether those may be asked without TLS, too: for development.
+    """
+
+    def __init__(self, trusted_hosts: Collection[str] = (), *, allow_http: bool = False) -> None:
+        self._trusted = frozenset(host.lower() for host in trusted_hosts)
+        self._allow_http = allow_http
+
+    async def get(self, url: str, *, max_bytes: int, seconds: float, accept: str = "application/json") -> bytes:
+        """The body of a 200. Raises OutboundRefused, OutboundFailed."""
+        target = self._checked(url)
+        headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "relata"}
+        try:
+            async with (
+                asyncio.timeout(seconds),
+                self._session() as session,
+                session.get(target, headers=headers, allow_redirects=False) as answer,
+            ):
+                if answer.status != 200:
+                    raise OutboundFailed(f"the answer was {answer.status}")
+                body = await answer.content.read(max_bytes + 1)
+                while len(body) <= max_bytes and (more := await answer.content.read(max_bytes + 1 - len(body))):
+                    body += more
+        except TimeoutError as error:
+            raise OutboundFailed(f"no answer within {seconds:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(cause := error.__cause__, _ClosedAddress):
+                raise OutboundRefused(str(cause)) from error
+            raise OutboundFailed(f"it could not be asked ({type(error).__name__})") from error
+        if len(body) > max_bytes:
+            raise OutboundFailed(f"the answer has more than {max_bytes} bytes")
+        return body
+
+    def _checked(self, url: str) -> URL:
+        try:
+            target = URL(url)
+            host, port = (target.host or "").lower(), target.port
+        except ValueError as error:
+            raise OutboundRefused("it is no URL") from error
+        if not host or target.user or target.password:
+            raise OutboundRefused("it names no host, or a user")
+        trusted = host in self._trusted
+        if target.scheme != "https" and not (trusted and self._allow_http and target.scheme == "http"):
+            raise OutboundRefused("it is not https")
+        if trusted:
+            return target
+        if port not in _PORTS:
+            raise OutboundRefused(f"port {port} is closed")
+        if _is_address(host) and not is_public(host):  # aiohttp asks no resolver for these
+            raise OutboundRefused(f"{host} is no public address")
+        return target
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            resolver=_CheckedResolver(self._trusted), use_dns_cache=False, force_close=True
+        )
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
+        )
+
+
+class _ClosedAddress(OSError):
+    pass
+
+
+class _CheckedResolver(AbstractResolver):
+    def __init__(self, trusted: frozenset[str]) -> None:
+        self._trusted = trusted
+        self._system = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: AddressFamily = AddressFamily.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._system.resolve(host, port, family)
+        if host.lower() not in self._trusted:
+            for one in found:
+                if not is_public(one["host"]):
+                    raise _ClosedAddress(f"{host} is at {one['host']}, which is no public address")
+        return found
+
+    async def close(self) -> None:
+        await self._system.close()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def network_of(address: str) -> str:
+    """What counts as one client: an IPv4 address, or the /64 that one household or host has of IPv6."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
+    return str(ip)
