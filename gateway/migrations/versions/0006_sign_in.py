@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("teams", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("roles", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("provision", sa.Boolean(), nullable=False),
+        sa.Column("default_roles", postgresql.ARRAY(sa.Text(collation="C")), nullable=False),
         sa.Column("trust_email", sa.Boolean(), nullable=False),
         sa.Column("domains", postgresql.ARRAY(sa.Text(collation="C")), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id"),

@@ -27,7 +27,7 @@ def register(door: Door, tenant: Keyholder, issuer: Issuer) -> Register:
     """Registers the issuer with the tenant."""
 
     async def register(holder: Keyholder = tenant, **body: Any) -> dict[str, Any]:
-        usual = {"name": "Login", "issuer": issuer.url, "audiences": ["relata-tests"]}
+        usual = {"name": "Login", "issuer": issuer.url, "audiences": ["relata-tests"], "default_roles": ["integration"]}
         response = await holder.client.post("/v1/identity-providers", json={**usual, **body})
         assert response.status_code == 201, response.text
         return dict(response.json())

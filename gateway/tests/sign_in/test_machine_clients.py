@@ -58,7 +58,7 @@ async def test_a_token_is_given_and_works(door: Door, plain: httpx.AsyncClient, 
     client = door.client(given_["access_token"])
     assert (await client.get("/v1/contacts")).status_code == 200
     assert (await client.post("/v1/orders", json={})).status_code == 200
-    assert (await client.post("/v1/deals", json={})).json()["missing_permission"] == "deals:write"
+    assert (await client.post("/v1/deals", json={})).json()["missing_permission"] == "deals:create"
 
 
 async def test_the_token_is_what_the_metadata_say(plain: httpx.AsyncClient, key: dict[str, Any]) -> None:

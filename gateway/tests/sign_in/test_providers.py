@@ -49,7 +49,7 @@ async def test_an_issuer_and_audience_are_one_tenants(
         {"token_types": ["logout+jwt"]},
         {"leeway_seconds": 61},
         {"leeway_seconds": -1},
-        {"roles": [{"value": "x", "role": "owner"}]},
+        {"roles": [{"value": "x", "role": "no_such_role"}]},
         {"teams": [{"value": "x", "team_id": "team_01jd3zq8w9e2vbx7k5m4n6p8qr"}]},
         {"domains": ["exa mple.com"]},
     ],

@@ -44,7 +44,8 @@ async def test_from_the_first_sign_in_to_the_providers_end(
         "audiences": ["relata-real"],
         "claims": {"groups": "groups", "roles": "roles"},
         "teams": [{"value": "sales", "team_id": team["id"]}],
-        "roles": [{"value": "crm-admin", "role": "admin"}],
+        "roles": [{"value": "crm-admin", "role": "owner"}],
+        "default_roles": ["integration"],
     }
     assert (await tenant.client.post("/v1/identity-providers", json=body)).status_code == 201
 

@@ -54,5 +54,6 @@ class IdentityProvider(Entity):
     teams: Annotated[list[TeamMapping], OPEN]
     roles: Annotated[list[RoleMapping], OPEN]
     provision: Annotated[bool, OPEN]
+    default_roles: Annotated[list[str], Field(description="Of who becomes a user"), OPEN]
     trust_email: Annotated[bool, OPEN]
     domains: Annotated[list[str], OPEN]

@@ -26,6 +26,7 @@ class IdentityProviderRow(EntityRow, Base, table=True):
     teams: list[dict[str, Any]] = json_column(list)
     roles: list[dict[str, Any]] = json_column(list)
     provision: bool = Field(nullable=False)
+    default_roles: list[str] = text_list_column()
     trust_email: bool = Field(nullable=False)
     domains: list[str] = text_list_column()
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from gateway.access.tokens import MAX_ISSUER_LENGTH, Algorithm, TokenType
-from gateway.features.roles.schemas import RoleName
+from gateway.features.roles.schemas import RoleName, RolesWrite
 
 _SHARED: Final = frozenset(
     {
@@ -107,6 +107,9 @@ class IdentityProviderWrite(Input):
     teams: Annotated[list[TeamMappingWrite], Field(max_length=200)] = []
     roles: Annotated[list[RoleMappingWrite], Field(max_length=200)] = []
     provision: Annotated[bool, Field(strict=True, description="Whether who is not known yet becomes a user")] = True
+    default_roles: Annotated[
+        RolesWrite, Field(description="Roles of who becomes a user; without any they may do nothing yet")
+    ] = []
     trust_email: Annotated[
         bool, Field(strict=True, description="Whether an address that it calls verified says who of the users it is")
     ] = False

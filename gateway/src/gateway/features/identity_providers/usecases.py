@@ -20,7 +20,7 @@ from gateway.features.teams import repository as teams
 _MOST: Final = 50
 _GIVEN: Final = ("read", "write", "admin")
 _PLAIN: Final = ("name", "status", "issuer", "leeway_seconds", "provision", "trust_email")
-_LISTS: Final = ("audiences", "algorithms", "token_types", "domains")
+_LISTS: Final = ("audiences", "algorithms", "token_types", "default_roles", "domains")
 
 
 async def register_provider(session: WriteSession, data: IdentityProviderWrite, caller: Principal) -> IdentityProvider:
@@ -107,12 +107,10 @@ async def _check_teams(session: WriteSession, wanted: Sequence[str], known: Coll
 
 
 async def _check_roles(session: WriteSession, data: IdentityProviderWrite) -> None:
-    unknown = await unknown_roles(session, [mapping.role for mapping in data.roles])
-    faults = [
-        FieldError(f"/roles/{place}/role", "not_found", NO_SUCH_ROLE)
-        for place, mapping in enumerate(data.roles)
-        if mapping.role in unknown
-    ]
+    named = [(f"/roles/{place}/role", mapping.role) for place, mapping in enumerate(data.roles)]
+    named += [(f"/default_roles/{place}", role) for place, role in enumerate(data.default_roles)]
+    unknown = await unknown_roles(session, [role for _, role in named])
+    faults = [FieldError(place, "not_found", NO_SUCH_ROLE) for place, role in named if role in unknown]
     if faults:
         raise ValidationFailed(Text("Some roles are not valid; see errors.", "角色无效，见 errors。"), errors=faults)
 

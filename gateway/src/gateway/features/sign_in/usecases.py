@@ -136,7 +136,9 @@ async def _provisioned(session: WriteSession, provider: TenantProvider, claimed:
         raise TokenRefused("not_provisioned")
     if claimed.email is None:
         raise TokenRefused("no_email")
-    data = USERS.validated({"name": claimed.name or claimed.email[:200], "email": claimed.email})
+    gone = await unknown_roles(session, provider.entity.default_roles)
+    roles: list[JsonValue] = [role for role in provider.entity.default_roles if role not in gone]
+    data = USERS.validated({"name": claimed.name or claimed.email[:200], "email": claimed.email, "roles": roles})
     user = await create_user(session, data, _caller(provider))
     log.info("user_provisioned", user_id=user.id, provider=provider.id)
     return user.id
