@@ -9,7 +9,7 @@ from gateway.access.browsers import BrowserMiddleware
 from gateway.base import METADATA
 from gateway.composition import access_lifespan
 from gateway.documents.packaged import openapi
-from gateway.features import allowed_origins, api_keys, customers, dead_letters, reconcile, teams, tenants, users
+from gateway.features import allowed_origins, api_keys, customers, dead_letters, reconcile, scim, teams, tenants, users
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.tenants.events import TENANT_EVENTS
@@ -33,6 +33,7 @@ MANIFEST = Manifest(
         allowed_origins.FEATURE,
         teams.FEATURE,
         users.FEATURE,
+        scim.FEATURE,
         dead_letters.FEATURE,
         reconcile.FEATURE,
         documents.FEATURE,

@@ -1,0 +1,76 @@
+"""From a request to what it asks for, as the library reads it."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from fastapi import Request
+from scim2_models import Context, PatchOp, Resource, ResponseParameters, SearchRequest
+
+from gateway.features.scim.errors import refusals, refused
+from gateway.features.scim.filters import check_expression
+from gateway.features.scim.schemas import POLICY
+
+MAX_COUNT: Final = 200
+DEFAULT_COUNT: Final = 100
+MAX_OPERATIONS: Final = 1_000
+_FURTHEST: Final = 2**31
+
+StateT = TypeVar("StateT", bound=Resource[Any])
+
+Json = dict[str, Any]
+
+
+def search_of(request: Request, model: type[Resource[Any]]) -> SearchRequest[Any]:
+    """What a list's query string asks for. Raises ScimRefused."""
+    return _search(dict(request.query_params), model)
+
+
+def search_in(body: Json, model: type[Resource[Any]]) -> SearchRequest[Any]:
+    """What the body of `.search` asks for (RFC 7644, section 3.4.3). Raises ScimRefused."""
+    return _search(body, model)
+
+
+def _search(asked: Mapping[str, Any], model: type[Resource[Any]]) -> SearchRequest[Any]:
+    # Not supported, and announced so: ignored, as section 3.4.2.3 has it.
+    asked = {name: value for name, value in asked.items() if name.lower() not in ("sortby", "sortorder", "cursor")}
+    for name, value in asked.items():
+        if name.lower() == "filter" and isinstance(value, str):
+            check_expression(value, "invalidFilter")
+    with refusals():
+        found = SearchRequest[model].model_validate(asked, scim_ctx=Context.SEARCH_REQUEST, scim_policy=POLICY)  # type: ignore[valid-type]  # the model is a value here
+    found.start_index = min(found.start_index or 1, _FURTHEST)
+    found.count = DEFAULT_COUNT if found.count is None else min(found.count, MAX_COUNT)
+    return found
+
+
+def wanted_of(request: Request, model: type[Resource[Any]]) -> ResponseParameters[Any]:
+    """`attributes` and `excludedAttributes`. Raises ScimRefused."""
+    query = request.query_params
+    asked = {name: query[name] for name in ("attributes", "excludedAttributes") if query.get(name)}
+    with refusals():
+        return ResponseParameters[model].model_validate(asked, scim_policy=POLICY)  # type: ignore[valid-type]  # the model is a value here
+
+
+def said_in(body: Json, model: type[StateT], context: Context) -> StateT:
+    """The resource that a POST or PUT says. Raises ScimRefused."""
+    with refusals():
+        return model.model_validate(body, scim_ctx=context, scim_policy=POLICY)
+
+
+def patch_in(body: Json, model: type[StateT]) -> PatchOp[StateT]:
+    """Raises ScimRefused."""
+    for operation in _operations(body):
+        if isinstance(operation, dict):
+            for name, value in operation.items():
+                if name.lower() == "path" and isinstance(value, str):
+                    check_expression(value, "invalidPath")
+    with refusals():
+        return PatchOp[model].model_validate(body, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=POLICY)  # type: ignore[valid-type]  # as above
+
+
+def _operations(body: Json) -> list[Any]:
+    found = next((value for name, value in body.items() if name.lower() == "operations"), None)
+    operations = found if isinstance(found, list) else []
+    if len(operations) > MAX_OPERATIONS:
+        raise refused("tooMany", f"at most {MAX_OPERATIONS:,} operations")
+    return operations
