@@ -58,8 +58,16 @@ def scim_shape(problem: Problem, language: str) -> tuple[int, str, dict[str, obj
     body: dict[str, object] = {"schemas": [ERROR_SCHEMA], "status": str(status)}
     if scim_type := _scim_type(problem):
         body["scimType"] = scim_type
-    said = [(problem.detail or problem.title).get(language), *(_told(fault, language) for fault in problem.errors)]
-    return status, MEDIA_TYPE, {**body, "detail": " ".join(said)}
+    return status, MEDIA_TYPE, {**body, "detail": _detail(problem, language)}
+
+
+def _detail(problem: Problem, language: str) -> str:
+    if problem.errors:
+        return " ".join(_told(fault, language) for fault in problem.errors)
+    title, detail = problem.title.get(language), problem.detail
+    if isinstance(problem, Conflict) and detail:
+        return f"{title}: {detail.get(language)}"
+    return (detail or problem.title).get(language)
 
 
 def _scim_type(problem: Problem) -> str | None:
@@ -84,7 +92,7 @@ def _told(fault: FieldError, language: str) -> str:
 
 
 _NAMES: Final = {
-    "/email": "userName",
+    "/email": "userName, which is the user's address here",
     "/name": "displayName",
     "/language": "preferredLanguage",
     "/external_id": "externalId",

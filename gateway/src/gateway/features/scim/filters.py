@@ -90,6 +90,8 @@ def compile_filter(
 
 
 class _Compiler(FilterVisitor[ColumnElement[bool]]):
+    """What the model does not declare is nobody's: where that is wrong, it was refused when the request was read."""
+
     def __init__(self, model: type[Resource[Any]], attributes: Attributes) -> None:
         self._bind: Any = ScimFilter[model]("id pr")  # type: ignore[valid-type]  # the model is a value here
         self._attributes = attributes
@@ -105,7 +107,9 @@ class _Compiler(FilterVisitor[ColumnElement[bool]]):
 
     def visit_comparison(self, node: Comparison) -> ColumnElement[bool]:
         self._count()
-        found = self._bind.resolve_comparison(node.attr_path)
+        found = self._bind.resolve_comparison(node.attr_path, strict=False)
+        if found is None:
+            return sa.false()
         attribute = self._attribute(found)
         if isinstance(attribute, Value):
             return _compared(attribute, node, found)
@@ -118,13 +122,19 @@ class _Compiler(FilterVisitor[ColumnElement[bool]]):
 
     def visit_present(self, node: Present) -> ColumnElement[bool]:
         self._count()
-        attribute = self._attribute(self._bind.resolve(node.attr_path))
+        found = self._bind.resolve(node.attr_path, strict=False)
+        if found is None:
+            return sa.false()
+        attribute = self._attribute(found)
         if isinstance(attribute, Values):
             return attribute.any_of(sa.true())
         return attribute.column.is_not(None) if attribute.nullable else sa.true()
 
     def visit_value_path(self, node: ValuePath) -> ColumnElement[bool]:
-        attribute = self._attribute(self._bind.resolve(node.attr_path))
+        found = self._bind.resolve(node.attr_path, strict=False)
+        if found is None:
+            return sa.false()
+        attribute = self._attribute(found)
         if not isinstance(attribute, Values):
             raise _unsupported(str(node.attr_path))
         return attribute.any_of(_Within(self, node.attr_path, attribute).visit(node.val_filter))
@@ -134,7 +144,7 @@ class _Compiler(FilterVisitor[ColumnElement[bool]]):
         self._count()
         if path.sub_attr is not None or path.uri is not None:
             raise _unsupported(str(path))
-        found = self._bind.resolve_comparison(AttrPath(outer.attr, path.attr, outer.uri))
+        found = self._bind.resolve_comparison(AttrPath(outer.attr, path.attr, outer.uri), strict=True)
         return self._part(values, found), found
 
     def _attribute(self, found: AttributeBinding) -> Value | Values:

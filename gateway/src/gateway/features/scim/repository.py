@@ -7,9 +7,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from crm_kit.db.models import EntityRow, columns
 from crm_kit.db.session import ReadSession, WriteSession
-from scim2_models import SearchRequest
 from sqlalchemy import ColumnElement
-from sqlalchemy.dialects.postgresql import aggregate_order_by, array
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array
 
 from gateway.features.scim.filters import Attributes, Filtered, Value, Values, folded
 from gateway.features.scim.schemas import PREFIX
@@ -40,7 +39,8 @@ def _common(row: type[EntityRow], kind: str) -> dict[str, Value | Values]:
         "id": Value(c.id),
         "meta.resource_type": Value(_text(kind)),
         "meta.created": Value(c.created_at),
-        "meta.last_modified": Value(c.updated_at),
+        # RFC 7643, section 3.1: the same as `created` until it is modified.
+        "meta.last_modified": Value(sa.case((c.version > 1, c.updated_at), else_=c.created_at)),
         "meta.location": Value(folded(_text(f"{PREFIX}/{kind}s/") + c.id)),
     }
 
@@ -79,16 +79,15 @@ GROUP_ATTRIBUTES: Final[Attributes] = {
 
 
 async def page(
-    session: ReadSession, row: type[EntityRow], where: Filtered, asked: SearchRequest[Any]
+    session: ReadSession, row: type[EntityRow], where: Filtered, *, skip: int, count: int
 ) -> tuple[int, Sequence[Any]]:
     """How many there are, and those of them, in the order in which they were made."""
     c = columns(row)
     conditions = [] if where is None else [where]
     total: int = await session.scalar(sa.select(sa.func.count()).select_from(row).where(*conditions))
-    skip = asked.start_index_0 or 0
-    if asked.count == 0 or skip >= total:
+    if count == 0 or skip >= total:
         return total, []
-    statement = sa.select(row).where(*conditions).order_by(c.created_at, c.id).offset(skip).limit(asked.count)
+    statement = sa.select(row).where(*conditions).order_by(c.created_at, c.id).offset(skip).limit(count)
     return total, (await session.scalars(statement)).all()
 
 
@@ -104,18 +103,18 @@ class Membership:
     """How many members a team has, and a digest that tells one set of them from another."""
 
     count: int = 0
-    digest: str = ""
+    digest: str = "0"
 
 
 async def memberships(session: ReadSession, team_ids: Collection[str]) -> dict[str, Membership]:
     """Of those teams that have members."""
     if not team_ids:
         return {}
-    team_id = sa.func.unnest(_user.team_ids).column_valued("team_id")
+    team_id = sa.func.unnest(sa.literal(list(team_ids), ARRAY(sa.Text()))).column_valued("team_id")
     digest = sa.func.md5(sa.func.string_agg(_user.id, aggregate_order_by(_text(","), _user.id)))
     statement = (
         sa.select(team_id, sa.func.count().label("count"), digest.label("digest"))
-        .where(_user.team_ids.overlap(list(team_ids)), team_id.in_(team_ids))
+        .where(_user.team_ids.contains(array([team_id])))
         .group_by(team_id)
     )
     found = await session.execute(statement)

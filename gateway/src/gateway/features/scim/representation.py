@@ -10,7 +10,7 @@ from crm_kit.errors import MalformedRequest, PreconditionFailed, Text
 from crm_kit.http import etag
 from crm_kit.http.principal import Principal
 from fastapi import Request
-from scim2_models import Context, ListResponse, Meta, Resource, ResponseParameters, SearchRequest
+from scim2_models import Context, ListResponse, Meta, Reference, Resource, ResponseParameters, SearchRequest
 from starlette.responses import Response
 
 from gateway.features.scim import repository
@@ -58,7 +58,13 @@ def _user(user: Known, version: str, team_names: Mapping[str, str]) -> User:
         preferred_language=user.language,
         emails=[ShownEmail(value=user.email, type="work", primary=True)],
         groups=[
-            ShownGroup(value=team.team_id, display=team_names.get(team.team_id), type="direct") for team in user.teams
+            ShownGroup(
+                value=team.team_id,
+                ref=_reference("Group", team.team_id),
+                display=team_names.get(team.team_id),
+                type="direct",
+            )
+            for team in user.teams
         ]
         or None,
         meta=_meta("User", user, version),
@@ -83,7 +89,10 @@ def _group(team: Team, version: str, members: Mapping[str, Mapping[str, str]]) -
     return Group(
         id=team.id,
         display_name=team.name,
-        members=[Member(value=user_id, type="User", display=name) for user_id, name in members.get(team.id, {}).items()]
+        members=[
+            Member(value=user_id, ref=_reference("User", user_id), type="User", display=name)
+            for user_id, name in members.get(team.id, {}).items()
+        ]
         or None,
         meta=_meta("Group", team, version),
     )
@@ -93,10 +102,19 @@ def _meta(kind: str, entity: Known | Team, version: str) -> Meta:
     return Meta(
         resource_type=kind,
         created=entity.created_at,
-        last_modified=entity.updated_at,
-        location=f"{PREFIX}/{kind}s/{entity.id}",
+        last_modified=entity.updated_at if entity.version > 1 else entity.created_at,
+        location=_place(kind, entity.id),
         version=version,
     )
+
+
+def _place(kind: str, entity_id: str) -> str:
+    """Relative to this server, as everywhere: who stands before it is not known here."""
+    return f"{PREFIX}/{kind}s/{entity_id}"
+
+
+def _reference(kind: str, entity_id: str) -> Any:
+    return Reference(_place(kind, entity_id))
 
 
 def asked_for(wanted: ResponseParameters[Any], name: str) -> bool:

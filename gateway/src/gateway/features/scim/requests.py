@@ -25,19 +25,21 @@ def search_of(request: Request, model: type[Resource[Any]]) -> SearchRequest[Any
     return _search(dict(request.query_params), model)
 
 
-def search_in(body: Json, model: type[Resource[Any]]) -> SearchRequest[Any]:
-    """What the body of `.search` asks for (RFC 7644, section 3.4.3). Raises ScimRefused."""
+def search_in(body: Json, model: Any) -> SearchRequest[Any]:
+    """What the body of `.search` asks for (RFC 7644, section 3.4.3), of a model or several. Raises ScimRefused."""
     return _search(body, model)
 
 
-def _search(asked: Mapping[str, Any], model: type[Resource[Any]]) -> SearchRequest[Any]:
+def _search(asked: Mapping[str, Any], model: Any) -> SearchRequest[Any]:
     # Not supported, and announced so: ignored, as section 3.4.2.3 has it.
     asked = {name: value for name, value in asked.items() if name.lower() not in ("sortby", "sortorder", "cursor")}
     for name, value in asked.items():
         if name.lower() == "filter" and isinstance(value, str):
             check_expression(value, "invalidFilter")
     with refusals():
-        found = SearchRequest[model].model_validate(asked, scim_ctx=Context.SEARCH_REQUEST, scim_policy=POLICY)  # type: ignore[valid-type]  # the model is a value here
+        found: SearchRequest[Any] = SearchRequest[model].model_validate(
+            asked, scim_ctx=Context.SEARCH_REQUEST, scim_policy=POLICY
+        )
     found.start_index = min(found.start_index or 1, _FURTHEST)
     found.count = DEFAULT_COUNT if found.count is None else min(found.count, MAX_COUNT)
     return found

@@ -26,6 +26,7 @@ from gateway.features.users.resource import USERS
 # The first tag is what permissions are named by: whoever may read users may read them here too.
 users = APIRouter(prefix="/Users", tags=["users", "scim"], route_class=TransactionRoute)
 groups = APIRouter(prefix="/Groups", tags=["teams", "scim"], route_class=TransactionRoute)
+everything = APIRouter(tags=["users", "scim"], route_class=TransactionRoute)
 about = APIRouter(tags=["scim"], route_class=TransactionRoute)
 
 _LIST: Any = {"parameters": documents.LIST}
@@ -40,10 +41,10 @@ _USERS = responses(documents.list_of(documents.USER))
 _GROUP = responses(documents.GROUP)
 _NEW_GROUP = responses(documents.GROUP, status=201)
 _GROUPS = responses(documents.list_of(documents.GROUP))
+_ALL = responses(documents.list_of(documents.RESOURCE))
 _GONE = responses(status=204, description="Deleted")
 _PATCHED_GROUP = {**_GROUP, 204: {"description": "Done; answered where no attributes are asked for"}}
 _ABOUT = responses(documents.RESOURCE)
-_ALL_ABOUT = responses(documents.list_of(documents.RESOURCE))
 
 
 @users.get("", operation_id="scim_list_users", summary="List users", responses=_USERS, openapi_extra=_LIST)
@@ -59,9 +60,16 @@ async def search_users(body: SearchBody, session: Reading, caller: Caller) -> Re
 
 
 async def _users(session: ReadSession, asked: SearchRequest[Any], caller: Principal) -> Response:
+    total, found = await _page_of_users(session, asked, caller, *_window(asked))
+    return list_response(total, found, asked, User)
+
+
+async def _page_of_users(
+    session: ReadSession, asked: SearchRequest[Any], caller: Principal, skip: int, count: int
+) -> tuple[int, list[User]]:
     where = _condition(asked, User, repository.USER_ATTRIBUTES, caller)
-    total, rows = await repository.page(session, UserRow, where, asked)
-    return list_response(total, await representation.users(session, rows, caller, asked), asked, User)
+    total, rows = await repository.page(session, UserRow, where, skip=skip, count=count)
+    return total, await representation.users(session, rows, caller, asked)
 
 
 @users.post(
@@ -146,9 +154,16 @@ async def search_groups(body: SearchBody, session: Reading, caller: Caller) -> R
 
 
 async def _groups(session: ReadSession, asked: SearchRequest[Any], caller: Principal) -> Response:
+    total, found = await _page_of_groups(session, asked, caller, *_window(asked))
+    return list_response(total, found, asked, Group)
+
+
+async def _page_of_groups(
+    session: ReadSession, asked: SearchRequest[Any], caller: Principal, skip: int, count: int
+) -> tuple[int, list[Group]]:
     where = _condition(asked, Group, repository.GROUP_ATTRIBUTES, caller)
-    total, rows = await repository.page(session, TeamRow, where, asked)
-    return list_response(total, await representation.groups(session, rows, caller, asked), asked, Group)
+    total, rows = await repository.page(session, TeamRow, where, skip=skip, count=count)
+    return total, await representation.groups(session, rows, caller, asked)
 
 
 @groups.post(
@@ -244,6 +259,26 @@ async def _group_version(session: ReadSession, row: TeamRow) -> str:
     return representation.group_version(row, found.get(row.id))
 
 
+@everything.post(
+    "/.search", operation_id="scim_search", summary="Search users and groups", responses=_ALL, openapi_extra=_SEARCH
+)
+async def search(body: SearchBody, session: Reading, caller: Caller) -> Response:
+    """Users first, then groups; what an attribute of one kind asks for none of the other has."""
+    require(caller, "teams:read")
+    asked = search_in(body, User | Group)
+    skip, count = _window(asked)
+    many_users, found_users = await _page_of_users(session, asked, caller, skip, count)
+    many_groups, found_groups = await _page_of_groups(
+        session, asked, caller, max(0, skip - many_users), count - len(found_users)
+    )
+    return list_response(many_users + many_groups, [*found_users, *found_groups], asked, User | Group)
+
+
+def _window(asked: SearchRequest[Any]) -> tuple[int, int]:
+    """How many to skip, and how many to answer."""
+    return asked.start_index_0 or 0, asked.count or 0
+
+
 def _condition(asked: SearchRequest[Any], model: Any, attributes: Attributes, caller: Principal) -> Filtered:
     """Raises ScimRefused, and Forbidden where the filter looks at what the caller may not read."""
     if asked.filter is None:
@@ -269,7 +304,7 @@ async def get_configuration() -> Response:
     "/ResourceTypes",
     operation_id="scim_list_resource_types",
     summary="List resource types",
-    responses=_ALL_ABOUT,
+    responses=_ALL,
     openapi_extra=_OPEN,
 )
 async def list_resource_types() -> Response:
@@ -291,7 +326,7 @@ async def get_resource_type(name: Annotated[str, Path(description="User or Group
     "/Schemas",
     operation_id="scim_list_schemas",
     summary="List schemas",
-    responses=_ALL_ABOUT,
+    responses=_ALL,
     openapi_extra=_OPEN,
 )
 async def list_schemas() -> Response:
@@ -320,5 +355,5 @@ def _told(content: str) -> Response:
 
 
 router = APIRouter(prefix=PREFIX)
-for part in (users, groups, about):
+for part in (users, groups, everything, about):
     router.include_router(part)

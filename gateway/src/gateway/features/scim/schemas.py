@@ -13,6 +13,7 @@ from scim2_models import (
     CaseExact,
     ComplexAttribute,
     Mutability,
+    Reference,
     Required,
     Resource,
     Returned,
@@ -57,6 +58,7 @@ class ShownEmail(ComplexAttribute):
 
 class ShownGroup(ComplexAttribute):
     value: Annotated[str | None, Shown, CaseExact.true] = None
+    ref: Annotated[Reference["Group"] | None, Shown] = Field(None, serialization_alias="$ref", validation_alias="$ref")
     display: Annotated[str | None, Shown] = None
     type: Annotated[str | None, Shown] = Field(None, examples=["direct"])
 
@@ -81,8 +83,11 @@ class User(Resource[Any]):
 
 class Member(ComplexAttribute):
     value: Annotated[str | None, Mutability.immutable, CaseExact.true, Field(description="A user's id")] = None
+    ref: Annotated[Reference["User"] | None, Mutability.immutable] = Field(
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
     type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User"])
-    display: Annotated[str | None, Shown] = None
+    display: Annotated[str | None, Shown, Returned.request, Field(description="The user's name")] = None
 
 
 class Group(Resource[Any]):
