@@ -27,8 +27,8 @@ class Scim:
         assert answer.status_code == 201, answer.text
         return dict(answer.json())
 
-    async def user(self, name: str = "jing", **body: Any) -> Json:
-        return await self.made("Users", userName=f"{name}@example.com", **body)
+    async def user(self, login: str = "jing", /, **body: Any) -> Json:
+        return await self.made("Users", userName=f"{login}@example.com", **body)
 
     async def group(self, name: str = "华东", *members: Json, **body: Any) -> Json:
         return await self.made("Groups", displayName=name, members=[{"value": one["id"]} for one in members], **body)
