@@ -101,6 +101,7 @@ async def test_a_language_however_it_is_written(
         ({"userName": None}, "invalidValue", "userName"),
         ({"userName": "jing"}, "invalidValue", "address"),
         ({"userName": "jing", "emails": [{"value": "jing@example.com", "primary": True}]}, "invalidValue", "address"),
+        ({"userName": "jing@corp.local"}, "invalidValue", "address"),
         ({"userName": 7}, "invalidValue", "userName"),
         ({"userName": ["jing@example.com"]}, "invalidValue", "userName"),
         ({"userName": "jing@example.com", "active": "perhaps"}, "invalidValue", "active"),

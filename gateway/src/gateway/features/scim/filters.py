@@ -114,10 +114,11 @@ class _Compiler(FilterVisitor[ColumnElement[bool]]):
         if isinstance(attribute, Value):
             return _compared(attribute, node, found)
         part = self._part(attribute, found)
+        if node.value is None and node.op in (CompareOperator.eq, CompareOperator.ne):
+            has_any = attribute.any_of(sa.true())
+            return has_any if node.op == CompareOperator.ne else sa.not_(has_any)
         if node.op == CompareOperator.ne:  # none of them is equal
             return sa.not_(attribute.any_of(_compared(part, _as_eq(node), found)))
-        if node.op == CompareOperator.eq and node.value is None:
-            return sa.not_(attribute.any_of(sa.true()))
         return attribute.any_of(_compared(part, node, found))
 
     def visit_present(self, node: Present) -> ColumnElement[bool]:
