@@ -149,7 +149,7 @@ async def test_sql_and_memory_agree(world: World, model: Any) -> None:
     known |= {str(user.user_name) for user in world.users[:3]} | {group.id for group in world.groups}
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(filter_=filters(model, sorted(known)))
     def agree(filter_: str) -> None:
         with POLICY:

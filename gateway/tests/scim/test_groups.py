@@ -128,6 +128,10 @@ async def test_many_members_at_once_and_no_more_than_may_be(scim: Any) -> None:
     removals = [{"op": "remove", "path": f'members[value eq "{user["id"]}"]'} for user in users[:20]]
     assert (await scim.patched("Groups", group, *removals)).status_code == 204
     assert await scim.members(group) == {user["id"] for user in users[20:]}
+    by_name = {"op": "remove", "path": 'members[display sw "U2" and display ew "0@example.com"]'}
+    assert (await scim.patched("Groups", group, by_name)).status_code == 204
+    del users[20]
+    assert await scim.members(group) == {user["id"] for user in users[20:]}
     strangers = [{"value": f"user_{number}"} for number in range(1_001)]
     too_many = await scim.patched("Groups", group, {"op": "add", "path": "members", "value": strangers})
     assert (too_many.status_code, too_many.json()["scimType"]) == (400, "tooMany")

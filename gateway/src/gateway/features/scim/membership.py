@@ -20,6 +20,8 @@ def patched_group(
 ) -> tuple[GroupState, set[str]]:
     """The group and the ids of its members afterwards. `state` is without members; `present` has their names by id.
 
+    Who joins by an operation has no name for a filter of a later one.
+
     Raises ScimRefused, and what the library raises.
     """
     members, others = _Members(present), []
