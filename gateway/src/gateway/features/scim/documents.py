@@ -1,86 +1,92 @@
 """What the OpenAPI document says of SCIM's bodies and answers. The standard is the RFCs'; this names its shape."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Body
-from pydantic import WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from gateway.features.scim.errors import ERROR_SCHEMA
-from gateway.features.scim.schemas import GROUP_SCHEMA, MEDIA_TYPE, USER_SCHEMA
+from gateway.features.scim.schemas import MEDIA_TYPE
 
 Json = dict[str, Any]
-
-_TEXT: Final[Json] = {"type": "string"}
-_PATCH_SCHEMA: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def _object(*required: str, **properties: Json) -> Json:
-    return {"type": "object", "properties": properties, "required": list(required)}
+class _Told(BaseModel):
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
 
-def _list(item: Json) -> Json:
-    return {"type": "array", "items": item}
+class ScimMeta(_Told):
+    resourceType: str = ""  # noqa: N815 these are the standard's names
+    created: str = ""
+    lastModified: str = ""  # noqa: N815 as above
+    location: str = ""
+    version: str = ""
 
 
-def _exactly(schema: str) -> Json:
-    return {"type": "array", "items": {"type": "string"}, "examples": [[schema]]}
+class ScimValue(_Told):
+    value: str = ""
+    display: str = ""
+    type: str = ""
 
 
-_META: Final = _object(resourceType=_TEXT, created=_TEXT, lastModified=_TEXT, location=_TEXT, version=_TEXT)
-_ENTRY: Final = _object(value=_TEXT, display=_TEXT, type=_TEXT)
+class ScimResource(_Told):
+    """RFC 7643."""
 
-_USER: Final = {
-    "schemas": _exactly(USER_SCHEMA),
-    "userName": {"type": "string", "examples": ["jing@example.com"]},
-    "externalId": _TEXT,
-    "displayName": {"type": "string", "examples": ["陈静"]},
-    "active": {"type": "boolean"},
-    "preferredLanguage": {"type": "string", "examples": ["zh-CN"]},
+    schemas: list[str]
+    id: str = ""
+    meta: ScimMeta = ScimMeta()
+
+
+class ScimUser(ScimResource):
+    """RFC 7643, section 4.1; what is not named here is taken and dropped."""
+
+    userName: Annotated[str, Field(examples=["jing@example.com"])] = ""  # noqa: N815 as above
+    externalId: str = ""  # noqa: N815 as above
+    displayName: Annotated[str, Field(examples=["陈静"])] = ""  # noqa: N815 as above
+    active: bool = True
+    preferredLanguage: Annotated[str, Field(examples=["zh-CN"])] = ""  # noqa: N815 as above
+    emails: list[Json] = []
+    groups: list[ScimValue] = []
+
+
+class ScimGroup(ScimResource):
+    """RFC 7643, section 4.2."""
+
+    displayName: Annotated[str, Field(examples=["华东"])] = ""  # noqa: N815 as above
+    members: list[ScimValue] = []
+
+
+class ScimResources(_Told):
+    """RFC 7644, section 3.4.2."""
+
+    schemas: list[str]
+    totalResults: int  # noqa: N815 as above
+    startIndex: int = 1  # noqa: N815 as above
+    itemsPerPage: int = 0  # noqa: N815 as above
+    Resources: list[ScimResource] = []
+
+
+class ScimUsers(ScimResources):
+    Resources: list[ScimUser] = []  # type: ignore[assignment]  # a list of these alone
+
+
+class ScimGroups(ScimResources):
+    Resources: list[ScimGroup] = []  # type: ignore[assignment]  # as above
+
+
+class ScimError(_Told):
+    """RFC 7644, section 3.12."""
+
+    schemas: list[str]
+    status: Annotated[str, Field(examples=["409"])]
+    scimType: Annotated[str, Field(examples=["uniqueness"])] = ""  # noqa: N815 as above
+    detail: str = ""
+
+
+ERRORS: Final[dict[int | str, Json]] = {
+    "4XX": {"model": ScimError, "description": "The request's fault"},
+    "5XX": {"model": ScimError, "description": "Our fault"},
 }
-_GROUP: Final = {
-    "schemas": _exactly(GROUP_SCHEMA),
-    "displayName": {"type": "string", "examples": ["华东"]},
-    "members": _list(_ENTRY),
-}
-USER: Final = _object(
-    "schemas", "id", **_USER, id=_TEXT, emails=_list({"type": "object"}), groups=_list(_ENTRY), meta=_META
-)
-GROUP: Final = _object("schemas", "id", **_GROUP, id=_TEXT, meta=_META)
-RESOURCE: Final = _object("schemas", schemas=_list(_TEXT))
-
-_ERROR: Final = _object(
-    "schemas",
-    "status",
-    schemas=_exactly(ERROR_SCHEMA),
-    status={"type": "string", "examples": ["409"]},
-    scimType={"type": "string", "examples": ["uniqueness"]},
-    detail=_TEXT,
-)
-
-
-def list_of(resource: Json) -> Json:
-    return _object(
-        "schemas",
-        "totalResults",
-        schemas=_list(_TEXT),
-        totalResults={"type": "integer"},
-        startIndex={"type": "integer"},
-        itemsPerPage={"type": "integer"},
-        Resources=_list(resource),
-    )
-
-
-def responses(schema: Json | None = None, *, status: int = 200, description: str = "As it is now") -> Any:
-    """The answers of an operation: one that carries `schema`, or nothing, and SCIM's errors."""
-    answer: Json = {"description": description}
-    if schema is not None:
-        answer["content"] = {MEDIA_TYPE: {"schema": schema}}
-    return {status: answer, **{wrong: _wrong(wrong) for wrong in ("4XX", "5XX")}}
-
-
-def _wrong(status: str) -> Json:
-    what = "The request's fault" if status == "4XX" else "Our fault"
-    return {"description": f"{what} (RFC 7644, section 3.12)", "content": {MEDIA_TYPE: {"schema": _ERROR}}}
 
 
 def _parameter(name: str, description: str, **schema: Any) -> Json:
@@ -99,24 +105,34 @@ LIST: Final = [
 ]
 
 
-UserBody = Annotated[Json, Body(media_type=MEDIA_TYPE), WithJsonSchema(_object("userName", **_USER))]
-GroupBody = Annotated[Json, Body(media_type=MEDIA_TYPE), WithJsonSchema(_object("displayName", **_GROUP))]
+def _object(*required: str, **properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "required": list(required)}
 
-_OPERATION: Final = _object(
-    "op",
-    op={"type": "string", "examples": ["replace"]},
-    path={"type": "string", "examples": ['members[value eq "user_…"]']},
-    value={},
+
+def _list(item: Json) -> Json:
+    return {"type": "array", "items": item}
+
+
+_TEXT: Final[Json] = {"type": "string"}
+_NUMBER: Final[Json] = {"type": "integer"}
+_USER: Final = _object(
+    "userName",
+    userName=_TEXT,
+    externalId=_TEXT,
+    displayName=_TEXT,
+    name=_object(formatted=_TEXT, familyName=_TEXT, givenName=_TEXT),
+    active={"type": "boolean"},
+    preferredLanguage=_TEXT,
+    locale=_TEXT,
 )
-_PATCH: Final = _object("Operations", schemas=_exactly(_PATCH_SCHEMA), Operations=_list(_OPERATION))
-PatchBody = Annotated[Json, Body(media_type=MEDIA_TYPE), WithJsonSchema(_PATCH)]
-
+_GROUP: Final = _object("displayName", displayName=_TEXT, members=_list(_object("value", value=_TEXT)))
+_OPERATION: Final = _object("op", op={"type": "string", "examples": ["replace"]}, path=_TEXT, value={})
+_PATCH: Final = _object("Operations", Operations=_list(_OPERATION))
 _SEARCH: Final = _object(
-    schemas=_list(_TEXT),
-    filter=_TEXT,
-    startIndex={"type": "integer"},
-    count={"type": "integer"},
-    attributes=_list(_TEXT),
-    excludedAttributes=_list(_TEXT),
+    filter=_TEXT, startIndex=_NUMBER, count=_NUMBER, attributes=_list(_TEXT), excludedAttributes=_list(_TEXT)
 )
+
+UserBody = Annotated[Json, Body(media_type=MEDIA_TYPE), WithJsonSchema(_USER)]
+GroupBody = Annotated[Json, Body(media_type=MEDIA_TYPE), WithJsonSchema(_GROUP)]
+PatchBody = Annotated[Json, Body(media_type=MEDIA_TYPE), WithJsonSchema(_PATCH)]
 SearchBody = Annotated[Json, Body(media_type=MEDIA_TYPE), WithJsonSchema(_SEARCH)]

@@ -26,6 +26,10 @@ MAX_MEMBERS_SHOWN: Final = 10_000
 """In one answer."""
 
 
+class ScimResponse(Response):
+    media_type = MEDIA_TYPE
+
+
 def user_version(row: UserRow) -> str:
     return f'W/"{row.version}"'
 
@@ -151,9 +155,7 @@ def resource_response(
         return Response(status_code=304, headers=headers)
     if status == 201:
         headers["Location"] = meta.location
-    return Response(
-        resource.model_dump_json(scim_ctx=context, response_parameters=wanted), status, headers, media_type=MEDIA_TYPE
-    )
+    return ScimResponse(resource.model_dump_json(scim_ctx=context, response_parameters=wanted), status, headers)
 
 
 def list_response(total: int, resources: Sequence[Resource[Any]], asked: SearchRequest[Any], kind: Any) -> Response:
@@ -164,7 +166,7 @@ def list_response(total: int, resources: Sequence[Resource[Any]], asked: SearchR
         resources=list(resources),
     )
     content = answer.model_dump_json(scim_ctx=Context.SEARCH_RESPONSE, response_parameters=asked)
-    return Response(content, media_type=MEDIA_TYPE)
+    return ScimResponse(content)
 
 
 def _has_it(request: Request, version: str) -> bool:

@@ -12,11 +12,11 @@ from scim2_models import Context, ResourceType, Schema, SearchRequest
 from starlette.responses import Response
 
 from gateway.features.scim import discovery, documents, repository, representation, usecases
-from gateway.features.scim.documents import GroupBody, PatchBody, SearchBody, UserBody, responses
+from gateway.features.scim.documents import GroupBody, PatchBody, SearchBody, UserBody
 from gateway.features.scim.filters import Attributes, Filtered, compile_filter
-from gateway.features.scim.representation import check_if_match, list_response, resource_response
+from gateway.features.scim.representation import ScimResponse, check_if_match, list_response, resource_response
 from gateway.features.scim.requests import patch_in, said_in, search_in, search_of, wanted_of
-from gateway.features.scim.schemas import MEDIA_TYPE, PREFIX, Group, GroupState, User, UserState
+from gateway.features.scim.schemas import PREFIX, Group, GroupState, User, UserState
 from gateway.features.teams.models import TeamRow
 from gateway.features.teams.resource import TEAMS
 from gateway.features.users import usecases as known_users
@@ -24,10 +24,15 @@ from gateway.features.users.models import UserRow
 from gateway.features.users.resource import USERS
 
 # The first tag is what permissions are named by: whoever may read users may read them here too.
-users = APIRouter(prefix="/Users", tags=["users", "scim"], route_class=TransactionRoute)
-groups = APIRouter(prefix="/Groups", tags=["teams", "scim"], route_class=TransactionRoute)
-everything = APIRouter(tags=["users", "scim"], route_class=TransactionRoute)
-about = APIRouter(tags=["scim"], route_class=TransactionRoute)
+_COMMON: Any = {
+    "route_class": TransactionRoute,
+    "default_response_class": ScimResponse,
+    "responses": documents.ERRORS,
+}
+users = APIRouter(prefix="/Users", tags=["users", "scim"], **_COMMON)
+groups = APIRouter(prefix="/Groups", tags=["teams", "scim"], **_COMMON)
+everything = APIRouter(tags=["users", "scim"], **_COMMON)
+about = APIRouter(tags=["scim"], **_COMMON)
 
 _LIST: Any = {"parameters": documents.LIST}
 _SEARCH: Any = route_options(reads=True)
@@ -35,25 +40,22 @@ _READ: Any = {"parameters": documents.ATTRIBUTES}
 _WRITE: Any = {**route_options(scope="admin"), "parameters": documents.ATTRIBUTES}
 _OPEN: Any = route_options(public=True)
 
-_USER = responses(documents.USER)
-_NEW_USER = responses(documents.USER, status=201)
-_USERS = responses(documents.list_of(documents.USER))
-_GROUP = responses(documents.GROUP)
-_NEW_GROUP = responses(documents.GROUP, status=201)
-_GROUPS = responses(documents.list_of(documents.GROUP))
-_ALL = responses(documents.list_of(documents.RESOURCE))
-_GONE = responses(status=204, description="Deleted")
-_PATCHED_GROUP = {**_GROUP, 204: {"description": "Done; answered where no attributes are asked for"}}
-_ABOUT = responses(documents.RESOURCE)
+_OR_NOTHING: Any = {204: {"description": "Done; answered where no attributes are asked for"}}
 
 
-@users.get("", operation_id="scim_list_users", summary="List users", responses=_USERS, openapi_extra=_LIST)
+@users.get(
+    "", operation_id="scim_list_users", summary="List users", response_model=documents.ScimUsers, openapi_extra=_LIST
+)
 async def list_users(request: Request, session: Reading, caller: Caller) -> Response:
     return await _users(session, search_of(request, User), caller)
 
 
 @users.post(
-    "/.search", operation_id="scim_search_users", summary="Search users", responses=_USERS, openapi_extra=_SEARCH
+    "/.search",
+    operation_id="scim_search_users",
+    summary="Search users",
+    response_model=documents.ScimUsers,
+    openapi_extra=_SEARCH,
 )
 async def search_users(body: SearchBody, session: Reading, caller: Caller) -> Response:
     return await _users(session, search_in(body, User), caller)
@@ -77,7 +79,7 @@ async def _page_of_users(
     status_code=201,
     operation_id="scim_create_user",
     summary="Create a user",
-    responses=_NEW_USER,
+    response_model=documents.ScimUser,
     openapi_extra=_WRITE,
 )
 async def create_user(request: Request, body: UserBody, session: Writing, caller: Caller) -> Response:
@@ -87,14 +89,24 @@ async def create_user(request: Request, body: UserBody, session: Writing, caller
     return await _user(request, session, row, caller, Context.RESOURCE_CREATION_RESPONSE, status=201)
 
 
-@users.get("/{entity_id}", operation_id="scim_get_user", summary="Read a user", responses=_USER, openapi_extra=_READ)
+@users.get(
+    "/{entity_id}",
+    operation_id="scim_get_user",
+    summary="Read a user",
+    response_model=documents.ScimUser,
+    openapi_extra=_READ,
+)
 async def get_user(request: Request, entity_id: EntityPath, session: Reading, caller: Caller) -> Response:
     row = await USERS.get(session, entity_id)
     return await _user(request, session, row, caller, Context.RESOURCE_QUERY_RESPONSE)
 
 
 @users.put(
-    "/{entity_id}", operation_id="scim_replace_user", summary="Replace a user", responses=_USER, openapi_extra=_WRITE
+    "/{entity_id}",
+    operation_id="scim_replace_user",
+    summary="Replace a user",
+    response_model=documents.ScimUser,
+    openapi_extra=_WRITE,
 )
 async def replace_user(
     request: Request, entity_id: EntityPath, body: UserBody, session: Writing, caller: Caller
@@ -107,7 +119,11 @@ async def replace_user(
 
 
 @users.patch(
-    "/{entity_id}", operation_id="scim_patch_user", summary="Change a user", responses=_USER, openapi_extra=_WRITE
+    "/{entity_id}",
+    operation_id="scim_patch_user",
+    summary="Change a user",
+    response_model=documents.ScimUser,
+    openapi_extra=_WRITE,
 )
 async def patch_user(
     request: Request, entity_id: EntityPath, body: PatchBody, session: Writing, caller: Caller
@@ -123,7 +139,6 @@ async def patch_user(
     status_code=204,
     operation_id="scim_delete_user",
     summary="Delete a user",
-    responses=_GONE,
     openapi_extra=route_options(scope="admin"),
 )
 async def delete_user(request: Request, entity_id: EntityPath, session: Writing, caller: Caller) -> Response:
@@ -141,13 +156,19 @@ async def _user(
     return resource_response(request, user, wanted, context, version=row.version, status=status)
 
 
-@groups.get("", operation_id="scim_list_groups", summary="List groups", responses=_GROUPS, openapi_extra=_LIST)
+@groups.get(
+    "", operation_id="scim_list_groups", summary="List groups", response_model=documents.ScimGroups, openapi_extra=_LIST
+)
 async def list_groups(request: Request, session: Reading, caller: Caller) -> Response:
     return await _groups(session, search_of(request, Group), caller)
 
 
 @groups.post(
-    "/.search", operation_id="scim_search_groups", summary="Search groups", responses=_GROUPS, openapi_extra=_SEARCH
+    "/.search",
+    operation_id="scim_search_groups",
+    summary="Search groups",
+    response_model=documents.ScimGroups,
+    openapi_extra=_SEARCH,
 )
 async def search_groups(body: SearchBody, session: Reading, caller: Caller) -> Response:
     return await _groups(session, search_in(body, Group), caller)
@@ -171,7 +192,7 @@ async def _page_of_groups(
     status_code=201,
     operation_id="scim_create_group",
     summary="Create a group",
-    responses=_NEW_GROUP,
+    response_model=documents.ScimGroup,
     openapi_extra=_WRITE,
 )
 async def create_group(request: Request, body: GroupBody, session: Writing, caller: Caller) -> Response:
@@ -182,7 +203,11 @@ async def create_group(request: Request, body: GroupBody, session: Writing, call
 
 
 @groups.get(
-    "/{entity_id}", operation_id="scim_get_group", summary="Read a group", responses=_GROUP, openapi_extra=_READ
+    "/{entity_id}",
+    operation_id="scim_get_group",
+    summary="Read a group",
+    response_model=documents.ScimGroup,
+    openapi_extra=_READ,
 )
 async def get_group(request: Request, entity_id: EntityPath, session: Reading, caller: Caller) -> Response:
     row = await TEAMS.get(session, entity_id)
@@ -193,7 +218,7 @@ async def get_group(request: Request, entity_id: EntityPath, session: Reading, c
     "/{entity_id}",
     operation_id="scim_replace_group",
     summary="Replace a group",
-    responses=_GROUP,
+    response_model=documents.ScimGroup,
     openapi_extra=_WRITE,
 )
 async def replace_group(
@@ -209,7 +234,8 @@ async def replace_group(
     "/{entity_id}",
     operation_id="scim_patch_group",
     summary="Change a group",
-    responses=_PATCHED_GROUP,
+    response_model=documents.ScimGroup,
+    responses=_OR_NOTHING,
     openapi_extra=_WRITE,
 )
 async def patch_group(
@@ -230,7 +256,6 @@ async def patch_group(
     status_code=204,
     operation_id="scim_delete_group",
     summary="Delete a group",
-    responses=_GONE,
     openapi_extra=route_options(scope="admin"),
 )
 async def delete_group(request: Request, entity_id: EntityPath, session: Writing, caller: Caller) -> Response:
@@ -260,7 +285,11 @@ async def _group_version(session: ReadSession, row: TeamRow) -> str:
 
 
 @everything.post(
-    "/.search", operation_id="scim_search", summary="Search users and groups", responses=_ALL, openapi_extra=_SEARCH
+    "/.search",
+    operation_id="scim_search",
+    summary="Search users and groups",
+    response_model=documents.ScimResources,
+    openapi_extra=_SEARCH,
 )
 async def search(body: SearchBody, session: Reading, caller: Caller) -> Response:
     """Users first, then groups; what an attribute of one kind asks for none of the other has."""
@@ -293,7 +322,7 @@ def _condition(asked: SearchRequest[Any], model: Any, attributes: Attributes, ca
     "/ServiceProviderConfig",
     operation_id="scim_get_configuration",
     summary="What this service provider can do",
-    responses=_ABOUT,
+    response_model=documents.ScimResource,
     openapi_extra=_OPEN,
 )
 async def get_configuration() -> Response:
@@ -304,7 +333,7 @@ async def get_configuration() -> Response:
     "/ResourceTypes",
     operation_id="scim_list_resource_types",
     summary="List resource types",
-    responses=_ALL,
+    response_model=documents.ScimResources,
     openapi_extra=_OPEN,
 )
 async def list_resource_types() -> Response:
@@ -315,7 +344,7 @@ async def list_resource_types() -> Response:
     "/ResourceTypes/{name}",
     operation_id="scim_get_resource_type",
     summary="Read a resource type",
-    responses=_ABOUT,
+    response_model=documents.ScimResource,
     openapi_extra=_OPEN,
 )
 async def get_resource_type(name: Annotated[str, Path(description="User or Group")]) -> Response:
@@ -326,7 +355,7 @@ async def get_resource_type(name: Annotated[str, Path(description="User or Group
     "/Schemas",
     operation_id="scim_list_schemas",
     summary="List schemas",
-    responses=_ALL,
+    response_model=documents.ScimResources,
     openapi_extra=_OPEN,
 )
 async def list_schemas() -> Response:
@@ -337,7 +366,7 @@ async def list_schemas() -> Response:
     "/Schemas/{name}",
     operation_id="scim_get_schema",
     summary="Read a schema",
-    responses=_ABOUT,
+    response_model=documents.ScimResource,
     openapi_extra=_OPEN,
 )
 async def get_schema(name: Annotated[str, Path(description="The schema's URN")]) -> Response:
@@ -351,7 +380,7 @@ def _told_of(found: ResourceType | Schema | None) -> Response:
 
 
 def _told(content: str) -> Response:
-    return Response(content, media_type=MEDIA_TYPE)
+    return ScimResponse(content)
 
 
 router = APIRouter(prefix=PREFIX)
