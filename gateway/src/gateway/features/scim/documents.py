@@ -98,7 +98,7 @@ ATTRIBUTES: Final = [
     _parameter("excludedAttributes", "The attributes to leave out", type="string"),
 ]
 LIST: Final = [
-    _parameter("filter", "RFC 7644, section 3.4.2.2", type="string", examples=['userName eq "jing@example.com"']),
+    _parameter("filter", "RFC 7644, section 3.4.2.2", type="string", examples=['externalId eq "00u1"']),
     _parameter("startIndex", "The first to answer, counted from 1", type="integer"),
     _parameter("count", "How many to answer; at most 200", type="integer"),
     *ATTRIBUTES,
@@ -114,18 +114,19 @@ def _list(item: Json) -> Json:
 
 
 _TEXT: Final[Json] = {"type": "string"}
+_NAME: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"[^\s\u0085]"}
 _NUMBER: Final[Json] = {"type": "integer"}
 _USER: Final = _object(
     "userName",
-    userName=_TEXT,
-    externalId=_TEXT,
-    displayName=_TEXT,
+    userName={"type": "string", "format": "email", "minLength": 3, "maxLength": 200},
+    externalId={"type": "string", "maxLength": 200},
+    displayName=_NAME,
     name=_object(formatted=_TEXT, familyName=_TEXT, givenName=_TEXT),
     active={"type": "boolean"},
     preferredLanguage=_TEXT,
     locale=_TEXT,
 )
-_GROUP: Final = _object("displayName", displayName=_TEXT, members=_list(_object("value", value=_TEXT)))
+_GROUP: Final = _object("displayName", displayName=_NAME, members=_list(_object("value", value=_TEXT)))
 _OPERATION: Final = _object("op", op={"type": "string", "examples": ["replace"]}, path=_TEXT, value={})
 _PATCH: Final = _object("Operations", Operations=_list(_OPERATION))
 _SEARCH: Final = _object(

@@ -87,8 +87,8 @@ def _scim_type(problem: Problem) -> str | None:
 
 
 def _told(fault: FieldError, language: str) -> str:
-    name = _NAMES.get(fault.pointer, fault.pointer.removeprefix("/"))
-    return f"{name}: {fault.detail.get(language)}." if name else f"{fault.detail.get(language)}."
+    name, detail = _NAMES.get(fault.pointer, fault.pointer.removeprefix("/")), fault.detail.get(language).rstrip(".")
+    return f"{name}: {detail}." if name else f"{detail}."
 
 
 _NAMES: Final = {

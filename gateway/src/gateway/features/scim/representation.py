@@ -11,7 +11,7 @@ from crm_kit.http import etag
 from crm_kit.http.principal import Principal
 from fastapi import Request
 from scim2_models import Context, ListResponse, Meta, Reference, Resource, ResponseParameters, SearchRequest
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from gateway.features.scim import repository
 from gateway.features.scim.errors import refused
@@ -26,8 +26,13 @@ MAX_MEMBERS_SHOWN: Final = 10_000
 """In one answer."""
 
 
-class ScimResponse(Response):
+class ScimResponse(JSONResponse):
+    """Of JSON that the library wrote."""
+
     media_type = MEDIA_TYPE
+
+    def render(self, content: str) -> bytes:
+        return content.encode()
 
 
 def user_version(row: UserRow) -> str:
