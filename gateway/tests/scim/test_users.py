@@ -105,6 +105,8 @@ async def test_a_language_however_it_is_written(
         ({"userName": 7}, "invalidValue", "userName"),
         ({"userName": ["jing@example.com"]}, "invalidValue", "userName"),
         ({"userName": "jing@example.com", "active": "perhaps"}, "invalidValue", "active"),
+        ({"userName": "jing@example.com", "active": 1}, "invalidValue", "active"),
+        ({"userName": "jing@example.com", "active": "yes"}, "invalidValue", "active"),
         ({"userName": "jing@example.com", "displayName": "x" * 201}, "invalidValue", "displayName"),
         ({"userName": "jing@example.com", "preferredLanguage": "*"}, "invalidValue", "preferredLanguage"),
         ({"userName": "jing@example.com", "externalId": "x" * 201}, "invalidValue", "externalId"),
@@ -251,6 +253,16 @@ async def test_pages_hold_everybody_once(scim: Any) -> None:
     for wrong in ("x", "1.5", ""):
         answer = await scim.call("GET", "/Users", params={"count": wrong})
         assert (answer.status_code, answer.json()["scimType"]) == (400, "invalidValue"), wrong
+
+
+async def test_a_search_in_a_body_has_types(scim: Any) -> None:
+    made = await scim.user()
+    for wrong in ({"count": True}, {"count": "5"}, {"startIndex": [1]}, {"attributes": "id"}, {"filter": 7}):
+        answer = await scim.call("POST", "/Users/.search", wrong)
+        assert (answer.status_code, answer.json()["scimType"]) == (400, "invalidValue"), answer.text
+    good = {"count": 5, "startIndex": None, "attributes": ["userName"], "filter": "id pr", "sortBy": "userName"}
+    [found] = (await scim.call("POST", "/Users/.search", good)).json()["Resources"]
+    assert found == {name: made[name] for name in ("schemas", "id", "userName")}
 
 
 async def test_a_retry_with_a_key_makes_one_user(scim: Any) -> None:

@@ -113,25 +113,26 @@ def _list(item: Json) -> Json:
     return {"type": "array", "items": item}
 
 
-_TEXT: Final[Json] = {"type": "string"}
+# Null is what is not assigned (RFC 7643, section 2.5).
+_TEXT: Final[Json] = {"type": ["string", "null"]}
 _NAME: Final[Json] = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"[^\s\u0085]"}
-_NUMBER: Final[Json] = {"type": "integer"}
+_NUMBER: Final[Json] = {"type": ["integer", "null"]}
 _USER: Final = _object(
     "userName",
     userName={"type": "string", "format": "email", "minLength": 3, "maxLength": 200},
-    externalId={"type": "string", "maxLength": 200},
-    displayName=_NAME,
-    name=_object(formatted=_TEXT, familyName=_TEXT, givenName=_TEXT),
-    active={"type": "boolean"},
+    externalId={"type": ["string", "null"], "maxLength": 200},
+    displayName={"type": ["string", "null"], "maxLength": 200},
+    name={**_object(formatted=_TEXT, familyName=_TEXT, givenName=_TEXT), "type": ["object", "null"]},
+    active={"type": ["boolean", "string", "null"]},
     preferredLanguage=_TEXT,
     locale=_TEXT,
 )
-_GROUP: Final = _object("displayName", displayName=_NAME, members=_list(_object("value", value=_TEXT)))
+_LIST_OF_MEMBERS: Final = {**_list(_object("value", value={"type": "string"})), "type": ["array", "null"]}
+_GROUP: Final = _object("displayName", displayName=_NAME, members=_LIST_OF_MEMBERS)
 _OPERATION: Final = _object("op", op={"type": "string", "examples": ["replace"]}, path=_TEXT, value={})
-_PATCH: Final = _object("Operations", Operations=_list(_OPERATION))
-_SEARCH: Final = _object(
-    filter=_TEXT, startIndex=_NUMBER, count=_NUMBER, attributes=_list(_TEXT), excludedAttributes=_list(_TEXT)
-)
+_PATCH: Final = _object("Operations", Operations={**_list(_OPERATION), "minItems": 1})
+_NAMES: Final = {**_list({"type": "string"}), "type": ["array", "null"]}
+_SEARCH: Final = _object(filter=_TEXT, startIndex=_NUMBER, count=_NUMBER, attributes=_NAMES, excludedAttributes=_NAMES)
 
 UserBody = Annotated[Json, Body(media_type=MEDIA_TYPE), WithJsonSchema(_USER)]
 GroupBody = Annotated[Json, Body(media_type=MEDIA_TYPE), WithJsonSchema(_GROUP)]

@@ -15,6 +15,14 @@ DEFAULT_COUNT: Final = 100
 MAX_OPERATIONS: Final = 1_000
 _FURTHEST: Final = 2**31
 
+_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "startindex": (int, float),
+    "count": (int, float),
+    "attributes": list,
+    "excludedattributes": list,
+}
+"""In a body, where a number is a number; in a query string all is text."""
+
 StateT = TypeVar("StateT", bound=Resource[Any])
 
 Json = dict[str, Any]
@@ -27,6 +35,10 @@ def search_of(request: Request, model: type[Resource[Any]]) -> SearchRequest[Any
 
 def search_in(body: Json, model: Any) -> SearchRequest[Any]:
     """What the body of `.search` asks for (RFC 7644, section 3.4.3), of a model or several. Raises ScimRefused."""
+    for name, value in body.items():
+        expected = _TYPES.get(name.lower())
+        if expected is not None and value is not None and (isinstance(value, bool) or not isinstance(value, expected)):
+            raise refused("invalidValue", f"{name} is of another type")
     return _search(body, model)
 
 

@@ -7,7 +7,8 @@ here takes is dropped, as RFC 7644 (section 3.3) allows.
 from typing import Annotated, Any, Final
 from unicodedata import normalize
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 from scim2_models import (
     URN,
     CaseExact,
@@ -106,6 +107,15 @@ class WrittenName(ComplexAttribute):
     given_name: str | None = None
 
 
+def _truth(value: object) -> object:
+    """Microsoft Entra sends `"True"` and `"False"`; nothing else stands for a truth value."""
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if value is None or isinstance(value, bool):
+        return value
+    raise PydanticCustomError("truth", "must be true or false")
+
+
 class UserState(Resource[Any]):
     """What clients may write of a user. `locale` is another name of `preferred_language`, as `name` is of `display_name`.
 
@@ -117,7 +127,7 @@ class UserState(Resource[Any]):
     user_name: Annotated[str | None, Required.true] = None
     display_name: str | None = None
     name: WrittenName | None = None
-    active: bool | None = None
+    active: Annotated[bool | None, BeforeValidator(_truth)] = None
     preferred_language: str | None = None
     locale: str | None = None
 
