@@ -149,3 +149,21 @@ async def test_a_hostile_body_is_a_clear_refusal(scim: Any, content: bytes, scim
         answer = await scim.client.post("/scim/v2/Users", content=content, headers=headers)
         assert (answer.status_code, answer.json()["scimType"]) == (400, scim_type), answer.text
     assert await scim.found("Users") == []
+
+
+async def test_what_would_take_long_to_read_is_refused_at_once(scim: Any) -> None:
+    made, group = await scim.user(), await scim.group("华东")
+    paths = [{"op": "remove", "path": f'emails[type eq "{"x" * 3_000}"]'}] * 30
+    names = [{"op": "replace", "value": {f"{number}{'x' * 200}": 1 for number in range(500)}}]
+    nested = [{"op": "replace", "value": {"name": {f"{number}{'x' * 200}": 1 for number in range(500)}}}]
+    for kind, operations in (("Users", paths), ("Users", names), ("Groups", nested)):
+        answer = await scim.patched(kind, made if kind == "Users" else group, *operations)
+        assert (answer.status_code, answer.json()["scimType"]) == (400, "tooMany"), answer.text
+    spelled = [{"op": "remove", "path": "title"}] * 1_001
+    answer = await scim.call("PATCH", f"/Users/{made['id']}", {"Operations": spelled[:1], "OPERATIONS": spelled})
+    assert (answer.status_code, answer.json()["scimType"]) == (400, "tooMany")
+    many = [f"userName{number}" for number in range(1_000)]
+    for body in ({"attributes": many}, {"excludedAttributes": many}, {"ATTRIBUTES": many}):
+        assert (await scim.call("POST", "/Users/.search", body)).json()["scimType"] == "invalidPath"
+    answer = await scim.call("GET", f"/Users/{made['id']}", params={"attributes": ",".join(many)})
+    assert (answer.status_code, answer.json()["scimType"]) == (400, "invalidPath")
