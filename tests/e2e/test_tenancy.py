@@ -14,6 +14,7 @@ from crm_contracts.ids import new_id, prefix_of
 from crm_local.configuration import PROCESSES
 from crm_local.credentials import ensure_credentials
 from crm_testkit.customer_world import World
+from crm_testkit.merged_document import Operation, operations_of
 from crm_testkit.one_of_everything import (
     ACCOUNTS,
     BODIES,
@@ -49,42 +50,8 @@ ACTIONS: dict[str, dict[str, Any]] = {
 """Bodies of actions whose schema requires something, or that make an entity elsewhere than in a collection."""
 
 
-@dataclass(frozen=True)
-class Operation:
-    method: str
-    path: str
-    spec: dict[str, Any]
-
-    @property
-    def parameters(self) -> list[tuple[str, str]]:
-        """Each path parameter's name and the collection before it."""
-        segments = self.path.split("/")
-        return [(s.strip("{}"), "/".join(segments[:i])) for i, s in enumerate(segments) if s.startswith("{")]
-
-    @property
-    def creates(self) -> bool:
-        return self.method == "post" and "201" in self.spec["responses"] and self.spec["operationId"] not in ACTIONS
-
-    @property
-    def lists(self) -> bool:
-        return self.method == "get" and not self.parameters and not self.path.endswith("/lookup") and not self.open
-
-    @property
-    def searches(self) -> bool:
-        return self.method == "post" and self.path.endswith(("/search", "/.search"))
-
-    @property
-    def scim(self) -> bool:
-        """By another standard: its lists have another shape, and no cursors."""
-        return self.path.startswith("/scim/")
-
-    @property
-    def open(self) -> bool:
-        """To anybody."""
-        return self.spec.get("security") == []
-
-    def __str__(self) -> str:
-        return f"{self.method.upper()} {self.path}"
+def creates(operation: Operation) -> bool:
+    return operation.makes_something and operation.spec["operationId"] not in ACTIONS
 
 
 @dataclass(frozen=True)
@@ -108,16 +75,11 @@ class Two:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def two(on_embedded: Relata) -> Any:
     document = (await on_embedded.client.get("/openapi.json")).json()
-    operations = [
-        Operation(method, path, spec)
-        for path, item in document["paths"].items()
-        for method, spec in item.items()
-        if method in ("get", "post", "put", "patch", "delete")
-    ]
+    operations = operations_of(document)
     a = on_embedded.client_of(await on_embedded.new_tenant_key("A"))
     b = on_embedded.client_of(await on_embedded.new_tenant_key("B"))
     async with a, b:
-        missing = {op.path for op in operations if op.creates} - set(BODIES) - NOT_CREATED_BY_A_TENANT
+        missing = {op.path for op in operations if creates(op)} - set(BODIES) - NOT_CREATED_BY_A_TENANT
         assert not missing, f"add bodies to crm_testkit.one_of_everything for {missing}"
         ids = await make_one_of_everything(a)
         for collection in BODIES:  # a second one, so that every list has a next page
@@ -180,7 +142,7 @@ def _told(answer: httpx.Response, *ids: str) -> tuple[int, str]:
 
 async def _call(client: httpx.AsyncClient, operation: Operation, path: str, ids: dict[str, str]) -> httpx.Response:
     body: Any = None
-    if operation.creates:
+    if creates(operation):
         body = BODIES[operation.path](ids)
     elif "requestBody" in operation.spec:
         body = ACTIONS.get(operation.spec["operationId"], {})
