@@ -54,6 +54,15 @@ FAULTS = {
     "phone_invalid": "a number that no numbering plan has",
 }
 
+SCIM_TYPES = {
+    "invalidFilter": "a filter has a grammar (RFC 7644, section 3.4.2.2)",
+    "invalidPath": "and so has a path (section 3.5.2)",
+    "invalidValue": "SCIM's errors do not tell kinds of faults apart; what FAULTS excuses are some of these",
+    "noTarget": "a path leads to something that is there",
+    "mutability": "what must not be removed is some of what a path can name",
+    "uniqueness": "an address belongs to one user",
+}
+
 PATCH_FAULTS = {
     "?fields unknown_field": "paths into a document of many shapes",
     "?fields too_many": "a list in one string",
@@ -78,6 +87,8 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
         return True
     if any((case.headers or {}).get(name) == "" for name in ("If-Match", "Consistency-Token")):
         return False  # the coverage phase calls an empty header valid, though pattern and minLength both refuse it
+    if response.headers["content-type"][0].startswith("application/scim+json"):
+        return response.status_code != 412 and response.json().get("scimType") not in SCIM_TYPES
     if not response.headers["content-type"][0].startswith("application/problem+json"):
         return True
     return not excused(case.method, case.body, response.json())

@@ -127,7 +127,7 @@ async def test_a_python_client_type_checks_and_makes_the_five_calls(on_embedded:
     operations = json.loads(document.read_text())["paths"]
     made = [file for file in (folder / "relata_client" / "api").glob("*/*.py") if file.name != "__init__.py"]
     assert len(made) == sum(
-        method in ("get", "post", "patch", "delete") for item in operations.values() for method in item
+        method in ("get", "post", "put", "patch", "delete") for item in operations.values() for method in item
     )
     (folder / "five_calls.py").write_text(_FIVE_CALLS)
     (folder / "mypy.ini").write_text(_MYPY)

@@ -113,7 +113,7 @@ def complete(document: dict[str, Any], service: str, package: str) -> None:
             if method in _METHODS:
                 _complete_operation(operation, method, service)
                 _document_headers(operation, method, schemas)
-                if method in ("patch", "delete") or _is_action(path, method, operation):
+                if method in ("put", "patch", "delete") or _is_action(path, method, operation):
                     operation["parameters"].append(_IF_MATCH)
 
 
@@ -158,8 +158,9 @@ def _complete_operation(operation: dict[str, Any], method: str, service: str) ->
     ]
     responses = operation.setdefault("responses", {})
     responses.pop("422", None)
-    for code in sorted(codes):
-        responses[str(code)] = {"$ref": f"#/components/responses/{_component(code)}"}
+    if "4XX" not in responses:  # where the route's standard has an error format of its own
+        for code in sorted(codes):
+            responses[str(code)] = {"$ref": f"#/components/responses/{_component(code)}"}
     if method == "get":
         responses["304"] = {"description": "Not modified"}
     parameters = operation.setdefault("parameters", [])

@@ -18,6 +18,7 @@ TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
 API_KEYS, ALLOWED_ORIGINS = "/v1/api-keys", "/v1/allowed-origins"
 TEAMS, ROLES, USERS, IDENTITY_PROVIDERS = "/v1/teams", "/v1/roles", "/v1/users", "/v1/identity-providers"
+SCIM_USERS, SCIM_GROUPS = "/scim/v2/Users", "/scim/v2/Groups"
 
 
 def _contact(ids: Ids) -> Json:
@@ -73,6 +74,8 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "issuer": "https://login.example.com",
         "audiences": [uuid.uuid4().hex],
     },
+    SCIM_USERS: lambda ids: {"userName": f"wei.{uuid.uuid4().hex}@example.com", "displayName": "王伟"},
+    SCIM_GROUPS: lambda ids: {"displayName": "华南", "members": [{"value": ids[SCIM_USERS]}]},
     ALLOWED_ORIGINS: lambda ids: {"name": "门户", "origin": f"https://{uuid.uuid4().hex}.example.com"},
 }
 """A body for every collection that can be created in, in an order in which each finds what it refers to."""

@@ -34,8 +34,11 @@ _HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 def check_problem(response: httpx.Response) -> None:
-    """The one shape of all errors: RFC 9457 with our members and headers."""
+    """The one shape of all errors: RFC 9457 with our members and headers; below SCIM's prefix SCIM's own."""
     body = response.json()
+    if response.request.url.path.startswith("/scim/"):
+        _check_scim_error(response, body)
+        return
     assert response.headers["content-type"] == "application/problem+json", response.headers
     assert body["status"] == response.status_code, body
     assert body["type"] == f"/problems/{body['code']}", body
@@ -47,6 +50,17 @@ def check_problem(response: httpx.Response) -> None:
     for error in body.get("errors", []):
         assert error.keys() == {"pointer", "code", "detail"}, error
         assert error["detail"], error
+
+
+def _check_scim_error(response: httpx.Response, body: dict[str, Any]) -> None:
+    """RFC 7644, section 3.12."""
+    assert response.headers["content-type"] == "application/scim+json", response.headers
+    assert body["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"], body
+    assert body["status"] == str(response.status_code), body
+    assert body.keys() <= {"schemas", "status", "scimType", "detail"}, body
+    assert body["detail"], body
+    assert response.headers["x-request-id"], response.headers
+    assert response.headers["content-language"] in ("en", "zh-CN"), response.headers
 
 
 class _FromTheBeginning:

@@ -1,6 +1,6 @@
 """From any failure to `application/problem+json`, in the reader's language."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -19,6 +19,12 @@ from crm_kit.errors import FieldError, Problem, Text
 from crm_kit.http.messages import describe
 
 PROBLEM_TYPE = "application/problem+json"
+
+PROBLEM_SHAPE = "crm_problem_shape"
+"""In the scope: a ProblemShape, on paths whose standard has an error format of its own."""
+
+ProblemShape = Callable[[Problem, str], tuple[int, str, dict[str, object]]]
+"""Status, media type and body of a problem in a language."""
 
 _BY_STATUS: Mapping[int, type[Problem]] = {
     400: errors.MalformedRequest,
@@ -56,14 +62,18 @@ def preferred_language(accept_language: str) -> str:
 def problem_response(problem: Problem, scope: Scope) -> Response:
     here = context.current()
     language = preferred_language(Headers(scope=scope).get("accept-language", ""))
-    body = problem.body(language, instance=scope.get("path"), trace_id=here.trace.trace_id if here else None)
+    status, media_type = problem.status, PROBLEM_TYPE
+    if shape := scope.get(PROBLEM_SHAPE):
+        status, media_type, body = shape(problem, language)
+    else:
+        body = problem.body(language, instance=scope.get("path"), trace_id=here.trace.trace_id if here else None)
     headers = {
         **problem.headers,
         "Content-Language": "zh-CN" if language == "zh" else "en",
         "Vary": "Accept-Language",
     }
     content = orjson.dumps(body, default=str)
-    return Response(content, status_code=problem.status, headers=headers, media_type=PROBLEM_TYPE)
+    return Response(content, status_code=status, headers=headers, media_type=media_type)
 
 
 def json_pointer(parts: Iterable[object]) -> str:

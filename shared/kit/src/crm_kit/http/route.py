@@ -101,7 +101,7 @@ class TransactionRoute(APIRoute):
         reads = _changes_nothing(methods, extras)
         sensitive = bool(extras.get("x-relata-sensitive"))
         has_body = self.body_field is not None
-        patch = "PATCH" in methods
+        media_types = _media_types(self, patch="PATCH" in methods)
 
         async def handle(request: Request) -> Response:
             authenticator: Authenticator = request.app.state.authenticator
@@ -116,7 +116,7 @@ class TransactionRoute(APIRoute):
             if permission is None:  # without a token nobody vouches for where the request came from
                 acting = replace(acting, address=None, user_agent=None)
             with context.use(acting):
-                parsed = await _parse(request, _PATCH_TYPES if patch else _JSON_TYPES) if has_body else request
+                parsed = await _parse(request, media_types) if has_body else request
                 database: Database = request.app.state.database
                 if reads:
                     response = await _in(database.read(principal.realm), principal, parsed, endpoint)
@@ -127,6 +127,14 @@ class TransactionRoute(APIRoute):
                 return await _write(database, principal, parsed, endpoint, sensitive)
 
         return handle
+
+
+def _media_types(route: APIRoute, *, patch: bool) -> tuple[str, ...]:
+    """What the body may be sent as. A route whose body declares a JSON type of its own takes that, and plain JSON."""
+    declared = getattr(route.body_field and route.body_field.field_info, "media_type", _JSON_TYPES[0])
+    if declared not in _JSON_TYPES:
+        return (declared, *_JSON_TYPES)
+    return _PATCH_TYPES if patch else _JSON_TYPES
 
 
 async def _in(
@@ -181,7 +189,7 @@ async def _parse(request: Request, media_types: tuple[str, ...]) -> Request:
     if media_type not in media_types:
         raise UnsupportedMediaType(
             Text(f"Send {' or '.join(media_types)}.", f"请使用 {' 或 '.join(media_types)}。"),
-            headers={"Accept-Patch": ", ".join(_PATCH_TYPES)} if len(media_types) > 1 else None,
+            headers={"Accept-Patch": ", ".join(media_types)} if request.method == "PATCH" else None,
         )
     parsed = _ParsedRequest(request.scope, request.receive)
     parsed._body = body  # what Starlette's own Request.body() caches
