@@ -24,7 +24,7 @@ async def strict(
     tmp_path_factory: object,
 ) -> AsyncIterator[Door]:
     folder = tmp_path_factory.mktemp("guessing")  # type: ignore[attr-defined]  # pytest's
-    options = {"failed_attempts_quota": QUOTA, "roles": ("api",)}
+    options = {"failed_attempts_quota": QUOTA, "trusted_proxy_hops": 1, "roles": ("api",)}
     async with running_door(
         MANIFEST, make_authenticator, postgres_database("gateway"), event_log_database(), folder, **options
     ) as running:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, cast
 
 import structlog
+from crm_kit import context
 from crm_kit.db.models import utc_now
 from crm_kit.errors import Forbidden, Text, TooManyRequests, Unauthenticated
 from crm_kit.http.middleware import RESPONSE_HEADERS
@@ -83,12 +84,12 @@ class GatewayAuthenticator:
             )
         return principal
 
-    async def client(self, request: Request, client_id: str, secret: str) -> KnownKey | None:
+    async def client(self, client_id: str, secret: str) -> KnownKey | None:
         """The API key that a client authenticates with at the token endpoint: its id, and itself as the secret.
 
         None where they are no such pair. Raises TooManyRequests.
         """
-        known = await self._look_up(request, secret if looks_like_key(secret) else client_id)
+        known = await self._look_up(secret if looks_like_key(secret) else client_id)
         if known is None or known.principal.credential != client_id:
             return None
         verdict = self._count(known.principal)
@@ -121,22 +122,22 @@ class GatewayAuthenticator:
             raise _unauthenticated(None if not given else "invalid_request")
         if hmac.compare_digest(digest(credential), self._admin_digest):
             return _ADMINISTRATOR
-        known = await self._look_up(request, credential)
+        known = await self._look_up(credential)
         if known is None:
             raise _unauthenticated("invalid_token")
         return known.principal
 
-    async def _look_up(self, request: Request, credential: str) -> KnownKey | None:
+    async def _look_up(self, credential: str) -> KnownKey | None:
         """None for what is no good. Raises TooManyRequests for who guesses, Unavailable."""
         mark = digest(credential)
         known = self._known.peek(mark)
         if known is None:
-            address, prefix = _address(request), prefix_in(credential)
+            address, prefix = _address(), prefix_in(credential)
             if wait := self._failures.wait(address, prefix, mark):
                 raise _too_many(str(wait))
         known = await self._known.get(mark, lambda: self._find_any(credential, mark))
         if known is None or _has_passed(known.expires_at):
-            self._failures.failed(_address(request), prefix_in(credential))
+            self._failures.failed(_address(), prefix_in(credential))
             return None
         self._failures.succeeded(mark)
         self.usage.record(known.principal)
@@ -164,9 +165,10 @@ class GatewayAuthenticator:
         return KnownKey(replace(key.principal, scopes=scopes), ends)
 
 
-def _address(request: Request) -> str:
-    """The peer's, or what a proxy says that the server trusts (FORWARDED_ALLOW_IPS)."""
-    return network_of(request.client.host) if request.client else ""
+def _address() -> str:
+    """The network that the request came from (`crm_kit.http.origin`)."""
+    here = context.current()
+    return network_of(here.address) if here is not None and here.address else ""
 
 
 def _is_administered(scope: Scope) -> bool:

@@ -23,7 +23,7 @@ CONTACT = {
 
 
 def grant(level: Level, **fields: Access) -> Grant:
-    return Grant(frozenset({"contacts"}), frozenset(ACTIONS), level, fields)  # type: ignore[arg-type]
+    return Grant(frozenset({"contacts"}), frozenset(ACTIONS), level, fields)  # type: ignore[arg-type]  # the words are those of the vocabulary
 
 
 def somebody(service: ServiceUnderTest, tenant: Tenant, *grants: Grant) -> Tenant:

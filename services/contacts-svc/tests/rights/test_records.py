@@ -17,7 +17,7 @@ EVERYTHING: dict[str, Access] = dict.fromkeys(("open", "personal", "commercial",
 def grant(
     level: Level, actions: Iterable[Action] = ACTIONS, fields: dict[str, Access] = EVERYTHING, *resources: str
 ) -> Grant:
-    return Grant(frozenset(resources or ["*"]), frozenset(actions), level, fields)  # type: ignore[arg-type]
+    return Grant(frozenset(resources or ["*"]), frozenset(actions), level, fields)  # type: ignore[arg-type]  # the words are those of the vocabulary
 
 
 def as_me(service: ServiceUnderTest, tenant: Tenant, *grants: Grant, teams: Iterable[str] = (OURS,)) -> Tenant:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -96,15 +97,9 @@ class Company:
         return await self._make(USERS, {**body, "teams": [{"team_id": team_id, "manager": manager}]})
 
     async def _customer(self, whose: str, given: Mapping[str, str]) -> dict[str, str]:
-        def mark(resource: str, sensitivity: str) -> str:
-            return self._mark(resource, sensitivity, whose)
-
+        mark = partial(self._mark_of, whose)
         ids: dict[str, str] = {}
-
-        async def make(collection: str, body: dict[str, Any]) -> None:
-            if collection in self.collections:
-                ids[collection] = await self._make(collection, body, ids)
-
+        make = partial(self._make_known, ids)
         await make(
             ACCOUNTS,
             {
@@ -142,6 +137,13 @@ class Company:
                 **about,
             },
         )
+        await self._business(whose, ids)
+        return ids
+
+    async def _business(self, whose: str, ids: dict[str, str]) -> None:
+        """What other services know of the customer."""
+        mark = partial(self._mark_of, whose)
+        make, about = partial(self._make_known, ids), {"contact_id": ids[CONTACTS]}
         await make(
             DEALS,
             {
@@ -175,7 +177,13 @@ class Company:
             },
         )
         await make(TICKET_MESSAGES, {"body": mark("tickets", "commercial")})
-        return ids
+
+    def _mark_of(self, whose: str, resource: str, sensitivity: str) -> str:
+        return self._mark(resource, sensitivity, whose)
+
+    async def _make_known(self, ids: dict[str, str], collection: str, body: dict[str, Any]) -> None:
+        if collection in self.collections:
+            ids[collection] = await self._make(collection, body, ids)
 
     async def _settings(self) -> dict[str, str]:
         def named(resource: str) -> str:

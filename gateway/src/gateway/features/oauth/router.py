@@ -21,7 +21,7 @@ async def token(request: Request) -> Response:
     authenticator = cast("GatewayAuthenticator", request.app.state.authenticator)
     try:
         asked = read_request(read_form(await _body(request)), request.headers.get("authorization"))
-        key = await authenticator.client(request, asked.client_id, asked.client_secret)
+        key = await authenticator.client(asked.client_id, asked.client_secret)
         if key is None:
             raise invalid_client()
         scopes = granted(asked.scopes, key.principal)

@@ -37,7 +37,7 @@ _SCOPES: Final[Mapping[str, ScopeAction]] = {
 
 
 def scope_of(permission: str) -> str:
-    """The scope that covers a permission: `contacts:write` covers `contacts:create`."""
+    """The scope that covers a permission: `<resource>:write` covers `<resource>:create`."""
     resource, colon, action = permission.rpartition(":")
     return f"{resource}{colon}{_SCOPES.get(action, action)}"
 

@@ -17,7 +17,7 @@ Action = Literal["read", "create", "update", "delete", "assign", "export"]
 """`assign`: to another owner or team, and sharing. `export`: in bulk."""
 
 Level = Literal["own", "team", "all"]
-"""`own`: records that the user owns, that belong to a customer of theirs, or that are shared with them. `team`: those of
+"""`own`: records that the user owns, that belong to one of theirs, or that are shared with them. `team`: those of
 their teams too, of the teams below where they lead one, and of these teams' members. `all`: every one.
 """
 
