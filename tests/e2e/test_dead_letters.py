@@ -8,7 +8,8 @@ from crm_testkit.customer_world import World
 from crm_testkit.whole_stack import Relata
 
 LETTERS = "/v1/dead-letters"
-VIEW, COPIES = "gateway.view", "campaigns.contacts"
+RIGHTS = {f"{service}.rights" for service in ("gateway", "pipeline", "tickets", "campaigns")}
+CONSUMERS = {"gateway.view", "campaigns.contacts", *RIGHTS}
 
 
 async def test_a_letter_is_seen_replayed_and_discarded_through_the_gateway(on_embedded: Relata) -> None:
@@ -21,7 +22,7 @@ async def test_a_letter_is_seen_replayed_and_discarded_through_the_gateway(on_em
 
         letters: dict[str, Any] = {}
         async with asyncio.timeout(30):
-            while letters.keys() != {VIEW, COPIES}:
+            while letters.keys() != CONSUMERS:
                 letters = {one["consumer"]: one for one in (await client.get(LETTERS)).json()["data"]}
         assert {one["key"] for one in letters.values()} == {contact["id"]}
 

@@ -93,15 +93,15 @@ async def two(on_embedded: Relata) -> Any:
 
 
 async def _make_dead_letters(relata: Relata, client: httpx.AsyncClient, tenant_id: str) -> str:
-    """An event of a version that nobody knows is parked by each of its consumers, in two services."""
+    """An event of a version that nobody knows is parked by each of its consumers, in four services."""
     world = World(tenant_id)
     world.create("contact")
     [(topic, event)] = world.events
     await relata.publish((topic, replace(event, type="crm.contacts.contact.created.v2")))
     async with asyncio.timeout(30):
-        while len(data := (await client.get(DEAD_LETTERS)).json()["data"]) < 2:
+        while len(data := (await client.get(DEAD_LETTERS)).json()["data"]) < 6:
             await asyncio.sleep(0.05)
-    assert {letter["service"] for letter in data} == {"gateway", "campaigns"}
+    assert {letter["service"] for letter in data} == {"gateway", "pipeline", "tickets", "campaigns"}
     return str(data[0]["id"])
 
 
