@@ -56,8 +56,8 @@ contact = create_contact.sync(
     ),
 )
 assert isinstance(contact, Contact), contact
-assert contact.phones[0].number == "+8613800138000"
-assert contact.custom.to_dict() == {"favourite_colour": "青"}
+assert contact.phones and contact.phones[0].number == "+8613800138000"
+assert contact.custom and contact.custom.to_dict() == {"favourite_colour": "青"}
 
 deal = create_deal.sync(
     client=client,

@@ -208,10 +208,11 @@ _BODIES: Final[Mapping[str, dict[str, Any]]] = {
 """Of operations that would refuse an empty one before they look for the record."""
 
 
-def _places(path: str, company: Company) -> Iterator[tuple[str, str]]:
+def _places(path: str, spec: Mapping[str, Any], company: Company) -> Iterator[tuple[str, str]]:
     """Where an operation is tried: once on a collection, else on each owner's records."""
     if "{" not in path:
-        yield EVERYBODY, f"{path}?limit=200" if path != "/v1/roles/ready" else path
+        takes_limit = any(parameter.get("name") == "limit" for parameter in spec["parameters"])
+        yield EVERYBODY, f"{path}?limit=200" if takes_limit else path
         return
     for whose, ids in company.ids.items():
         for known in [ids] if not path.startswith("/v1/customers/") else _as_customers(ids):
@@ -256,7 +257,7 @@ class Trial:
             await self.matrix.filtering(client, role, DISTANCES, probe)
         for method, path, spec in self._operations:
             body = _BODIES.get(spec["operationId"], {}) if method in ("POST", "PATCH") else None
-            for whose, place in _places(path, self._company):
+            for whose, place in _places(path, spec, self._company):
                 asked = MatrixOperation(method, place, spec["x-relata-permission"], body)
                 if is_reading(method, spec):
                     await self.matrix.reading(client, role, DISTANCES, asked)

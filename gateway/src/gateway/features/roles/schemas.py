@@ -64,7 +64,3 @@ class ReadyRole(Contract):
     description: str
     admin: bool
     grants: list[RoleGrant]
-
-
-class ReadyRoles(Contract):
-    data: list[ReadyRole]
