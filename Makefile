@@ -82,7 +82,7 @@ bench: $(VENV)/.ready ## measure this machine: boot, memory, freshness, reads an
 	@exec $(BIN)/python benchmarks/skeleton.py
 
 lock: $(VENV)/.ready ## renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	$(BIN)/uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-strip-extras --no-header -o requirements.lock
 
 clean: ## remove everything that was made here: environment, caches, the embedded stack's data
 	rm -rf $(VENV) .run .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
