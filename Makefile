@@ -82,7 +82,7 @@ bench: $(VENV)/.ready ## measure this machine: boot, memory, freshness, reads an
 	@exec $(BIN)/python benchmarks/skeleton.py
 
 lock: $(VENV)/.ready ## renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-strip-extras --no-header -o requirements.lock
+	$(BIN)/uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 
 clean: ## remove everything that was made here: environment, caches, the embedded stack's data
 	rm -rf $(VENV) .run .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
@@ -93,7 +93,7 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Relata needs Python 3.11 or newer; set PYTHON=…")'
 	@test -x $(BIN)/python || { echo 'Making the virtual environment …'; $(PYTHON) -m venv $(VENV); }
 	@echo 'Installing what requirements.lock names (about a minute, once) …'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
