@@ -54,7 +54,7 @@ async def offer_sign_in(gateway_port: int, tenant: Tenant, gateway_url: str) -> 
     status, ready = await call_gateway(gateway_port, "GET", "/v1/roles/ready", tenant.api_key)
     if status != 200:
         return False
-    names = [str(role["name"]) for role in cast("list[dict[str, object]]", ready["data"])]
+    names = [str(role["name"]) for role in cast("list[dict[str, object]]", ready.get("data", []))]
     provider = {
         "name": "Development issuer",
         "issuer": f"{gateway_url}/development/issuer",
