@@ -9,7 +9,7 @@ import pytest_asyncio
 from crm_testkit.one_of_everything import CONTACTS
 from crm_testkit.rights_matrix import MatrixRole, shown
 from crm_testkit.rights_world import EVERYBODY, Company, Trial
-from crm_testkit.whole_stack import Relata
+from crm_testkit.whole_stack import Relata, differences
 
 BUSINESS = ["customers", "contacts", "accounts", "activities", "consents", "deals", "orders", "tickets"]
 
@@ -107,3 +107,15 @@ async def test_every_operation_shows_each_role_what_it_may_see_and_no_more(
             await trial.of(role, client)
     assert not trial.matrix.findings, shown(trial.matrix.findings)
     assert trial.matrix.compared > 2000
+
+
+async def test_a_live_view_asks_the_services_for_everything_and_shows_what_the_role_may_see(company: Company) -> None:
+    ids = company.ids["mine"]
+    role = _role("sales as it is", _grant("own", ["read"], open="read", commercial="read"))
+    async with await _key_of(company, company.me, role) as client:
+        path = f"/v1/customers/{ids[CONTACTS]}"
+        live = (await client.get(path, params={"consistency": "live"})).json()
+        stored = (await client.get(path)).json()
+    assert "degraded" not in live
+    assert not differences(stored, live)
+    assert "full_name" not in live["profile"]

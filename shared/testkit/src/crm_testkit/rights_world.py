@@ -222,6 +222,8 @@ def _places(path: str, spec: Mapping[str, Any], company: Company) -> Iterator[tu
                     segments[index] = known.get("/".join(path.split("/")[:index]), "")
             if all(segments[1:]):
                 yield whose, "/".join(segments)
+                if path == "/v1/customers/{customer_id}":
+                    yield whose, "/".join(segments) + "?consistency=live"
 
 
 def _as_customers(ids: Mapping[str, str]) -> list[dict[str, str]]:

@@ -58,7 +58,7 @@ class LiveComposer:
         Raises UpstreamUnavailable where contacts-svc is down and the gateway has never heard of the customer.
         """
         # The whole of it, whatever the caller may read: what leaves the gateway is redacted there, like a stored view.
-        principal = replace(principal, scopes=_READING)
+        principal = replace(principal, scopes=_READING, rights=None)
         try:
             answers, contact_ids = await self._ask(principal, customer_id)
         except _Unknown:
