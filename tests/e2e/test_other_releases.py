@@ -10,7 +10,8 @@ from crm_contracts.envelope import Event
 from crm_testkit.customer_world import World, money
 from crm_testkit.whole_stack import Relata, differences
 
-VIEW, COPIES = "gateway.view", "campaigns.contacts"
+RIGHTS = {f"{service}.rights" for service in ("gateway", "pipeline", "tickets", "campaigns")}
+CONSUMERS = {"gateway.view", "campaigns.contacts", *RIGHTS}
 
 
 async def _view(client: Any, contact_id: str, version: int) -> dict[str, Any]:
@@ -90,7 +91,7 @@ async def test_an_unknown_entity_or_major_is_a_letter_of_everyone_who_reads_the_
         await on_embedded.publish((topic, replace(event, type=unknown)))
         letters: dict[str, Any] = {}
         async with asyncio.timeout(30):
-            while letters.keys() != {VIEW, COPIES}:
+            while letters.keys() != CONSUMERS:
                 letters = {one["consumer"]: one for one in (await client.get("/v1/dead-letters")).json()["data"]}
         assert {(one["kind"], one["event_type"], one["key"]) for one in letters.values()} == {
             ("unsupported", unknown, contact["id"])
