@@ -217,6 +217,8 @@ class Office(RuleBasedStateMachine):
 
 
 def _ids(answer: httpx.Response) -> set[str]:
+    """Of a refusal none; anything else is no answer."""
+    assert answer.status_code in (200, 403), answer.text
     return {one["id"] for one in answer.json()["data"]} if answer.status_code == 200 else set()
 
 

@@ -30,13 +30,13 @@ _ADDITIONS: Final = (
     ),
     (
         "shared/contracts/src/crm_contracts/contacts.py",
-        "    wechat: str | None\n",
-        "    nickname: str | None = None\n",
+        "    wechat: Annotated[str | None, NAME]\n",
+        "    nickname: Annotated[str | None, NAME] = None\n",
     ),
     (
         "shared/contracts/src/crm_contracts/registry.py",
-        'CONTACT = Topic("contacts", "contact", contacts.Contact',
-        ", minor=1",
+        'CONTACT = Topic("contacts", "contact", contacts.Contact, minor=1',
+        " + 1",
     ),
     (
         f"{_FEATURE}/schemas.py",
