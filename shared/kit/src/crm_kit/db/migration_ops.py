@@ -54,7 +54,10 @@ def protect_kit_tables() -> None:
     op.execute("alter table outbox set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)")
 
 
-def protect_rights_tables() -> None:
+def create_rights_tables() -> None:
+    """What rights are told by. As `create_audit_log`: in the shape of their first release."""
+    for table in RIGHTS_TABLES:
+        table.create(op.get_bind(), checkfirst=True)
     protect(*(table.name for table in RIGHTS_TABLES))
 
 

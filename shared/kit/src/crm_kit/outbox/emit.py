@@ -78,8 +78,9 @@ class EntityEvents(Generic[RowT, EntityT]):
     async def created_all(self, session: WriteSession, rows: Sequence[RowT], *, action: str = "created") -> None:
         """As `created`, for many rows in two round trips. The caller bounds how many."""
         await self._insert(session, rows)
-        await _keep_shares(session, {row.id: self.snapshot(row) for row in rows}, fresh=True)
-        made = [self._creation(session, self.snapshot(row), row, action) for row in rows]
+        entities = {row.id: self.snapshot(row) for row in rows}
+        await _keep_shares(session, entities, fresh=True)
+        made = [self._creation(session, entities[row.id], row, action) for row in rows]
         await append(session, [record for records, _ in made for record in records], [entry for _, entry in made])
 
     async def updated(self, session: WriteSession, row: RowT, before: EntityT, *, action: str = "updated") -> bool:
@@ -95,10 +96,11 @@ class EntityEvents(Generic[RowT, EntityT]):
         row.version = before.version + 1
         row.updated_at = utc_now()
         await session.flush()
-        if "shares" in changed:
-            await _keep_shares(session, {row.id: self.snapshot(row)})
         _require_flushed(session, row)
-        records = self._records(session, row, action, self._body(row), changed)
+        entity = self.snapshot(row)
+        if "shares" in changed:
+            await _keep_shares(session, {row.id: entity})
+        records = self._records(session, row, action, entity.model_dump(mode="json"), changed)
         await append(session, records, [self._told(row, action, changes_of(old, new))])
         return True
 
