@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from crm_contracts.registry import TOPICS
-from crm_contracts.sensitivity import ALWAYS_SHOWN, Classified, classes_of
+from crm_contracts.sensitivity import ALWAYS_SHOWN, PRIVATE, Classified, classes_of
 from crm_kit.audit.schemas import AuditEntry
 from crm_kit.http.principal import Principal
 from crm_kit.rights import RecordRights
@@ -34,19 +34,15 @@ def visible_changes(entry: AuditEntry, caller: Principal) -> dict[str, dict[str,
 
 
 def _shown(name: str, values: dict[str, Any], declared: Classified | None, granted: RecordRights) -> dict[str, Any]:
-    access = "read" if name in ALWAYS_SHOWN else granted.seen[declared.sensitivity if declared else "private"]
-    if access in ("read", "write"):
+    if name in ALWAYS_SHOWN:
         return values
-    if access == "masked" and declared is not None and declared.mask is not None:
-        return {side: _masked(declared, value) for side, value in values.items()}
-    return dict.fromkeys(values)
+    return {side: _seen(value, declared or PRIVATE, granted) for side, value in values.items()}
 
 
-def _masked(declared: Classified, value: Any) -> Any:
-    """None where a value has not its member's form: one that was long is told by its length alone."""
-    assert declared.mask is not None
+def _seen(value: Any, declared: Classified, granted: RecordRights) -> Any:
+    """A value that has not its member's form has no mask either: one that was long is told by its length alone."""
     try:
-        return declared.mask(value) if value is not None else None
+        return granted.shown(value, declared.sensitivity, declared.mask) if value is not None else None
     except (TypeError, KeyError, AttributeError):
         return None
 

@@ -88,7 +88,7 @@ class _Redaction:
 
     def result(self) -> dict[str, Any] | None:
         view, left = self._view, self._left
-        if "read" not in self._sight.rights(OF_KIND[view["kind"]][0], self._level).actions:
+        if not self._may(OF_KIND[view["kind"]][0], self._level):
             return None
         for name, value in view.items():
             if (section := _SECTIONS.get(name)) is not None:
@@ -107,14 +107,11 @@ class _Redaction:
         self._left.shown[name] = self._record(*OF_KIND[self._view["kind"]], value, self._level, name)
 
     def _account(self, name: str, value: Json | None) -> None:
-        if value is None:
-            self._always(name, value) if self._may("accounts", "all") else self._left.missing.append(name)
-            return
-        level = self._levels[value["id"]]
-        if self._may("accounts", level):
-            self._left.shown[name] = self._record("accounts", Account, value, level, name)
-        else:
-            self._left.missing.append(name)
+        level = self._levels[value["id"]] if value is not None else "all"
+        allowed = self._may("accounts", level)
+        if value is not None and allowed:
+            value = self._record("accounts", Account, value, level, name)
+        self._keep(self._left.shown, name, value, name, allowed)
 
     def _contacts(self, name: str, value: list[Json]) -> None:
         self._list(self._left.shown, "contacts", Contact, name, value, lambda one: self._levels[one["id"]])
@@ -132,16 +129,12 @@ class _Redaction:
         members, mask = _IDENTITIES[item["type"]]
         classes = classes_of(model)
         declared = next(classes[name] for name in members if name in classes)
-        access = self._sight.rights(resource, self._level).seen[declared.sensitivity]
-        if access in ("read", "write"):
-            return str(item["value"])
-        return mask(item["value"]) if access == "masked" and mask else None
+        rights = self._sight.rights(resource, self._level)
+        shown: str | None = rights.shown(item["value"], declared.sensitivity, mask)
+        return shown
 
     def _consents(self, name: str, value: Json) -> None:
-        if self._may("consents", self._level):
-            self._left.shown[name] = value
-        else:
-            self._left.missing.append(name)
+        self._keep(self._left.shown, name, value, name, self._may("consents", self._level))
 
     def _sales(self, name: str, value: Json) -> None:
         inner: dict[str, Any] = {}
@@ -155,7 +148,7 @@ class _Redaction:
                 self._orders(inner, member, each, place)
             else:
                 self._later(member, each, inner, place)
-        self._members(name, inner)
+        self._keep_members(self._left.shown, name, inner, name)
 
     def _orders(self, inner: dict[str, Any], name: str, value: Json, place: str) -> None:
         """What is counted and summed up may be of orders that are not seen: it takes rights to all of this customer's."""
@@ -167,10 +160,7 @@ class _Redaction:
                 self._sum(shown, "orders", member, each, f"{place}.{member}")
             elif self._may("orders", self._level):
                 shown[member] = each
-        if shown:
-            inner[name] = shown
-        else:
-            self._left.missing = [one for one in self._left.missing if not one.startswith(f"{place}.")] + [place]
+        self._keep_members(inner, name, shown, place)
 
     def _support(self, name: str, value: Json) -> None:
         inner: dict[str, Any] = {}
@@ -178,35 +168,29 @@ class _Redaction:
             place = f"{name}.{member}"
             if member == "open_tickets":
                 self._list(inner, "tickets", Ticket, member, each, self._nearest_of, place)
-            elif member == "counts" and self._may("tickets", self._level):
-                inner[member] = each
             elif member == "counts":
-                self._left.missing.append(place)
+                self._keep(inner, member, each, place, self._may("tickets", self._level))
             else:
                 self._later(member, each, inner, place)
-        self._members(name, inner)
+        self._keep_members(self._left.shown, name, inner, name)
 
     def _marketing(self, name: str, value: Json) -> None:
         inner: dict[str, Any] = {}
         for member, each in value.items():
             place = f"{name}.{member}"
-            if member == "segments" and self._may("segments", "all"):
-                inner[member] = each
+            if member == "segments":
+                self._keep(inner, member, each, place, self._may("segments", "all"))
             elif member == "recent_messages":
                 self._list(inner, "messages", Message, member, each, self._nearest_of, place)
-            elif member == "segments":
-                self._left.missing.append(place)
             else:
                 self._later(member, each, inner, place)
-        self._members(name, inner)
+        self._keep_members(self._left.shown, name, inner, name)
 
     def _timeline(self, name: str, value: list[Json]) -> None:
         entries = (self._sight.entry(entry, self._level_of_entry(entry)) for entry in value)
         self._left.shown[name] = [entry for entry in entries if entry is not None]
         self._left.missing += [
-            f"{name}.{word}"
-            for word, about in ENTRIES.items()
-            if "read" not in self._sight.rights(about.resource, self._level).actions
+            f"{name}.{word}" for word, about in ENTRIES.items() if not self._may(about.resource, self._level)
         ]
 
     def _level_of_entry(self, entry: Json) -> Level:
@@ -219,7 +203,7 @@ class _Redaction:
         return nearest([self._sight.level(record), *of])
 
     def _may(self, resource: str, level: Level) -> bool:
-        return "read" in self._sight.rights(resource, level).actions
+        return self._sight.rights(resource, level).is_seen
 
     def _record(self, resource: str, model: type[Entity], value: Json, level: Level, place: str) -> dict[str, Any]:
         """One record, what is missing of it told under its place in the view."""
@@ -253,25 +237,25 @@ class _Redaction:
 
     def _sum(self, inner: dict[str, Any], resource: str, name: str, value: Any, place: str) -> None:
         rights = self._sight.rights(resource, self._level)
-        if "read" in rights.actions and rights.reads("commercial"):
-            inner[name] = value
-        else:
-            self._left.missing.append(place)
+        self._keep(inner, name, value, place, rights.is_seen and rights.reads("commercial"))
 
     def _later(self, name: str, value: Any, inner: dict[str, Any], place: str) -> None:
         rights = self._sight.rights(_LATER.get(place, place), self._level)
-        if "read" in rights.actions and rights.is_clear:
+        self._keep(inner, name, value, place, rights.is_seen and rights.is_clear)
+
+    def _keep(self, inner: dict[str, Any], name: str, value: Any, place: str, allowed: bool) -> None:
+        if allowed:
             inner[name] = value
         else:
             self._left.missing.append(place)
 
-    def _members(self, name: str, inner: dict[str, Any]) -> None:
-        """A section of which nothing is left is missing as a whole."""
-        if inner:
-            self._left.shown[name] = inner
+    def _keep_members(self, inner: dict[str, Any], name: str, members: dict[str, Any], place: str) -> None:
+        """That of which nothing is left is missing as a whole."""
+        if members:
+            inner[name] = members
         else:
-            below = f"{name}."
-            self._left.missing = [one for one in self._left.missing if not one.startswith(below)] + [name]
+            below = f"{place}."
+            self._left.missing = [one for one in self._left.missing if not one.startswith(below)] + [place]
 
 
 _SECTIONS: Final[Mapping[str, Callable[[_Redaction, str, Any], None]]] = {

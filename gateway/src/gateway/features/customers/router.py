@@ -149,7 +149,7 @@ def _is_findable(row: Any, sight: Sight | None) -> bool:
     if sight is None:
         return True
     rights = sight.rights(OF_KIND[row.kind][0], level_of(sight, orjson.loads(row.doc)))
-    return "read" in rights.actions and rights.reads("personal")
+    return rights.is_seen and rights.reads("personal")
 
 
 def _candidate(row: Any, sight: Sight | None) -> Candidate:

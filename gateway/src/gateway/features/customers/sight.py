@@ -8,13 +8,12 @@ from typing import Any, Final
 from crm_contracts.campaigns import Message
 from crm_contracts.contacts import Account, Activity, Consent, Contact
 from crm_contracts.pipeline import Deal, Order
-from crm_contracts.sensitivity import OPEN, SENSITIVITIES, Classified, Sensitivity, mask_text
+from crm_contracts.sensitivity import OPEN, Classified, Sensitivity, mask_text
 from crm_contracts.tickets import Ticket, TicketMessage
 from crm_contracts.types import Entity
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import require
-from crm_kit.rights import Level, RecordRights, redacted
-from crm_kit.rights.grants import ACTIONS
+from crm_kit.rights import EVERYTHING, NOTHING, Level, RecordRights, redacted
 
 from gateway.features.customers.entities import Json
 from gateway.features.customers.nearness import Nearness
@@ -30,9 +29,6 @@ BESIDES: Final[Mapping[str, Classified]] = dict.fromkeys(
     ("stage_name", "from_stage_name", "ticket_id", "ticket_number", "visibility", "author"), OPEN
 )
 """What entries and summaries say besides the members of their entity."""
-
-_NOTHING: Final = RecordRights(frozenset(), dict.fromkeys(SENSITIVITIES, "hidden"), {})
-_EVERYTHING: Final = RecordRights(frozenset(ACTIONS), dict.fromkeys(SENSITIVITIES, "write"), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +71,9 @@ class Sight:
 
     def _rights_to(self, resource: str, level: Level) -> RecordRights:
         if not self._principal.may(f"{resource}:read"):
-            return _NOTHING
+            return NOTHING
         rights = self._principal.rights
-        return _EVERYTHING if rights is None else rights.on(resource).at(level)
+        return EVERYTHING if rights is None else rights.on(resource).at(level)
 
     @property
     def changes_at(self) -> datetime | None:
@@ -94,12 +90,13 @@ class Sight:
 
     def name(self, kind: str, name: str | None, level: Level) -> str | None:
         """What a customer is called, which may be an address of theirs."""
-        access = self.rights(OF_KIND[kind][0], level).seen["personal" if kind == "contact" else "open"]
-        return name if access in ("read", "write") else mask_text(name) if name and access == "masked" else None
+        rights = self.rights(OF_KIND[kind][0], level)
+        shown: str | None = rights.shown(name, "personal" if kind == "contact" else "open", mask_text) if name else name
+        return shown
 
     def kinds(self, wanted: Iterable[str] | None, level: Level) -> list[str]:
         """Of the timeline kinds that are wanted, all where that is None, those that may be seen of a customer so near."""
-        seen = [word for word, about in ENTRIES.items() if "read" in self.rights(about.resource, level).actions]
+        seen = [word for word, about in ENTRIES.items() if self.rights(about.resource, level).is_seen]
         return sorted(kind for kind in wanted or seen if _word(kind) in seen)
 
     def entry(self, entry: Json, level: Level) -> dict[str, Any] | None:
@@ -108,7 +105,7 @@ class Sight:
         if about is None:
             return None
         rights = self.rights(about.resource, level)
-        if "read" not in rights.actions:
+        if not rights.is_seen:
             return None
         if rights.is_clear:
             return dict(entry)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from crm_contracts.ids import prefix_of
-from crm_contracts.sensitivity import ALWAYS_SHOWN, SENSITIVITIES, classes_of
+from crm_contracts.sensitivity import ALWAYS_SHOWN, classes_of
 from sqlalchemy import ColumnElement, and_, case, exists, literal, null, or_, select, true
 
 from crm_kit.conditions import AllOf, AnyOf, CheckedCondition, Comparison, Field, Not
@@ -14,17 +14,10 @@ from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import Conflict, FieldError, Forbidden, Text
 from crm_kit.http.problems import json_pointer
-from crm_kit.rights import Action, Level, Ownership, RecordRights, ResourceRights, Sights
-from crm_kit.rights.grants import ACTIONS
+from crm_kit.rights import EVERYTHING, Action, Level, Ownership, RecordRights, ResourceRights, Sights
 
 if TYPE_CHECKING:
     from crm_kit.resources.resource import Resource
-
-EVERYTHING: Final = RecordRights(
-    frozenset(ACTIONS),
-    dict.fromkeys(SENSITIVITIES, "write"),
-    dict.fromkeys(ACTIONS, frozenset(SENSITIVITIES)),
-)
 
 
 async def look_at(
@@ -44,7 +37,7 @@ async def look_at(
     mine = sights.rights.on(resource.permission)
     allowed = set()
     for entity_id, seen, done in await _distances(session, sights, resource, ids, action):
-        if seen is None or "read" not in (rights := mine.at(seen)).actions:
+        if seen is None or not (rights := mine.at(seen)).is_seen:
             continue
         sights.note(entity_id, rights)
         if done is not None and action in mine.at(done).actions:
@@ -62,9 +55,9 @@ async def _distances(
     if levels == ("all",):
         return [(entity_id, "all", "all") for entity_id in ids]
     c = columns(resource.row)
-    seen, done = (distance(resource.ownership, sights, levels, each) for each in ("read", action))
-    rows = await session.execute(select(c.id, seen, done).where(c.id.in_(ids)))
-    return [tuple(row) for row in rows]
+    asked = [distance(resource.ownership, sights, levels, each) for each in dict.fromkeys(("read", action))]
+    rows: Sequence[Any] = (await session.execute(select(c.id, *asked).where(c.id.in_(ids)))).all()
+    return [(row[0], row[1], row[-1]) for row in rows]
 
 
 def distance(ownership: Ownership, sights: Sights, levels: Iterable[Level], action: Action) -> ColumnElement[Any]:
@@ -90,14 +83,14 @@ async def check_created(
     if done is None and await _is_ahead(session, resource, entity_id):
         seen = done = "own"
     if done is None or action not in mine.at(done).actions:
-        raise forbidden(resource, action)
+        raise forbidden(f"{resource.permission}:{action}")
     rights = mine.at(done)
     sights.note(entity_id, mine.at(seen or done))
     return rights
 
 
 async def _is_ahead(session: ReadSession, resource: Resource[Any, Any, Any], entity_id: str) -> bool:
-    """Whether it belongs to something that this service does not know, or knows no more."""
+    """Whether it belongs to something that this service does not know."""
     unknown = [
         and_(each.column.is_not(None), ~exists().where(each.owned.id == each.column))
         for each in resource.ownership.through
@@ -141,7 +134,7 @@ def reached(session: ReadSession, resource: Resource[Any, Any, Any], fields: Ite
     level = mine.widest("read", by_class.keys())
     if level is None:
         if mine.widest("read") is None:
-            raise forbidden(resource, "read")
+            raise forbidden(f"{resource.permission}:read")
         hidden = sorted(name for each, name in by_class.items() if mine.widest("read", [each]) is None)
         raise Forbidden(
             Text(
@@ -187,8 +180,8 @@ def fields_in(condition: CheckedCondition | None) -> Iterator[Field]:
             yield field
 
 
-def forbidden(resource: Resource[Any, Any, Any], action: Action) -> Forbidden:
-    permission = f"{resource.permission}:{action}"
+def forbidden(permission: str) -> Forbidden:
+    """For who holds it on other records only."""
     return Forbidden(
         Text(f"Your permission {permission!r} does not reach this.", f"您的权限 {permission!r} 不涵盖此对象。"),
         members={"missing_permission": permission},

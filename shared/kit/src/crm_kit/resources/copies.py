@@ -5,9 +5,9 @@ from collections.abc import Collection
 from sqlalchemy import ColumnElement, select, true
 
 from crm_kit.db.session import ReadSession
-from crm_kit.errors import Forbidden, NotFound, Text
-from crm_kit.resources.access import EVERYTHING, distance
-from crm_kit.rights import Level, RecordRights
+from crm_kit.errors import NotFound, Text
+from crm_kit.resources.access import distance, forbidden
+from crm_kit.rights import EVERYTHING, Level, RecordRights
 from crm_kit.rights.ownership import COPIES
 from crm_kit.rights.tables import RECORD_OWNER
 
@@ -20,7 +20,7 @@ async def copy_levels(session: ReadSession, resource: str, ids: Collection[str])
     if sights is None:
         return dict.fromkeys(ids, "own")
     mine = sights.rights.on(resource)
-    levels = [level for level in mine.levels if "read" in mine.at(level).actions]
+    levels = [level for level in mine.levels if mine.at(level).is_seen]
     if not ids or not levels:
         return {}
     if levels == ["all"]:
@@ -44,10 +44,7 @@ def copies_reached(session: ReadSession, resource: str, column: ColumnElement[st
     sights = session.sights
     level = sights.rights.on(resource).widest("read") if sights is not None else "all"
     if level is None:
-        raise Forbidden(
-            Text(f"The permission '{resource}:read' is missing.", f"缺少权限 '{resource}:read'。"),
-            members={"missing_permission": f"{resource}:read"},
-        )
+        raise forbidden(f"{resource}:read")
     if sights is None or level == "all":
         return true()
     return column.in_(select(_c.id).where(COPIES.reached(level, sights.rights)))

@@ -102,7 +102,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
         if not await access.look_at(session, self, [row.id], action):
             if session.sights is not None and session.sights.of(row.id) is None:
                 raise self.not_found(entity_id)
-            raise access.forbidden(self, action)
+            raise access.forbidden(f"{self.permission}:{action}")
         return row
 
     async def seen(self, session: ReadSession, rows: Sequence[RowT]) -> list[RowT]:

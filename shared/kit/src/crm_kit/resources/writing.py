@@ -80,7 +80,7 @@ async def change(
     ]
     assigns = row.id in await access.look_at(session, resource, [row.id], "assign") if given else False
     if given and not assigns:
-        raise access.forbidden(resource, "assign")
+        raise access.forbidden(f"{resource.permission}:assign")
     try:
         await resource.update(session, row, data, caller)
     except Conflict as conflict:
@@ -88,4 +88,4 @@ async def change(
     if not assigns and resource.ownership.decided_by & patch.keys():
         await session.flush()
         if not await access.look_at(session, resource, [row.id], "update"):
-            raise access.forbidden(resource, "update")
+            raise access.forbidden(f"{resource.permission}:update")

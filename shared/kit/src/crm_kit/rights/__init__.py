@@ -1,10 +1,12 @@
 """Who may see and do what: grants, whose a record is, and what is left of it in an answer (docs/adr/0018)."""
 
-from crm_kit.rights.grants import Action, Level, RecordRights, ResourceRights, Rights
+from crm_kit.rights.grants import EVERYTHING, NOTHING, Action, Level, RecordRights, ResourceRights, Rights
 from crm_kit.rights.ownership import TENANT_WIDE, Ownership, Through, owned_by, shares_column, through_copies
 from crm_kit.rights.sights import Sights, redacted
 
 __all__ = [
+    "EVERYTHING",
+    "NOTHING",
     "TENANT_WIDE",
     "Action",
     "Level",

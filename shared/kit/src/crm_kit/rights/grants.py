@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final, Literal, Self, get_args
 
 import orjson
-from crm_contracts.sensitivity import SENSITIVITIES, Sensitivity
+from crm_contracts.sensitivity import SENSITIVITIES, Mask, Sensitivity
 
 Action = Literal["read", "create", "update", "delete", "assign", "export"]
 """`assign`: to another owner or team, and sharing. `export`: in bulk."""
@@ -42,13 +42,12 @@ def _most(accesses: Iterable[Access]) -> Access:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One line of a role; `role` names that. A sensitivity that `fields` does not name is hidden."""
+    """One line of a role. A sensitivity that `fields` does not name is hidden."""
 
     resources: frozenset[str]
     actions: frozenset[Action]
     level: Level
     fields: Mapping[Sensitivity, Access]
-    role: str = ""
 
     def covers(self, resource: str) -> bool:
         return resource in self.resources or (EVERY_RESOURCE in self.resources and resource not in NAMED_ALONE)
@@ -64,6 +63,17 @@ class RecordRights:
     seen: Mapping[Sensitivity, Access]
     written: Mapping[Action, frozenset[Sensitivity]]
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether such records are seen at all."""
+        return "read" in self.actions
+
+    def shown(self, value: Any, sensitivity: Sensitivity, mask: Mask | None) -> Any:
+        """What is seen of a value of this sensitivity; None where nothing is."""
+        if self.reads(sensitivity):
+            return value
+        return mask(value) if self.seen[sensitivity] == "masked" and mask is not None else None
+
     def reads(self, sensitivity: Sensitivity) -> bool:
         return _ACCESS_RANK[self.seen[sensitivity]] >= _ACCESS_RANK["read"]
 
@@ -76,6 +86,12 @@ class RecordRights:
     def is_clear(self) -> bool:
         """Whether nothing of a record is hidden or masked."""
         return all(self.reads(each) for each in SENSITIVITIES)
+
+
+EVERYTHING: Final = RecordRights(
+    frozenset(ACTIONS), dict.fromkeys(SENSITIVITIES, "write"), dict.fromkeys(_WRITING, frozenset(SENSITIVITIES))
+)
+NOTHING: Final = RecordRights(frozenset(), dict.fromkeys(SENSITIVITIES, "hidden"), {})
 
 
 class ResourceRights:
@@ -124,11 +140,6 @@ class ResourceRights:
             if self._at[level].actions and (level == "all" or self._at[level] != self._at[LEVELS[place + 1]])
         )
 
-    @property
-    def roles(self) -> list[tuple[str, Level, frozenset[Action]]]:
-        """Which role grants what, for explanations."""
-        return [(grant.role, grant.level, grant.actions) for grant in self._grants]
-
 
 class Rights:
     """Somebody's rights as they travel in an internal token. Equal where their text is.
@@ -160,7 +171,7 @@ class Rights:
             "teams": self.team_ids,
             "admin": self.admin,
             "grants": [
-                [sorted(grant.resources), sorted(grant.actions), grant.level, dict(grant.fields), grant.role]
+                [sorted(grant.resources), sorted(grant.actions), grant.level, dict(grant.fields)]
                 for grant in self.grants
             ],
         }
@@ -172,8 +183,8 @@ class Rights:
         try:
             document: dict[str, Any] = orjson.loads(text)
             grants = [
-                Grant(frozenset(resources), frozenset(actions), level, fields, role)
-                for resources, actions, level, fields, role in document["grants"]
+                Grant(frozenset(resources), frozenset(actions), level, fields)
+                for resources, actions, level, fields in document["grants"]
             ]
             if any(grant.level not in LEVELS or set(grant.fields.values()) - set(ACCESSES) for grant in grants):
                 raise ValueError("a level or an access is not known")

@@ -99,9 +99,10 @@ def redacted(
     `redacted` names the members that are missing, `masked` those that are masked. `besides` classes what the JSON says
     besides the entity's members; what nothing classes is private. What is empty may be seen where a mask of it may.
     """
-    plan: _Plan | None = rights.plans.get(model)
+    key = (model, *besides)
+    plan: _Plan | None = rights.plans.get(key)
     if plan is None:
-        plan = rights.plans[model] = _Plan.of({**besides, **classes_of(model)}, rights)
+        plan = rights.plans[key] = _Plan.of({**besides, **classes_of(model)}, rights)
     shown = dict(document)
     missing = [name for name in plan.hidden if shown.pop(name, _ABSENT) is not _ABSENT]
     if not plan.shows_unknown:
