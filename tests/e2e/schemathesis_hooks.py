@@ -32,6 +32,8 @@ FAULTS = {
     "identity_required": "one of several members must say who it is",
     "primary_email": "only one of a list may be primary",
     "subject_required": "one of two references must be there",
+    "one_grantee": "exactly one of two references must be there",
+    "shared_twice": "two objects of a list name one user or team",
     "one_of": "exactly one of several query parameters must be there",
     "expired": "one time must lie after another, or after now",
     "future": "a time must not lie after now",
