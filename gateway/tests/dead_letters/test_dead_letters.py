@@ -40,6 +40,9 @@ def _letter(service: str, **members: Any) -> Json:
     }
 
 
+_PATH = "/internal/dead-letters"
+
+
 class Service:
     """A stand-in that has letters."""
 
@@ -49,9 +52,11 @@ class Service:
         stand_in.reset(self.answer)
 
     def answer(self, asked: Asked) -> Reply:
-        self.requests.append(asked)
         url = urlsplit(asked.target)
-        _, _, rest = url.path.partition("/internal/dead-letters")
+        if not url.path.startswith(_PATH):
+            return Reply()  # the gateway asks for other things of its own accord
+        self.requests.append(asked)
+        rest = url.path.removeprefix(_PATH)
         if not rest:
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             found = sorted(self.letters.values(), key=lambda letter: letter["id"], reverse=True)
