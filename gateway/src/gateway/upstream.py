@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 import aiohttp
 import httpx
@@ -19,9 +19,12 @@ from crm_kit.http.principal import Principal, TokenMint
 from crm_kit.runtime import Runtime
 from fastapi import FastAPI
 from httpx_aiohttp import AiohttpTransport
+from pydantic import BaseModel, ValidationError
 
 from gateway.recent_writes import RecentWrites
 from gateway.settings import GatewaySettings
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 Service = Literal["contacts", "pipeline", "tickets", "campaigns"]
 SERVICES: Final[tuple[Service, ...]] = get_args(Service)
@@ -151,6 +154,27 @@ class ServiceClient:
                 return None
 
         return dict(zip(services, await asyncio.gather(*map(ask, services)), strict=True))
+
+    async def read_each(
+        self,
+        principal: Principal,
+        services: Sequence[Service],
+        target: str,
+        model: type[ModelT],
+        *,
+        headers: Mapping[str, str],
+        timeout: float,
+    ) -> tuple[list[ModelT], list[Service]]:
+        """What those of the services that answered in time and as the model has it hold there, and the others."""
+        answers = await self.call_each(principal, services, "GET", target, headers=headers, timeout=timeout)
+        found: list[ModelT] = []
+        degraded: list[Service] = []
+        for service, answer in answers.items():
+            try:
+                found.append(model.model_validate_json(answer.content if answer and answer.is_success else b""))
+            except ValidationError:
+                degraded.append(service)
+        return found, degraded
 
     async def close(self) -> None:
         await self._client.aclose()

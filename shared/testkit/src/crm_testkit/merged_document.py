@@ -30,6 +30,16 @@ class Operation:
         )
 
     @property
+    def reads(self) -> bool:
+        return self.method == "get" or bool(self.spec.get("x-relata-reads"))
+
+    @property
+    def takes_version(self) -> bool:
+        """Whether it changes something, and only if that has the version that If-Match names."""
+        named = any(parameter.get("name") == "If-Match" for parameter in self.spec["parameters"])
+        return bool(self.parameters) and named
+
+    @property
     def searches(self) -> bool:
         return self.method == "post" and self.path.endswith(("/search", "/.search"))
 

@@ -80,25 +80,6 @@ class MatrixOperation:
         return f"{self.method} {self.path}"
 
 
-def is_reading(method: str, spec: Mapping[str, Any]) -> bool:
-    return method == "GET" or bool(spec.get("x-relata-reads"))
-
-
-def takes_version(path: str, spec: Mapping[str, Any]) -> bool:
-    """Whether it changes a record, and only if that has the version that If-Match names."""
-    return "{" in path and any(parameter.get("name") == "If-Match" for parameter in spec["parameters"])
-
-
-def operations_of(document: Json) -> list[tuple[str, str, Json]]:
-    """Method, path and specification of each operation that is not open to anybody."""
-    return [
-        (method.upper(), path, spec)
-        for path, item in document["paths"].items()
-        for method, spec in item.items()
-        if method in ("get", "post", "patch", "delete") and path.startswith("/v1/") and spec.get("security") != []
-    ]
-
-
 @dataclass(frozen=True)
 class Probe:
     """A filter that finds one record by a mark of it, as everything is told."""

@@ -1,12 +1,13 @@
 """A company whose records belong to different people, each record with its marks (`rights_matrix.py`)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
 import httpx
 
+from crm_testkit.merged_document import Operation, operations_of
 from crm_testkit.one_of_everything import (
     ACCOUNTS,
     ACTIVITIES,
@@ -31,9 +32,6 @@ from crm_testkit.rights_matrix import (
     MatrixOperation,
     MatrixRole,
     Probe,
-    is_reading,
-    operations_of,
-    takes_version,
 )
 
 EVERYBODY: Final = "everybody"
@@ -208,22 +206,22 @@ _BODIES: Final[Mapping[str, dict[str, Any]]] = {
 """Of operations that would refuse an empty one before they look for the record."""
 
 
-def _places(path: str, spec: Mapping[str, Any], company: Company) -> Iterator[tuple[str, str]]:
+def _places(operation: Operation, company: Company) -> Iterator[tuple[str, str]]:
     """Where an operation is tried: once on a collection, else on each owner's records."""
-    if "{" not in path:
-        takes_limit = any(parameter.get("name") == "limit" for parameter in spec["parameters"])
+    path = operation.path
+    if not operation.parameters:
+        takes_limit = any(parameter.get("name") == "limit" for parameter in operation.spec["parameters"])
         yield EVERYBODY, f"{path}?limit=200" if takes_limit else path
         return
     for whose, ids in company.ids.items():
         for known in [ids] if not path.startswith("/v1/customers/") else _as_customers(ids):
-            segments = path.split("/")
-            for index, segment in enumerate(segments):
-                if segment.startswith("{"):
-                    segments[index] = known.get("/".join(path.split("/")[:index]), "")
-            if all(segments[1:]):
-                yield whose, "/".join(segments)
+            place = path
+            for name, collection in operation.parameters:
+                place = place.replace(f"{{{name}}}", known.get(collection, ""))
+            if all(place.split("/")[1:]):
+                yield whose, place
                 if path == "/v1/customers/{customer_id}":
-                    yield whose, "/".join(segments) + "?consistency=live"
+                    yield whose, f"{place}?consistency=live"
 
 
 def _as_customers(ids: Mapping[str, str]) -> list[dict[str, str]]:
@@ -236,38 +234,39 @@ class Trial:
     def __init__(self, company: Company, document: dict[str, Any]) -> None:
         self.matrix = Matrix(company.marks, company.client)
         self._company = company
-        self._operations = [one for one in operations_of(document) if not one[1].startswith(_NEVER_ASKED)]
+        self._operations = [
+            one
+            for one in operations_of(document)
+            if one.path.startswith("/v1/") and not one.open and not one.path.startswith(_NEVER_ASKED)
+        ]
         self._probes: list[Probe] = []
 
     async def prepare(self) -> None:
-        lists = [(method, path, spec) for method, path, spec in self._operations if f"{path}/search" in self._paths]
-        self._probes = await self.matrix.probes(
-            [
-                (MatrixOperation("GET", path, spec["x-relata-permission"]), spec)
-                for method, path, spec in lists
-                if method == "GET"
-            ],
-            "a stranger's",
-        )
-
-    @property
-    def _paths(self) -> set[str]:
-        return {path for _, path, _ in self._operations}
+        searched = {one.path.removesuffix("/search") for one in self._operations if one.path.endswith("/search")}
+        lists = [one for one in self._operations if one.method == "get" and one.path in searched]
+        self._probes = await self.matrix.probes([(_asked(one, one.path), one.spec) for one in lists], "a stranger's")
 
     async def of(self, role: MatrixRole, client: httpx.AsyncClient) -> None:
         for probe in self._probes:
             await self.matrix.filtering(client, role, DISTANCES, probe)
-        for method, path, spec in self._operations:
-            body = _BODIES.get(spec["operationId"], {}) if method in ("POST", "PATCH") else None
-            for whose, place in _places(path, spec, self._company):
-                asked = MatrixOperation(method, place, spec["x-relata-permission"], body)
-                if is_reading(method, spec):
+        for operation in self._operations:
+            for whose, place in _places(operation, self._company):
+                asked = _asked(operation, place)
+                if operation.reads:
                     await self.matrix.reading(client, role, DISTANCES, asked)
-                elif takes_version(path, spec):
+                elif operation.takes_version:
                     await self.matrix.changing(client, role, asked, DISTANCES[whose])
-                elif path.endswith("/batch") and ":" in asked.permission and (records := self._records(path)):
-                    await self.matrix.batch(client, role, replace(asked, path=path), records)
+                elif operation.path.endswith("/batch") and ":" in asked.permission:
+                    await self._batch(client, role, operation)
 
-    def _records(self, path: str) -> dict[str, str]:
-        collection = path.removesuffix("/batch")
-        return {ids[collection]: DISTANCES[whose] for whose, ids in self._company.ids.items() if collection in ids}
+    async def _batch(self, client: httpx.AsyncClient, role: MatrixRole, operation: Operation) -> None:
+        collection = operation.path.removesuffix("/batch")
+        ids = self._company.ids
+        if records := {known[collection]: DISTANCES[whose] for whose, known in ids.items() if collection in known}:
+            await self.matrix.batch(client, role, _asked(operation, operation.path), records)
+
+
+def _asked(operation: Operation, place: str) -> MatrixOperation:
+    method = operation.method.upper()
+    body = _BODIES.get(operation.spec["operationId"], {}) if method in ("POST", "PATCH") else None
+    return MatrixOperation(method, place, operation.spec["x-relata-permission"], body)

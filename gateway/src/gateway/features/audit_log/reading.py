@@ -11,7 +11,6 @@ from crm_kit.audit import repository
 from crm_kit.audit.schemas import AuditEntry, EntryFilter, EntryList, EntryQuery
 from crm_kit.db.session import Database
 from crm_kit.http.principal import Principal
-from pydantic import ValidationError
 
 from gateway.features.audit_log.schemas import AuditLogFilter
 from gateway.features.audit_log.visibility import visible
@@ -52,17 +51,10 @@ class AuditReader:
         self, query: EntryQuery, services: Sequence[Service]
     ) -> tuple[list[AuditEntry], list[Service]]:
         params = httpx.QueryParams(query.model_dump(mode="json", exclude_none=True))
-        answers = await self.client.call_each(
-            self.caller, services, "GET", f"{_PATH}?{params}", headers={}, timeout=self.seconds
+        lists, degraded = await self.client.read_each(
+            self.caller, services, f"{_PATH}?{params}", EntryList, headers={}, timeout=self.seconds
         )
-        entries: list[AuditEntry] = []
-        degraded: list[Service] = []
-        for service, answer in answers.items():
-            try:
-                entries += EntryList.model_validate_json(answer.content if answer and answer.is_success else b"").data
-            except ValidationError:
-                degraded.append(service)
-        return entries, degraded
+        return [entry for one in lists for entry in one.data], degraded
 
     async def whole_page(self, after: Place | None) -> list[AuditEntry]:
         """As `page`, of every service. Raises UpstreamUnavailable."""

@@ -1,6 +1,6 @@
 """The services' letters, asked of all of them at once: an id does not say in which service its letter lies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 import httpx
@@ -27,15 +27,11 @@ async def list_letters(
     """The letters of those that answered, each newest first, and who did not answer."""
     params = httpx.QueryParams(query.model_dump(mode="json", exclude_none=True))
     seconds: float = request.app.state.settings.live_deadline_seconds
-    answers = await _ask(request, caller, "GET", f"{_PATH}?{params}", services, seconds)
-    letters: list[DeadLetter] = []
-    degraded: list[Service] = []
-    for service, answer in answers.items():
-        try:
-            letters += LetterList.model_validate_json(answer.content if answer and answer.is_success else b"").data
-        except ValidationError:
-            degraded.append(service)
-    return letters, degraded
+    client: ServiceClient = request.app.state.services
+    lists, degraded = await client.read_each(
+        caller, services, f"{_PATH}?{params}", LetterList, headers=_passed_on(request), timeout=seconds
+    )
+    return [letter for one in lists for letter in one.data], degraded
 
 
 async def ask_owner(request: Request, caller: Principal, letter_id: str, action: str = "") -> httpx.Response:
@@ -47,7 +43,11 @@ async def ask_owner(request: Request, caller: Principal, letter_id: str, action:
     """
     settings = request.app.state.settings
     seconds: float = settings.live_deadline_seconds if request.method == "GET" else settings.upstream_read_seconds
-    answers = await _ask(request, caller, request.method, f"{_PATH}/{letter_id}{action}", SERVICES, seconds)
+    client: ServiceClient = request.app.state.services
+    target = f"{_PATH}/{letter_id}{action}"
+    answers = await client.call_each(
+        caller, SERVICES, request.method, target, headers=_passed_on(request), timeout=seconds
+    )
     problem: Problem = NotFound()
     for service, answer in answers.items():
         if answer is None:
@@ -60,13 +60,8 @@ async def ask_owner(request: Request, caller: Principal, letter_id: str, action:
     raise problem
 
 
-async def _ask(
-    request: Request, caller: Principal, method: str, target: str, services: Sequence[Service], seconds: float
-) -> Mapping[Service, httpx.Response | None]:
-    """Each one's answer; None where it gave none in time."""
-    client: ServiceClient = request.app.state.services
-    headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
-    return await client.call_each(caller, services, method, target, headers=headers, timeout=seconds)
+def _passed_on(request: Request) -> dict[str, str]:
+    return {name: request.headers[name] for name in _FORWARDED if name in request.headers}
 
 
 def _problem(service: Service, answer: httpx.Response) -> Problem:
