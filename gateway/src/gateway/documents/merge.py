@@ -12,6 +12,9 @@ from gateway.documents.packaged import INFO, OPENAPI_FILE
 from gateway.proxy.table import RouteTable
 from gateway.upstream import SERVICES
 
+_DEPTH = 3
+"""Paths and their methods, components and their names."""
+
 
 def read_documents(checkout: Path) -> dict[str, Document]:
     """The gateway's and every service's document, by name. Raises FileNotFoundError."""
@@ -21,8 +24,16 @@ def read_documents(checkout: Path) -> dict[str, Document]:
 
 
 def merged_text(documents: dict[str, Document]) -> str:
-    """The file as it is committed."""
-    return json.dumps(merge(documents, info=INFO), indent=1, ensure_ascii=False) + "\n"
+    """The file as it is committed: one line for each operation and each schema, which keeps it small and a diff readable."""
+    return _lines(merge(documents, info=INFO), depth=_DEPTH) + "\n"
+
+
+def _lines(value: object, depth: int) -> str:
+    """JSON with an object's members on lines of their own, down to a depth."""
+    if not depth or not isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    members = (f"{json.dumps(name)}: {_lines(inner, depth - 1)}" for name, inner in value.items())
+    return "{\n" + ",\n".join(members) + "\n}"
 
 
 def main() -> None:
