@@ -1,6 +1,6 @@
 """What the gateway publishes: tenants, and the people who work with their customers."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,7 @@ class RoleGrant(Contract):
     actions: list[str]
     records: Annotated[Records, Field(description="One's own; those of one's teams too; or every one")]
     fields: Annotated[dict[str, str], Field(description="`hidden`, `masked`, `read` or `write`, by sensitivity")]
+    where: Annotated[dict[str, Any] | None, Field(description="Only records of which this condition holds")] = None
 
 
 class Role(Entity):

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from crm_kit.conditions import FieldSet, FieldType, Op, compile_condition, evaluate, parse
+from crm_kit.conditions import FieldSet, FieldType, Op, compile_condition, evaluate, json_column, parse
 from crm_kit.conditions.fields import Field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -145,3 +146,22 @@ async def test_sql_and_python_select_the_same_rows(
         document["id"]: [evaluate(condition, document, now=NOW) for condition in parsed] for document in documents
     }
     assert by_python == by_sql
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), some_rows=st.lists(rows, min_size=1, max_size=12))
+async def test_documents_in_rows_are_found_as_they_are_evaluated(
+    connection: AsyncConnection, fields: FieldSet, data: st.DataObject, some_rows: list[dict[str, Any]]
+) -> None:
+    stored = sa.column("document", sa.JSON)
+    published = FieldSet.from_published("Thing", fields.published(), partial(json_column, stored))
+    raw = data.draw(st.lists(conditions(list(published)), min_size=1, max_size=6))
+    parsed = [parse(condition, published) for condition in raw]
+    documents = [_document({"id": str(number), **row}, as_json=True) for number, row in enumerate(some_rows)]
+
+    chosen = [sa.case((compile_condition(condition, now=NOW), True), else_=False) for condition in parsed]
+    given_rows = sa.values(stored, name="given").data([(document,) for document in documents])
+    found = (await connection.execute(sa.select(*chosen).select_from(given_rows))).all()
+    assert [list(row) for row in found] == [
+        [evaluate(condition, document, now=NOW) for condition in parsed] for document in documents
+    ]

@@ -20,7 +20,7 @@ from crm_kit.rights import Level, redacted
 from gateway.features.customers.entities import Json
 from gateway.features.customers.nearness import nearest
 from gateway.features.customers.selection import ALWAYS
-from gateway.features.customers.sight import BESIDES, ENTRIES, OF_KIND, Sight
+from gateway.features.customers.sight import BESIDES, ENTRIES, NOWHERE, OF_KIND, Sight, Standing
 
 _LATER: Final[Mapping[str, str]] = {
     "sales.quotes": "quotes",
@@ -51,10 +51,11 @@ def redact(sight: Sight, view: Json) -> dict[str, Any] | None:
     return _Redaction(sight, view).result()
 
 
-def level_of(sight: Sight, view: Json) -> Level:
-    """How near the customer of a view is to the caller."""
+def standing_of(sight: Sight, view: Json) -> Standing:
+    """How the customer of a view lies to the caller."""
     above = view.get("account")
-    return nearest([sight.level(view["profile"]), sight.level(above) if above else "all"])
+    level = nearest([sight.level(view["profile"]), sight.level(above) if above else "all"])
+    return sight.standing(OF_KIND[view["kind"]][0], view["profile"], level)
 
 
 @dataclass
@@ -73,22 +74,23 @@ class _Redaction:
         self._sight = sight
         self._view = view
         self._left = _Left()
-        self._levels = self._customers()
-        self._level = self._levels[view["id"]]
+        self._customers = self._standings()
+        self._customer = self._customers[view["id"]]
 
-    def _customers(self) -> dict[str, Level]:
-        """How near the customers are that the view shows: an account, its contacts, a contact."""
-        view, level = self._view, self._sight.level
-        levels = {view["id"]: level_of(self._sight, view)}
+    def _standings(self) -> dict[str, Standing]:
+        """How the customers lie that the view shows: an account, its contacts, a contact."""
+        view, sight = self._view, self._sight
+        found = {view["id"]: standing_of(sight, view)}
         if account := view.get("account"):
-            levels[account["id"]] = level(account)
+            found[account["id"]] = sight.standing("accounts", account, sight.level(account))
         for contact in view.get("contacts") or ():
-            levels[contact["id"]] = nearest([level(contact), levels[view["id"]]])
-        return levels
+            near = nearest([sight.level(contact), found[view["id"]].level])
+            found[contact["id"]] = sight.standing("contacts", contact, near)
+        return found
 
     def result(self) -> dict[str, Any] | None:
         view, left = self._view, self._left
-        if not self._may(OF_KIND[view["kind"]][0], self._level):
+        if not self._may(OF_KIND[view["kind"]][0], self._customer):
             return None
         for name, value in view.items():
             if (section := _SECTIONS.get(name)) is not None:
@@ -104,17 +106,17 @@ class _Redaction:
         self._left.shown[name] = value
 
     def _profile(self, name: str, value: Json) -> None:
-        self._left.shown[name] = self._record(*OF_KIND[self._view["kind"]], value, self._level, name)
+        self._left.shown[name] = self._record(*OF_KIND[self._view["kind"]], value, self._customer, name)
 
     def _account(self, name: str, value: Json | None) -> None:
-        level = self._levels[value["id"]] if value is not None else "all"
-        allowed = self._may("accounts", level)
+        at = self._customers[value["id"]] if value is not None else NOWHERE
+        allowed = self._may("accounts", at)
         if value is not None and allowed:
-            value = self._record("accounts", Account, value, level, name)
+            value = self._record("accounts", Account, value, at, name)
         self._keep(self._left.shown, name, value, name, allowed)
 
     def _contacts(self, name: str, value: list[Json]) -> None:
-        self._list(self._left.shown, "contacts", Contact, name, value, lambda one: self._levels[one["id"]])
+        self._list(self._left.shown, "contacts", Contact, name, value, lambda one: self._customers[one["id"]].level)
 
     def _identities(self, name: str, value: list[Json]) -> None:
         shown = [{**item, "value": seen} for item in value if (seen := self._identity(item)) is not None]
@@ -129,12 +131,12 @@ class _Redaction:
         members, mask = _IDENTITIES[item["type"]]
         classes = classes_of(model)
         declared = next(classes[name] for name in members if name in classes)
-        rights = self._sight.rights(resource, self._level)
+        rights = self._sight.rights(resource, self._customer)
         shown: str | None = rights.shown(item["value"], declared.sensitivity, mask)
         return shown
 
     def _consents(self, name: str, value: Json) -> None:
-        self._keep(self._left.shown, name, value, name, self._may("consents", self._level))
+        self._keep(self._left.shown, name, value, name, self._may("consents", self._customer))
 
     def _sales(self, name: str, value: Json) -> None:
         inner: dict[str, Any] = {}
@@ -158,7 +160,7 @@ class _Redaction:
                 self._list(shown, "orders", Order, member, each, self._nearest_of, f"{place}.{member}")
             elif member == "total":
                 self._sum(shown, "orders", member, each, f"{place}.{member}")
-            elif self._may("orders", self._level):
+            elif self._may("orders", self._customer):
                 shown[member] = each
         self._keep_members(inner, name, shown, place)
 
@@ -169,7 +171,7 @@ class _Redaction:
             if member == "open_tickets":
                 self._list(inner, "tickets", Ticket, member, each, self._nearest_of, place)
             elif member == "counts":
-                self._keep(inner, member, each, place, self._may("tickets", self._level))
+                self._keep(inner, member, each, place, self._may("tickets", self._customer))
             else:
                 self._later(member, each, inner, place)
         self._keep_members(self._left.shown, name, inner, name)
@@ -179,7 +181,7 @@ class _Redaction:
         for member, each in value.items():
             place = f"{name}.{member}"
             if member == "segments":
-                self._keep(inner, member, each, place, self._may("segments", "all"))
+                self._keep(inner, member, each, place, self._may("segments", NOWHERE))
             elif member == "recent_messages":
                 self._list(inner, "messages", Message, member, each, self._nearest_of, place)
             else:
@@ -187,27 +189,27 @@ class _Redaction:
         self._keep_members(self._left.shown, name, inner, name)
 
     def _timeline(self, name: str, value: list[Json]) -> None:
-        entries = (self._sight.entry(entry, self._level_of_entry(entry)) for entry in value)
+        entries = (self._sight.entry(entry, self._of_entry(entry)) for entry in value)
         self._left.shown[name] = [entry for entry in entries if entry is not None]
         self._left.missing += [
-            f"{name}.{word}" for word, about in ENTRIES.items() if not self._may(about.resource, self._level)
+            f"{name}.{word}" for word, about in ENTRIES.items() if not self._may(about.resource, self._customer)
         ]
 
-    def _level_of_entry(self, entry: Json) -> Level:
+    def _of_entry(self, entry: Json) -> Standing:
         """Of a contact's or an account's its own; of others that of the customer: what they tell of says no more here."""
-        return self._levels.get(entry["ref"]["id"], self._level)
+        return self._customers.get(entry["ref"]["id"], self._customer)
 
     def _nearest_of(self, record: Json) -> Level:
         """A record is as near as itself and whom it belongs to."""
-        of = [self._levels.get(record.get(name) or "", "all") for name in ("contact_id", "account_id")]
+        of = [self._customers.get(record.get(name) or "", NOWHERE).level for name in ("contact_id", "account_id")]
         return nearest([self._sight.level(record), *of])
 
-    def _may(self, resource: str, level: Level) -> bool:
-        return self._sight.rights(resource, level).is_seen
+    def _may(self, resource: str, at: Standing) -> bool:
+        return self._sight.rights(resource, at).is_seen
 
-    def _record(self, resource: str, model: type[Entity], value: Json, level: Level, place: str) -> dict[str, Any]:
+    def _record(self, resource: str, model: type[Entity], value: Json, at: Standing, place: str) -> dict[str, Any]:
         """One record, what is missing of it told under its place in the view."""
-        rights = self._sight.rights(resource, level)
+        rights = self._sight.rights(resource, at)
         if rights.is_clear:
             return dict(value)
         shown = redacted(model, value, rights, BESIDES)
@@ -226,21 +228,21 @@ class _Redaction:
         place: str = "",
     ) -> None:
         place = place or name
-        if not self._may(resource, "own"):
+        if not self._sight.may_see(resource):
             self._left.missing.append(place)
             return
-        levels = [(value, level(value)) for value in values]
-        seen = [(value, near) for value, near in levels if self._may(resource, near)]
-        inner[name] = [self._record(resource, model, value, near, place) for value, near in seen]
+        standing = [(value, self._sight.standing(resource, value, level(value))) for value in values]
+        seen = [(value, at) for value, at in standing if self._may(resource, at)]
+        inner[name] = [self._record(resource, model, value, at, place) for value, at in seen]
         if len(seen) < len(values):
             self._left.missing.append(place)
 
     def _sum(self, inner: dict[str, Any], resource: str, name: str, value: Any, place: str) -> None:
-        rights = self._sight.rights(resource, self._level)
+        rights = self._sight.rights(resource, self._customer)
         self._keep(inner, name, value, place, rights.is_seen and rights.reads("commercial"))
 
     def _later(self, name: str, value: Any, inner: dict[str, Any], place: str) -> None:
-        rights = self._sight.rights(_LATER.get(place, place), self._level)
+        rights = self._sight.rights(_LATER.get(place, place), self._customer)
         self._keep(inner, name, value, place, rights.is_seen and rights.is_clear)
 
     def _keep(self, inner: dict[str, Any], name: str, value: Any, place: str, allowed: bool) -> None:

@@ -6,18 +6,21 @@ Every one takes a whole batch: the number of statements does not depend on the n
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Any, Final
 
 import orjson
+from crm_kit.conditions import FieldSet, json_column
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
 from crm_kit.resources import copies_reached
 from sqlalchemy import TextClause, and_, or_, select, text
 
-from gateway.features.customers.entities import EntityState
+from gateway.features.customers.entities import EntityState, Json
 from gateway.features.customers.models import CustomerViewRow, EntityCopy
 from gateway.features.customers.timeline import Entry
+from gateway.features.roles.conditions import published_fields
 
 _UPSERT_ENTITIES = Sql(
     """
@@ -263,12 +266,20 @@ async def find_by_key(session: ReadSession, key: str, limit: int) -> Sequence[An
 
 
 _view, _entity = columns(CustomerViewRow), columns(EntityCopy)
+_PROFILE = select(_entity.data).join_from(CustomerViewRow, EntityCopy, _view.id == _entity.id)
+
+
+@cache
+def _fields_of(resource: str) -> FieldSet:
+    """What a row tells of the record of the resource that it is a copy of."""
+    return FieldSet.from_published(resource, published_fields(resource), partial(json_column, _entity.data))
 
 
 async def list_views(session: ReadSession, resources: Mapping[str, str], *, after: str, limit: int) -> Sequence[Any]:
     """Those that the caller may see, by id; `resources`: the kinds that are wanted, and the resource that each is of."""
     seen = [
-        and_(_view.kind == kind, copies_reached(session, resource, _view.id)) for kind, resource in resources.items()
+        and_(_view.kind == kind, copies_reached(session, resource, _view.id, _fields_of(resource)))
+        for kind, resource in resources.items()
     ]
     statement = (
         select(_view.id, _view.kind, _view.name, _view.version, _view.as_of, _entity.data.label("profile"))
@@ -278,14 +289,15 @@ async def list_views(session: ReadSession, resources: Mapping[str, str], *, afte
     return (await session.execute(statement.order_by(_view.id).limit(limit))).all()
 
 
-_EXISTS = text("select true from customer_view where id = :id")
 _CONTACT_IDS = text(
     "select id from entity where account_id = :id and type = 'contact' and not deleted order by id limit :limit"
 )
 
 
-async def view_exists(session: ReadSession, customer_id: str) -> bool:
-    return bool(await session.scalar(_EXISTS, {"id": customer_id}))
+async def profile_of(session: ReadSession, customer_id: str) -> Json | None:
+    """Of the customer whose view this is; None where there is none."""
+    found: Json | None = await session.scalar(_PROFILE.where(_view.id == customer_id))
+    return found
 
 
 async def contact_ids_of(session: ReadSession, account_id: str, limit: int) -> list[str]:

@@ -10,6 +10,7 @@ from crm_contracts.types import ExternalKey, format_timestamp
 from crm_kit.conditions import Field as SortField
 from crm_kit.conditions import FieldSet, FieldType
 from crm_kit.db.models import utc_now
+from crm_kit.db.session import ReadSession
 from crm_kit.errors import FieldError, InvalidCursor, NotFound, Text, ValidationFailed
 from crm_kit.http import pagination
 from crm_kit.http.principal import Principal
@@ -26,9 +27,9 @@ from starlette.responses import Response
 from gateway.features.customers import keys, repository
 from gateway.features.customers.errors import SeveralCustomers
 from gateway.features.customers.reading import View
-from gateway.features.customers.redaction import level_of
+from gateway.features.customers.redaction import standing_of
 from gateway.features.customers.schemas import Candidate, CustomerItem, CustomerView, Kind, TimelineEntry
-from gateway.features.customers.sight import OF_KIND, Sight, may_see, sight_of
+from gateway.features.customers.sight import OF_KIND, Sight, Standing, may_see, sight_of
 from gateway.features.customers.view_route import ViewRoute, answer_view, view_parameters, view_response
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=TransactionRoute)
@@ -105,10 +106,10 @@ def _sights(caller: Principal, wanted: Kind | None) -> dict[str, Sight | None]:
 
 
 def _item(row: Any, sight: Sight | None, level: Level) -> bytes:
-    profile = orjson.loads(row.profile) if isinstance(row.profile, str) else row.profile
-    name = row.name
+    profile, name = row.profile, row.name
     if sight is not None:
-        profile, name = sight.profile(row.kind, profile, level), sight.name(row.kind, name, level)
+        at = sight.standing(OF_KIND[row.kind][0], profile, level)
+        profile, name = sight.profile(row.kind, profile, at), sight.name(row.kind, name, at)
     head = {"id": row.id, "kind": row.kind, "name": name, "version": row.version}
     return orjson.dumps({**head, "as_of": format_timestamp(row.as_of), "profile": profile})
 
@@ -148,12 +149,12 @@ def _is_findable(row: Any, sight: Sight | None) -> bool:
     """Whether the caller sees the customer, and what they are looked up by: otherwise that could be guessed."""
     if sight is None:
         return True
-    rights = sight.rights(OF_KIND[row.kind][0], level_of(sight, orjson.loads(row.doc)))
+    rights = sight.rights(OF_KIND[row.kind][0], standing_of(sight, orjson.loads(row.doc)))
     return rights.is_seen and rights.reads("personal")
 
 
 def _candidate(row: Any, sight: Sight | None) -> Candidate:
-    name = row.name if sight is None else sight.name(row.kind, row.name, level_of(sight, orjson.loads(row.doc)))
+    name = row.name if sight is None else sight.name(row.kind, row.name, standing_of(sight, orjson.loads(row.doc)))
     return Candidate(id=row.id, kind=row.kind, name=name)
 
 
@@ -208,11 +209,9 @@ async def list_customer_timeline(
     wanted = kinds.split(",") if kinds else None
     kind = prefix_of(customer_id) or ""
     sight = sight_of(caller, kind, utc_now())
-    level = (await copy_levels(session, OF_KIND[kind][0], [customer_id])).get(customer_id)
-    if level is None or not await repository.view_exists(session, customer_id):
-        raise NotFound(Text("There is no such customer.", "没有该客户。"))
+    at = await _standing(session, sight, kind, customer_id)
     if sight is not None:
-        wanted = sight.kinds(wanted, level)
+        wanted = sight.kinds(wanted, at)
     sort = pagination.parse_sort("-at,-id", _BY_TIME)
     cursors = _cursors(request, session.tenant_id, "timeline", [customer_id, kinds])
     after: tuple[datetime, str] | None = _after(cursors, sort, cursor)
@@ -229,8 +228,20 @@ async def list_customer_timeline(
         limit=limit + 1,
     )
     more = cursors.write(sort, [rows[limit - 1].at, rows[limit - 1].entry_id]) if len(rows) > limit else None
-    return _page(request, [_entry(row.entry, sight, level) for row in rows[:limit]], more)
+    return _page(request, [_entry(row.entry, sight, at) for row in rows[:limit]], more)
 
 
-def _entry(entry: str, sight: Sight | None, level: Level) -> bytes:
-    return entry.encode() if sight is None else orjson.dumps(sight.entry(orjson.loads(entry), level))
+async def _standing(session: ReadSession, sight: Sight | None, kind: str, customer_id: str) -> Standing:
+    """Of a customer who is there and may be seen. Raises NotFound."""
+    resource = OF_KIND[kind][0]
+    level = (await copy_levels(session, resource, [customer_id])).get(customer_id)
+    profile = await repository.profile_of(session, customer_id) if level is not None else None
+    if level is not None and profile is not None:
+        at = sight.standing(resource, profile, level) if sight is not None else Standing(level)
+        if sight is None or sight.rights(resource, at).is_seen:
+            return at
+    raise NotFound(Text("There is no such customer.", "没有该客户。"))
+
+
+def _entry(entry: str, sight: Sight | None, at: Standing) -> bytes:
+    return entry.encode() if sight is None else orjson.dumps(sight.entry(orjson.loads(entry), at))

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
 from crm_contracts.campaigns import Message
 from crm_contracts.contacts import Account, Activity, Consent, Contact
@@ -11,12 +11,15 @@ from crm_contracts.pipeline import Deal, Order
 from crm_contracts.sensitivity import OPEN, Classified, Sensitivity, mask_text
 from crm_contracts.tickets import Ticket, TicketMessage
 from crm_contracts.types import Entity
+from crm_kit.conditions import CheckedCondition, Field, InvalidCondition, Op, comparisons_in, evaluate, parse
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import require
 from crm_kit.rights import EVERYTHING, NOTHING, Level, RecordRights, redacted
+from crm_kit.rights.grants import UNCONDITIONED, Holding
 
 from gateway.features.customers.entities import Json
 from gateway.features.customers.nearness import Nearness
+from gateway.features.roles.conditions import fields_of
 
 _CUSTOMERS: Final = "customers:read"
 OF_KIND: Final[Mapping[str, tuple[str, type[Entity]]]] = {
@@ -29,6 +32,10 @@ BESIDES: Final[Mapping[str, Classified]] = dict.fromkeys(
     ("stage_name", "from_stage_name", "ticket_id", "ticket_number", "visibility", "author"), OPEN
 )
 """What entries and summaries say besides the members of their entity."""
+
+
+_TIMED: Final = timedelta(minutes=1)
+"""How long what depends on the time of day is good for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,18 @@ ENTRIES: Final[Mapping[str, Telling]] = {
 """By the first word of an entry's kind."""
 
 
+class Standing(NamedTuple):
+    """How a record lies to a caller: how near, and which conditions of their grants of its resource hold for it."""
+
+    level: Level
+    resource: str = ""
+    holding: Holding = UNCONDITIONED
+
+
+NOWHERE: Final = Standing("all")
+"""As near as any record is."""
+
+
 class Sight:
     """What one caller sees of customers, at one moment."""
 
@@ -60,51 +79,91 @@ class Sight:
         self.now = now
         self._principal = principal
         self._near = Nearness(principal.rights, now) if principal.rights is not None else None
-        self._rights: dict[tuple[str, Level], RecordRights] = {}
+        self._rights: dict[tuple[str, Level, Holding], RecordRights] = {}
+        self._conditions: dict[str, list[CheckedCondition | None]] = {}
+        self._timed = False
 
-    def rights(self, resource: str, level: Level) -> RecordRights:
-        """To records of a resource at this distance, as far as the caller's scopes go too."""
-        found = self._rights.get((resource, level))
+    def rights(self, resource: str, at: Standing) -> RecordRights:
+        """To records of a resource that lie so, as far as the caller's scopes go too.
+
+        Conditions count for the resource alone whose record it was that they hold for.
+        """
+        holding = at.holding if at.resource == resource else UNCONDITIONED
+        key = (resource, at.level, holding)
+        found = self._rights.get(key)
         if found is None:
-            found = self._rights[resource, level] = self._rights_to(resource, level)
+            found = self._rights[key] = self._rights_to(*key)
         return found
 
-    def _rights_to(self, resource: str, level: Level) -> RecordRights:
-        if not self._principal.may(f"{resource}:read"):
+    def _rights_to(self, resource: str, level: Level, holding: Holding) -> RecordRights:
+        if not self.may_see(resource):
             return NOTHING
         rights = self._principal.rights
-        return EVERYTHING if rights is None else rights.on(resource).at(level)
+        return EVERYTHING if rights is None else rights.on(resource).at(level, holding)
+
+    def may_see(self, resource: str) -> bool:
+        """Whether any record of a resource may be seen."""
+        return self._principal.may(f"{resource}:read")
 
     @property
     def changes_at(self) -> datetime | None:
         """From when on it may be another, though nothing was changed; None where time alone changes nothing."""
-        return self._near.changes_at if self._near is not None else None
+        ends = [self._near.changes_at] if self._near is not None and self._near.changes_at is not None else []
+        return min([*ends, self.now + _TIMED] if self._timed else ends, default=None)
 
     def level(self, record: Json) -> Level:
         return self._near.of(record) if self._near is not None else "own"
 
-    def profile(self, kind: str, profile: Json, level: Level) -> dict[str, Any]:
+    def standing(self, resource: str, record: Json, level: Level) -> Standing:
+        """Of a record that is so near, by itself or by what it belongs to."""
+        conditions = self._conditions.get(resource)
+        if conditions is None:
+            conditions = self._conditions[resource] = self._conditions_on(resource)
+        if not conditions:
+            return Standing(level)
+        return Standing(level, resource, frozenset(n for n, one in enumerate(conditions) if self._holds(one, record)))
+
+    def _conditions_on(self, resource: str) -> list[CheckedCondition | None]:
+        """None for one that speaks of what this release does not know."""
+        rights = self._principal.rights
+        found: list[CheckedCondition | None] = []
+        for grant in rights.on(resource).conditioned if rights is not None else ():
+            try:
+                found.append(parse(grant.where, fields_of(resource)))
+            except InvalidCondition:
+                found.append(None)
+        return found
+
+    def _holds(self, condition: CheckedCondition | None, record: Json) -> bool:
+        """Of what a record leaves out nothing is known, so that no condition on it holds."""
+        tests = list(comparisons_in(condition))
+        if condition is None or any(_member(test.field) not in record for test in tests):
+            return False
+        self._timed = self._timed or any(test.op is Op.WITHIN_LAST for test in tests)
+        return evaluate(condition, record, now=self.now)
+
+    def profile(self, kind: str, profile: Json, at: Standing) -> dict[str, Any]:
         """A contact or account by itself."""
         resource, model = OF_KIND[kind]
-        return redacted(model, profile, self.rights(resource, level))
+        return redacted(model, profile, self.rights(resource, at))
 
-    def name(self, kind: str, name: str | None, level: Level) -> str | None:
+    def name(self, kind: str, name: str | None, at: Standing) -> str | None:
         """What a customer is called, which may be an address of theirs."""
-        rights = self.rights(OF_KIND[kind][0], level)
+        rights = self.rights(OF_KIND[kind][0], at)
         shown: str | None = rights.shown(name, "personal" if kind == "contact" else "open", mask_text) if name else name
         return shown
 
-    def kinds(self, wanted: Iterable[str] | None, level: Level) -> list[str]:
-        """Of the timeline kinds that are wanted, all where that is None, those that may be seen of a customer so near."""
-        seen = [word for word, about in ENTRIES.items() if self.rights(about.resource, level).is_seen]
+    def kinds(self, wanted: Iterable[str] | None, at: Standing) -> list[str]:
+        """Of the timeline kinds that are wanted, all where that is None, those that may be seen of a customer."""
+        seen = [word for word, about in ENTRIES.items() if self.rights(about.resource, at).is_seen]
         return sorted(kind for kind in wanted or seen if _word(kind) in seen)
 
-    def entry(self, entry: Json, level: Level) -> dict[str, Any] | None:
+    def entry(self, entry: Json, at: Standing) -> dict[str, Any] | None:
         """A timeline entry without what may not be seen of it; None where nothing may."""
         about = ENTRIES.get(_word(entry["kind"]))
         if about is None:
             return None
-        rights = self.rights(about.resource, level)
+        rights = self.rights(about.resource, at)
         if not rights.is_seen:
             return None
         if rights.is_clear:
@@ -127,6 +186,11 @@ def sight_of(principal: Principal, kind: str, now: datetime) -> Sight | None:
     require(principal, _CUSTOMERS)
     require(principal, f"{OF_KIND[kind][0]}:read")
     return Sight(principal, now)
+
+
+def _member(field: Field) -> str:
+    path = field.value if isinstance(field.value, str) else field.name
+    return path.partition(".")[0]
 
 
 def _word(kind: str) -> str:

@@ -54,7 +54,7 @@ async def rights_of(
     made = await repository.with_ids(session, [role for role in roles if role not in READY])
     found += [ROLE_EVENTS.snapshot(row) for row in sorted(made, key=lambda row: row.id)]
     grants = [
-        Grant(frozenset(grant.resources), frozenset(grant.actions), grant.records, dict(grant.fields))  # type: ignore[arg-type]  # what was written was checked
+        Grant(frozenset(grant.resources), frozenset(grant.actions), grant.records, dict(grant.fields), grant.where)  # type: ignore[arg-type]  # what was written was checked
         for role in found
         for grant in role.grants
     ]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from crm_contracts.sensitivity import Sensitivity
 from crm_contracts.tenancy import Records, RoleGrant
 from crm_contracts.types import Contract, Input, Name, Text
+from crm_kit.conditions import Condition
 from crm_kit.rights.grants import Access, Action
 from pydantic import Field, StringConstraints
 
@@ -41,6 +42,10 @@ class GrantWrite(Input):
         dict[Sensitivity, Access],
         Field(description="What is shown of a record, and may be written, by sensitivity; what is left out is hidden"),
     ] = {"open": "write"}
+    where: Annotated[
+        Condition | None,
+        Field(description="Only records of which this holds, as a search of each of the resources would find them"),
+    ] = None
 
 
 class RoleWrite(Input):

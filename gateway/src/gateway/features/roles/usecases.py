@@ -8,6 +8,7 @@ from crm_kit.http.principal import Principal
 
 from gateway.features.api_keys.repository import has_keys_with_role
 from gateway.features.roles import repository
+from gateway.features.roles.conditions import check_conditions
 from gateway.features.roles.errors import RoleInUse, RoleNameTaken
 from gateway.features.roles.events import ROLE_EVENTS
 from gateway.features.roles.models import RoleRow
@@ -38,7 +39,8 @@ async def delete_role(session: WriteSession, row: RoleRow, _caller: Principal) -
 
 
 async def _write(session: WriteSession, row: RoleRow, data: RoleWrite) -> None:
-    """Raises RoleNameTaken."""
+    """Raises RoleNameTaken, ValidationFailed."""
+    check_conditions(data.grants)
     await repository.lock_names(session)
     holder = await repository.with_name(session, data.name)
     if data.name in READY or holder not in (None, row.id):

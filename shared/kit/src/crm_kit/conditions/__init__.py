@@ -13,12 +13,13 @@ from crm_kit.conditions.parse import (
     ErrorCode,
     InvalidCondition,
     Not,
+    comparisons_in,
     parse,
 )
 from crm_kit.conditions.parse import Condition as CheckedCondition
 from crm_kit.conditions.query import parse_equality
 from crm_kit.conditions.schema import Condition, ConditionSchema, query_schema
-from crm_kit.conditions.sql import compile_condition
+from crm_kit.conditions.sql import compile_condition, json_column
 
 __all__ = [
     "AllOf",
@@ -36,8 +37,10 @@ __all__ = [
     "InvalidCondition",
     "Not",
     "Op",
+    "comparisons_in",
     "compile_condition",
     "evaluate",
+    "json_column",
     "parse",
     "parse_equality",
     "query_schema",

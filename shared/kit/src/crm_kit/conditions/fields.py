@@ -187,6 +187,38 @@ class FieldSet:
         field = self._fields.get(name)
         return field if field is not None and field.sortable else None
 
+    def published(self) -> list[dict[str, object]]:
+        """Those that a document alone can tell of, for whoever has only documents; `from_published` reads them."""
+        return [
+            {"name": field.name, "type": field.type.value}
+            | ({"path": field.value} if field.value else {})
+            | ({"choices": list(field.choices)} if field.choices else {})
+            for field in self
+            if field.filterable and not callable(field.value) and field.normalise is None
+        ]
+
+    @classmethod
+    def from_published(
+        cls,
+        name: str,
+        published: Iterable[Mapping[str, Any]],
+        column: Callable[[str, FieldType], Column] | None = None,
+    ) -> FieldSet:
+        """`column`: that of a path in documents, where rows hold these too."""
+        return cls(
+            name,
+            [
+                Field(
+                    told["name"],
+                    kind := FieldType(told["type"]),
+                    column(told.get("path", told["name"]), kind) if column is not None else None,
+                    value=told.get("path"),
+                    choices=tuple(told.get("choices", ())),
+                )
+                for told in published
+            ],
+        )
+
     def with_fields(self, extra: Iterable[Field]) -> FieldSet:
         """This set and more: the custom fields of a tenant, say."""
         return FieldSet(self.name, [*self, *extra])

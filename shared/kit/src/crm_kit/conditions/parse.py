@@ -6,7 +6,7 @@ bounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -93,6 +93,18 @@ def parse(raw: object, fields: FieldSet, pointer: str = "") -> Condition:
     if condition is None or parser.errors:
         raise InvalidCondition(parser.errors)
     return condition
+
+
+def comparisons_in(condition: Condition | None) -> Iterator[Comparison]:
+    """All that a condition tests."""
+    match condition:
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from comparisons_in(part)
+        case Not(part):
+            yield from comparisons_in(part)
+        case Comparison():
+            yield condition
 
 
 class _Parser:

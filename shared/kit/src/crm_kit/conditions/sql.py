@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from crm_kit.conditions.evaluate import earliest
 from crm_kit.conditions.fields import Field, FieldType, Op
@@ -39,6 +40,20 @@ def compile_condition(condition: Condition, *, now: datetime) -> ColumnElement[b
     now: an aware time, which `within_last` counts back from. Raises ValueError for a field without a column.
     """
     return _compile(condition, now.astimezone(UTC), holds=True)
+
+
+def json_column(document: ColumnElement[Any], path: str, kind: FieldType) -> ColumnElement[Any]:
+    """What stands in JSON documents under a dotted path, as a field's column. A path that meets a list goes on in each
+    of its elements; the documents hold what the API shows, so that times and decimals are text.
+    """
+    steps = path.split(".")
+    jsonb = sa.cast(document, JSONB)
+    if kind.is_list:
+        inner = sa.func.jsonb_path_query_array(jsonb, sa.cast(".".join(["$", *steps]) + "[*]", JSONPATH))
+        element = sa.func.jsonb_array_elements_text(inner).column_valued("element")
+        return sa.func.array(sa.select(element).scalar_subquery(), type_=sa.ARRAY(sa.Text()))
+    found = jsonb[tuple(steps)].astext
+    return found if kind.is_textual else sa.cast(found, _SQL_TYPES[kind])
 
 
 def bound(value: object, kind: FieldType) -> ColumnElement[Any]:

@@ -2,7 +2,7 @@
 
 from crm_kit.resources.copies import copies_reached, copy_levels, rights_to_copy
 from crm_kit.resources.listing import list_page, next_link
-from crm_kit.resources.resource import Resource, base_fields, given
+from crm_kit.resources.resource import PartOf, Resource, base_fields, given
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
 from crm_kit.resources.routes import EntityPath, resource_router
 from crm_kit.resources.schemas import Page
@@ -11,6 +11,7 @@ from crm_kit.resources.writing import admit
 __all__ = [
     "EntityPath",
     "Page",
+    "PartOf",
     "Resource",
     "admit",
     "base_fields",

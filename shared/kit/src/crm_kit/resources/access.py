@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crm_contracts.ids import prefix_of
 from crm_contracts.sensitivity import ALWAYS_SHOWN, classes_of
-from sqlalchemy import ColumnElement, and_, case, exists, literal, null, or_, select, true
+from sqlalchemy import ColumnElement, and_, case, exists, false, literal, null, or_, select, true
 
-from crm_kit.conditions import AllOf, AnyOf, CheckedCondition, Comparison, Field, Not
-from crm_kit.db.models import columns
+from crm_kit.conditions import Field, FieldSet, InvalidCondition, compile_condition, parse
+from crm_kit.db.models import columns, utc_now
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import Conflict, FieldError, Forbidden, Text
 from crm_kit.http.problems import json_pointer
-from crm_kit.rights import EVERYTHING, Action, Level, Ownership, RecordRights, ResourceRights, Sights
+from crm_kit.rights import EVERYTHING, Action, Level, Ownership, RecordRights, Rights, Sights
+from crm_kit.rights.grants import UNCONDITIONED, Grant, Holding, Reach
 
 if TYPE_CHECKING:
     from crm_kit.resources.resource import Resource
@@ -36,28 +37,57 @@ async def look_at(
         return frozenset(ids)
     mine = sights.rights.on(resource.permission)
     allowed = set()
-    for entity_id, seen, done in await _distances(session, sights, resource, ids, action):
-        if seen is None or not (rights := mine.at(seen)).is_seen:
+    for place in await _places(session, sights, resource, ids, action):
+        if place.seen is None or not (rights := mine.at(place.seen, place.holding)).is_seen:
             continue
-        sights.note(entity_id, rights)
-        if done is not None and action in mine.at(done).actions:
-            allowed.add(entity_id)
+        sights.note(place.id, rights)
+        if place.done is not None and action in mine.at(place.done, place.holding).actions:
+            allowed.add(place.id)
     return frozenset(allowed)
 
 
-async def _distances(
+class _Place(NamedTuple):
+    """Of a record the least level that reaches it for reading, and for an action, and which grants' conditions hold."""
+
+    id: str
+    seen: Level | None
+    done: Level | None
+    holding: Holding
+
+
+async def _places(
     session: ReadSession, sights: Sights, resource: Resource[Any, Any, Any], ids: Collection[str], action: Action
-) -> list[tuple[str, Level | None, Level | None]]:
-    """Of each record the least level that reaches it for reading, and for the action."""
-    levels = sights.rights.on(resource.permission).levels
-    if not ids or not levels:
+) -> list[_Place]:
+    mine = sights.rights.on(resource.permission)
+    if not ids or not mine.levels:
         return []
-    if levels == ("all",):
-        return [(entity_id, "all", "all") for entity_id in ids]
+    if mine.levels == ("all",) and not mine.conditioned:
+        return [_Place(entity_id, "all", "all", UNCONDITIONED) for entity_id in ids]
     c = columns(resource.row)
-    asked = [distance(resource.ownership, sights, levels, each) for each in dict.fromkeys(("read", action))]
-    rows: Sequence[Any] = (await session.execute(select(c.id, *asked).where(c.id.in_(ids)))).all()
-    return [(row[0], row[1], row[-1]) for row in rows]
+    asked = [distance(resource.ownership, sights, mine.levels, each) for each in dict.fromkeys(("read", action))]
+    conditions = [holds(resource, grant) for grant in mine.conditioned]
+    rows: Sequence[Any] = (await session.execute(select(c.id, *asked, *conditions).where(c.id.in_(ids)))).all()
+    return [
+        _Place(row[0], row[1], row[len(asked)], frozenset(n for n, held in enumerate(row[len(asked) + 1 :]) if held))
+        for row in rows
+    ]
+
+
+def condition_of(grant: Grant, fields: FieldSet) -> ColumnElement[bool]:
+    """A grant's condition over these fields; one that speaks of others, as of another release, holds nowhere."""
+    try:
+        return compile_condition(parse(grant.where, fields), now=utc_now())
+    except (InvalidCondition, ValueError):
+        return false()
+
+
+def holds(resource: Resource[Any, Any, Any], grant: Grant) -> ColumnElement[bool]:
+    """Where a grant's condition holds; of a part, where it holds for the whole."""
+    if resource.within is None:
+        return condition_of(grant, resource.fields)
+    about = resource.within.resource
+    condition = condition_of(grant, about.fields)
+    return resource.within.column.in_(select(columns(about.row).id).where(condition))
 
 
 def distance(ownership: Ownership, sights: Sights, levels: Iterable[Level], action: Action) -> ColumnElement[Any]:
@@ -78,14 +108,13 @@ async def check_created(
         sights.note(entity_id, EVERYTHING)
         return EVERYTHING
     mine = sights.rights.on(resource.permission)
-    found = await _distances(session, sights, resource, [entity_id], action)
-    seen, done = next(((seen, done) for _, seen, done in found), (None, None))
+    found = await _places(session, sights, resource, [entity_id], action)
+    _, seen, done, holding = found[0] if found else _Place(entity_id, None, None, UNCONDITIONED)
     if done is None and await _is_ahead(session, resource, entity_id):
         seen = done = "own"
-    if done is None or action not in mine.at(done).actions:
+    if done is None or action not in (rights := mine.at(done, holding)).actions:
         raise forbidden(f"{resource.permission}:{action}")
-    rights = mine.at(done)
-    sights.note(entity_id, mine.at(seen or done))
+    sights.note(entity_id, mine.at(seen or done, holding))
     return rights
 
 
@@ -129,21 +158,27 @@ def reached(session: ReadSession, resource: Resource[Any, Any, Any], fields: Ite
     sights = session.sights
     if sights is None or resource.is_administered("read"):
         return true()
-    mine: ResourceRights = sights.rights.on(resource.permission)
+    mine = sights.rights.on(resource.permission)
     by_class = {resource.sensitivity_of(field): field.name for field in fields if field.name not in ALWAYS_SHOWN}
-    level = mine.widest("read", by_class.keys())
-    if level is None:
-        if mine.widest("read") is None:
+    grants = {each: mine.reading(each) for each in by_class or (None,)}
+    if not all(grants.values()):
+        if not mine.reading(None):
             raise forbidden(f"{resource.permission}:read")
-        hidden = sorted(name for each, name in by_class.items() if mine.widest("read", [each]) is None)
-        raise Forbidden(
-            Text(
-                f"You may not filter or sort by {', '.join(hidden)}.",
-                f"无权按以下字段筛选或排序：{'、'.join(hidden)}。",
-            ),
-            members={"missing_permission": f"{resource.permission}.{(hidden or list(by_class.values()))[0]}:read"},
-        )
-    return resource.ownership.reached(level, sights.rights)
+        raise _not_by(resource, sorted(by_class[each] for each, found in grants.items() if each and not found))
+    return and_(*(_reached_by(resource, sights.rights, found) for found in dict.fromkeys(grants.values())))
+
+
+def _reached_by(resource: Resource[Any, Any, Any], rights: Rights, reaches: Sequence[Reach]) -> ColumnElement[bool]:
+    arms = [(resource.ownership.reached(level, rights), grant) for level, grant in reaches]
+    return or_(*(here if grant is None else and_(here, holds(resource, grant)) for here, grant in arms))
+
+
+def _not_by(resource: Resource[Any, Any, Any], hidden: Sequence[str]) -> Forbidden:
+    names = ", ".join(hidden)
+    return Forbidden(
+        Text(f"You may not filter or sort by {names}.", f"无权按以下字段筛选或排序：{'、'.join(hidden)}。"),
+        members={"missing_permission": f"{resource.permission}.{hidden[0]}:read"},
+    )
 
 
 async def findable(
@@ -166,18 +201,6 @@ async def discreet(session: ReadSession, resource: Resource[Any, Any, Any], conf
         return conflict
     await look_at(session, resource, named)
     return conflict if all(sights.of(entity_id) for entity_id in named) else type(conflict)()
-
-
-def fields_in(condition: CheckedCondition | None) -> Iterator[Field]:
-    """The fields that a condition names."""
-    match condition:
-        case AllOf(parts) | AnyOf(parts):
-            for part in parts:
-                yield from fields_in(part)
-        case Not(part):
-            yield from fields_in(part)
-        case Comparison(field):
-            yield field
 
 
 def forbidden(permission: str) -> Forbidden:

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, and_, or_, select, true
 
+from crm_kit.conditions import FieldSet
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import NotFound, Text
-from crm_kit.resources.access import distance, forbidden
-from crm_kit.rights import EVERYTHING, Level, RecordRights
+from crm_kit.resources.access import condition_of, distance, forbidden
+from crm_kit.rights import EVERYTHING, NOTHING, Level, RecordRights
 from crm_kit.rights.ownership import COPIES
 from crm_kit.rights.tables import RECORD_OWNER
 
@@ -15,12 +16,12 @@ _c = RECORD_OWNER.c
 
 
 async def copy_levels(session: ReadSession, resource: str, ids: Collection[str]) -> dict[str, Level]:
-    """How near these records of a resource are, of those that the caller sees."""
+    """How near these records of a resource are, of those that the caller may see, if only under a condition."""
     sights = session.sights
     if sights is None:
         return dict.fromkeys(ids, "own")
     mine = sights.rights.on(resource)
-    levels = [level for level in mine.levels if mine.at(level).is_seen]
+    levels = [level for level in mine.levels if mine.at_most(level).is_seen]
     if not ids or not levels:
         return {}
     if levels == ["all"]:
@@ -32,19 +33,30 @@ async def copy_levels(session: ReadSession, resource: str, ids: Collection[str])
 
 
 async def rights_to_copy(session: ReadSession, resource: str, record_id: str) -> RecordRights:
-    """Raises NotFound where it is not seen."""
+    """Raises NotFound where it is not seen; a grant with a condition does not count, since a copy does not tell of it."""
+    if session.sights is None:
+        return EVERYTHING
     level = (await copy_levels(session, resource, [record_id])).get(record_id)
-    if level is None:
+    rights = session.sights.rights.on(resource).at(level) if level is not None else NOTHING
+    if not rights.is_seen:
         raise NotFound(Text("There is nothing that you may see.", "不存在可见的对象。"))
-    return EVERYTHING if session.sights is None else session.sights.rights.on(resource).at(level)
+    return rights
 
 
-def copies_reached(session: ReadSession, resource: str, column: ColumnElement[str]) -> ColumnElement[bool]:
-    """The rows whose `column` is the id of a record of the resource that the caller sees. Raises Forbidden."""
-    sights = session.sights
-    level = sights.rights.on(resource).widest("read") if sights is not None else "all"
-    if level is None:
-        raise forbidden(f"{resource}:read")
-    if sights is None or level == "all":
+def copies_reached(
+    session: ReadSession, resource: str, column: ColumnElement[str], fields: FieldSet
+) -> ColumnElement[bool]:
+    """The rows whose `column` is the id of a record of the resource that the caller sees; `fields`: what the rows tell
+    of it. Raises Forbidden.
+    """
+    if session.sights is None:
         return true()
-    return column.in_(select(_c.id).where(COPIES.reached(level, sights.rights)))
+    rights = session.sights.rights
+    reaches = rights.on(resource).reading()
+    if not reaches:
+        raise forbidden(f"{resource}:read")
+    arms = []
+    for level, grant in reaches:
+        near = true() if level == "all" else column.in_(select(_c.id).where(COPIES.reached(level, rights)))
+        arms.append(near if grant is None else and_(near, condition_of(grant, fields)))
+    return or_(*arms)

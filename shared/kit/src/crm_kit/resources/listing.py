@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, select
 from crm_kit.conditions import (
     CheckedCondition,
     InvalidCondition,
+    comparisons_in,
     compile_condition,
     parse,
     parse_equality,
@@ -105,7 +106,7 @@ async def _page(
 ) -> Page[EntityT]:
     try:
         keys = pagination.parse_sort(sort, resource.fields)
-        tested = [*access.fields_in(condition), *(key.field for key in keys)]
+        tested = [*(test.field for test in comparisons_in(condition)), *(key.field for key in keys)]
         statement: Any = select(resource.row).where(access.reached(session, resource, tested))
         if within is not None:
             statement = statement.where(within)

@@ -10,7 +10,7 @@ from crm_contracts.ids import prefix_of
 from crm_contracts.sensitivity import Sensitivity, classes_of
 from crm_contracts.types import Entity, Input
 from pydantic import JsonValue, ValidationError
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import EntityRow, columns
@@ -35,6 +35,14 @@ It must lock the key, so that two upserts cannot both find nothing.
 """
 
 
+@dataclass(frozen=True)
+class PartOf:
+    """What the records of a resource are parts of: of another's, which their `column` names."""
+
+    resource: "Resource[Any, Any, Any]"
+    column: ColumnElement[Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resource(Generic[RowT, WriteT, EntityT]):
     """What the kit needs to serve an entity type.
@@ -42,7 +50,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     `write` is the whole writable state: a create is one, a patch must lead to one. `create`, `update` and `delete`
     are the feature's use cases; one that is None is not offered. `match` holds the keys of upserts.
     `ownership`: whose a record is. `administered`: the actions that take the permission `admin` instead.
-    `within`: the resource in whose name permissions are given, where it is a part of one.
+    `within`: what they are parts of, in whose name permissions are given.
     """
 
     singular: str
@@ -59,7 +67,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     match: Mapping[str, FindIds] = dataclass_field(default_factory=dict)
     default_sort: str = "-created_at"
     administered: frozenset[Literal["read", "write"]] = frozenset()
-    within: str | None = None
+    within: PartOf | None = None
 
     @property
     def read(self) -> type[EntityT]:
@@ -73,7 +81,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     @property
     def permission(self) -> str:
         """Its name in permissions."""
-        return self.within or self.plural
+        return self.within.resource.plural if self.within is not None else self.plural
 
     def is_administered(self, action: Action) -> bool:
         return ("read" if action in ("read", "export") else "write") in self.administered

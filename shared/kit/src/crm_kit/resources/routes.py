@@ -143,7 +143,7 @@ def _add_search(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         response_model=Page[resource.read],  # type: ignore[name-defined]  # the model is a value here
         operation_id=f"search_{resource.plural_name}",
         summary=f"Search {resource.plural} by a condition",
-        openapi_extra=_options(resource, "read", reads=True),
+        openapi_extra={**_options(resource, "read", reads=True), "x-relata-fields": resource.fields.published()},
     )
 
 

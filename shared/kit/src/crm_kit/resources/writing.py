@@ -85,7 +85,8 @@ async def change(
         await resource.update(session, row, data, caller)
     except Conflict as conflict:
         raise await access.discreet(session, resource, conflict) from conflict
-    if not assigns and resource.ownership.decided_by & patch.keys():
+    conditioned = session.sights.rights.on(resource.permission).conditioned
+    if not assigns and (conditioned or resource.ownership.decided_by & patch.keys()):
         await session.flush()
         if not await access.look_at(session, resource, [row.id], "update"):
             raise access.forbidden(f"{resource.permission}:update")

@@ -1,8 +1,9 @@
 """What somebody may do with which records, and what they see of them: compiled from their roles. Pure.
 
 A grant says: these actions on these resources, as far as the records are one's own, the team's or all, and with that
-access to members of each sensitivity. What holds for a record is the most that the grants which reach it give: what is
-seen of it by those that let it be read, what may be written by those that grant the writing.
+access to members of each sensitivity; one with a condition (`where`) reaches those records alone of which it holds. What
+holds for a record is the most that the grants which reach it give: what is seen of it by those that let it be read, what
+may be written by those that grant the writing.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -40,14 +41,15 @@ def _most(accesses: Iterable[Access]) -> Access:
     return max(accesses, key=_ACCESS_RANK.__getitem__, default="hidden")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Grant:
-    """One line of a role. A sensitivity that `fields` does not name is hidden."""
+    """One line of a role. A sensitivity that `fields` does not name is hidden. `where`: a condition over the record's fields."""
 
     resources: frozenset[str]
     actions: frozenset[Action]
     level: Level
     fields: Mapping[Sensitivity, Access]
+    where: Mapping[str, Any] | None = None
 
     def covers(self, resource: str) -> bool:
         return resource in self.resources or (EVERY_RESOURCE in self.resources and resource not in NAMED_ALONE)
@@ -94,15 +96,35 @@ EVERYTHING: Final = RecordRights(
 NOTHING: Final = RecordRights(frozenset(), dict.fromkeys(SENSITIVITIES, "hidden"), {})
 
 
+Reach = tuple[Level, Grant | None]
+"""How far something reaches: within a level, those records of which the condition of a grant holds, if one is given."""
+
+Holding = frozenset[int]
+"""Which of a resource's conditioned grants have conditions that hold for a record, by their places."""
+
+UNCONDITIONED: Final[Holding] = frozenset()
+"""As if no condition held: what counts where the record itself is not at hand."""
+
+
 class ResourceRights:
     """The grants of one resource, by how near a record is: `own` is reached by every level, `all` by one alone."""
 
     def __init__(self, grants: Iterable[Grant]) -> None:
         self._grants = tuple(grants)
-        self._at = {level: self._combined(level) for level in LEVELS}
+        self.conditioned = tuple(grant for grant in self._grants if grant.where is not None)
+        self._at: dict[tuple[Level, Holding], RecordRights] = {}
 
-    def _combined(self, level: Level) -> RecordRights:
-        reaching = [grant for grant in self._grants if _LEVEL_RANK[grant.level] >= _LEVEL_RANK[level]]
+    def at(self, level: Level, holding: Holding = UNCONDITIONED) -> RecordRights:
+        """For a record of which `level` is the least that reaches it, and those conditions hold."""
+        found = self._at.get((level, holding))
+        if found is None:
+            found = self._at[level, holding] = self._combined(level, holding)
+        return found
+
+    def _combined(self, level: Level, holding: Holding) -> RecordRights:
+        held = [grant for place, grant in enumerate(self.conditioned) if place in holding]
+        counting = [*(grant for grant in self._grants if grant.where is None), *held]
+        reaching = [grant for grant in counting if _LEVEL_RANK[grant.level] >= _LEVEL_RANK[level]]
         reading = [grant for grant in reaching if "read" in grant.actions]
         return RecordRights(
             frozenset(action for grant in reaching for action in grant.actions),
@@ -119,25 +141,45 @@ class ResourceRights:
             },
         )
 
-    def at(self, level: Level) -> RecordRights:
-        """For a record of which `level` is the least that reaches it."""
-        return self._at[level]
+    def at_most(self, level: Level) -> RecordRights:
+        """As if every condition held."""
+        return self.at(level, self._every)
+
+    @cached_property
+    def _every(self) -> Holding:
+        return frozenset(range(len(self.conditioned)))
 
     def widest(self, action: Action, readable: Collection[Sensitivity] = ()) -> Level | None:
-        """The farthest records on which the action is granted, with members of these sensitivities readable."""
+        """The farthest records on which the action is granted without a condition, with members of these sensitivities
+        readable.
+        """
         for level in reversed(LEVELS):
-            here = self._at[level]
+            here = self.at(level)
             if action in here.actions and all(here.reads(each) for each in readable):
                 return level
         return None
 
+    def reading(self, sensitivity: Sensitivity | None = None) -> tuple[Reach, ...]:
+        """The records that may be read, with members of this sensitivity in clear."""
+        level = self.widest("read", () if sensitivity is None else [sensitivity])
+        plain = ((level, None),) if level is not None else ()
+        if level == "all":
+            return plain
+        return plain + tuple(
+            (grant.level, grant)
+            for grant in self.conditioned
+            if "read" in grant.actions
+            and (sensitivity is None or grant.fields.get(sensitivity, "hidden") in ("read", "write"))
+        )
+
     @cached_property
     def levels(self) -> tuple[Level, ...]:
         """Those that make a difference, nearest first; the last reaches farthest."""
+        reaching = [(level, self.at(level), self.at_most(level)) for level in LEVELS]
         return tuple(
-            level
-            for place, level in enumerate(LEVELS)
-            if self._at[level].actions and (level == "all" or self._at[level] != self._at[LEVELS[place + 1]])
+            here[0]
+            for here, beyond in zip(reaching, [*reaching[1:], None], strict=True)
+            if here[2].actions and (beyond is None or here[1:] != beyond[1:])
         )
 
 
@@ -172,6 +214,7 @@ class Rights:
             "admin": self.admin,
             "grants": [
                 [sorted(grant.resources), sorted(grant.actions), grant.level, dict(grant.fields)]
+                + ([grant.where] if grant.where is not None else [])
                 for grant in self.grants
             ],
         }
@@ -183,8 +226,8 @@ class Rights:
         try:
             document: dict[str, Any] = orjson.loads(text)
             grants = [
-                Grant(frozenset(resources), frozenset(actions), level, fields)
-                for resources, actions, level, fields in document["grants"]
+                Grant(frozenset(resources), frozenset(actions), level, fields, *condition)
+                for resources, actions, level, fields, *condition in document["grants"]
             ]
             if any(grant.level not in LEVELS or set(grant.fields.values()) - set(ACCESSES) for grant in grants):
                 raise ValueError("a level or an access is not known")
@@ -201,7 +244,7 @@ class Rights:
 
     def may(self, resource: str, action: str) -> bool:
         """Whether some records may be treated so; `write` is any action but reading."""
-        granted = self.on(resource).at("own").actions
+        granted = self.on(resource).at_most("own").actions
         return bool(granted - {"read", "export"}) if action == "write" else action in granted
 
     @cached_property
@@ -210,6 +253,7 @@ class Rights:
         return self.admin and any(
             EVERY_RESOURCE in grant.resources
             and grant.level == "all"
+            and grant.where is None
             and grant.actions >= set(ACTIONS)
             and all(grant.fields.get(each) == "write" for each in SENSITIVITIES)
             for grant in self.grants

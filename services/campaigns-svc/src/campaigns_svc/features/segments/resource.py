@@ -3,7 +3,7 @@
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
-from crm_kit.resources import Resource, base_fields
+from crm_kit.resources import PartOf, Resource, base_fields
 from crm_kit.rights import TENANT_WIDE
 
 from campaigns_svc.features.segments import usecases
@@ -50,7 +50,7 @@ SEGMENT_MEMBERS = Resource(
         ],
     ),
     ownership=TENANT_WIDE,
-    within=SEGMENTS.plural,
+    within=PartOf(SEGMENTS, _member.segment_id),
     create=None,
     update=None,
     delete=None,

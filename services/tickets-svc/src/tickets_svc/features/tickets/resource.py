@@ -6,7 +6,7 @@ from crm_contracts.tickets import AuthorKind, TicketChannel, TicketPriority, Tic
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
-from crm_kit.resources import Resource, base_fields
+from crm_kit.resources import PartOf, Resource, base_fields
 from crm_kit.rights import Ownership, Through, owned_by, through_copies
 
 from tickets_svc.features.tickets import usecases
@@ -72,7 +72,7 @@ MESSAGES = Resource(
         ],
     ),
     ownership=Ownership(through=(Through(_message.ticket_id, TICKETS.ownership),)),
-    within=TICKETS.plural,
+    within=PartOf(TICKETS, _message.ticket_id),
     create=None,
     update=None,
     delete=None,

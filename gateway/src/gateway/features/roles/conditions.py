@@ -1,0 +1,48 @@
+"""The fields that conditions of grants may name: those of each resource's search that its documents tell of."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, Final
+
+from crm_kit.conditions import FieldSet, InvalidCondition, parse
+from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.resources.listing import condition_problem
+
+from gateway.documents.packaged import openapi
+from gateway.features.roles.schemas import GrantWrite
+
+_NO_CONDITIONS: Final = Text("Grants of this resource take no condition", "此资源的授权不支持条件")
+
+
+def published_fields(resource: str) -> list[dict[str, Any]]:
+    """As the OpenAPI document tells of them; none of a resource that is not searched."""
+    search = openapi()["paths"].get(f"/v1/{resource}/search", {}).get("post", {})
+    found: list[dict[str, Any]] = search.get("x-relata-fields", [])
+    return found
+
+
+@cache
+def fields_of(resource: str) -> FieldSet:
+    return FieldSet.from_published(resource, published_fields(resource))
+
+
+def check_conditions(grants: Sequence[GrantWrite]) -> None:
+    """Raises ValidationFailed with every fault of the grants' conditions."""
+    faults = [fault for place, grant in enumerate(grants) for fault in _faults(grant, f"/grants/{place}")]
+    if faults:
+        raise ValidationFailed(
+            Text("Some conditions are not valid; see errors.", "条件无效，见 errors。"), errors=faults
+        )
+
+
+def _faults(grant: GrantWrite, pointer: str) -> Iterator[FieldError]:
+    if grant.where is None:
+        return
+    for place, resource in enumerate(grant.resources):
+        if not published_fields(resource):
+            yield FieldError(f"{pointer}/resources/{place}", "no_conditions", _NO_CONDITIONS)
+            continue
+        try:
+            parse(grant.where, fields_of(resource), f"{pointer}/where")
+        except InvalidCondition as error:
+            yield from condition_problem(error).errors
