@@ -1,5 +1,6 @@
 """Conditions of grants are checked when the role is written, against the fields of each resource."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -39,3 +40,20 @@ async def test_what_no_search_would_take_is_refused_in_its_place(
     answer = await write(tenant, where, *resources)
     assert answer.status_code == 422, answer.text
     assert (pointer, code) in {(fault["pointer"], fault["code"]) for fault in answer.json()["errors"]}, answer.text
+
+
+async def test_rights_that_no_request_could_carry_are_refused_and_can_be_taken_away(
+    tenant: Keyholder,
+) -> None:
+    where = {"field": "name", "op": "in", "value": [f"{number:0180}" for number in range(200)]}
+    role = (await write(tenant, where, "deals")).json()
+    key = await tenant.client.post("/v1/api-keys", json={"name": "x", "scopes": ["read"], "roles": [role["id"]]})
+    headers = {"Authorization": f"Bearer {key.json()['key']}"}
+    refused = await tenant.client.get("/v1/users", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (403, "rights_too_large")
+    assert (
+        await tenant.client.patch(f"/v1/roles/{role['id']}", json={"grants": role["grants"][:1]})
+    ).status_code == 200
+    async with asyncio.timeout(15):
+        while (await tenant.client.get("/v1/users", headers=headers)).status_code != 200:
+            await asyncio.sleep(0.1)

@@ -10,6 +10,7 @@ from crm_kit.rights import Rights
 from crm_kit.rights.grants import Grant
 
 from gateway.features.roles import repository
+from gateway.features.roles.errors import RightsTooLarge
 from gateway.features.roles.events import ROLE_EVENTS
 from gateway.features.roles.ready import READY
 from gateway.features.roles.schemas import ReadyRole
@@ -18,6 +19,10 @@ NO_SUCH_ROLE: Final = Text(
     f"There is no such role: it is the id of one, or one of {', '.join(READY)}",
     f"不存在该角色：应为角色 id，或以下之一：{'、'.join(READY)}",
 )
+
+
+_MAX_LENGTH: Final = 32_000
+"""Of rights as text: they travel in a header of every request, which servers bound."""
 
 
 async def unknown_roles(session: WriteSession, roles: Sequence[str]) -> set[str]:
@@ -49,7 +54,7 @@ async def rights_of(
     team_ids: Sequence[str] = (),
     colleagues: Collection[str] = (),
 ) -> Rights:
-    """What these roles grant together, to that user with those teams."""
+    """What these roles grant together, to that user with those teams. Raises RightsTooLarge."""
     found: list[ReadyRole | Role] = [READY[role] for role in roles if role in READY]
     made = await repository.with_ids(session, [role for role in roles if role not in READY])
     found += [ROLE_EVENTS.snapshot(row) for row in sorted(made, key=lambda row: row.id)]
@@ -59,4 +64,7 @@ async def rights_of(
         for grant in role.grants
     ]
     admin = any(role.admin for role in found)
-    return Rights(user_id, team_ids, grants, admin=admin, colleagues=frozenset(colleagues))
+    rights = Rights(user_id, team_ids, grants, admin=admin, colleagues=frozenset(colleagues))
+    if len(rights.text) > _MAX_LENGTH:
+        raise RightsTooLarge
+    return rights

@@ -1,6 +1,6 @@
 """What can go wrong with roles besides their form."""
 
-from crm_kit.errors import Conflict, Text
+from crm_kit.errors import Conflict, Forbidden, Text
 
 
 class RoleInUse(Conflict):
@@ -16,3 +16,13 @@ class RoleNameTaken(Conflict):
 
     code = "role_name_taken"
     title = Text("Another role has this name", "已有同名角色")
+
+
+class RightsTooLarge(Forbidden):
+    """All grants of somebody's roles together are more than a request can carry."""
+
+    code = "rights_too_large"
+    title = Text("These roles grant too much at once", "这些角色的授权过多")
+    advice = Text(
+        "Have fewer roles, or roles with fewer grants and shorter conditions.", "请减少角色，或精简授权与条件。"
+    )
