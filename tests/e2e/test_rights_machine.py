@@ -1,36 +1,44 @@
-"""Teams, roles, transfers and shares in any order: get, list, search, view and the list of customers answer as the model.
+"""People, teams, roles, transfers and shares in any order: every way to a record answers as the model.
 
-The model (`crm_testkit/rights_model.py`) is told the same and knows nothing of how it is done. There is no stream and no
-export of records yet.
+Get, list, search, batch, the customer view as it is stored and live, the list of customers and the timeline. The model
+(`crm_testkit/rights_model.py`) is told the same and knows nothing of how it is done. There is no stream and no export of
+records yet.
 """
 
 import asyncio
 import time
 import uuid
-from typing import Any
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import httpx
-from crm_testkit.rights_model import GRANTS, Json, Model, Person
+from crm_testkit.rights_model import ROLES, Json, Model, Person, own_roles
 from crm_testkit.whole_stack import Relata, bearer
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 _SETTLED_WITHIN = 20.0
-_ROLES = st.lists(st.sampled_from(sorted(set(GRANTS) - {"nothing"})), max_size=1) | st.just(["sales", "analyst"])
+_HELD = st.lists(st.sampled_from(sorted(ROLES)), max_size=2, unique=True)
 _PAST, _FUTURE = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+_SOON = timedelta(seconds=1.5)
+_NAMES: Final = {"contacts": "full_name", "accounts": "name", "deals": "name"}
+_CALLED: Final = "欧阳晓梅"
 
 
 class Office(RuleBasedStateMachine):
-    """People come, move, are promoted, hand over and share; somebody looks."""
+    """People come, move, are promoted, hand over, share and delete; somebody looks."""
 
     relata: Relata
 
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
+        self.ends_at = datetime.now(UTC)
         key = self.blocking_tenant()
         self.client = self.relata.blocking_client(key)
+        self.role_ids: dict[str, str] = {}
 
     blocking_tenant: Any
 
@@ -42,13 +50,15 @@ class Office(RuleBasedStateMachine):
     @initialize(data=st.data())
     def open(self, data: st.DataObject) -> None:
         """Enough of everything that each rule finds something to change."""
+        for name, grants in own_roles():
+            self.role_ids[name] = self._call("POST", "/v1/roles", {"name": name, "grants": grants})["id"]
         self._team(None)
         self._team(next(iter(self.model.parents)))
         self._team(None)
         for _ in range(3):
             self._hire()
         for user in sorted(self.model.people):
-            self._promote(data, user, data.draw(st.sampled_from(["sales", "sales_manager"])))
+            self._promote(data, user, data.draw(st.sampled_from(["sales", "sales_manager", "fair"])))
         self.win_an_account(data)  # type: ignore[call-arg]  # a rule is a method too
         for _ in range(3):
             self.meet_a_contact(data)  # type: ignore[call-arg]  # as above
@@ -68,6 +78,11 @@ class Office(RuleBasedStateMachine):
     def _maybe(self, data: st.DataObject, among: Any) -> str | None:
         return data.draw(st.sampled_from([None, *sorted(among)]))
 
+    def _record(self, data: st.DataObject, *kinds: str) -> tuple[str, str]:
+        """The kind and id of one that there is."""
+        found = [(kind, id_) for kind in kinds for id_ in sorted(self.model.records[kind])]
+        return data.draw(st.sampled_from(found))
+
     @rule(data=st.data())
     def found_a_team(self, data: st.DataObject) -> None:
         if len(self.model.parents) < 4:
@@ -80,7 +95,7 @@ class Office(RuleBasedStateMachine):
             self._call("PATCH", f"/v1/teams/{team}", {"parent_id": parent})
             self.model.parents[team] = parent
 
-    @rule(data=st.data(), roles=_ROLES)
+    @rule(data=st.data(), roles=_HELD)
     def promote(self, data: st.DataObject, roles: list[str]) -> None:
         self._promote(data, self._pick(data, self.model.people), *roles)
 
@@ -89,7 +104,7 @@ class Office(RuleBasedStateMachine):
         joined = data.draw(st.sets(st.sampled_from(sorted(self.model.parents)), min_size=1, max_size=2))
         teams = {team: data.draw(st.booleans()) for team in sorted(joined)}
         body = {
-            "roles": list(roles),
+            "roles": [self.role_ids.get(role, role) for role in roles],
             "teams": [{"team_id": team, "manager": leads} for team, leads in teams.items()],
         }
         self._call("PATCH", f"/v1/users/{user}", body)
@@ -98,48 +113,62 @@ class Office(RuleBasedStateMachine):
     def _whose(self, data: st.DataObject) -> Json:
         return {"owner_id": self._maybe(data, self.model.people), "team_id": self._maybe(data, self.model.parents)}
 
+    def _create(self, kind: str, body: Json) -> None:
+        made = self._call("POST", f"/v1/{kind}", {_NAMES[kind]: _CALLED, **body})
+        self.model.records[kind][made["id"]] = body
+
     @rule(data=st.data())
     def win_an_account(self, data: st.DataObject) -> None:
-        body = self._whose(data)
-        self.model.accounts[self._call("POST", "/v1/accounts", {"name": "云帆", **body})["id"]] = body
+        self._create("accounts", self._whose(data))
 
     @rule(data=st.data())
     def meet_a_contact(self, data: st.DataObject) -> None:
-        body = {**self._whose(data), "account_id": self._maybe(data, self.model.accounts)}
-        self.model.contacts[self._call("POST", "/v1/contacts", {"full_name": "欧阳晓梅", **body})["id"]] = body
+        known = {"account_id": self._maybe(data, self.model.records["accounts"])}
+        self._create("contacts", {**self._whose(data), **known, "source": self._source(data)})
 
-    @precondition(lambda self: self.model.contacts)
+    def _source(self, data: st.DataObject) -> str | None:
+        return data.draw(st.sampled_from(["web", "fair", None]))
+
+    @precondition(lambda self: self.model.records["contacts"])
     @rule(data=st.data())
     def begin_a_deal(self, data: st.DataObject) -> None:
-        body = {**self._whose(data), "contact_id": self._pick(data, self.model.contacts)}
-        self.model.deals[self._call("POST", "/v1/deals", {"name": "框架", **body})["id"]] = body
+        contact = self._pick(data, self.model.records["contacts"])
+        self._create("deals", {**self._whose(data), "contact_id": contact})
 
-    @precondition(lambda self: self.model.contacts)
+    @precondition(lambda self: self.model.records["contacts"])
     @rule(data=st.data())
     def transfer(self, data: st.DataObject) -> None:
-        contact, patch = self._pick(data, self.model.contacts), self._whose(data)
-        if data.draw(st.booleans()):
-            patch["account_id"] = self._maybe(data, self.model.accounts)
-        self._call("PATCH", f"/v1/contacts/{contact}", patch)
-        self.model.contacts[contact] |= patch
+        kind, record = self._record(data, "contacts", "accounts", "deals")
+        patch = self._whose(data)
+        if kind == "contacts" and data.draw(st.booleans()):
+            patch |= {"account_id": self._maybe(data, self.model.records["accounts"]), "source": self._source(data)}
+        self._call("PATCH", f"/v1/{kind}/{record}", patch)
+        self.model.records[kind][record] |= patch
 
-    @precondition(lambda self: self.model.contacts or self.model.accounts)
-    @rule(data=st.data(), access=st.sampled_from(["read", "write"]), until=st.sampled_from([None, _PAST, _FUTURE]))
-    def share(self, data: st.DataObject, access: str, until: str | None) -> None:
-        where, resource = (
-            (self.model.contacts, "contacts") if self.model.contacts else (self.model.accounts, "accounts")
-        )
-        if self.model.accounts and data.draw(st.booleans()):
-            where, resource = self.model.accounts, "accounts"
-        record, grantee = self._pick(data, where), self._maybe(data, {*self.model.people, *self.model.parents})
+    @precondition(lambda self: self.model.records["contacts"] or self.model.records["accounts"])
+    @rule(
+        data=st.data(), access=st.sampled_from(["read", "write"]), until=st.sampled_from([None, _PAST, _FUTURE, _SOON])
+    )
+    def share(self, data: st.DataObject, access: str, until: str | timedelta | None) -> None:
+        kind, record = self._record(data, "contacts", "accounts", "deals")
+        grantee = self._maybe(data, {*self.model.people, *self.model.parents})
+        if isinstance(until, timedelta):
+            self.ends_at = datetime.now(UTC) + until
+            until = self.ends_at.isoformat()
         shares: list[Json] = []
         if grantee is not None:
             one = {"user_id": None, "team_id": None, "user_id" if grantee in self.model.people else "team_id": grantee}
             shares = [{**one, "access": access, "until": until}]
-        self._call("PATCH", f"/v1/{resource}/{record}", {"shares": shares})
-        where[record]["shares"] = [{**each, "over": until == _PAST} for each in shares]
+        self._call("PATCH", f"/v1/{kind}/{record}", {"shares": shares})
+        self.model.records[kind][record]["shares"] = shares
 
-    @precondition(lambda self: self.model.contacts)
+    @precondition(lambda self: self.model.records["contacts"])
+    @rule(data=st.data())
+    def forget(self, data: st.DataObject) -> None:
+        kind, record = self._record(data, "contacts", "accounts", "deals")
+        self._call("DELETE", f"/v1/{kind}/{record}")
+        del self.model.records[kind][record]
+
     @rule(data=st.data())
     def somebody_looks(self, data: st.DataObject) -> None:
         self._look(self._pick(data, self.model.people))
@@ -153,67 +182,82 @@ class Office(RuleBasedStateMachine):
         """By a key made now, which no process remembers with what was before."""
         body = {"name": "x", "scopes": ["read", "write", "admin"], "user_id": user}
         key = self._call("POST", "/v1/api-keys", body)["key"]
+        time.sleep(max(0.0, (self.ends_at - datetime.now(UTC)).total_seconds()))
         deadline = time.monotonic() + _SETTLED_WITHIN  # services hear of owners and teams by events
         with httpx.Client(base_url=self.relata.gateway_url, headers=bearer(key), timeout=60) as client:
-            while (wrong := self._wrong(client, user)) and time.monotonic() < deadline:
+            while (wrong := list(self._wrong(client, user))) and time.monotonic() < deadline:
                 time.sleep(0.1)
         assert not wrong, "\n".join(wrong)
 
-    def _wrong(self, client: httpx.Client, user: str) -> list[str]:
-        model, wrong = self.model, []
-        contacts = {one for one, record in model.contacts.items() if model.reads(user, record)}
-        accounts = {one for one, record in model.accounts.items() if model.reads(user, record)}
-        deals = {
+    def _wrong(self, client: httpx.Client, user: str) -> Iterator[str]:
+        now, model = datetime.now(UTC), self.model
+        for kind, records in model.records.items():
+            seen = {one for one, record in records.items() if model.reads(user, kind, record, now)}
+            yield from _differences(f"{user} {kind}", seen, client, kind)
+            for one in records:
+                yield from self._wrong_of(client, user, kind, one, now)
+            yield from self._wrong_batch(client, user, kind, now)
+        customers = {
             one
-            for one, record in model.deals.items()
-            if any(role.startswith("sales") or role == "analyst" for role in model.people[user].roles)
-            and self._reads_deal(user, record)
+            for kind in ("contacts", "accounts")
+            for one, record in model.records[kind].items()
+            if model.reads(user, kind, record, now)
         }
-        for path, wanted in (
-            ("/v1/contacts", contacts),
-            ("/v1/accounts", accounts),
-            ("/v1/deals", deals),
-            ("/v1/customers", contacts | accounts),
-        ):
-            for found in (
-                _ids(client.get(path, params={"limit": 200})),
-                *([] if path == "/v1/customers" else [_ids(client.post(f"{path}/search", json={"limit": 200}))]),
-            ):
-                if found != wanted:
-                    wrong.append(f"{user} {model.people[user]} {path}: {sorted(found ^ wanted)}")
-        for contact, record in model.contacts.items():
-            wrong += self._wrong_of(client, user, contact, record)
-        return wrong
+        found = _ids(client.get("/v1/customers", params={"limit": 200}))
+        if found != customers:
+            yield f"{user} customers: {sorted(found ^ customers)}"
 
-    def _reads_deal(self, user: str, record: Json) -> bool:
-        """As contacts are read, but by who has deals at all."""
-        person = self.model.people[user]
-        distance = self.model.distance(user, record, writing=False)
-        levels = [GRANTS[role][0] for role in person.roles if role.startswith("sales") or role == "analyst"]
-        return any(self.model._reaches(level, distance) for level in levels)
-
-    def _wrong_of(self, client: httpx.Client, user: str, contact: str, record: Json) -> list[str]:
-        model, wrong = self.model, []
-        reads, changes = model.reads(user, record), model.changes(user, record)
-        asked = {
-            "get": client.get(f"/v1/contacts/{contact}"),
-            "view": client.get(f"/v1/customers/{contact}"),
-        }
-        may_at_all = bool(model.people[user].roles)
-        missing = 404 if may_at_all else 403
-        for how, answer in asked.items():
+    def _wrong_of(self, client: httpx.Client, user: str, kind: str, one: str, now: datetime) -> Iterator[str]:
+        model, record, person = self.model, self.model.records[kind][one], self.model.people[user]
+        reads = model.reads(user, kind, record, now)
+        missing = 404 if person.given(kind) else 403
+        asked = {"get": f"/v1/{kind}/{one}"}
+        if kind != "deals":
+            asked |= {"view": f"/v1/customers/{one}", "live": f"/v1/customers/{one}?consistency=live"}
+            asked |= {"timeline": f"/v1/customers/{one}/timeline"}
+        for how, path in asked.items():
+            answer = client.get(path)
             if answer.status_code != (200 if reads else missing):
-                wrong.append(f"{user} {how} {contact}: {answer.status_code}, reads {reads}")
-            elif reads:
+                yield f"{user} {how} {one}: {answer.status_code}, reads {reads}"
+            elif reads and how != "timeline":
                 shown = answer.json() if how == "get" else answer.json()["profile"]
-                if (shown["full_name"] == "欧阳晓梅") != model.reads_in_clear(user, record):
-                    wrong.append(f"{user} {how} {contact}: shows {shown['full_name']}")
-        patched = client.patch(f"/v1/contacts/{contact}", json={}, headers={"If-Match": '"999999"'}).status_code
-        writes_at_all = any(GRANTS[role][1] for role in model.people[user].roles)
-        wanted = 412 if reads and changes else 403 if reads or not writes_at_all else 404
-        if patched != wanted:
-            wrong.append(f"{user} patch {contact}: {patched}, not {wanted}")
-        return wrong
+                if (shown[_NAMES[kind]] == _CALLED) != (clear := model.reads(user, kind, record, now, clear=True)):
+                    yield f"{user} {how} {one}: shows {shown[_NAMES[kind]]}, clear {clear}"
+        patched = client.patch(f"/v1/{kind}/{one}", json={}, headers={"If-Match": '"999999"'}).status_code
+        if patched != (wanted := self._outcome(user, kind, record, now, 412)):
+            yield f"{user} patch {one}: {patched}, not {wanted}"
+
+    def _outcome(self, user: str, kind: str, record: Json, now: datetime, done: int) -> int:
+        """What a change is answered that is `done` where it may be."""
+        model = self.model
+        if not any(given.change for given in model.people[user].given(kind)):
+            return 403
+        reads = model.reads(user, kind, record, now)
+        return done if reads and model.changes(user, kind, record, now) else 403 if reads else 404
+
+    def _wrong_batch(self, client: httpx.Client, user: str, kind: str, now: datetime) -> Iterator[str]:
+        """Of changes that change nothing."""
+        records = self.model.records[kind]
+        operations = [{"method": "update", "id": one, "data": {}} for one in records]
+        answer = client.post(f"/v1/{kind}/batch", json={"operations": operations})
+        if not any(given.change for given in self.model.people[user].given(kind)):
+            if answer.status_code != 403:
+                yield f"{user} batch {kind}: {answer.status_code}"
+        elif operations:
+            found = [result["status"] for result in answer.json()["results"]]
+            wanted = [self._outcome(user, kind, record, now, 200) for record in records.values()]
+            if found != wanted:
+                yield f"{user} batch {kind}: {found}, not {wanted}"
+
+
+def _differences(about: str, seen: set[str], client: httpx.Client, kind: str) -> Iterator[str]:
+    answers = {
+        "list": client.get(f"/v1/{kind}", params={"limit": 200}),
+        "search": client.post(f"/v1/{kind}/search", json={"limit": 200}),
+    }
+    for how, answer in answers.items():
+        if (found := _ids(answer)) != seen:
+            yield f"{about} {how}: {sorted(found ^ seen)}"
 
 
 def _ids(answer: httpx.Response) -> set[str]:
