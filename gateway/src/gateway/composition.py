@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -24,10 +23,9 @@ from gateway.access.sign_in import SignIn, make_sign_in
 from gateway.access.usage import KeyUsage
 from gateway.features.allowed_origins.repository import all_allowed
 from gateway.features.api_keys import repository
+from gateway.features.api_keys.rights import with_rights
 from gateway.features.rate_limits import repository as buckets
-from gateway.features.roles.assignment import rights_of
 from gateway.features.sign_in.usecases import TenantProvider, find_provider, sign_in
-from gateway.features.users.rights import rights_of_user
 from gateway.settings import GatewaySettings
 
 
@@ -93,12 +91,8 @@ async def _known(runtime: Runtime, row: Any | None) -> KnownKey | None:
     if row.user_id is None and not row.roles:
         return KnownKey(key, row.expires_at)
     async with runtime.database.read(row.tenant_id) as session:
-        if row.user_id is None:
-            return KnownKey(replace(key, rights=await rights_of(session, row.roles)), row.expires_at)
-        rights = await rights_of_user(session, row.user_id)
-    if rights is None:
-        return None
-    return KnownKey(replace(key, subject=row.user_id, via=row.id, rights=rights), row.expires_at)
+        known = await with_rights(session, key, row.user_id, row.roles)
+    return KnownKey(known, row.expires_at) if known is not None else None
 
 
 @asynccontextmanager

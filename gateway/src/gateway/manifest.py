@@ -25,6 +25,7 @@ from gateway.features import (
     scim,
     teams,
     tenants,
+    transfers,
     users,
 )
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
@@ -58,6 +59,7 @@ MANIFEST = Manifest(
         oauth.FEATURE,
         development_issuer.FEATURE,
         scim.FEATURE,
+        transfers.FEATURE,
         dead_letters.FEATURE,
         audit_log.FEATURE,
         reconcile.FEATURE,

@@ -10,6 +10,7 @@ from crm_testkit.service import ServiceUnderTest, Tenant
 
 ME = UserId.new()
 CLEAR: dict[str, Access] = dict.fromkeys(("open", "personal", "commercial", "private"), "write")
+FAIR = {"field": "source", "op": "eq", "value": "fair"}
 WEB = {"field": "source", "op": "eq", "value": "web"}
 
 
@@ -63,7 +64,7 @@ async def reach(me: Tenant, contacts: dict[str, str]) -> set[str]:
         ([grant("all", "read", where={"field": "gone", "op": "eq", "value": 1})], set()),
         ([grant("all", "read", where={"field": "gone", "op": "eq", "value": 1}), grant("own", "read")], {"mine, web", "mine, fair"}),
         ([grant("all", "update", where=WEB)], set()),
-        ([grant("all", "read", where=WEB), grant("all", "read", where={"field": "source", "op": "eq", "value": "fair"})], {"mine, web", "mine, fair", "web", "fair"}),
+        ([grant("all", "read", where=WEB), grant("all", "read", where=FAIR)], {"mine, web", "mine, fair", "web", "fair"}),
     ],
 )  # fmt: skip
 async def test_every_path_reaches_the_same_records(

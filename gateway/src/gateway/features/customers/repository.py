@@ -17,10 +17,10 @@ from crm_kit.db.sql import Sql
 from crm_kit.resources import copies_reached
 from sqlalchemy import TextClause, and_, or_, select, text
 
+from gateway.documents.fields import published_fields
 from gateway.features.customers.entities import EntityState, Json
 from gateway.features.customers.models import CustomerViewRow, EntityCopy
 from gateway.features.customers.timeline import Entry
-from gateway.features.roles.conditions import published_fields
 
 _UPSERT_ENTITIES = Sql(
     """

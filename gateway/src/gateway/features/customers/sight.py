@@ -17,9 +17,9 @@ from crm_kit.http.route import require
 from crm_kit.rights import EVERYTHING, NOTHING, Level, RecordRights, redacted
 from crm_kit.rights.grants import UNCONDITIONED, Holding
 
+from gateway.documents.fields import fields_of
 from gateway.features.customers.entities import Json
 from gateway.features.customers.nearness import Nearness
-from gateway.features.roles.conditions import fields_of
 
 _CUSTOMERS: Final = "customers:read"
 OF_KIND: Final[Mapping[str, tuple[str, type[Entity]]]] = {

@@ -1,29 +1,16 @@
-"""The fields that conditions of grants may name: those of each resource's search that its documents tell of."""
+"""Conditions of grants: over the fields of each resource that its documents tell of."""
 
 from collections.abc import Iterator, Sequence
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-from crm_kit.conditions import FieldSet, InvalidCondition, parse
+from crm_kit.conditions import InvalidCondition, parse
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.resources.listing import condition_problem
 
-from gateway.documents.packaged import openapi
+from gateway.documents.fields import fields_of, published_fields
 from gateway.features.roles.schemas import GrantWrite
 
 _NO_CONDITIONS: Final = Text("Grants of this resource take no condition", "此资源的授权不支持条件")
-
-
-def published_fields(resource: str) -> list[dict[str, Any]]:
-    """As the OpenAPI document tells of them; none of a resource that is not searched."""
-    search = openapi()["paths"].get(f"/v1/{resource}/search", {}).get("post", {})
-    found: list[dict[str, Any]] = search.get("x-relata-fields", [])
-    return found
-
-
-@cache
-def fields_of(resource: str) -> FieldSet:
-    return FieldSet.from_published(resource, published_fields(resource))
 
 
 def check_conditions(grants: Sequence[GrantWrite]) -> None:

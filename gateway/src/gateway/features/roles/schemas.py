@@ -29,6 +29,7 @@ Resource = Literal[
     "templates",
     "tenants",
     "tickets",
+    "transfers",
     "users",
 ]
 """The resources that permissions name, and all of them together."""
