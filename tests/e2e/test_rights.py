@@ -46,6 +46,17 @@ OWN_ROLES = [
     _role("nothing"),
 ]
 
+CHECKED = {"contacts": "full_name", "accounts": "name", "deals": "amount", "orders": "total", "tickets": "subject"}
+"""Resources that are asked about, with a member of each."""
+
+LOST = {"field": "status", "op": "eq", "value": "lost"}
+UNDER_A_CONDITION = _role(
+    "deals under a condition",
+    _grant("own", ["read", "update", "delete"], ["deals"], open="write"),
+    {**_grant("all", ["read"], ["deals"], open="read", commercial="read"), "where": {"not": LOST}},
+    {**_grant("all", ["update"], ["deals"], open="write"), "where": LOST},
+)
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def company(on_embedded: Relata) -> Any:
@@ -119,3 +130,55 @@ async def test_a_live_view_asks_the_services_for_everything_and_shows_what_the_r
     assert "degraded" not in live
     assert not differences(stored, live)
     assert "full_name" not in live["profile"]
+
+
+async def test_a_check_says_what_a_request_would_be_answered(company: Company) -> None:
+    ready = (await company.client.get("/v1/roles/ready")).json()["data"]
+    roles = [(MatrixRole(one["name"], one["grants"], one["admin"]), True) for one in ready]
+    roles += [(role, False) for role in (*OWN_ROLES, UNDER_A_CONDITION)]
+    for role, is_ready in roles:
+        async with await _key_of(company, company.me, role, ready=is_ready) as client:
+
+            async def compare(resource: str, record: str, client: httpx.AsyncClient = client) -> None:
+                member = CHECKED[resource]
+                told = await _checks(client, resource, record, member)
+                assert told == await _outcomes(client, resource, record, member), (resource, record)
+                about = await _checks(company.client, resource, record, member, user_id=company.me)
+                assert {**about, "found": told["found"]} == told, (resource, record)
+
+            records = [(one, ids[f"/v1/{one}"]) for one in CHECKED for ids in _customers(company)]
+            assert len(records) == 25
+            wrong = await asyncio.gather(*(compare(*record) for record in records), return_exceptions=True)
+            assert not [error for error in wrong if error is not None], (role.name, wrong)
+
+
+async def _checks(client: httpx.AsyncClient, resource: str, record: str, member: str, **who: str) -> dict[str, Any]:
+    about = {"resource": resource, "id": record, **who}
+    checks = [{**about, "action": action} for action in ("read", "update", "delete")]
+    checks.append({**about, "action": "read", "member": member})
+    answer = await client.post("/v1/access/check", json={"checks": checks})
+    assert answer.status_code == 200, answer.text
+    *actions, of_member = answer.json()["results"]
+    for result in answer.json()["results"]:
+        applies = [why for why in result["why"] if why["reason"] == "applies"]
+        assert bool(applies) >= (result["allowed"] and bool(result["why"])), result
+    return {
+        "found": of_member["found"],
+        "actions": [result["allowed"] for result in actions],
+        "member": of_member["access"] if actions[0]["allowed"] else None,
+    }
+
+
+async def _outcomes(client: httpx.AsyncClient, resource: str, record: str, member: str) -> dict[str, Any]:
+    """By requests that would change something, were their precondition met."""
+    path, never = f"/v1/{resource}/{record}", {"If-Match": '"999999"'}
+    read = await client.get(path)
+    patched = await client.patch(path, json={}, headers=never)
+    deleted = await client.delete(path, headers=never)
+    shown = read.json() if read.status_code == 200 else {}
+    access = "masked" if member in shown.get("masked", ()) else "read" if member in shown else "hidden"
+    return {
+        "found": read.status_code == 200,
+        "actions": [read.status_code == 200, patched.status_code == 412, deleted.status_code == 412],
+        "member": access if shown else None,
+    }

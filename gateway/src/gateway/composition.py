@@ -26,6 +26,7 @@ from gateway.features.api_keys import repository
 from gateway.features.api_keys.rights import with_rights
 from gateway.features.rate_limits import repository as buckets
 from gateway.features.sign_in.usecases import TenantProvider, find_provider, sign_in
+from gateway.proxy.table import packaged_table
 from gateway.settings import GatewaySettings
 
 
@@ -57,7 +58,12 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
         failures=FailedAttempts(settings.failed_attempts_quota, time.monotonic),
         usage=KeyUsage(note),
         admin_key=settings.admin_key,
+        permission_of=_permission_of,
     )
+
+
+def _permission_of(method: str, path: str) -> str | None:
+    return packaged_table().permission(method, path) if path.startswith("/v1/") else None
 
 
 def _make_sign_in(runtime: Runtime, settings: GatewaySettings) -> SignIn:

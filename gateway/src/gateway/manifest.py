@@ -10,8 +10,8 @@ from gateway import documents, proxy
 from gateway.access.browsers import BrowserMiddleware
 from gateway.base import METADATA
 from gateway.composition import access_lifespan
-from gateway.documents.packaged import openapi
 from gateway.features import (
+    access_check,
     allowed_origins,
     api_keys,
     audit_log,
@@ -35,7 +35,7 @@ from gateway.features.roles.events import ROLE_EVENTS
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.users.events import USER_EVENTS
-from gateway.proxy.table import RouteTable
+from gateway.proxy.table import packaged_table
 from gateway.settings import GatewaySettings
 
 MANIFEST = Manifest(
@@ -60,11 +60,12 @@ MANIFEST = Manifest(
         development_issuer.FEATURE,
         scim.FEATURE,
         transfers.FEATURE,
+        access_check.FEATURE,
         dead_letters.FEATURE,
         audit_log.FEATURE,
         reconcile.FEATURE,
         documents.FEATURE,
-        proxy.proxy_to(lambda: RouteTable.from_document(openapi())),
+        proxy.proxy_to(packaged_table),
     ),
     publishes=(TENANT_EVENTS, TEAM_EVENTS, USER_EVENTS, ROLE_EVENTS, IDENTITY_PROVIDER_EVENTS),
     commands=(reconcile.COMMAND,),

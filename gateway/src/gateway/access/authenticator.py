@@ -18,6 +18,7 @@ from fastapi import Request
 from starlette.types import Scope
 
 from gateway.access.browsers import TENANT
+from gateway.access.explanation import ASKED_BY, HEADER, explanation
 from gateway.access.failures import FailedAttempts
 from gateway.access.issued_tokens import IssuedTokens
 from gateway.access.keys import digest, looks_like_key, prefix_in
@@ -29,6 +30,9 @@ from gateway.access.usage import KeyUsage
 
 _ADMINISTERED: Final = "/v1/tenants"
 _ADMINISTRATOR: Final = Principal(ADMINISTRATION, None, scopes=frozenset({"read", "write", "admin"}))
+
+PermissionOf = Callable[[str, str], str | None]
+"""What a request of a method for a path needs; None where there is nothing to tell."""
 
 FindKeyById = Callable[[str], Awaitable[KnownKey | None]]
 
@@ -55,6 +59,7 @@ class GatewayAuthenticator:
         failures: FailedAttempts,
         usage: KeyUsage,
         admin_key: str,
+        permission_of: PermissionOf,
     ) -> None:
         self._find = find
         self._find_by_id = find_by_id
@@ -64,6 +69,7 @@ class GatewayAuthenticator:
         self._tenant_limiter = tenant_limiter
         self._failures = failures
         self._admin_digest = digest(admin_key)
+        self._permission_of = permission_of
         self.issued = issued
         self.usage = usage
 
@@ -72,7 +78,12 @@ class GatewayAuthenticator:
         principal = await self._principal(request)
         request.scope[TENANT] = principal.tenant_id
         verdict = self._count(principal)
-        cast("dict[str, str]", request.scope.get(RESPONSE_HEADERS, {})).update(verdict.headers)
+        extra = cast("dict[str, str]", request.scope.get(RESPONSE_HEADERS, {}))
+        extra.update(verdict.headers)
+        if request.headers.get(HEADER) == ASKED_BY:
+            permission = self._permission_of(request.method, request.scope["path"])
+            if permission is not None:
+                extra[HEADER] = explanation(principal, permission)
         if not verdict.allowed:
             raise _too_many(verdict.headers["Retry-After"])
         if principal.tenant_id is None and not _is_administered(request.scope):

@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.access.explanation import HEADER
 from gateway.access.origins import AllowedOrigins
 
 TENANT: Final = "relata_tenant"
@@ -25,6 +26,7 @@ _REQUEST_HEADERS: Final = (
     "If-Match",
     "If-None-Match",
     "Prefer",
+    HEADER,
     "traceparent",
     "X-Request-Id",
 )
@@ -36,6 +38,7 @@ _RESPONSE_HEADERS: Final = (
     "Location",
     "RateLimit",
     "RateLimit-Policy",
+    HEADER,
     "Retry-After",
     "traceparent",
     "WWW-Authenticate",

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self
 
+from gateway.documents.packaged import openapi
 from gateway.upstream import SERVICES, Service
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
@@ -68,3 +70,9 @@ class RouteTable:
 def _pattern(template: str) -> re.Pattern[str]:
     segments = ("[^/]+" if segment.startswith("{") else re.escape(segment) for segment in template.split("/"))
     return re.compile("/".join(segments))
+
+
+@cache
+def packaged_table() -> RouteTable:
+    """Of the document that this release serves."""
+    return RouteTable.from_document(openapi())

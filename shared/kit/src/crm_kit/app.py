@@ -17,6 +17,7 @@ from crm_kit.http.origin import told_by_gateway
 from crm_kit.http.principal import Authenticator, TokenVerifier
 from crm_kit.manifest import Manifest
 from crm_kit.openapi import build_openapi
+from crm_kit.resources.inspection import router as inspection
 from crm_kit.runtime import Runtime
 from crm_kit.settings import SettingsError
 from crm_kit.states.router import router as states
@@ -55,6 +56,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         app.include_router(dead_letters)
         app.include_router(states)
         app.include_router(audit)
+        app.include_router(inspection)
     _add_operations(app, runtime)
     app.openapi = lambda: build_openapi(app, manifest)  # type: ignore[method-assign]  # FastAPI's documented way
     if runtime is not None:

@@ -17,6 +17,7 @@ Scope = Literal[
     "admin",
     "accounts:read",
     "accounts:write",
+    "access:read",
     "activities:read",
     "activities:write",
     "audit-log:read",
@@ -45,6 +46,8 @@ Scope = Literal[
     "tenants:read",
     "tickets:read",
     "tickets:write",
+    "transfers:read",
+    "transfers:write",
     "users:read",
 ]
 """The permissions that operations name in the OpenAPI document (`x-relata-permission`), and three that stand for many."""

@@ -47,6 +47,13 @@ async def check_roles(session: WriteSession, roles: Sequence[str]) -> None:
         raise ValidationFailed(Text("Some roles are not valid; see errors.", "角色无效，见 errors。"), errors=faults)
 
 
+async def roles_held(session: ReadSession, roles: Sequence[str]) -> list[ReadyRole | Role]:
+    """In the order in which their grants are counted."""
+    found: list[ReadyRole | Role] = [READY[role] for role in roles if role in READY]
+    made = await repository.with_ids(session, [role for role in roles if role not in READY])
+    return found + [ROLE_EVENTS.snapshot(row) for row in sorted(made, key=lambda row: row.id)]
+
+
 async def rights_of(
     session: ReadSession,
     roles: Sequence[str],
@@ -55,9 +62,7 @@ async def rights_of(
     colleagues: Collection[str] = (),
 ) -> Rights:
     """What these roles grant together, to that user with those teams. Raises RightsTooLarge."""
-    found: list[ReadyRole | Role] = [READY[role] for role in roles if role in READY]
-    made = await repository.with_ids(session, [role for role in roles if role not in READY])
-    found += [ROLE_EVENTS.snapshot(row) for row in sorted(made, key=lambda row: row.id)]
+    found = await roles_held(session, roles)
     grants = [
         Grant(frozenset(grant.resources), frozenset(grant.actions), grant.records, dict(grant.fields), grant.where)  # type: ignore[arg-type]  # what was written was checked
         for role in found

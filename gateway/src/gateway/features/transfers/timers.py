@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Final, cast
 
 from crm_kit.db.session import WriteSession
 from crm_kit.settings import ServiceSettings
@@ -15,10 +15,15 @@ from gateway.features.transfers.usecases import begin_step, conclude_step
 from gateway.settings import GatewaySettings
 from gateway.upstream import ServiceClient
 
+_STEP_SECONDS: Final = 10.0
+"""For a service to answer: a page is small."""
+
+_LEASE: Final = timedelta(seconds=1.5 * _STEP_SECONDS)
+"""So long after a crash another process goes on."""
+
 
 def timers(settings: ServiceSettings) -> Mapping[str, TimerHandler]:
     gateway = cast("GatewaySettings", settings)
-    seconds = gateway.upstream_read_seconds
 
     async def run(session: WriteSession, key: str, _payload: Mapping[str, JsonValue]) -> datetime | Outside | None:
         work = await begin_step(session, key)
@@ -28,7 +33,7 @@ def timers(settings: ServiceSettings) -> Mapping[str, TimerHandler]:
         async def act() -> Conclusion:
             client = ServiceClient(gateway, gateway.mint())
             try:
-                step = await Mover(client, work, seconds=seconds).step()
+                step = await Mover(client, work, seconds=_STEP_SECONDS).step()
             finally:
                 await client.close()
 
@@ -37,6 +42,6 @@ def timers(settings: ServiceSettings) -> Mapping[str, TimerHandler]:
 
             return conclude
 
-        return Outside(act, timedelta(seconds=2 * seconds))
+        return Outside(act, _LEASE)
 
     return {RUN_TRANSFER: run}

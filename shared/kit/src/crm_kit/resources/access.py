@@ -14,6 +14,7 @@ from crm_kit.db.models import columns, utc_now
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import Conflict, FieldError, Forbidden, Text
 from crm_kit.http.problems import json_pointer
+from crm_kit.resources.schemas import Inspection
 from crm_kit.rights import EVERYTHING, Action, Level, Ownership, RecordRights, Rights, Sights
 from crm_kit.rights.grants import UNCONDITIONED, Grant, Holding, Reach
 
@@ -44,6 +45,24 @@ async def look_at(
         if place.done is not None and action in mine.at(place.done, place.holding).actions:
             allowed.add(place.id)
     return frozenset(allowed)
+
+
+async def inspect(
+    session: ReadSession, resource: Resource[Any, Any, Any], entity_id: str, action: Action
+) -> Inspection | None:
+    """How a record lies to the caller, by what every request asks; None where there is none.
+
+    A caller without rights of their own reaches everything; the conditions are numbered as in `ResourceRights.conditioned`.
+    """
+    c = columns(resource.row)
+    if await session.scalar(select(c.id).where(c.id == (entity_id if prefix_of(entity_id) else ""))) is None:
+        return None
+    sights = session.sights
+    if sights is None or (resource.is_administered(action) and sights.rights.admin):
+        return Inspection(seen="own", reached="own", holding=[])
+    for place in await _places(session, sights, resource, [entity_id], action):
+        return Inspection(seen=place.seen, reached=place.done, holding=sorted(place.holding))
+    return Inspection(seen=None, reached=None, holding=[])
 
 
 class _Place(NamedTuple):

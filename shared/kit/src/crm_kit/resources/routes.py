@@ -33,9 +33,17 @@ EntityT = TypeVar("EntityT", bound=Entity)
 EntityPath = Annotated[str, Path(description="The entity's id")]
 
 
-def resource_router(resource: Resource[RowT, WriteT, EntityT]) -> APIRouter:
+class ResourceRouter(APIRouter):
+    """Knows its resource."""
+
+    def __init__(self, resource: Resource[Any, Any, Any]) -> None:
+        super().__init__(prefix=f"/v1/{resource.plural}", tags=[resource.plural], route_class=TransactionRoute)
+        self.resource = resource
+
+
+def resource_router(resource: Resource[RowT, WriteT, EntityT]) -> ResourceRouter:
     """A router under `/v1/<plural>` with every operation that the resource offers; a feature adds its actions to it."""
-    router = APIRouter(prefix=f"/v1/{resource.plural}", tags=[resource.plural], route_class=TransactionRoute)
+    router = ResourceRouter(resource)
     if resource.create is not None:
         _add_create(router, resource)
     _add_list(router, resource)

@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from crm_kit.conditions import Condition
 from crm_kit.http.pagination import MAX_CURSOR_LENGTH
+from crm_kit.rights.grants import Level
 
 T = TypeVar("T")
 
@@ -28,6 +29,14 @@ class SearchBody(Input):
     sort: Annotated[list[str], Field(max_length=3, description="Field names, with - before them for descending")] = []
     limit: Annotated[int, Field(ge=1, le=200, strict=True)] = 50
     cursor: Annotated[str | None, Field(max_length=MAX_CURSOR_LENGTH)] = None
+
+
+class Inspection(Contract):
+    """The least level that reaches a record for reading it, and for an action; and which conditions of grants hold."""
+
+    seen: Level | None
+    reached: Level | None
+    holding: list[int]
 
 
 class BatchOperation(Input):

@@ -32,9 +32,12 @@ EVERY_RESOURCE: Final = "*"
 NAMED_ALONE: Final = frozenset({"audit-log", "dead-letters"})
 """Resources that show what others hold, as it was: a role must name them, or administer access."""
 
+EVERYBODYS: Final = frozenset({"access"})
+"""Resources that tell whoever asks about themselves: they take no grant."""
+
 _LEVEL_RANK: Final = {level: rank for rank, level in enumerate(LEVELS)}
 _ACCESS_RANK: Final = {access: rank for rank, access in enumerate(ACCESSES)}
-_WRITING: Final[tuple[Action, ...]] = ("create", "update")
+WRITING: Final[tuple[Action, ...]] = ("create", "update")
 
 
 def _most(accesses: Iterable[Access]) -> Access:
@@ -91,7 +94,7 @@ class RecordRights:
 
 
 EVERYTHING: Final = RecordRights(
-    frozenset(ACTIONS), dict.fromkeys(SENSITIVITIES, "write"), dict.fromkeys(_WRITING, frozenset(SENSITIVITIES))
+    frozenset(ACTIONS), dict.fromkeys(SENSITIVITIES, "write"), dict.fromkeys(WRITING, frozenset(SENSITIVITIES))
 )
 NOTHING: Final = RecordRights(frozenset(), dict.fromkeys(SENSITIVITIES, "hidden"), {})
 
@@ -137,7 +140,7 @@ class ResourceRights:
                     for each in SENSITIVITIES
                     if grant.fields.get(each) == "write"
                 )
-                for action in _WRITING
+                for action in WRITING
             },
         )
 
@@ -244,6 +247,8 @@ class Rights:
 
     def may(self, resource: str, action: str) -> bool:
         """Whether some records may be treated so; `write` is any action but reading."""
+        if resource in EVERYBODYS:
+            return True
         granted = self.on(resource).at_most("own").actions
         return bool(granted - {"read", "export"}) if action == "write" else action in granted
 
