@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 
+from crm_kit.audit.reads import ReadsTold
 from crm_kit.audit.router import router as audit
 from crm_kit.dead_letters.router import router as dead_letters
 from crm_kit.http import problems
@@ -48,6 +49,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         separate_input_output_schemas=True,
     )
     problems.install(app)
+    app.state.reads_told = ReadsTold()
     for feature in manifest.features:
         if feature.router is not None:
             app.include_router(feature.router)

@@ -25,8 +25,8 @@ def visible_changes(entry: AuditEntry, caller: Principal) -> dict[str, dict[str,
     An entry does not say whose the record was, so rights that reach some records only give nothing here.
     """
     rights = caller.rights
-    if entry.changes is None or rights is None or rights.is_unlimited:
-        return entry.changes
+    if entry.changes is None or rights is None or rights.is_unlimited or entry.action == "read":
+        return entry.changes  # of a read it is told what kind of members were shown, and none of their values
     resource = _RESOURCES.get(entry.resource, f"{entry.resource}s")
     granted = rights.on(resource).at("all")
     classes = _CLASSES.get(entry.resource, {})

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 import orjson
+from crm_kit.audit.reads import Read
 from crm_kit.http.principal import Principal
 
 from gateway.features.customers.redaction import redact
 from gateway.features.customers.sight import Sight
+from gateway.features.customers.telling import read_of_view
 
 _SIZE: Final = 256
 """Views; with what they were made of some 50 kB each."""
@@ -16,9 +18,16 @@ _SIZE: Final = 256
 _Key = tuple[object, ...]
 
 
+class Shown(NamedTuple):
+    """What a caller sees of a view: nothing, where `doc` is None; and the reading that is to be told of."""
+
+    doc: bytes | None
+    read: Read
+
+
 class _Kept(NamedTuple):
     doc: bytes
-    shown: bytes | None
+    shown: Shown
     until: datetime | None
 
 
@@ -28,15 +37,16 @@ class RedactedViews:
     def __init__(self) -> None:
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
 
-    def shown(self, principal: Principal, sight: Sight, customer_id: str, doc: bytes) -> bytes | None:
-        """The view as the caller sees it; None where that is not at all."""
+    def shown(self, principal: Principal, sight: Sight, customer_id: str, doc: bytes) -> Shown:
+        """The view as the caller sees it."""
         rights = principal.rights
         key = (principal.tenant_id, customer_id, principal.scopes, rights, rights.colleagues if rights else None)
         kept = self._kept.get(key)
         if kept is not None and kept.doc == doc and (kept.until is None or kept.until > sight.now):
             return kept.shown
-        seen = redact(sight, orjson.loads(doc))
-        shown = orjson.dumps(seen) if seen is not None else None
+        view = orjson.loads(doc)
+        seen = redact(sight, view)
+        shown = Shown(orjson.dumps(seen) if seen is not None else None, read_of_view(sight, view))
         self._kept[key] = _Kept(doc, shown, sight.changes_at)
         self._kept.move_to_end(key)
         if len(self._kept) > _SIZE:

@@ -30,6 +30,7 @@ from gateway.features.customers.reading import View
 from gateway.features.customers.redaction import standing_of
 from gateway.features.customers.schemas import Candidate, CustomerItem, CustomerView, Kind, TimelineEntry
 from gateway.features.customers.sight import OF_KIND, Sight, Standing, may_see, sight_of
+from gateway.features.customers.telling import read_of, tell
 from gateway.features.customers.view_route import ViewRoute, answer_view, view_parameters, view_response
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=TransactionRoute)
@@ -95,7 +96,11 @@ async def list_customers(
     levels: dict[str, Level] = {}
     for each, resource in resources.items():
         levels |= await copy_levels(session, resource, [row.id for row in rows if row.kind == each])
-    return _page(request, [_item(row, seen[row.kind], levels[row.id]) for row in rows if row.id in levels], more)
+    rows = [row for row in rows if row.id in levels]
+    standing = [_standing_in(row, seen[row.kind], levels[row.id]) for row in rows]
+    reads = (read_of(seen[row.kind], row.kind, row.id, at) for row, at in zip(rows, standing, strict=True))
+    await tell(request, caller, reads)
+    return _page(request, [_item(row, seen[row.kind], at) for row, at in zip(rows, standing, strict=True)], more)
 
 
 def _sights(caller: Principal, wanted: Kind | None) -> dict[str, Sight | None]:
@@ -105,10 +110,13 @@ def _sights(caller: Principal, wanted: Kind | None) -> dict[str, Sight | None]:
     return {kind: sight_of(caller, kind, now) for kind in kinds or [wanted or "contact"]}
 
 
-def _item(row: Any, sight: Sight | None, level: Level) -> bytes:
+def _standing_in(row: Any, sight: Sight | None, level: Level) -> Standing:
+    return Standing(level) if sight is None else sight.standing(OF_KIND[row.kind][0], row.profile, level)
+
+
+def _item(row: Any, sight: Sight | None, at: Standing) -> bytes:
     profile, name = row.profile, row.name
     if sight is not None:
-        at = sight.standing(OF_KIND[row.kind][0], profile, level)
         profile, name = sight.profile(row.kind, profile, at), sight.name(row.kind, name, at)
     head = {"id": row.id, "kind": row.kind, "name": name, "version": row.version}
     return orjson.dumps({**head, "as_of": format_timestamp(row.as_of), "profile": profile})
@@ -142,7 +150,7 @@ async def look_up_customer(
     if len(found) > 1:
         raise SeveralCustomers([_candidate(row, seen[row.kind]) for row in found])
     [one] = found
-    return view_response(request, caller, one.id, View(one.version, one.doc), seen[one.kind])
+    return await view_response(request, caller, one.id, View(one.version, one.doc), seen[one.kind])
 
 
 def _is_findable(row: Any, sight: Sight | None) -> bool:
@@ -228,6 +236,7 @@ async def list_customer_timeline(
         limit=limit + 1,
     )
     more = cursors.write(sort, [rows[limit - 1].at, rows[limit - 1].entry_id]) if len(rows) > limit else None
+    await tell(request, caller, [read_of(sight, kind, customer_id, at)])
     return _page(request, [_entry(row.entry, sight, at) for row in rows[:limit]], more)
 
 

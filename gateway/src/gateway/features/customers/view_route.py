@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 from crm_contracts.ids import AccountId, ContactId, prefix_of
 from crm_kit import context
+from crm_kit.audit.reads import SENSITIVE, Read
 from crm_kit.db.models import utc_now
 from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
 from crm_kit.http import etag
@@ -25,6 +26,7 @@ from gateway.features.customers.redacted_views import RedactedViews
 from gateway.features.customers.redaction import redact
 from gateway.features.customers.selection import ALWAYS, SECTIONS, parse_selection, select
 from gateway.features.customers.sight import Sight, sight_of
+from gateway.features.customers.telling import read_of_view, tell
 from gateway.recent_writes import REMEMBERED_SECONDS, RecentWrites
 
 _PARAMETERS: Final = frozenset({"include", "fields", "consistency"})
@@ -65,7 +67,7 @@ async def answer_view(request: Request) -> Response:
     view = await reader.read(principal.tenant_id, customer_id)
     if view is None:
         raise _no_such_customer()
-    return view_response(request, principal, customer_id, view, sight)
+    return await view_response(request, principal, customer_id, view, sight)
 
 
 async def _catch_up(request: Request, tenant_id: str, customer_id: str) -> None:
@@ -77,18 +79,19 @@ async def _catch_up(request: Request, tenant_id: str, customer_id: str) -> None:
         recent.seen(tenant_id, customer_id, versions)
 
 
-def view_response(
+async def view_response(
     request: Request, principal: Principal, customer_id: str, view: View, sight: Sight | None
 ) -> Response:
     """A stored document, as it is where everything may be seen; 304 where the client has it. Raises NotFound."""
-    doc = view.doc
-    if sight is not None:
-        views: RedactedViews = request.app.state.redacted_views
-        shown = views.shown(principal, sight, customer_id, doc)
-        if shown is None:
-            raise _no_such_customer()
-        doc = shown
-    return _with_version(request, view.version, doc)
+    if sight is None:
+        await tell(request, principal, [Read(customer_id, frozenset(SENSITIVE))])
+        return _with_version(request, view.version, view.doc)
+    views: RedactedViews = request.app.state.redacted_views
+    shown = views.shown(principal, sight, customer_id, view.doc)
+    if shown.doc is None:
+        raise _no_such_customer()
+    await tell(request, principal, [shown.read])
+    return _with_version(request, view.version, shown.doc)
 
 
 def _with_version(request: Request, version: int, doc: bytes) -> Response:
@@ -102,11 +105,13 @@ def _with_version(request: Request, version: int, doc: bytes) -> Response:
     return Response(doc, headers=headers, media_type="application/json")
 
 
-def _seen(sight: Sight | None, view: Json) -> Json:
+async def _seen(request: Request, principal: Principal, sight: Sight | None, view: Json) -> Json:
     """What is seen of a view. Raises NotFound where that is nothing."""
     seen = redact(sight, view) if sight is not None else view
     if seen is None:
         raise _no_such_customer()
+    read = read_of_view(sight, view) if sight is not None else Read(view["id"], frozenset(SENSITIVE))
+    await tell(request, principal, [read])
     return seen
 
 
@@ -134,15 +139,15 @@ async def _answer_as_asked(
             document = await composer.compose(principal, customer_id, view.version if view else 0)
             if document is None:
                 raise _no_such_customer()
-            body = _seen(sight, document)
+            body = await _seen(request, principal, sight, document)
             return Response(
                 orjson.dumps(select(body, paths) if paths is not None else body), media_type="application/json"
             )
     if view is None:
         raise _no_such_customer()
     if paths is None:
-        return view_response(request, principal, customer_id, view, sight)
-    narrowed = select(_seen(sight, orjson.loads(view.doc)), paths)
+        return await view_response(request, principal, customer_id, view, sight)
+    narrowed = select(await _seen(request, principal, sight, orjson.loads(view.doc)), paths)
     return _with_version(request, view.version, orjson.dumps(narrowed))
 
 

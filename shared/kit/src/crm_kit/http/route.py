@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from crm_kit import context
 from crm_kit.audit.access import noted
+from crm_kit.audit.reads import noted_reads
 from crm_kit.audit.writing import record
 from crm_kit.db.session import Database, ReadSession, WriteSession
 from crm_kit.errors import FieldError, Forbidden, MalformedRequest, Text, UnsupportedMediaType, ValidationFailed
@@ -109,7 +110,7 @@ class TransactionRoute(APIRoute):
             if permission is not None:
                 principal = await authenticator.authenticate(request)
                 require(principal, permission)
-            request.state.principal = principal
+            request.state.principal, request.state.reads = principal, reads
             here = context.current()
             assert here is not None, "KitMiddleware sets the context"
             acting = replace(here, tenant_id=principal.tenant_id, actor_id=principal.subject, via=principal.via or None)
@@ -120,9 +121,7 @@ class TransactionRoute(APIRoute):
                 database: Database = request.app.state.database
                 if reads:
                     response = await _in(database.read(principal.realm), principal, parsed, endpoint)
-                    if told := noted(request):
-                        async with database.write(principal.realm) as session:
-                            await record(session, told)
+                    await _tell(database, principal, request)
                     return response
                 return await _write(database, principal, parsed, endpoint, sensitive)
 
@@ -147,6 +146,18 @@ async def _in(
         session.sights = Sights.of_caller(principal.rights)
         request.state.session = session
         return await endpoint(request)
+
+
+async def _tell(database: Database, principal: Principal, request: Request) -> None:
+    """Of what was read, in a transaction of its own."""
+    reads = noted_reads(request)
+    told = [*noted(request), *(reads.entries if reads is not None else ())]
+    if not told:
+        return
+    async with database.write(principal.realm) as session:
+        await record(session, told)
+    if reads is not None:
+        request.app.state.reads_told.keep(reads)
 
 
 async def _write(

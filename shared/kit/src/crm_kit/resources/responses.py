@@ -8,6 +8,7 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from crm_kit.audit.reads import note_answer
 from crm_kit.errors import MalformedRequest, PreconditionFailed, Text
 from crm_kit.http import etag
 
@@ -35,8 +36,10 @@ def entity_response(request: Request, entity: Entity, *, status: int = 200, loca
 def json_response(
     request: Request, model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    """What the caller may see of it."""
+    """What the caller may see of it; what a read shows of persons is noted for the audit log."""
     sights = request.state.session.sights
+    if request.state.reads:
+        note_answer(request, model, sights)
     body = model.model_dump_json() if sights is None else orjson.dumps(sights.shown(model))
     return Response(body, status, headers, media_type="application/json")
 

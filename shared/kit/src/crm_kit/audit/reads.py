@@ -1,0 +1,131 @@
+"""Who read what of a person in clear: told in the audit log before it is answered, once in a while for each reader and record.
+
+Told are reads by people and by keys with roles: what a system without either reads, it reads all of, all day.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from crm_contracts.ids import prefix_of
+from crm_contracts.sensitivity import Sensitivity, classes_of
+from crm_contracts.types import Entity
+from pydantic import BaseModel
+from starlette.requests import HTTPConnection
+
+from crm_kit.audit.entries import Entry, entry
+from crm_kit.http.principal import Principal
+from crm_kit.rights import Sights
+
+SENSITIVE: Final[tuple[Sensitivity, ...]] = ("personal", "private")
+
+_ONCE_IN_SECONDS: Final = 600.0
+_SIZE: Final = 50_000
+
+_READS: Final = "crm_audit_reads"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record of which members of these sensitivities were shown in clear."""
+
+    entity_id: str
+    shown: frozenset[Sensitivity]
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Of one request: those that were not told of lately."""
+
+    reader: tuple[str | None, str, str]
+    operation: str
+    reads: list[Read] = field(default_factory=list)
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [
+            entry(
+                prefix_of(each.entity_id) or "",
+                "read",
+                entity_id=each.entity_id,
+                details={"shown": sorted(each.shown), "operation": self.operation},
+            )
+            for each in self.reads
+        ]
+
+
+class ReadsTold:
+    """What a process has told of lately: a reader who comes back to a record within ten minutes is told of once."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told: OrderedDict[tuple[object, ...], float] = OrderedDict()
+
+    def fresh(self, reader: tuple[str | None, str, str], reads: Iterable[Read]) -> list[Read]:
+        """Those of them that are still to be told."""
+        since = self._clock() - _ONCE_IN_SECONDS
+        return [each for each in reads if self._told.get((*reader, each.entity_id, each.shown), since) <= since]
+
+    def keep(self, reads: Reads) -> None:
+        """These are told: call it once they are written."""
+        now = self._clock()
+        for each in reads.reads:
+            key = (*reads.reader, each.entity_id, each.shown)
+            self._told[key] = now
+            self._told.move_to_end(key)
+        while len(self._told) > _SIZE:
+            self._told.popitem(last=False)
+
+
+def is_told(principal: Principal) -> bool:
+    return principal.rights is not None
+
+
+def reads_of(principal: Principal, told: ReadsTold, operation: str, reads: Iterable[Read]) -> Reads:
+    """What of these reads must be told."""
+    reader = (principal.tenant_id, principal.subject, principal.via)
+    return Reads(reader, operation, told.fresh(reader, reads))
+
+
+def note_answer(request: HTTPConnection, model: BaseModel, sights: Sights | None) -> None:
+    """Notes what an answer shows in clear; the request's route tells of it."""
+    principal: Principal = request.state.principal
+    if is_told(principal):
+        reads = (read for entity in _entities(model) if (read := _shown(entity, sights)) is not None)
+        operation = f"{request.scope['method']} {request.scope['path']}"
+        request.scope[_READS] = reads_of(principal, request.app.state.reads_told, operation, reads)
+
+
+def noted_reads(request: HTTPConnection) -> Reads | None:
+    found: Reads | None = request.scope.get(_READS)
+    return found if found is not None and found.reads else None
+
+
+def _entities(model: BaseModel) -> Iterator[Entity]:
+    if isinstance(model, Entity):
+        yield model
+        return
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(each, BaseModel):
+                yield from _entities(each)
+
+
+def _shown(entity: Entity, sights: Sights | None) -> Read | None:
+    entity_id = str(entity.id)  # type: ignore[attr-defined]  # every entity type has its own id type
+    rights = sights.of(entity_id) if sights is not None else None
+    shown = frozenset(each for each in _held(entity) if rights is None or rights.reads(each))
+    return Read(entity_id, shown) if shown else None
+
+
+def _held(entity: Entity) -> Collection[Sensitivity]:
+    """The sensitivities of which the entity holds something."""
+    nothing: tuple[Any, ...] = (None, [], {}, "")
+    return {
+        declared.sensitivity
+        for name, declared in classes_of(type(entity)).items()
+        if declared.sensitivity in SENSITIVE and getattr(entity, name) not in nothing
+    }
