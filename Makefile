@@ -32,7 +32,7 @@ ifdef T
 	$(BIN)/python -m pytest $(T)
 else
 	$(BIN)/python -m pytest -n 2 --dist loadfile shared services gateway deploy tests/architecture tests/soak
-	$(BIN)/python -m pytest tests/e2e tests/chaos
+	$(BIN)/python -m pytest -m 'not slow' tests/e2e tests/chaos
 endif
 
 check: $(VENV)/.ready ## what CI would complain about first: format, lint, types, imports, generated files
@@ -66,14 +66,15 @@ generated-check: openapi schemas
 new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature svc=contacts name=notes
 	@$(BIN)/python -m crm_testkit.new_feature "$(svc)" "$(name)"
 
-chaos: $(VENV)/.ready ## fifty seeds of faults on each event log, an hour in all: SEEDS=50 BUS=embedded|kafka|both, SEED=7 for one again, REPORT=FILE for JSON
+chaos: $(VENV)/.ready ## the bugs that it must find, then fifty seeds of faults on each event log, an hour in all: SEEDS=50 BUS=embedded|kafka|both, SEED=7 for one again, REPORT=FILE for JSON
+	$(BIN)/python -m pytest -m slow tests/chaos
 	$(BIN)/python -m crm_testkit.chaos --bus $(or $(BUS),both) --seeds $(or $(SEEDS),50) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
 soak: $(VENV)/.ready ## does memory grow? MINUTES=60 BUS=embedded|kafka RATE=15 (writes a second), REPORT=FILE for JSON, PLOT=FILE for SVG
 	@exec $(BIN)/python benchmarks/soak.py --bus $(or $(BUS),embedded) --minutes $(or $(MINUTES),60) --rate $(or $(RATE),15) --report $(or $(REPORT),soak-$(or $(BUS),embedded).json) $(if $(PLOT),--plot $(PLOT))
 
 schemathesis: $(VENV)/.ready ## every phase of Schemathesis against the running gateway: a quarter of an hour
-	SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -rP
+	SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful SCHEMATHESIS_EXAMPLES=$(or $(SCHEMATHESIS_EXAMPLES),50) $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -rP
 
 migration: $(VENV)/.ready ## draft a migration from the models: make migration svc=contacts name=0002_notes text="Notes"
 	@$(BIN)/python -m crm_testkit.make_migration "$(if $(filter gateway,$(svc)),gateway,$(svc)_svc)" "$(name)" "$(text)"

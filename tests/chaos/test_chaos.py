@@ -16,8 +16,14 @@ async def test_whatever_fails_every_acknowledged_write_takes_effect_once_and_in_
     assert len(outcome.faults) == 6
 
 
+_QUICK = ("publish-before-commit", "position-before-effect")
+"""One of those who publish and one of those who consume, with every `make test`."""
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize(
+    "name", [name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in BUGS]
+)
 async def test_a_planted_bug_is_found(name: str) -> None:
     bug = BUGS[name]
     async with chaos_stack("embedded", programs(name)) as arena:

@@ -216,8 +216,8 @@ _ABSENT = "01jd3zq8w9e2vbx7k5m4n6p8qr"
     [
         ({"resources": ["contacts"], "to": _NOBODY}, "", "selection_required"),
         ({"resources": ["contacts"], "from_user_id": "USER", "to": {}}, "/to", "receiver"),
-        ({"resources": ["contacts", "deals"], "ids": ["deal_1"], "to": _NOBODY}, "", "one_resource"),
-        ({"resources": ["deals"], "ids": [f"contact_{_ABSENT}"], "to": _NOBODY}, "/ids/0", "id_format"),
+        ({"resources": ["contacts", "deals"], "ids": [f"deal_{_ABSENT}"], "to": _NOBODY}, "", "one_resource"),
+        ({"resources": ["deals"], "ids": [f"contact_{_ABSENT}"], "to": _NOBODY}, "/ids/0", "other_resource"),
         ({"resources": ["deals"], "from_user_id": "USER", "to": {"owner_id": f"user_{_ABSENT}"}}, "/to/owner_id", "not_found"),
         ({"resources": ["deals"], "from_user_id": "USER", "to": {"team_id": f"team_{_ABSENT}"}}, "/to/team_id", "not_found"),
         ({"resources": ["deals"], "where": {"field": "source", "op": "eq", "value": 1}, "to": _NOBODY}, "/where/field", "unknown_field"),

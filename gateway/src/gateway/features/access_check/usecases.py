@@ -55,7 +55,7 @@ class Checker:
         resource = _resource(check)
         member = class_of(resource, check.member) if check.member is not None else None
         if check.member is not None and member is None:
-            raise _invalid(f"{pointer}/member", "unknown_field", _NO_MEMBER)
+            raise _invalid(f"{pointer}/member", "unknown_member", _NO_MEMBER)
         lies = await self._inspect(subject.principal, resource, check) if check.id is not None else None
         reach = _reach(subject.principal, resource, check, lies)
         if not reach.seen.is_seen and not self._caller.may("admin"):

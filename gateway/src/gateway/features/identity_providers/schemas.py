@@ -102,7 +102,9 @@ class IdentityProviderWrite(Input):
         ),
     ] = ["at+jwt"]
     leeway_seconds: Annotated[int, Field(strict=True, ge=0, le=60)] = 30
-    required_claims: Annotated[dict[ClaimName, ClaimValue], Field(max_length=10)] = {}
+    required_claims: Annotated[
+        dict[ClaimName, ClaimValue], Field(max_length=10, json_schema_extra={"additionalProperties": False})
+    ] = {}
     claims: ClaimNamesWrite = ClaimNamesWrite()
     teams: Annotated[list[TeamMappingWrite], Field(max_length=200)] = []
     roles: Annotated[list[RoleMappingWrite], Field(max_length=200)] = []

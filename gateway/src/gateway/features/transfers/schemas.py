@@ -16,7 +16,9 @@ Owned = Literal["contacts", "accounts", "deals", "tickets"]
 
 Follower = Literal["contacts", "deals", "tickets"]
 TransferStatus = Literal["pending", "running", "succeeded", "failed", "cancelled"]
-RecordId = Annotated[str, StringConstraints(strict=True, max_length=100, pattern=r"^[a-z0-9_]+$")]
+RecordId = Annotated[
+    str, StringConstraints(strict=True, pattern=r"^(contact|account|deal|ticket)_[0-7][0-9a-hjkmnp-tv-z]{25}$")
+]
 
 
 class Receiver(Input):

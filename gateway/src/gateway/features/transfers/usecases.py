@@ -101,7 +101,7 @@ async def _check(session: WriteSession, data: TransferWrite, resource: str) -> N
     for place, record_id in enumerate(data.ids):
         if prefix_of(record_id) != resource.removesuffix("s"):
             text = Text(f"This is no id of {resource}", "不是该资源的 id")
-            faults.append(FieldError(f"/ids/{place}", "id_format", text))
+            faults.append(FieldError(f"/ids/{place}", "other_resource", text))
     if faults:
         raise ValidationFailed(Text("The transfer is not valid; see errors.", "转移无效，见 errors。"), errors=faults)
 
