@@ -37,7 +37,11 @@ PUBLIC = {
     "/scim/v2/ResourceTypes/{name}": "the same for everybody",
     "/scim/v2/Schemas/{name}": "the same for everybody",
 }
-ADMINISTRATION = {("post", "/v1/tenants"), ("patch", "/v1/tenants/{entity_id}")}
+ADMINISTRATION = {
+    ("post", "/v1/tenants"),
+    ("patch", "/v1/tenants/{entity_id}"),
+    ("post", "/v1/tenants/{entity_id}/support-sessions"),
+}
 
 READY_ROLES = "/v1/roles/ready"
 OWN_FROM_THE_START = {READY_ROLES, PIPELINES, TENANTS, "/v1/api-keys", "/v1/audit-log", "/v1/audit-log/export"}
@@ -45,6 +49,7 @@ OWN_FROM_THE_START = {READY_ROLES, PIPELINES, TENANTS, "/v1/api-keys", "/v1/audi
 
 ACTIONS: dict[str, dict[str, Any]] = {
     "rotate_api_key": {},
+    "open_support_session": {"staff": "陈静", "reason": "工单 4711"},
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
 }

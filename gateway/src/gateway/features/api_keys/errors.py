@@ -22,3 +22,10 @@ class ScopeNotHeld(Forbidden):
     advice = Text(
         "Use a key that has every scope that the new one is to have.", "请使用具备新密钥全部权限的密钥进行操作。"
     )
+
+
+class NoRotation(Conflict):
+    """A session of support staff ends when it was said to end."""
+
+    code = "support_session"
+    title = Text("A session of support staff is not renewed", "支持会话不可续期")

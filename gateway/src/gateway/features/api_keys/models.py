@@ -1,16 +1,21 @@
 """The api_key table. A key itself is nowhere in it."""
 
 from datetime import datetime
+from typing import Any
 
 from crm_kit.db.models import CodePointText, EntityRow, Moment, text_list_column
 from sqlalchemy import Index, LargeBinary
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from gateway.base import Base
 
 
 class ApiKeyRow(EntityRow, Base, table=True):
-    """`digest` is the key's SHA-256; `prefix` the part of it that is no secret. `user_id`: for whom it acts."""
+    """`digest` is the key's SHA-256; `prefix` the part of it that is no secret. `user_id`: for whom it acts.
+
+    `support`: who of the installation's staff has it, and why, where that is what it is for.
+    """
 
     __tablename__ = "api_key"
     __table_args__ = (
@@ -27,3 +32,4 @@ class ApiKeyRow(EntityRow, Base, table=True):
     roles: list[str] = text_list_column(later=True)
     expires_at: datetime | None = Field(default=None, sa_type=Moment)
     last_used_at: datetime | None = Field(default=None, sa_type=Moment)
+    support: Any = Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)

@@ -1,6 +1,6 @@
 """API keys as a resource."""
 
-from crm_kit.conditions import Field, FieldSet, FieldType
+from crm_kit.conditions import Document, Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
@@ -12,12 +12,18 @@ from gateway.features.api_keys.schemas import ApiKeyWrite
 
 _c = columns(ApiKeyRow)
 
+
+def _is_support(key: Document) -> bool:
+    return key.get("support") is not None
+
+
 FIELDS = FieldSet(
     "ApiKey",
     [
         *base_fields(ApiKeyRow),
         Field("name", FieldType.TEXT, _c.name, sortable=True, nullable=False),
         Field("prefix", FieldType.TEXT, _c.prefix, nullable=False),
+        Field("is_support", FieldType.BOOLEAN, _c.support.is_not(None), value=_is_support, part_of="support"),
     ],
 )
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from crm_contracts.ids import ApiKeyId, UserId
 from crm_contracts.sensitivity import OPEN
-from crm_contracts.types import Entity, Input, Name, Timestamp
+from crm_contracts.types import Contract, Entity, Input, Name, Timestamp
 from crm_kit.db.models import utc_now
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -94,6 +94,13 @@ class Rotation(Input):
     ] = 86_400
 
 
+class Support(Contract):
+    """Whom of the installation's staff the tenant is helped by."""
+
+    staff: str
+    reason: str
+
+
 class ApiKey(Entity):
     """An API key, without the key."""
 
@@ -105,6 +112,7 @@ class ApiKey(Entity):
     roles: Annotated[list[str], OPEN]
     expires_at: Annotated[Timestamp | None, OPEN]
     last_used_at: Annotated[Timestamp | None, Field(description="To the hour"), OPEN]
+    support: Annotated[Support | None, Field(description="It is a session of the installation's support staff"), OPEN]
 
 
 class CreatedApiKey(ApiKey):

@@ -11,10 +11,10 @@ from crm_kit.http.principal import Principal
 
 from gateway.access.keys import digest, new_key, shown_prefix
 from gateway.features.api_keys import repository
-from gateway.features.api_keys.errors import LastAdminKey, ScopeNotHeld
+from gateway.features.api_keys.errors import LastAdminKey, NoRotation, ScopeNotHeld
 from gateway.features.api_keys.events import UNPUBLISHED, snapshot
 from gateway.features.api_keys.models import ApiKeyRow
-from gateway.features.api_keys.schemas import SCOPES, ApiKeyWrite, CreatedApiKey, Rotation
+from gateway.features.api_keys.schemas import SCOPES, ApiKeyWrite, CreatedApiKey, Rotation, Support
 from gateway.features.roles.assignment import check_roles
 from gateway.features.users import repository as users
 
@@ -30,8 +30,8 @@ async def create_api_key(session: WriteSession, data: ApiKeyWrite, caller: Princ
     return await issue_key(session, data)
 
 
-async def issue_key(session: WriteSession, data: ApiKeyWrite) -> CreatedApiKey:
-    """A key for the session's tenant, whoever asks: for its creation."""
+async def issue_key(session: WriteSession, data: ApiKeyWrite, support: Support | None = None) -> CreatedApiKey:
+    """A key for the session's tenant, whoever asks: for its creation, and for those who support it."""
     key_id = ApiKeyId.new()
     key = new_key(key_id)
     row = ApiKeyRow(
@@ -43,13 +43,19 @@ async def issue_key(session: WriteSession, data: ApiKeyWrite) -> CreatedApiKey:
         user_id=data.user_id,
         roles=list(data.roles),
         expires_at=data.expires_at,
+        support=support.model_dump() if support is not None else None,
     )
     created = await UNPUBLISHED.created(session, row)
     return CreatedApiKey(**created.model_dump(), key=key)
 
 
 async def rotate_api_key(session: WriteSession, row: ApiKeyRow, data: Rotation, caller: Principal) -> CreatedApiKey:
-    """A new key of the same name, scopes and expiry; the old one ends after the overlap, if not before."""
+    """A new key of the same name, scopes and expiry; the old one ends after the overlap, if not before.
+
+    Raises NoRotation for a session of support staff.
+    """
+    if row.support is not None:
+        raise NoRotation
     _check_held(row.scopes, caller)
     _check_rights(row.user_id, row.roles, caller)
     created = await issue_key(

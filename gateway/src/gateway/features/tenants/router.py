@@ -9,10 +9,11 @@ from crm_kit.resources.schemas import merge_patch_type
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from gateway.features.api_keys.schemas import CreatedApiKey
 from gateway.features.tenants.events import snapshot
 from gateway.features.tenants.resource import TENANTS
-from gateway.features.tenants.schemas import CreatedTenant, TenantWrite
-from gateway.features.tenants.usecases import create_tenant, require_administrator, update_tenant
+from gateway.features.tenants.schemas import CreatedTenant, SupportSessionWrite, TenantWrite
+from gateway.features.tenants.usecases import create_tenant, open_support_session, require_administrator, update_tenant
 
 router = APIRouter(prefix="/v1/tenants", tags=["tenants"], route_class=TransactionRoute)
 
@@ -63,3 +64,21 @@ router.add_api_route(
     summary="Change a tenant by a JSON Merge Patch, by the admin key",
     openapi_extra=route_options(needs="admin"),
 )
+
+
+@router.post(
+    "/{entity_id}/support-sessions",
+    status_code=201,
+    response_model=CreatedApiKey,
+    operation_id="open_support_session",
+    summary="A key for support staff, by the admin key; the tenant sees it among its API keys and can delete it",
+    openapi_extra=route_options(needs="admin", sensitive=True),
+)
+async def open_support(
+    request: Request, entity_id: EntityPath, data: SupportSessionWrite, session: Writing, caller: Caller
+) -> Response:
+    require_administrator(caller)
+    await TENANTS.get(session, entity_id)
+    await session.use_tenant(entity_id)
+    created = await open_support_session(session, data, caller)
+    return entity_response(request, created, status=201, location=f"/v1/api-keys/{created.id}")

@@ -1,15 +1,18 @@
 """What can be done with a tenant."""
 
+from datetime import timedelta
+
 from crm_contracts.ids import TenantId
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Forbidden, Text
 from crm_kit.http.principal import Principal
 
-from gateway.features.api_keys.schemas import EVERYTHING, ApiKeyWrite
+from gateway.features.api_keys.schemas import EVERYTHING, ApiKeyWrite, CreatedApiKey, Support
 from gateway.features.api_keys.usecases import issue_key
+from gateway.features.roles.assignment import check_roles
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.tenants.models import TenantEntityRow
-from gateway.features.tenants.schemas import CreatedTenant, TenantWrite
+from gateway.features.tenants.schemas import CreatedTenant, SupportSessionWrite, TenantWrite
 
 
 async def create_tenant(session: WriteSession, data: TenantWrite, caller: Principal) -> CreatedTenant:
@@ -27,6 +30,19 @@ async def update_tenant(session: WriteSession, row: TenantEntityRow, data: Tenan
     before = TENANT_EVENTS.snapshot(row)
     row.name, row.region = data.name, data.region
     await TENANT_EVENTS.updated(session, row, before)
+
+
+async def open_support_session(session: WriteSession, data: SupportSessionWrite, caller: Principal) -> CreatedApiKey:
+    """A key of the tenant to whom the transaction was turned, which sees it, and can end it. Raises ValidationFailed."""
+    require_administrator(caller)
+    await check_roles(session, data.roles)
+    key = ApiKeyWrite(
+        name=data.staff,
+        scopes=["read", "write"],
+        roles=data.roles,
+        expires_at=await session.now() + timedelta(minutes=data.minutes),
+    )
+    return await issue_key(session, key, Support(staff=data.staff, reason=data.reason))
 
 
 def require_administrator(caller: Principal) -> None:
