@@ -145,6 +145,21 @@ class Office(RuleBasedStateMachine):
         self._call("PATCH", f"/v1/{kind}/{record}", patch)
         self.model.records[kind][record] |= patch
 
+    @precondition(lambda self: any(self.model.records.values()))
+    @rule(data=st.data(), follow=st.sets(st.sampled_from(["contacts", "deals"])))
+    def hand_over(self, data: st.DataObject, follow: set[str]) -> None:
+        """All accounts of somebody, or all that they have, to somebody else."""
+        leaver, heir = self._pick(data, self.model.people), self._maybe(data, self.model.people)
+        kinds = data.draw(st.sampled_from([["accounts"], ["contacts"], ["accounts", "contacts", "deals"]]))
+        body = {"resources": kinds, "from_user_id": leaver, "to": {"owner_id": heir}, "follow": sorted(follow)}
+        made = self._call("POST", "/v1/transfers", body)
+        deadline = time.monotonic() + _SETTLED_WITHIN
+        while made["status"] in ("pending", "running") and time.monotonic() < deadline:
+            time.sleep(0.05)
+            made = self._call("GET", f"/v1/transfers/{made['id']}")
+        moved = self.model.hand_over(kinds, leaver, heir, follow)
+        assert (made["status"], made["moved"]) == ("succeeded", moved), f"{body} {made}"
+
     @precondition(lambda self: self.model.records["contacts"] or self.model.records["accounts"])
     @rule(
         data=st.data(), access=st.sampled_from(["read", "write"]), until=st.sampled_from([None, _PAST, _FUTURE, _SOON])

@@ -111,6 +111,27 @@ class Model:
         in_team = record.get("team_id") in teams or (owner is not None and bool(teams & owner.teams.keys()))
         return min([*above, "team" if in_team else "all"], key=_LEVELS.index)
 
+    def hand_over(self, kinds: list[str], leaver: str, heir: str | None, follow: set[str]) -> dict[str, int]:
+        """How many records of each kind change hands, and with them what belongs to them of the same owner."""
+        given: dict[str, set[str]] = {kind: set() for kind in self.records}
+        for kind in kinds:
+            given[kind] |= {one for one, record in self.records[kind].items() if record.get("owner_id") == leaver}
+        for kind, name, above in (
+            ("contacts", "account_id", "accounts"),
+            ("deals", "account_id", "accounts"),
+            ("deals", "contact_id", "contacts"),
+        ):
+            if kind in follow:
+                given[kind] |= {
+                    one
+                    for one, record in self.records[kind].items()
+                    if record.get("owner_id") == leaver and record.get(name) in given[above]
+                }
+        for kind, ids in given.items():
+            for one in ids:
+                self.records[kind][one]["owner_id"] = heir
+        return {kind: len(ids) for kind, ids in given.items() if ids}
+
     def reads(self, user: str, kind: str, record: Json, now: datetime, *, clear: bool = False) -> bool:
         """At all, or with its name in `clear`."""
         distance = self.distance(user, record, now, writing=False)
