@@ -61,6 +61,20 @@ async def test_a_token_is_given_and_works(door: Door, plain: httpx.AsyncClient, 
     assert (await client.post("/v1/deals", json={})).json()["missing_permission"] == "deals:create"
 
 
+async def test_a_token_for_a_key_with_roles_has_their_rights(
+    door: Door, tenant: Keyholder, plain: httpx.AsyncClient
+) -> None:
+    body = {"name": "ERP", "scopes": ["read", "write"], "roles": ["sales"]}
+    made = (await tenant.client.post("/v1/api-keys", json=body)).json()
+    answer = (await plain.post(TOKEN, data=credentials(made, scope="read deals:write"))).json()
+    assert answer["scope"] == "deals:write read"
+    client = door.client(answer["access_token"])
+    assert (await client.get("/v1/contacts")).status_code == 200
+    assert (await client.post("/v1/deals", json={})).status_code == 200
+    assert (await client.post("/v1/orders", json={})).json()["missing_permission"] == "orders:create"
+    assert (await client.get("/v1/segments")).json()["missing_permission"] == "segments:read"
+
+
 async def test_the_token_is_what_the_metadata_say(plain: httpx.AsyncClient, key: dict[str, Any]) -> None:
     metadata = (await plain.get("/.well-known/oauth-authorization-server")).json()
     assert metadata["token_endpoint"] == metadata["issuer"] + TOKEN

@@ -171,7 +171,7 @@ class GatewayAuthenticator:
         if key is None or _has_passed(key.expires_at):
             return None
         # What the key has lost since, the token has lost as well.
-        scopes = frozenset(scope for scope in token.scopes if key.principal.may(scope))
+        scopes = frozenset(scope for scope in token.scopes if key.principal.holds(scope))
         ends = token.expires_at if key.expires_at is None else min(token.expires_at, key.expires_at)
         return KnownKey(replace(key.principal, scopes=scopes), ends)
 

@@ -23,7 +23,7 @@ def explanation(principal: Principal, permission: str) -> str:
     scope = scope_of(permission)
     resource, _, action = permission.rpartition(":")
     told: dict[str, Any] = {"permission": permission, "allowed": principal.may(permission)}
-    if not {scope, scope.rpartition(":")[2]} & principal.scopes:
+    if not principal.holds(scope):
         told["missing_scope"] = scope
     rights = principal.rights
     grants = None

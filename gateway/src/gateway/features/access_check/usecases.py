@@ -148,7 +148,7 @@ def _resource(check: Check) -> str:
 def _missing_scope(subject: Principal, check: Check) -> str | None:
     for resource in dict.fromkeys((check.resource, _resource(check))):
         scope = scope_of(f"{resource}:{check.action}")
-        if not {scope, scope.rpartition(":")[2]} & subject.scopes:
+        if not subject.holds(scope):
             return scope
     return None
 

@@ -65,7 +65,7 @@ def _basic(authorization: str) -> tuple[str, str]:
 
 def granted(scopes: Collection[str], principal: Principal) -> list[str]:
     """What is asked for, of what the key may; all of that where nothing is asked. Raises TokenRefusal."""
-    lacking = sorted(scope for scope in scopes if not _is_scope(scope) or not principal.may(scope))
+    lacking = sorted(scope for scope in scopes if not _is_scope(scope) or not principal.holds(scope))
     if lacking:
         raise TokenRefusal("invalid_scope", "The key may not do all that is asked for")
     return sorted(set(scopes) or principal.scopes)

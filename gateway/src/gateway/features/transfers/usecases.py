@@ -169,5 +169,4 @@ async def _caller(session: ReadSession, row: TransferRow) -> Principal | None:
         now = await principal_of_user(session, row.requested_by, row.region)
     if now is None:
         return None
-    kept = {scope for scope in row.scopes if {scope, scope.rpartition(":")[2]} & now.scopes}
-    return replace(now, scopes=frozenset(kept))
+    return replace(now, scopes=frozenset(scope for scope in row.scopes if now.holds(scope)))

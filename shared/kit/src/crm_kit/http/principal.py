@@ -66,14 +66,15 @@ class Principal:
     rights: Rights | None = None
     via: str = ""
 
+    def holds(self, scope: str) -> bool:
+        """Whether the credential is good for a scope, whatever rights there are behind it."""
+        resource, _, action = scope.rpartition(":")
+        return scope in self.scopes or (ADMINISTRATION if resource in APART else action) in self.scopes
+
     def may(self, permission: str) -> bool:
         """Whether a permission is held, on some records at least: `<resource>:<action>`, or an action on whatever there is."""
         resource, _, action = permission.rpartition(":")
-        scope = scope_of(permission)
-        if (
-            scope not in self.scopes
-            and (ADMINISTRATION if resource in APART else scope.rpartition(":")[2]) not in self.scopes
-        ):
+        if not self.holds(scope_of(permission)):
             return False
         if self.rights is None or self.rights.is_unlimited:
             return True
