@@ -75,7 +75,7 @@ BROKEN: dict[str, tuple[Callable[[str, Published], Awaitable[None]], int, str]] 
     "a cursor on the transaction": (cursor_on_transaction, 1, "reordered"),
     "four that skip locked rows": (skip_locked, 4, "reordered"),
 }
-_SEEDS = 20
+_SEEDS = 60
 
 
 @pytest.mark.parametrize("name", BROKEN)
