@@ -44,7 +44,16 @@ ADMINISTRATION = {
 }
 
 READY_ROLES = "/v1/roles/ready"
-OWN_FROM_THE_START = {READY_ROLES, PIPELINES, TENANTS, "/v1/api-keys", "/v1/audit-log", "/v1/audit-log/export"}
+EVALUATION = "/v1/territories/evaluation"
+OWN_FROM_THE_START = {
+    READY_ROLES,
+    PIPELINES,
+    TENANTS,
+    EVALUATION,
+    "/v1/api-keys",
+    "/v1/audit-log",
+    "/v1/audit-log/export",
+}
 """Lists that hold something of a new tenant's own."""
 
 ACTIONS: dict[str, dict[str, Any]] = {

@@ -1,8 +1,8 @@
 """contacts-svc keeps what every service promises."""
 
 from contacts_svc.manifest import MANIFEST
-from crm_contracts.ids import ContactId
-from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT
+from crm_contracts.ids import ContactId, TeamId, UserId
+from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, TERRITORY
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.service import Tenant
 
@@ -69,5 +69,21 @@ class TestConformance(ServiceConformance):
             patch={},
             text="wording",
             created="granted",
+        ),
+        Sample(
+            path="/v1/territories",
+            topic=TERRITORY,
+            body=lambda n, _: {
+                "name": f"Territory {n}",
+                "resource": "accounts",
+                "where": {"field": "industry", "op": "eq", "value": f"Industry {n}"},
+                "team_id": TeamId.new(),
+                "owner_id": UserId.new(),
+            },
+            patch={"name": "East"},
+            text="name",
+            clears="owner_id",
+            integer="position",
+            equals=("name", "name"),
         ),
     )

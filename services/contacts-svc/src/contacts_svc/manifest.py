@@ -5,19 +5,27 @@ from pathlib import Path
 from crm_kit.manifest import Manifest
 
 from contacts_svc.base import METADATA
-from contacts_svc.features import accounts, activities, consents, contacts, customers
+from contacts_svc.features import accounts, activities, consents, contacts, customers, territories
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
+from contacts_svc.features.territories.events import TERRITORY_EVENTS
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities and consents",
+    summary="Contacts, accounts, activities, consents and territories",
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
-    features=(contacts.FEATURE, accounts.FEATURE, activities.FEATURE, consents.FEATURE, customers.FEATURE),
-    publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS),
+    features=(
+        contacts.FEATURE,
+        accounts.FEATURE,
+        activities.FEATURE,
+        consents.FEATURE,
+        territories.FEATURE,
+        customers.FEATURE,
+    ),
+    publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS, TERRITORY_EVENTS),
 )

@@ -135,3 +135,20 @@ async def test_what_was_never_classed_is_for_those_alone_who_may_see_everything(
     assert less["redacted"] == ["custom"]
     everything = grant("all", open="write", personal="write", commercial="write", private="read")
     assert await somebody(service, tenant, everything).read(path) == contact
+
+
+async def test_a_share_for_reading_widens_nothing_that_may_be_written(service: ServiceUnderTest) -> None:
+    tenant = service.tenant()
+    own = Grant(frozenset({"contacts"}), frozenset({"read", "update"}), "own", {"open": "write", "personal": "write"})
+    every = Grant(frozenset({"contacts"}), frozenset({"read", "update"}), "all", {"open": "write"})
+    user_id = UserId.new()
+    me = service.tenant(tenant.id, rights=Rights(user_id, (), [own, every], admin=False))
+    for access, status in (("read", 403), ("write", 200)):
+        shares = [{"user_id": user_id, "access": access}]
+        contact = await tenant.create("/v1/contacts", full_name="欧阳晓梅", shares=shares)
+        path = f"/v1/contacts/{contact['id']}"
+        assert (await me.read(path))["full_name"] == "欧阳晓梅"
+        assert (await me.client.patch(path, json={"source": "web"})).status_code == 200
+        answer = await me.client.patch(path, json={"full_name": "李四"})
+        assert answer.status_code == status, answer.text
+        assert (await me.read(path))["full_name"] == ("李四" if status == 200 else "欧阳晓梅")

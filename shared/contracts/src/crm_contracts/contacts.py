@@ -1,10 +1,10 @@
 """What contacts-svc publishes and answers: contacts, accounts, activities, consents."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, TeamId, UserId
+from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, TeamId, TerritoryId, UserId
 from crm_contracts.sensitivity import ADDRESS, COMMERCIAL, EMAILS, NAME, OPEN, PERSONAL, PHONE, PHONES, PRIVATE
 from crm_contracts.sharing import Share
 from crm_contracts.types import (
@@ -26,6 +26,7 @@ ActivityKind = Literal["call", "email", "meeting", "note", "visit", "chat", "pag
 Direction = Literal["inbound", "outbound"]
 Channel = Literal["email", "sms", "wechat", "phone", "push", "post"]
 ConsentStatus = Literal["granted", "withdrawn"]
+TerritoryResource = Literal["contacts", "accounts"]
 LegalBasis = Literal["consent", "contract", "legitimate_interest", "legal_obligation", "vital_interest", "public_task"]
 
 ExternalIds = Annotated[dict[Slug, ExternalKey], Field(max_length=50, json_schema_extra=by_name)]
@@ -75,6 +76,7 @@ class Contact(Entity):
     tags: Annotated[list[Tag], OPEN]
     custom: Annotated[CustomFields, PRIVATE]
     shares: Annotated[list[Share], OPEN] = []
+    territory_id: Annotated[TerritoryId | None, Field(description="Which territory assigned it"), OPEN] = None
 
 
 class Account(Entity):
@@ -95,6 +97,7 @@ class Account(Entity):
     tags: Annotated[list[Tag], OPEN]
     custom: Annotated[CustomFields, PRIVATE]
     shares: Annotated[list[Share], OPEN] = []
+    territory_id: Annotated[TerritoryId | None, Field(description="Which territory assigned it"), OPEN] = None
 
 
 class Activity(Entity):
@@ -132,3 +135,16 @@ class Consent(Entity):
     at: Annotated[Timestamp, OPEN]
     expires_at: Annotated[Timestamp | None, OPEN]
     actor_id: Annotated[str | None, OPEN]
+
+
+class Territory(Entity):
+    """Assigns the contacts or accounts for which its condition holds to a team; the first that holds, by position, does."""
+
+    id: Annotated[TerritoryId, OPEN]
+    name: Annotated[str, OPEN]
+    resource: Annotated[str, known(TerritoryResource), OPEN]
+    where: Annotated[dict[str, Any], Field(description="The condition"), OPEN]
+    team_id: Annotated[TeamId, OPEN]
+    owner_id: Annotated[UserId | None, Field(description="Owns what has no owner"), OPEN]
+    position: Annotated[int, Field(description="Those of lower position come first, then by id"), OPEN]
+    active: Annotated[bool, OPEN]

@@ -62,6 +62,7 @@ CONTACT = Topic("contacts", "contact", contacts.Contact, minor=1)
 ACCOUNT = Topic("contacts", "account", contacts.Account, minor=1)
 ACTIVITY = Topic("contacts", "activity", contacts.Activity)
 CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted", RESTATED))
+TERRITORY = Topic("contacts", "territory", contacts.Territory)
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
 DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"), minor=1)
@@ -97,6 +98,7 @@ TOPICS: tuple[Topic, ...] = (
     ACCOUNT,
     ACTIVITY,
     CONSENT,
+    TERRITORY,
     PIPELINE,
     DEAL,
     ORDER,

@@ -48,6 +48,7 @@ _BY_NAME: Final[Mapping[str, Any]] = {
     "tags": ["vip"],
     "title": "Head of purchasing",
     "wechat": "xiaomei_1990",
+    "where": {"field": "address.region", "op": "eq", "value": "浙江"},
 }
 _PLAIN: Final[Mapping[str, Any]] = {"integer": 1, "number": 1.5, "boolean": True, "null": None, "string": "text"}
 

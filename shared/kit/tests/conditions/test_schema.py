@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import jsonschema_rs
 import pytest
-from crm_kit.conditions import Condition, ConditionSchema, FieldSet, InvalidCondition, parse
+from crm_kit.conditions import Condition, ConditionSchema, FieldSet, InvalidCondition, Op, parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -28,6 +28,18 @@ def test_the_component_has_a_name_and_refers_to_itself(fields: FieldSet) -> None
     alternatives = schema["$defs"]["ThingCondition"]["allOf"][0]["oneOf"]
     assert alternatives[0]["properties"]["all"]["items"] == {"$ref": "#/$defs/ThingCondition"}
     assert "secret" not in str(alternatives)
+
+
+def test_operators_that_are_not_offered_are_neither_described_nor_taken(fields: FieldSet) -> None:
+    lasting = FieldSet("Lasting", fields, without=[Op.WITHIN_LAST])
+    for raw, valid in (
+        ({"field": "at", "op": "within_last", "value": "90d"}, False),
+        ({"field": "at", "op": "after", "value": "2026-01-01T00:00:00Z"}, True),
+    ):
+        assert jsonschema_rs.validator_for(_schema(lasting)).is_valid(raw) is valid
+        if not valid:
+            with pytest.raises(InvalidCondition, match=r"The operators of 'at' .* are (?!.*within_last)"):
+                parse(raw, lasting)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ Ids = Mapping[str, str]
 """The id that each collection's path, as OpenAPI writes it, has given."""
 
 CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities"
-CONSENTS = "/v1/contacts/{contact_id}/consents"
+CONSENTS, TERRITORIES = "/v1/contacts/{contact_id}/consents", "/v1/territories"
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
@@ -71,6 +71,13 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "teams": [{"team_id": ids[TEAMS], "manager": True}],
     },
     TRANSFERS: lambda ids: {"resources": ["tickets"], "ids": [ids[TICKETS]], "to": {"team_id": ids[TEAMS]}},
+    TERRITORIES: lambda ids: {
+        "name": "浙江",
+        "resource": "accounts",
+        "where": {"field": "address.region", "op": "eq", "value": "浙江"},
+        "team_id": ids[TEAMS],
+        "owner_id": ids[USERS],
+    },
     IDENTITY_PROVIDERS: lambda ids: {
         "name": "企业登录",
         "issuer": "https://login.example.com",

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 import httpx
+from crm_contracts.ids import TeamId
 
 from crm_testkit.merged_document import Operation, operations_of
 from crm_testkit.one_of_everything import (
@@ -21,6 +22,7 @@ from crm_testkit.one_of_everything import (
     SEGMENTS,
     TEAMS,
     TEMPLATES,
+    TERRITORIES,
     TICKET_MESSAGES,
     TICKETS,
     USERS,
@@ -189,6 +191,12 @@ class Company:
 
         ids: dict[str, str] = {}
         ids[PIPELINES] = await self._make(PIPELINES, {"name": named("pipelines")})
+        territory = {
+            "resource": "contacts",
+            "where": {"field": "source", "op": "eq", "value": "x"},
+            "team_id": TeamId.new(),
+        }
+        ids[TERRITORIES] = await self._make(TERRITORIES, {"name": named("territories"), **territory})
         ids[TEMPLATES] = await self._make(TEMPLATES, {"name": named("templates"), "subject": "x", "body_text": "x"})
         ids[SEGMENTS] = await self._make(SEGMENTS, {"name": named("segments")})
         about = {"segment_id": ids[SEGMENTS], "template_id": ids[TEMPLATES]}

@@ -44,6 +44,8 @@ Scope = Literal[
     "templates:read",
     "templates:write",
     "tenants:read",
+    "territories:read",
+    "territories:write",
     "tickets:read",
     "tickets:write",
     "transfers:read",

@@ -28,6 +28,7 @@ Resource = Literal[
     "teams",
     "templates",
     "tenants",
+    "territories",
     "tickets",
     "transfers",
     "users",

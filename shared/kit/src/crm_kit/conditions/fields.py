@@ -6,7 +6,7 @@ A feature declares them once; the same declaration compiles to SQL, reads docume
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -161,10 +161,11 @@ def _follow(value: object, path: list[str]) -> object:
 
 
 class FieldSet:
-    """The fields of one resource, by name."""
+    """The fields of one resource, by name. `without`: operators that conditions over them may not use."""
 
-    def __init__(self, name: str, fields: Iterable[Field]) -> None:
+    def __init__(self, name: str, fields: Iterable[Field], *, without: Collection[Op] = ()) -> None:
         self.name = name
+        self._without = frozenset(without)
         self._fields: dict[str, Field] = {}
         for field in fields:
             if field.name in self._fields:
@@ -181,6 +182,10 @@ class FieldSet:
         """The field of this name, if conditions may test it."""
         field = self._fields.get(name)
         return field if field is not None and field.filterable else None
+
+    def ops(self, field: Field) -> frozenset[Op]:
+        """The operators that conditions may use on one of these fields."""
+        return field.type.ops - self._without
 
     def sortable(self, name: str) -> Field | None:
         """The field of this name, if lists may be sorted by it."""
@@ -221,4 +226,4 @@ class FieldSet:
 
     def with_fields(self, extra: Iterable[Field]) -> FieldSet:
         """This set and more: the custom fields of a tenant, say."""
-        return FieldSet(self.name, [*self, *extra])
+        return FieldSet(self.name, [*self, *extra], without=self._without)

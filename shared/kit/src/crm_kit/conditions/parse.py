@@ -190,8 +190,9 @@ class _Parser:
 
     def _op(self, name: object, field: Field, pointer: str) -> Op | None:
         op = _OPS.get(name) if isinstance(name, str) else None
-        if op is None or op not in field.type.ops:
-            fitting = ", ".join(op.value for op in Op if op in field.type.ops)
+        known = self._fields.ops(field)
+        if op is None or op not in known:
+            fitting = ", ".join(op.value for op in Op if op in known)
             detail = f"The operators of {field.name!r} ({field.type.value}) are {fitting}."
             self._error(pointer, ErrorCode.UNKNOWN_OPERATOR, detail)
             return None

@@ -125,7 +125,7 @@ def _comparisons(fields: FieldSet) -> Iterator[JsonSchema]:
         group = list(alike)
         value = {"enum": list(group[0].choices)} if group[0].choices else _VALUES[group[0].type.element]
         names = {"type": "string", "enum": [field.name for field in group]}
-        yield from _by_operator(names, value, group[0].type.ops)
+        yield from _by_operator(names, value, fields.ops(group[0]))
 
 
 def _any_comparisons() -> Iterator[JsonSchema]:

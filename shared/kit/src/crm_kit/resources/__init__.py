@@ -1,7 +1,7 @@
 """The seven operations that every resource has, written once: create, read, list, patch, delete, search, batch."""
 
 from crm_kit.resources.copies import copies_reached, copy_levels, rights_to_copy
-from crm_kit.resources.listing import list_page, next_link
+from crm_kit.resources.listing import condition_problem, list_page, next_link
 from crm_kit.resources.resource import PartOf, Resource, base_fields, given
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
 from crm_kit.resources.routes import EntityPath, resource_router
@@ -16,6 +16,7 @@ __all__ = [
     "admit",
     "base_fields",
     "check_if_match",
+    "condition_problem",
     "copies_reached",
     "copy_levels",
     "entity_response",

@@ -34,15 +34,16 @@ async def look_at(
         return frozenset(ids)
     if resource.is_administered(action) and sights.rights.admin:
         for entity_id in ids:
-            sights.note(entity_id, EVERYTHING)
+            sights.note(entity_id, EVERYTHING, EVERYTHING)
         return frozenset(ids)
     mine = sights.rights.on(resource.permission)
     allowed = set()
     for place in await _places(session, sights, resource, ids, action):
         if place.seen is None or not (rights := mine.at(place.seen, place.holding)).is_seen:
             continue
-        sights.note(place.id, rights)
-        if place.done is not None and action in mine.at(place.done, place.holding).actions:
+        changing = mine.at(place.done, place.holding) if place.done is not None else None
+        sights.note(place.id, rights, changing)
+        if changing is not None and action in changing.actions:
             allowed.add(place.id)
     return frozenset(allowed)
 

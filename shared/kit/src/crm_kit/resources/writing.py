@@ -72,21 +72,25 @@ async def change(
     if session.sights is None:
         await resource.update(session, row, data, caller)
         return
-    rights = session.sights.of(row.id)
+    rights = session.sights.changing(row.id)
     assert rights is not None, "locking has looked at it"
     access.check_written(resource, rights, "update", patch.keys())
     given = [
         name for name in resource.ownership.assigned_by & patch.keys() if getattr(data, name) != getattr(before, name)
     ]
-    assigns = row.id in await access.look_at(session, resource, [row.id], "assign") if given else False
+    # Asked before the change: it may take the record out of the caller's reach.
+    may_assign = session.sights.rights.may(resource.permission, "assign")
+    assigns = may_assign and row.id in await access.look_at(session, resource, [row.id], "assign")
     if given and not assigns:
         raise access.forbidden(f"{resource.permission}:assign")
+    decided = {name: getattr(row, name) for name in resource.ownership.decided_by}
     try:
         await resource.update(session, row, data, caller)
     except Conflict as conflict:
         raise await access.discreet(session, resource, conflict) from conflict
     conditioned = session.sights.rights.on(resource.permission).conditioned
-    if not assigns and (conditioned or resource.ownership.decided_by & patch.keys()):
+    # Also what was not sent may have moved, by a rule of the tenant's: that is no way round the right to give away.
+    if not assigns and (conditioned or any(getattr(row, name) != value for name, value in decided.items())):
         await session.flush()
         if not await access.look_at(session, resource, [row.id], "update"):
             raise access.forbidden(f"{resource.permission}:update")

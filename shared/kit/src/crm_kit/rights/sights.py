@@ -24,14 +24,22 @@ class Sights:
     def __init__(self, rights: Rights) -> None:
         self.rights = rights
         self._of: dict[str, RecordRights] = {}
+        self._changing: dict[str, RecordRights] = {}
 
     @classmethod
     def of_caller(cls, rights: Rights | None) -> Self | None:
         """None where there is nothing that the caller may not."""
         return None if rights is None or rights.is_unlimited else cls(rights)
 
-    def note(self, entity_id: str, rights: RecordRights) -> None:
+    def note(self, entity_id: str, rights: RecordRights, changing: RecordRights | None = None) -> None:
+        """`changing`: what holds for the action that the record was looked at for, which a share for reading is not good for."""
         self._of[entity_id] = rights
+        if changing is not None:
+            self._changing[entity_id] = changing
+
+    def changing(self, entity_id: str) -> RecordRights | None:
+        """What may be written is decided by these."""
+        return self._changing.get(entity_id)
 
     def of(self, entity_id: str) -> RecordRights | None:
         """None of a record that was not looked for under these rights."""

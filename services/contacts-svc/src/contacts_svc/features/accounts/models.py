@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, columns, json_column, text_list_column
+from crm_kit.db.models import CodePointText, EntityRow, columns, id_column, json_column, text_list_column
 from crm_kit.rights import owned_by, shares_column
 from sqlalchemy import Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -12,6 +12,8 @@ from contacts_svc.base import Base
 
 
 class AccountRow(EntityRow, Base, table=True):
+    """`territory_team_id` and `territory_owner_id`: as a contact's."""
+
     __tablename__ = "account"
     __table_args__ = (
         Index("account_created", "tenant_id", "created_at", "id"),
@@ -19,6 +21,7 @@ class AccountRow(EntityRow, Base, table=True):
         Index("account_name", "tenant_id", "name", "id"),
         Index("account_owner", "tenant_id", "owner_id", "id"),
         Index("account_team", "tenant_id", "team_id", "id"),
+        Index("account_territory", "tenant_id", "territory_id", "id"),
         Index("account_domain", "tenant_id", "domain"),
         Index("account_external_keys", "external_keys", postgresql_using="gin"),
         Index("account_tags", "tags", postgresql_using="gin"),
@@ -39,6 +42,9 @@ class AccountRow(EntityRow, Base, table=True):
     tags: list[str] = text_list_column()
     custom: dict[str, Any] = json_column(dict)
     shares: list[dict[str, Any]] = shares_column()
+    territory_id: str | None = id_column()
+    territory_team_id: str | None = id_column()
+    territory_owner_id: str | None = id_column()
 
 
 ACCOUNT_OWNERSHIP = owned_by(columns(AccountRow), falls_to_creator=True)

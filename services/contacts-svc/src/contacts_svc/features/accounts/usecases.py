@@ -14,9 +14,11 @@ from pydantic import JsonValue
 from contacts_svc.features.accounts import repository
 from contacts_svc.features.accounts.errors import AccountExternalIdTaken
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
+from contacts_svc.features.accounts.fields import FIELDS
 from contacts_svc.features.accounts.models import AccountRow
 from contacts_svc.features.accounts.schemas import AccountWrite
 from contacts_svc.features.contacts import rules as contact_rules
+from contacts_svc.features.territories.usecases import assign
 
 _LABEL = Text("account", "客户公司")
 
@@ -25,6 +27,7 @@ async def create_account(session: WriteSession, data: AccountWrite, caller: Prin
     row = AccountRow(id=AccountId.new(), name=data.name)
     _write(row, data, caller.region)
     await _check(session, row, parent_changed=True)
+    await assign(session, "accounts", row, FIELDS)
     return await ACCOUNT_EVENTS.created(session, row)
 
 
@@ -32,6 +35,7 @@ async def update_account(session: WriteSession, row: AccountRow, data: AccountWr
     before = ACCOUNT_EVENTS.snapshot(row)
     _write(row, data, caller.region)
     await _check(session, row, parent_changed=row.parent_id != before.parent_id)
+    await assign(session, "accounts", row, FIELDS)
     await ACCOUNT_EVENTS.updated(session, row, before)
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, columns, json_column, text_list_column
+from crm_kit.db.models import CodePointText, EntityRow, columns, id_column, json_column, text_list_column
 from crm_kit.rights import Through, owned_by, shares_column
 from sqlalchemy import Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -14,7 +14,10 @@ from contacts_svc.features.accounts.models import ACCOUNT_OWNERSHIP
 
 
 class ContactRow(EntityRow, Base, table=True):
-    """`email_keys`, `phone_numbers` and `external_keys` hold what equality is looked up by."""
+    """`email_keys`, `phone_numbers` and `external_keys` hold what equality is looked up by.
+
+    `territory_team_id` and `territory_owner_id`: what the territory gave; a team or owner that differs was named by somebody.
+    """
 
     __tablename__ = "contact"
     __table_args__ = (
@@ -23,6 +26,7 @@ class ContactRow(EntityRow, Base, table=True):
         Index("contact_name", "tenant_id", "full_name", "id"),
         Index("contact_owner", "tenant_id", "owner_id", "id"),
         Index("contact_team", "tenant_id", "team_id", "id"),
+        Index("contact_territory", "tenant_id", "territory_id", "id"),
         Index("contact_account", "tenant_id", "account_id", "id"),
         Index("contact_email_keys", "email_keys", postgresql_using="gin"),
         Index("contact_phone_numbers", "phone_numbers", postgresql_using="gin"),
@@ -52,6 +56,9 @@ class ContactRow(EntityRow, Base, table=True):
     tags: list[str] = text_list_column()
     custom: dict[str, Any] = json_column(dict)
     shares: list[dict[str, Any]] = shares_column()
+    territory_id: str | None = id_column()
+    territory_team_id: str | None = id_column()
+    territory_owner_id: str | None = id_column()
 
 
 _c = columns(ContactRow)

@@ -15,14 +15,17 @@ from contacts_svc.features.accounts.repository import account_exists
 from contacts_svc.features.contacts import repository, rules
 from contacts_svc.features.contacts.errors import ExternalIdTaken
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
+from contacts_svc.features.contacts.fields import FIELDS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
+from contacts_svc.features.territories.usecases import assign
 
 
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = ContactRow(id=ContactId.new())
     _write(row, data, caller.region)
     await _check(session, row, account_changed=True)
+    await assign(session, "contacts", row, FIELDS)
     return await CONTACT_EVENTS.created(session, row)
 
 
@@ -30,6 +33,7 @@ async def update_contact(session: WriteSession, row: ContactRow, data: ContactWr
     before = CONTACT_EVENTS.snapshot(row)
     _write(row, _with_followed_name(before, data), caller.region)
     await _check(session, row, account_changed=row.account_id != before.account_id)
+    await assign(session, "contacts", row, FIELDS)
     await CONTACT_EVENTS.updated(session, row, before)
 
 
