@@ -75,6 +75,21 @@ async def test_a_token_for_a_key_with_roles_has_their_rights(
     assert (await client.get("/v1/segments")).json()["missing_permission"] == "segments:read"
 
 
+async def test_a_token_for_a_key_that_acts_for_a_user_acts_for_them_until_the_key_goes(
+    door: Door, tenant: Keyholder, plain: httpx.AsyncClient
+) -> None:
+    person = {"name": "x", "email": "machine@example.com", "roles": ["sales"]}
+    user_id = (await tenant.client.post("/v1/users", json=person)).json()["id"]
+    body = {"name": "x", "scopes": ["read"], "user_id": user_id}
+    made = (await tenant.client.post("/v1/api-keys", json=body)).json()
+    token = (await plain.post(TOKEN, data=credentials(made))).json()["access_token"]
+    for client in (door.client(token), door.client(made["key"])):
+        assert (await client.get(f"/v1/users/{user_id}")).status_code == 200
+    assert (await tenant.client.delete(f"/v1/api-keys/{made['id']}")).status_code == 204
+    for client in (door.client(token), door.client(made["key"])):
+        assert (await client.get(f"/v1/users/{user_id}")).status_code == 401
+
+
 async def test_the_token_is_what_the_metadata_say(plain: httpx.AsyncClient, key: dict[str, Any]) -> None:
     metadata = (await plain.get("/.well-known/oauth-authorization-server")).json()
     assert metadata["token_endpoint"] == metadata["issuer"] + TOKEN

@@ -25,7 +25,7 @@ FindKey = Callable[[bytes], Awaitable[KnownKey | None]]
 
 
 class KnownKeys(Memory[bytes, KnownKey]):
-    """Credentials by digest. Whose subject was revoked in this process is refused here at once."""
+    """Credentials by digest. A key that was revoked in this process is refused here at once, and what was given for it."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
@@ -34,11 +34,11 @@ class KnownKeys(Memory[bytes, KnownKey]):
     async def get(self, key: bytes, find: Callable[[], Awaitable[KnownKey | None]]) -> KnownKey | None:
         """None for what nobody has, or what was revoked."""
         found = await super().get(key, find)
-        revoked = found is not None and self._revoked.get(found.principal.subject, 0.0) > self._clock()
+        revoked = found is not None and self._revoked.get(found.principal.credential, 0.0) > self._clock()
         return None if revoked else found
 
-    def revoke(self, subject: str) -> None:
+    def revoke(self, key_id: str) -> None:
         """At once in this process, also before the revoking transaction has committed."""
         now = self._clock()
         self._revoked = {known: until for known, until in self._revoked.items() if until > now}
-        self._revoked[subject] = now + _REVOKED_SECONDS
+        self._revoked[key_id] = now + _REVOKED_SECONDS

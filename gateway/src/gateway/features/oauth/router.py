@@ -28,7 +28,7 @@ async def token(request: Request) -> Response:
     except TokenRefusal as refusal:
         return refusal.response()
     answer = {
-        "access_token": authenticator.issued.issue(key.principal.subject, scopes),
+        "access_token": authenticator.issued.issue(key.principal.credential, scopes),
         "token_type": "Bearer",
         "expires_in": LIFETIME_SECONDS,
         "scope": " ".join(scopes),
