@@ -44,12 +44,10 @@ ADMINISTRATION = {
 }
 
 READY_ROLES = "/v1/roles/ready"
-EVALUATION = "/v1/territories/evaluation"
 OWN_FROM_THE_START = {
     READY_ROLES,
     PIPELINES,
     TENANTS,
-    EVALUATION,
     "/v1/api-keys",
     "/v1/audit-log",
     "/v1/audit-log/export",
