@@ -21,7 +21,7 @@ CRM_NOUNS = re.compile(
 )
 FEATURE_FILES = {
     "__init__", "router", "schemas", "usecases", "rules", "repository", "models", "events", "errors", "resource",
-    "consumers", "timers", "fields",
+    "consumers", "timers",
 }  # fmt: skip
 
 

@@ -127,13 +127,11 @@ async def test_another_process_goes_on_where_one_ended(
         body = {"name": "x", "resource": "contacts", "where": where, "team_id": TEAMS[0]}
         made = await tenant.create("/v1/territories", **body)
         assert (await tenant.read("/v1/territories/evaluation"))["pending"]
-    assigned = 0
     for _ in range(2):
         async with running_service(MANIFEST, urls, log, tmp_path) as service:
             tenant = service.tenant(tenant.id)
             while not (await tenant.read("/v1/contacts", limit=1, sort="-updated_at"))["data"][0]["territory_id"]:
                 await asyncio.sleep(0.01)
-            assigned += 1
     async with running_service(MANIFEST, urls, log, tmp_path) as service:
         tenant = service.tenant(tenant.id)
         await evaluated(tenant)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from contacts_svc.features.territories.rules import (
+from contacts_svc.features.assignment.rules import (
     ActiveTerritory,
     Assignment,
     first_that_holds,

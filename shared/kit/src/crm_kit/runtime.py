@@ -141,10 +141,12 @@ class Runtime:
     async def _purge(self) -> None:
         """Forgets idempotency records after their time."""
         while True:
-            with suppress(Exception):
+            try:
                 async with self.system.write(None) as session:
-                    statement = text("delete from idempotency where created_at < now() - :kept")
+                    statement = text("delete from idempotency where created_at < now() - cast(:kept as interval)")
                     await session.execute(statement, {"kept": RETENTION})
+            except Exception as error:
+                log.warning("purge_failed", error=str(error), kind=type(error).__name__)
             await asyncio.sleep(_PURGE_PAUSE.total_seconds())
 
     async def _stop(self) -> None:

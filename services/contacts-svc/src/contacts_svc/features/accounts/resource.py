@@ -3,9 +3,8 @@
 from crm_kit.errors import Text
 from crm_kit.resources import Resource
 
-from contacts_svc.features.accounts import usecases
+from contacts_svc.features.accounts import repository, usecases
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
-from contacts_svc.features.accounts.fields import FIELDS
 from contacts_svc.features.accounts.models import ACCOUNT_OWNERSHIP, AccountRow
 from contacts_svc.features.accounts.schemas import AccountWrite
 
@@ -16,7 +15,7 @@ ACCOUNTS = Resource(
     row=AccountRow,
     write=AccountWrite,
     events=ACCOUNT_EVENTS,
-    fields=FIELDS,
+    fields=repository.FIELDS,
     ownership=ACCOUNT_OWNERSHIP,
     create=usecases.create_account,
     update=usecases.update_account,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from crm_contracts.contacts import Account
 from crm_contracts.ids import AccountId
+from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
@@ -14,11 +15,11 @@ from pydantic import JsonValue
 from contacts_svc.features.accounts import repository
 from contacts_svc.features.accounts.errors import AccountExternalIdTaken
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
-from contacts_svc.features.accounts.fields import FIELDS
 from contacts_svc.features.accounts.models import AccountRow
 from contacts_svc.features.accounts.schemas import AccountWrite
+from contacts_svc.features.assignment.repository import share_territories
+from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts import rules as contact_rules
-from contacts_svc.features.territories.usecases import assign
 
 _LABEL = Text("account", "客户公司")
 
@@ -27,7 +28,7 @@ async def create_account(session: WriteSession, data: AccountWrite, caller: Prin
     row = AccountRow(id=AccountId.new(), name=data.name)
     _write(row, data, caller.region)
     await _check(session, row, parent_changed=True)
-    await assign(session, "accounts", row, FIELDS)
+    follow(row, await share_territories(session, "accounts", repository.FIELDS), now=utc_now())
     return await ACCOUNT_EVENTS.created(session, row)
 
 
@@ -35,7 +36,7 @@ async def update_account(session: WriteSession, row: AccountRow, data: AccountWr
     before = ACCOUNT_EVENTS.snapshot(row)
     _write(row, data, caller.region)
     await _check(session, row, parent_changed=row.parent_id != before.parent_id)
-    await assign(session, "accounts", row, FIELDS)
+    follow(row, await share_territories(session, "accounts", repository.FIELDS), now=utc_now())
     await ACCOUNT_EVENTS.updated(session, row, before)
 
 

@@ -3,9 +3,8 @@
 from crm_kit.errors import Text
 from crm_kit.resources import Resource
 
-from contacts_svc.features.contacts import usecases
+from contacts_svc.features.contacts import repository, usecases
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
-from contacts_svc.features.contacts.fields import FIELDS
 from contacts_svc.features.contacts.models import CONTACT_OWNERSHIP, ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite
 
@@ -16,7 +15,7 @@ CONTACTS = Resource(
     row=ContactRow,
     write=ContactWrite,
     events=CONTACT_EVENTS,
-    fields=FIELDS,
+    fields=repository.FIELDS,
     ownership=CONTACT_OWNERSHIP,
     create=usecases.create_contact,
     update=usecases.update_contact,

@@ -5,6 +5,7 @@ from typing import Any
 
 from crm_contracts.contacts import Contact
 from crm_contracts.ids import ContactId
+from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
@@ -12,20 +13,20 @@ from crm_kit.resources import given
 from pydantic import JsonValue
 
 from contacts_svc.features.accounts.repository import account_exists
+from contacts_svc.features.assignment.repository import share_territories
+from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts import repository, rules
 from contacts_svc.features.contacts.errors import ExternalIdTaken
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
-from contacts_svc.features.contacts.fields import FIELDS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
-from contacts_svc.features.territories.usecases import assign
 
 
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = ContactRow(id=ContactId.new())
     _write(row, data, caller.region)
     await _check(session, row, account_changed=True)
-    await assign(session, "contacts", row, FIELDS)
+    follow(row, await share_territories(session, "contacts", repository.FIELDS), now=utc_now())
     return await CONTACT_EVENTS.created(session, row)
 
 
@@ -33,7 +34,7 @@ async def update_contact(session: WriteSession, row: ContactRow, data: ContactWr
     before = CONTACT_EVENTS.snapshot(row)
     _write(row, _with_followed_name(before, data), caller.region)
     await _check(session, row, account_changed=row.account_id != before.account_id)
-    await assign(session, "contacts", row, FIELDS)
+    follow(row, await share_territories(session, "contacts", repository.FIELDS), now=utc_now())
     await CONTACT_EVENTS.updated(session, row, before)
 
 

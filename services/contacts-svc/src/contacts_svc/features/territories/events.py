@@ -4,7 +4,7 @@ from crm_contracts.contacts import Territory
 from crm_contracts.registry import TERRITORY
 from crm_kit.outbox import EntityEvents
 
-from contacts_svc.features.territories.models import TerritoryRow
+from contacts_svc.features.assignment.models import TerritoryRow
 
 
 def snapshot(row: TerritoryRow) -> Territory:

@@ -4,46 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from crm_contracts.contacts import TerritoryResource
-from crm_kit.conditions import FieldSet, compile_condition
-from crm_kit.db.locks import lock_keys, share_keys
+from crm_kit.conditions import compile_condition
 from crm_kit.db.models import EntityRow, columns
 from crm_kit.db.session import ReadSession, WriteSession
-from crm_kit.db.sql import Sql
 from crm_kit.timers import TIMER
 from sqlalchemy import ColumnElement, and_, case, func, literal, null, or_, select
 
-from contacts_svc.features.territories.models import TerritoryRow
-from contacts_svc.features.territories.rules import BATCH, EVALUATION, WINDOW, ActiveTerritory, stored_condition
+from contacts_svc.features.assignment.models import TerritoryRow
+from contacts_svc.features.assignment.rules import ActiveTerritory
+from contacts_svc.features.territories.rules import BATCH, EVALUATION, WINDOW
 
 RowT = TypeVar("RowT", bound=EntityRow)
 
 _c = columns(TerritoryRow)
-_SPACE, _ALL = "territories", ("",)
-_ACTIVE = Sql(
-    'select id, team_id, owner_id, "where"::text as condition from territory'
-    " where resource = :resource and active order by position, id"
-)
-
-
-async def lock_territories(session: WriteSession) -> None:
-    """Waits for every record that is being assigned; until the transaction ends no other is."""
-    await lock_keys(session, _SPACE, _ALL)
-
-
-async def share_territories(session: WriteSession) -> None:
-    """Until the transaction ends no territory changes."""
-    await share_keys(session, _SPACE, _ALL)
-
-
-async def active_territories(
-    session: ReadSession, resource: TerritoryResource, fields: FieldSet
-) -> list[ActiveTerritory]:
-    """In their order; `fields` are the resource's."""
-    return [
-        ActiveTerritory(row["id"], stored_condition(fields, row["condition"]), row["team_id"], row["owner_id"])
-        for row in await session.fetch(_ACTIVE, {"resource": resource})
-    ]
 
 
 async def count_active(session: ReadSession, resource: str, except_id: str) -> int:

@@ -9,9 +9,9 @@ from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
 from crm_kit.rights import TENANT_WIDE
 
+from contacts_svc.features.assignment.models import TerritoryRow
 from contacts_svc.features.territories import usecases
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
-from contacts_svc.features.territories.models import TerritoryRow
 from contacts_svc.features.territories.schemas import TerritoryWrite
 
 _c = columns(TerritoryRow)

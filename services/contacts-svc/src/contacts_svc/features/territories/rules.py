@@ -1,13 +1,6 @@
-"""Which territory assigns a record, and whose the record then is. Pure."""
+"""Names and bounds that territories share."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cache, lru_cache
-from typing import Final, NamedTuple
-
-import orjson
-from crm_kit.conditions import CheckedCondition, Document, FieldSet, Op, evaluate, parse
+from typing import Final
 
 EVALUATION: Final = "territory_evaluation"
 """The timer that holds a tenant's records against its territories, some at a time."""
@@ -20,62 +13,3 @@ WINDOW: Final = 2000
 
 MAX_ACTIVE: Final = 200
 """Active territories of a resource: every write tries them, and one statement of an evaluation names them all."""
-
-_MOVED_BY_ASSIGNING: Final = frozenset({"team_id", "owner_id", "territory_id", "updated_at"})
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveTerritory:
-    id: str
-    condition: CheckedCondition
-    team_id: str
-    owner_id: str | None
-
-
-class Assignment(NamedTuple):
-    """Whose a record is. The last three tell which territory it follows, and which team and owner that one gave it."""
-
-    team_id: str | None
-    owner_id: str | None
-    territory_id: str | None
-    territory_team_id: str | None
-    territory_owner_id: str | None
-
-
-@cache
-def territory_fields(fields: FieldSet) -> FieldSet:
-    """Of a resource's fields, those that a territory may name: what assigning changes would chase its own tail.
-
-    Nor may it count back from now: that changes without an event.
-    """
-    kept = [field for field in fields if field.name not in _MOVED_BY_ASSIGNING]
-    return FieldSet(f"{fields.name}Territory", kept, without=[Op.WITHIN_LAST])
-
-
-@lru_cache(maxsize=1000)
-def stored_condition(fields: FieldSet, text: str) -> CheckedCondition:
-    """A condition that was checked when it was stored, as JSON."""
-    return parse(orjson.loads(text), territory_fields(fields))
-
-
-def first_that_holds(
-    territories: Sequence[ActiveTerritory], record: Document, *, now: datetime
-) -> ActiveTerritory | None:
-    """`territories` in their order."""
-    return next((each for each in territories if evaluate(each.condition, record, now=now)), None)
-
-
-def reassigned(present: Assignment, holding: ActiveTerritory | None) -> Assignment:
-    """What the territory that holds, or none, makes of a record.
-
-    A team that no territory gave was named by somebody, and then the record follows none. Otherwise what the former one
-    gave is taken back; an owner that somebody named stays.
-    """
-    team_id, owner_id, _, given_team, given_owner = present
-    if team_id is not None and team_id != given_team:
-        return Assignment(team_id, owner_id, None, None, None)
-    named = owner_id if owner_id != given_owner else None
-    if holding is None:
-        return Assignment(None, named, None, None, None)
-    gives = holding.owner_id if named is None else None
-    return Assignment(holding.team_id, named or gives, holding.id, holding.team_id, gives)

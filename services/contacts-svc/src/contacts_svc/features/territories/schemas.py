@@ -8,9 +8,9 @@ from crm_contracts.types import Contract, Input, Name, Timestamp
 from crm_kit.conditions import ConditionSchema
 from pydantic import Field
 
-from contacts_svc.features.accounts.fields import FIELDS as ACCOUNT_FIELDS
-from contacts_svc.features.contacts.fields import FIELDS as CONTACT_FIELDS
-from contacts_svc.features.territories.rules import territory_fields
+from contacts_svc.features.accounts.repository import FIELDS as ACCOUNT_FIELDS
+from contacts_svc.features.assignment.rules import territory_fields
+from contacts_svc.features.contacts.repository import FIELDS as CONTACT_FIELDS
 
 _OfContacts = Annotated[dict[str, object], ConditionSchema(territory_fields(CONTACT_FIELDS))]
 _OfAccounts = Annotated[dict[str, object], ConditionSchema(territory_fields(ACCOUNT_FIELDS))]

@@ -1,6 +1,6 @@
 """What can be done with a territory, and what follows from it for existing records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from crm_contracts.contacts import Territory, TerritoryResource
 from crm_contracts.ids import TerritoryId
 from crm_kit.conditions import FieldSet, InvalidCondition, parse
-from crm_kit.db.models import EntityRow, utc_now
+from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Text
 from crm_kit.http.principal import Principal
@@ -17,25 +17,18 @@ from crm_kit.resources import condition_problem
 from crm_kit.timers import set_timer
 
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
-from contacts_svc.features.accounts.fields import FIELDS as ACCOUNT_FIELDS
 from contacts_svc.features.accounts.models import AccountRow
+from contacts_svc.features.accounts.repository import FIELDS as ACCOUNT_FIELDS
+from contacts_svc.features.assignment.models import TerritoryRow
+from contacts_svc.features.assignment.repository import active_territories, lock_territories
+from contacts_svc.features.assignment.rules import follow, territory_fields
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
-from contacts_svc.features.contacts.fields import FIELDS as CONTACT_FIELDS
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import FIELDS as CONTACT_FIELDS
 from contacts_svc.features.territories import repository
 from contacts_svc.features.territories.errors import TooManyTerritories
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
-from contacts_svc.features.territories.models import TerritoryRow
-from contacts_svc.features.territories.rules import (
-    BATCH,
-    EVALUATION,
-    MAX_ACTIVE,
-    ActiveTerritory,
-    Assignment,
-    first_that_holds,
-    reassigned,
-    territory_fields,
-)
+from contacts_svc.features.territories.rules import BATCH, EVALUATION, MAX_ACTIVE
 from contacts_svc.features.territories.schemas import TerritoryWrite
 
 
@@ -43,7 +36,7 @@ from contacts_svc.features.territories.schemas import TerritoryWrite
 class Assigned:
     """What territories of one resource assign."""
 
-    row: type[EntityRow]
+    row: type[ContactRow] | type[AccountRow]
     events: EntityEvents[Any, Any]
     fields: FieldSet
 
@@ -110,7 +103,7 @@ async def _evaluate_anew(session: WriteSession) -> None:
     # The timer first: a step that runs just now holds it, and while that ends records can still be written.
     now = await session.now()
     await set_timer(session, EVALUATION, "", now, {**FIRST._asdict(), "started_at": now.isoformat()})
-    await repository.lock_territories(session)
+    await lock_territories(session)
 
 
 async def evaluate_some(session: WriteSession, step: Step) -> tuple[Step, timedelta] | None:
@@ -120,13 +113,14 @@ async def evaluate_some(session: WriteSession, step: Step) -> tuple[Step, timede
     locked is come back to.
     """
     assigned = ASSIGNED[step.resource]
-    territories = await repository.active_territories(session, step.resource, assigned.fields)
+    territories = await active_territories(session, step.resource, assigned.fields)
     end = await repository.end_of_window(session, assigned.row, step.after)
-    ids = await repository.ids_to_reassign(session, assigned.row, territories, (step.after, end), utc_now())
+    now = utc_now()
+    ids = await repository.ids_to_reassign(session, assigned.row, territories, (step.after, end), now)
     rows = await repository.lock_free(session, assigned.row, ids)
     for row in rows:
         before = assigned.events.snapshot(row)
-        follow(row, territories)
+        follow(row, territories, now=now)
         await assigned.events.updated(session, row, before)
     if len(rows) < len(ids):
         return step, _IN_A_MOMENT
@@ -134,20 +128,3 @@ async def evaluate_some(session: WriteSession, step: Step) -> tuple[Step, timede
         return Step(step.resource, ids[-1]), _AT_ONCE
     then = Step(step.resource, end) if end is not None else _THEN[step.resource]
     return (then, _AT_ONCE) if then is not None else None
-
-
-async def assign(session: WriteSession, resource: TerritoryResource, row: EntityRow, fields: FieldSet) -> None:
-    """For a row that holds a write and is not flushed yet: the territories assign it, unless somebody named its team.
-
-    Until the transaction ends no territory changes: a change that did not see this row would pass it by.
-    """
-    await repository.share_territories(session)
-    follow(row, await repository.active_territories(session, resource, fields))
-
-
-def follow(row: EntityRow, territories: Sequence[ActiveTerritory]) -> None:
-    """Assigns the row to the first territory that holds, or to none."""
-    holding = first_that_holds(territories, row.model_dump(), now=utc_now()) if territories else None
-    present = Assignment(*(getattr(row, name) for name in Assignment._fields))
-    for name, value in reassigned(present, holding)._asdict().items():
-        setattr(row, name, value)

@@ -1,0 +1,1 @@
+"""Assigning records to teams: what contacts and accounts follow, and `territories` decides by conditions."""
