@@ -96,7 +96,7 @@ class Rotation(Input):
     ] = 86_400
 
 
-class Support(Contract):
+class SupportStaff(Contract):
     """Whom of the installation's staff the tenant is helped by."""
 
     staff: str
@@ -114,7 +114,9 @@ class ApiKey(Entity):
     roles: Annotated[list[str], OPEN]
     expires_at: Annotated[Timestamp | None, OPEN]
     last_used_at: Annotated[Timestamp | None, Field(description="To the hour"), OPEN]
-    support: Annotated[Support | None, Field(description="It is a session of the installation's support staff"), OPEN]
+    support: Annotated[
+        SupportStaff | None, Field(description="It is a session of the installation's support staff"), OPEN
+    ]
 
 
 class CreatedApiKey(ApiKey):

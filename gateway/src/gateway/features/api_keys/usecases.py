@@ -14,7 +14,7 @@ from gateway.features.api_keys import repository
 from gateway.features.api_keys.errors import LastAdminKey, NoRotation, ScopeNotHeld
 from gateway.features.api_keys.events import UNPUBLISHED, snapshot
 from gateway.features.api_keys.models import ApiKeyRow
-from gateway.features.api_keys.schemas import SCOPES, ApiKeyWrite, CreatedApiKey, Rotation, Support
+from gateway.features.api_keys.schemas import SCOPES, ApiKeyWrite, CreatedApiKey, Rotation, SupportStaff
 from gateway.features.roles.assignment import check_roles
 from gateway.features.users import repository as users
 
@@ -30,7 +30,7 @@ async def create_api_key(session: WriteSession, data: ApiKeyWrite, caller: Princ
     return await issue_key(session, data)
 
 
-async def issue_key(session: WriteSession, data: ApiKeyWrite, support: Support | None = None) -> CreatedApiKey:
+async def issue_key(session: WriteSession, data: ApiKeyWrite, support: SupportStaff | None = None) -> CreatedApiKey:
     """A key for the session's tenant, whoever asks: for its creation, and for those who support it."""
     key_id = ApiKeyId.new()
     key = new_key(key_id)

@@ -7,7 +7,7 @@ from crm_kit.db.session import WriteSession
 from crm_kit.errors import Forbidden, Text
 from crm_kit.http.principal import Principal
 
-from gateway.features.api_keys.schemas import EVERYTHING, ApiKeyWrite, CreatedApiKey, Support
+from gateway.features.api_keys.schemas import EVERYTHING, ApiKeyWrite, CreatedApiKey, SupportStaff
 from gateway.features.api_keys.usecases import issue_key
 from gateway.features.roles.assignment import check_roles
 from gateway.features.tenants.events import TENANT_EVENTS
@@ -42,7 +42,7 @@ async def open_support_session(session: WriteSession, data: SupportSessionWrite,
         roles=data.roles,
         expires_at=await session.now() + timedelta(minutes=data.minutes),
     )
-    return await issue_key(session, key, Support(staff=data.staff, reason=data.reason))
+    return await issue_key(session, key, SupportStaff(staff=data.staff, reason=data.reason))
 
 
 def require_administrator(caller: Principal) -> None:

@@ -55,7 +55,7 @@ _ADDITIONS: Final = (
     ),
     (f"{_FEATURE}/usecases.py", '        "wechat",\n', '        "nickname",\n'),
     (
-        f"{_FEATURE}/resource.py",
+        f"{_FEATURE}/repository.py",
         '        Field("wechat", FieldType.TEXT, _c.wechat),\n',
         '        Field("nickname", FieldType.TEXT, _c.nickname),\n',
     ),
