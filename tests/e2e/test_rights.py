@@ -1,6 +1,7 @@
 """Every operation of the merged document, for every ready role and some of our own, on records of every distance."""
 
 import asyncio
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,7 +92,9 @@ async def _key_of(company: Company, user_id: str, role: MatrixRole, *, ready: bo
     """A client that acts for the user, who has this role alone."""
     name = role.name
     if not ready:
-        made = await company.client.post("/v1/roles", json={"name": f"{role.name} {user_id}", "grants": role.grants})
+        made = await company.client.post(
+            "/v1/roles", json={"name": f"{role.name} {uuid.uuid4()}", "grants": role.grants}
+        )
         assert made.status_code == 201, made.text
         name = made.json()["id"]
     changed = await company.client.patch(f"/v1/users/{user_id}", json={"roles": [name]})

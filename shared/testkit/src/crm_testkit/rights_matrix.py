@@ -16,6 +16,9 @@ Json = dict[str, Any]
 
 LEVELS: Final = ("own", "team", "all")
 _NAMED_ALONE: Final = ("audit-log", "dead-letters")
+_EVERYBODYS: Final = ("access",)
+"""Whoever asks there is told of themselves."""
+
 SENSITIVITIES: Final = ("open", "personal", "commercial", "private")
 
 
@@ -35,7 +38,9 @@ class MatrixRole:
 
     def may(self, resource: str, action: str, distance: str = "own") -> bool:
         actions = ["create", "update", "delete", "assign"] if action == "write" else [action]
-        return any(True for each in actions for _ in self._reaching(resource, each, distance))
+        return resource in _EVERYBODYS or any(
+            True for each in actions for _ in self._reaching(resource, each, distance)
+        )
 
     def sees(self, resource: str, sensitivity: str, distance: str) -> bool:
         """In clear."""
