@@ -210,6 +210,7 @@ _NEVER_ASKED: Final = ("/v1/tenants", "/v1/customers/lookup")
 _BODIES: Final[Mapping[str, dict[str, Any]]] = {
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
+    "check_access": {"checks": [{"action": "read", "resource": "deals"}]},
 }
 """Of operations that would refuse an empty one before they look for the record."""
 
