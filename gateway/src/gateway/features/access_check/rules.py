@@ -1,24 +1,20 @@
 """What each grant comes to for one question. Pure."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
-from crm_contracts.registry import TOPICS
 from crm_contracts.sensitivity import ALWAYS_SHOWN, Classified, Sensitivity, classes_of
 from crm_contracts.tenancy import Role, RoleGrant
 from crm_kit.rights import Action, Level, RecordRights
 from crm_kit.rights.grants import ACCESSES, EVERY_RESOURCE, LEVELS, WRITING, Access
 
 from gateway.features.access_check.schemas import Reason, Why
+from gateway.features.roles.resources import MODEL_OF
 from gateway.features.roles.schemas import ReadyRole
-
-_MODELS: Final = {topic.entity: topic.model for topic in TOPICS}
-_SINGULAR: Final = {"activities": "activity"}
 
 
 def class_of(resource: str, member: str) -> Classified | None:
     """None of what is no member of the resource, and of what is shown with the record itself."""
-    classes = classes_of(_MODELS[_SINGULAR.get(resource, resource.removesuffix("s"))])
+    classes = classes_of(MODEL_OF[resource])
     return classes[member] if member in classes and member not in ALWAYS_SHOWN else None
 
 

@@ -48,6 +48,7 @@ class Checker:
         self._caller = caller
         self._client = client
         self._seconds = seconds
+        self._subjects: dict[tuple[str | None, str | None], Subject] = {}
 
     async def answer(self, check: Check, pointer: str) -> CheckResult:
         """Raises Forbidden, ValidationFailed, UpstreamUnavailable."""
@@ -79,6 +80,12 @@ class Checker:
         )
 
     async def _subject(self, check: Check, pointer: str) -> Subject:
+        who = (check.user_id, check.key_id)
+        if who not in self._subjects:
+            self._subjects[who] = await self._read_subject(check, pointer)
+        return self._subjects[who]
+
+    async def _read_subject(self, check: Check, pointer: str) -> Subject:
         caller = self._caller
         if check.user_id not in (None, caller.subject) or check.key_id not in (None, caller.credential):
             require(caller, "admin")

@@ -9,14 +9,9 @@ from crm_kit.audit.schemas import AuditEntry
 from crm_kit.http.principal import Principal
 from crm_kit.rights import RecordRights
 
+from gateway.features.roles.resources import resource_of
+
 _CLASSES: Final[Mapping[str, Mapping[str, Classified]]] = {topic.entity: classes_of(topic.model) for topic in TOPICS}
-_RESOURCES: Final[Mapping[str, str]] = {
-    "activity": "activities",
-    "ticket_message": "tickets",
-    "segment_member": "segments",
-    "unsubscribe": "messages",
-}
-"""In whose name permissions on an entity are given, where that is not its plural."""
 
 
 def visible_changes(entry: AuditEntry, caller: Principal) -> dict[str, dict[str, Any]] | None:
@@ -27,8 +22,7 @@ def visible_changes(entry: AuditEntry, caller: Principal) -> dict[str, dict[str,
     rights = caller.rights
     if entry.changes is None or rights is None or rights.is_unlimited or entry.action == "read":
         return entry.changes  # of a read it is told what kind of members were shown, and none of their values
-    resource = _RESOURCES.get(entry.resource, f"{entry.resource}s")
-    granted = rights.on(resource).at("all")
+    granted = rights.on(resource_of(entry.resource)).at("all")
     classes = _CLASSES.get(entry.resource, {})
     return {name: _shown(name, values, classes.get(name), granted) for name, values in entry.changes.items()}
 

@@ -3,7 +3,6 @@
 So the services check the rights, write the audit log and publish the events as for every other change.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -11,14 +10,9 @@ from crm_kit.timers import RetryLater
 
 from gateway.features.transfers.rules import PAGE, Change, Find, Task, following, owner_of
 from gateway.features.transfers.usecases import Step, Work
-from gateway.upstream import Service, ServiceClient, UpstreamUnavailable
+from gateway.proxy.table import packaged_table
+from gateway.upstream import ServiceClient, UpstreamUnavailable
 
-_SERVICE: Final[Mapping[str, Service]] = {
-    "contacts": "contacts",
-    "accounts": "contacts",
-    "deals": "pipeline",
-    "tickets": "tickets",
-}
 _LATER: Final = frozenset({409, 425, 429, 500, 502, 503, 504})
 
 
@@ -86,11 +80,12 @@ class Mover:
         return moved, faults
 
     async def _ask(self, resource: str, action: str, body: dict[str, Any], key: str | None = None) -> dict[str, Any]:
+        service = packaged_table().services[resource]
         headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": f'"{key}"'} if key else {})
         try:
             answer = await self._client.call(
                 self._work.caller,
-                _SERVICE[resource],
+                service,
                 "POST",
                 f"/v1/{resource}/{action}",
                 headers=headers,
@@ -98,9 +93,9 @@ class Mover:
                 timeout=self._seconds,
             )
         except UpstreamUnavailable as error:
-            raise RetryLater(f"{_SERVICE[resource]} does not answer") from error
+            raise RetryLater(f"{service} does not answer") from error
         if answer.status_code in _LATER:
-            raise RetryLater(f"{_SERVICE[resource]} answers {answer.status_code}")
+            raise RetryLater(f"{service} answers {answer.status_code}")
         document: dict[str, Any] = orjson.loads(answer.content)
         if answer.status_code != 200:
             raise _Refused(str(document.get("code", "internal")))

@@ -18,12 +18,13 @@ from sqlalchemy import select
 
 from gateway.documents.fields import fields_of
 from gateway.features.api_keys.rights import principal_of_key
+from gateway.features.roles.resources import resource_of
 from gateway.features.teams import repository as teams
 from gateway.features.transfers.errors import TransferOver
 from gateway.features.transfers.events import UNPUBLISHED
 from gateway.features.transfers.models import TransferRow
 from gateway.features.transfers.rules import MAX_FAULTS, OVER, RUN_TRANSFER, TASKS, Task, first_tasks
-from gateway.features.transfers.schemas import Transfer, TransferWrite
+from gateway.features.transfers.schemas import Transfer, TransferStatus, TransferWrite
 from gateway.features.users import repository as users
 from gateway.features.users.rights import principal_of_user
 
@@ -99,7 +100,7 @@ async def _check(session: WriteSession, data: TransferWrite, resource: str) -> N
         except InvalidCondition as error:
             faults += condition_problem(error).errors
     for place, record_id in enumerate(data.ids):
-        if prefix_of(record_id) != resource.removesuffix("s"):
+        if resource_of(prefix_of(record_id) or "") != resource:
             text = Text(f"This is no id of {resource}", "不是该资源的 id")
             faults.append(FieldError(f"/ids/{place}", "other_resource", text))
     if faults:
@@ -111,7 +112,7 @@ async def cancel_transfer(session: WriteSession, row: TransferRow) -> None:
     if row.status in OVER:
         raise TransferOver
     before = UNPUBLISHED.snapshot(row)
-    row.status, row.finished_at, row.tasks = "cancelled", await session.now(), []
+    await _end(session, row, "cancelled")
     await UNPUBLISHED.updated(session, row, before)
 
 
@@ -123,7 +124,7 @@ async def begin_step(session: WriteSession, transfer_id: str) -> Work | None:
     before = UNPUBLISHED.snapshot(row)
     caller = await _caller(session, row)
     if caller is None:
-        row.status, row.error, row.finished_at, row.tasks = "failed", "unauthenticated", await session.now(), []
+        await _end(session, row, "failed", "unauthenticated")
         await UNPUBLISHED.updated(session, row, before)
         return None
     if row.status == "pending":
@@ -143,12 +144,15 @@ async def conclude_step(session: WriteSession, transfer_id: str, step: Step) -> 
     row.moved, row.failed = _sum(row.moved, step.moved), _sum(row.failed, step.failed)
     row.faults = [*row.faults, *step.faults][:MAX_FAULTS]
     if row.status not in OVER:
-        row.tasks = TASKS.dump_python(step.tasks) if step.error is None else []
-        if not row.tasks:
-            row.status = "succeeded" if step.error is None else "failed"
-            row.error, row.finished_at = step.error, await session.now()
+        row.tasks = TASKS.dump_python(step.tasks)
+        if step.error is not None or not step.tasks:
+            await _end(session, row, "succeeded" if step.error is None else "failed", step.error)
     await UNPUBLISHED.updated(session, row, before)
     return row.status not in OVER
+
+
+async def _end(session: ReadSession, row: TransferRow, status: TransferStatus, error: str | None = None) -> None:
+    row.status, row.error, row.finished_at, row.tasks = status, error, await session.now(), []
 
 
 def _sum(these: Mapping[str, int], those: Mapping[str, int]) -> dict[str, Any]:
