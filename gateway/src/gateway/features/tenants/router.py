@@ -3,6 +3,8 @@
 from typing import Any
 
 from crm_contracts.tenancy import Tenant
+from crm_kit.db.session import WriteSession
+from crm_kit.http.principal import Principal
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
 from crm_kit.resources import EntityPath, Page, check_if_match, entity_response, json_response, list_page, next_link
 from crm_kit.resources.schemas import merge_patch_type
@@ -42,12 +44,17 @@ async def get(request: Request, entity_id: EntityPath, session: Reading) -> Resp
     return entity_response(request, snapshot(await TENANTS.get(session, entity_id)))
 
 
-async def _update(
-    request: Request, entity_id: EntityPath, patch: dict[str, Any], session: Writing, caller: Caller
-) -> Response:
+async def _turn_to(session: WriteSession, entity_id: str, caller: Principal) -> None:
+    """Turns the administrator's transaction to a tenant that there is. Raises Forbidden, NotFound."""
     require_administrator(caller)
     await TENANTS.get(session, entity_id)
     await session.use_tenant(entity_id)
+
+
+async def _update(
+    request: Request, entity_id: EntityPath, patch: dict[str, Any], session: Writing, caller: Caller
+) -> Response:
+    await _turn_to(session, entity_id, caller)
     row = await TENANTS.lock(session, entity_id)
     check_if_match(request, row.version)
     await update_tenant(session, row, TENANTS.patched(snapshot(row), patch), caller)
@@ -77,8 +84,6 @@ router.add_api_route(
 async def open_support(
     request: Request, entity_id: EntityPath, data: SupportSessionWrite, session: Writing, caller: Caller
 ) -> Response:
-    require_administrator(caller)
-    await TENANTS.get(session, entity_id)
-    await session.use_tenant(entity_id)
+    await _turn_to(session, entity_id, caller)
     created = await open_support_session(session, data, caller)
     return entity_response(request, created, status=201, location=f"/v1/api-keys/{created.id}")
