@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crm_contracts.ids import prefix_of
@@ -15,7 +16,7 @@ from crm_kit.db.session import ReadSession
 from crm_kit.errors import Conflict, FieldError, Forbidden, Text
 from crm_kit.http.problems import json_pointer
 from crm_kit.resources.schemas import Inspection
-from crm_kit.rights import EVERYTHING, Action, Level, Ownership, RecordRights, Rights, Sights
+from crm_kit.rights import EVERYTHING, Action, Level, Ownership, RecordRights, Sights
 from crm_kit.rights.grants import UNCONDITIONED, Grant, Holding, Reach
 
 if TYPE_CHECKING:
@@ -185,12 +186,17 @@ def reached(session: ReadSession, resource: Resource[Any, Any, Any], fields: Ite
         if not mine.reading(None):
             raise forbidden(f"{resource.permission}:read")
         raise _not_by(resource, sorted(by_class[each] for each, found in grants.items() if each and not found))
-    return and_(*(_reached_by(resource, sights.rights, found) for found in dict.fromkeys(grants.values())))
+    near, condition = partial(resource.ownership.reached, rights=sights.rights), partial(holds, resource)
+    return and_(*(reached_by(found, near, condition) for found in dict.fromkeys(grants.values())))
 
 
-def _reached_by(resource: Resource[Any, Any, Any], rights: Rights, reaches: Sequence[Reach]) -> ColumnElement[bool]:
-    arms = [(resource.ownership.reached(level, rights), grant) for level, grant in reaches]
-    return or_(*(here if grant is None else and_(here, holds(resource, grant)) for here, grant in arms))
+def reached_by(
+    reaches: Iterable[Reach],
+    near: Callable[[Level], ColumnElement[bool]],
+    condition: Callable[[Grant], ColumnElement[bool]],
+) -> ColumnElement[bool]:
+    """What lies within one of the reaches: near enough, and such that the grant's condition holds."""
+    return or_(*(near(level) if grant is None else and_(near(level), condition(grant)) for level, grant in reaches))
 
 
 def _not_by(resource: Resource[Any, Any, Any], hidden: Sequence[str]) -> Forbidden:

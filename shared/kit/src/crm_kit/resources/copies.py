@@ -1,13 +1,14 @@
 """Records of another service, of which this one keeps copies: whom they are seen by (`crm_kit.rights.copies`)."""
 
 from collections.abc import Collection
+from functools import partial
 
-from sqlalchemy import ColumnElement, and_, or_, select, true
+from sqlalchemy import ColumnElement, select, true
 
 from crm_kit.conditions import FieldSet
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import NotFound, Text
-from crm_kit.resources.access import condition_of, distance, forbidden
+from crm_kit.resources.access import condition_of, distance, forbidden, reached_by
 from crm_kit.rights import EVERYTHING, NOTHING, Level, RecordRights
 from crm_kit.rights.ownership import COPIES
 from crm_kit.rights.tables import RECORD_OWNER
@@ -55,8 +56,8 @@ def copies_reached(
     reaches = rights.on(resource).reading()
     if not reaches:
         raise forbidden(f"{resource}:read")
-    arms = []
-    for level, grant in reaches:
-        near = true() if level == "all" else column.in_(select(_c.id).where(COPIES.reached(level, rights)))
-        arms.append(near if grant is None else and_(near, condition_of(grant, fields)))
-    return or_(*arms)
+
+    def near(level: Level) -> ColumnElement[bool]:
+        return true() if level == "all" else column.in_(select(_c.id).where(COPIES.reached(level, rights)))
+
+    return reached_by(reaches, near, partial(condition_of, fields=fields))
