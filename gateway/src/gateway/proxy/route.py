@@ -1,8 +1,7 @@
 """One route for everything that belongs to a service. Plain ASGI: what FastAPI would parse is not ours to parse."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Final, cast
 
@@ -13,7 +12,7 @@ from crm_kit import context
 from crm_kit.errors import MethodNotAllowed, NotFound, Problem, Text, Unavailable, UpstreamFailed
 from crm_kit.http.principal import Authenticator, Principal
 from crm_kit.http.problems import PROBLEM_TYPE
-from crm_kit.http.route import require
+from crm_kit.http.route import acting_as, require
 from fastapi import Request
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
@@ -83,12 +82,8 @@ class ProxyRoute(BaseRoute):
         return principal
 
 
-def _acting(principal: Principal | None) -> AbstractContextManager[context.Context]:
-    here = context.current()
-    assert here is not None, "KitMiddleware sets the context"
-    if principal is not None:
-        here = replace(here, tenant_id=principal.tenant_id, actor_id=principal.subject)
-    return context.use(here)
+def _acting(principal: Principal | None) -> AbstractContextManager[object]:
+    return context.use(acting_as(principal)) if principal is not None else nullcontext()
 
 
 async def _forward(request: Request, service: Service, principal: Principal | None, target: str) -> httpx.Response:

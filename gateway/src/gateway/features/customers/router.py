@@ -7,6 +7,7 @@ import orjson
 from crm_contracts.facts import MAX_CONTACTS
 from crm_contracts.ids import AccountId, ContactId, prefix_of
 from crm_contracts.types import ExternalKey, format_timestamp
+from crm_kit.audit.reads import note_reads
 from crm_kit.conditions import Field as SortField
 from crm_kit.conditions import FieldSet, FieldType
 from crm_kit.db.models import utc_now
@@ -30,7 +31,7 @@ from gateway.features.customers.reading import View
 from gateway.features.customers.redaction import standing_of
 from gateway.features.customers.schemas import Candidate, CustomerItem, CustomerView, Kind, TimelineEntry
 from gateway.features.customers.sight import OF_KIND, Sight, Standing, may_see, sight_of
-from gateway.features.customers.telling import read_of, tell
+from gateway.features.customers.telling import read_of
 from gateway.features.customers.view_route import ViewRoute, answer_view, view_parameters, view_response
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=TransactionRoute)
@@ -99,7 +100,7 @@ async def list_customers(
     rows = [row for row in rows if row.id in levels]
     standing = [_standing_in(row, seen[row.kind], levels[row.id]) for row in rows]
     reads = (read_of(seen[row.kind], row.kind, row.id, at) for row, at in zip(rows, standing, strict=True))
-    await tell(request, caller, reads)
+    note_reads(request, reads)
     return _page(request, [_item(row, seen[row.kind], at) for row, at in zip(rows, standing, strict=True)], more)
 
 
@@ -150,7 +151,7 @@ async def look_up_customer(
     if len(found) > 1:
         raise SeveralCustomers([_candidate(row, seen[row.kind]) for row in found])
     [one] = found
-    return await view_response(request, caller, one.id, View(one.version, one.doc), seen[one.kind])
+    return view_response(request, caller, one.id, View(one.version, one.doc), seen[one.kind])
 
 
 def _is_findable(row: Any, sight: Sight | None) -> bool:
@@ -236,7 +237,7 @@ async def list_customer_timeline(
         limit=limit + 1,
     )
     more = cursors.write(sort, [rows[limit - 1].at, rows[limit - 1].entry_id]) if len(rows) > limit else None
-    await tell(request, caller, [read_of(sight, kind, customer_id, at)])
+    note_reads(request, [read_of(sight, kind, customer_id, at)])
     return _page(request, [_entry(row.entry, sight, at) for row in rows[:limit]], more)
 
 

@@ -3,17 +3,17 @@
 FastAPI knows it for the OpenAPI document only; its dependency machinery would cost more than the read.
 """
 
-from dataclasses import replace
 from typing import Any, Final
 
 import orjson
 from crm_contracts.ids import AccountId, ContactId, prefix_of
 from crm_kit import context
-from crm_kit.audit.reads import SENSITIVE, Read
+from crm_kit.audit.reads import note_reads
 from crm_kit.db.models import utc_now
 from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
 from crm_kit.http import etag
 from crm_kit.http.principal import Authenticator, Principal
+from crm_kit.http.route import acting_as, tell_noted
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
@@ -26,7 +26,7 @@ from gateway.features.customers.redacted_views import RedactedViews
 from gateway.features.customers.redaction import redact
 from gateway.features.customers.selection import ALWAYS, SECTIONS, parse_selection, select
 from gateway.features.customers.sight import Sight, sight_of
-from gateway.features.customers.telling import read_of_view, tell
+from gateway.features.customers.telling import read_of_all, read_of_view
 from gateway.recent_writes import REMEMBERED_SECONDS, RecentWrites
 
 _PARAMETERS: Final = frozenset({"include", "fields", "consistency"})
@@ -40,7 +40,9 @@ class ViewRoute(APIRoute):
         if scope["method"] != "GET":
             await super().handle(scope, receive, send)
             return
-        response: Response = await self.endpoint(Request(scope, receive, send))
+        request = Request(scope, receive, send)
+        response: Response = await self.endpoint(request)
+        await tell_noted(request)
         await response(scope, receive, send)
 
 
@@ -52,6 +54,7 @@ async def answer_view(request: Request) -> Response:
     authenticator: Authenticator = request.app.state.authenticator
     principal = await authenticator.authenticate(request)
     assert principal.tenant_id is not None, "the authenticator lets the administrator to tenants alone"
+    request.state.principal = principal
     customer_id: str = request.path_params["customer_id"]
     kind = prefix_of(customer_id)
     if kind not in _CUSTOMERS:
@@ -67,7 +70,7 @@ async def answer_view(request: Request) -> Response:
     view = await reader.read(principal.tenant_id, customer_id)
     if view is None:
         raise _no_such_customer()
-    return await view_response(request, principal, customer_id, view, sight)
+    return view_response(request, principal, customer_id, view, sight)
 
 
 async def _catch_up(request: Request, tenant_id: str, customer_id: str) -> None:
@@ -79,18 +82,18 @@ async def _catch_up(request: Request, tenant_id: str, customer_id: str) -> None:
         recent.seen(tenant_id, customer_id, versions)
 
 
-async def view_response(
+def view_response(
     request: Request, principal: Principal, customer_id: str, view: View, sight: Sight | None
 ) -> Response:
     """A stored document, as it is where everything may be seen; 304 where the client has it. Raises NotFound."""
     if sight is None:
-        await tell(request, principal, [Read(customer_id, frozenset(SENSITIVE))])
+        note_reads(request, [read_of_all(customer_id)])
         return _with_version(request, view.version, view.doc)
     views: RedactedViews = request.app.state.redacted_views
     shown = views.shown(principal, sight, customer_id, view.doc)
     if shown.doc is None:
         raise _no_such_customer()
-    await tell(request, principal, [shown.read])
+    note_reads(request, [shown.read])
     return _with_version(request, view.version, shown.doc)
 
 
@@ -105,13 +108,12 @@ def _with_version(request: Request, version: int, doc: bytes) -> Response:
     return Response(doc, headers=headers, media_type="application/json")
 
 
-async def _seen(request: Request, principal: Principal, sight: Sight | None, view: Json) -> Json:
+def _seen(request: Request, sight: Sight | None, view: Json) -> Json:
     """What is seen of a view. Raises NotFound where that is nothing."""
     seen = redact(sight, view) if sight is not None else view
     if seen is None:
         raise _no_such_customer()
-    read = read_of_view(sight, view) if sight is not None else Read(view["id"], frozenset(SENSITIVE))
-    await tell(request, principal, [read])
+    note_reads(request, [read_of_view(sight, view) if sight is not None else read_of_all(view["id"])])
     return seen
 
 
@@ -125,9 +127,7 @@ async def _answer_as_asked(
     paths = parse_selection(query.get("include"), query.get("fields"))
     versions = parse_consistency_token(token) if token is not None else {}
     state = request.app.state
-    here = context.current()
-    assert here is not None, "KitMiddleware sets the context"
-    with context.use(replace(here, tenant_id=tenant_id, actor_id=principal.subject)):
+    with context.use(acting_as(principal)):
         live = query.get("consistency") == "live" or not await wait_for(
             state.database, tenant_id, versions, state.settings.consistency_wait_seconds
         )
@@ -139,15 +139,15 @@ async def _answer_as_asked(
             document = await composer.compose(principal, customer_id, view.version if view else 0)
             if document is None:
                 raise _no_such_customer()
-            body = await _seen(request, principal, sight, document)
+            body = _seen(request, sight, document)
             return Response(
                 orjson.dumps(select(body, paths) if paths is not None else body), media_type="application/json"
             )
     if view is None:
         raise _no_such_customer()
     if paths is None:
-        return await view_response(request, principal, customer_id, view, sight)
-    narrowed = select(await _seen(request, principal, sight, orjson.loads(view.doc)), paths)
+        return view_response(request, principal, customer_id, view, sight)
+    narrowed = select(_seen(request, sight, orjson.loads(view.doc)), paths)
     return _with_version(request, view.version, orjson.dumps(narrowed))
 
 

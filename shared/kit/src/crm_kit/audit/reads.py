@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from crm_contracts.ids import prefix_of
@@ -25,11 +26,12 @@ _ONCE_IN_SECONDS: Final = 600.0
 _SIZE: Final = 50_000
 
 _READS: Final = "crm_audit_reads"
+_NOTHING: Final[Collection[Any]] = (None, [], {}, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A record of which members of these sensitivities were shown in clear."""
+    """A record of which members of these sensitivities are shown in clear; of none, where there is nothing to tell."""
 
     entity_id: str
     shown: frozenset[Sensitivity]
@@ -79,28 +81,24 @@ class ReadsTold:
             self._told.popitem(last=False)
 
 
-def is_told(principal: Principal) -> bool:
-    return principal.rights is not None
-
-
-def reads_of(principal: Principal, told: ReadsTold, operation: str, reads: Iterable[Read]) -> Reads:
-    """What of these reads must be told."""
-    reader = (principal.tenant_id, principal.subject, principal.via)
-    return Reads(reader, operation, told.fresh(reader, reads))
-
-
 def note_answer(request: HTTPConnection, model: BaseModel, sights: Sights | None) -> None:
-    """Notes what an answer shows in clear; the request's route tells of it."""
+    """Notes what an answer shows in clear."""
+    note_reads(request, (_shown(entity, sights) for entity in _entities(model)))
+
+
+def note_reads(request: HTTPConnection, reads: Iterable[Read]) -> None:
+    """Notes them, of who is told of, where they were not told lately; the request's route writes them before it answers."""
     principal: Principal = request.state.principal
-    if is_told(principal):
-        reads = (read for entity in _entities(model) if (read := _shown(entity, sights)) is not None)
-        operation = f"{request.scope['method']} {request.scope['path']}"
-        request.scope[_READS] = reads_of(principal, request.app.state.reads_told, operation, reads)
+    if principal.rights is None:
+        return
+    reader = (principal.tenant_id, principal.subject, principal.via)
+    noted: Reads = request.scope.setdefault(_READS, Reads(reader, f"{request.scope['method']} {request.scope['path']}"))
+    noted.reads.extend(request.app.state.reads_told.fresh(reader, (read for read in reads if read.shown)))
 
 
 def noted_reads(request: HTTPConnection) -> Reads | None:
     found: Reads | None = request.scope.get(_READS)
-    return found if found is not None and found.reads else None
+    return found
 
 
 def _entities(model: BaseModel) -> Iterator[Entity]:
@@ -114,18 +112,15 @@ def _entities(model: BaseModel) -> Iterator[Entity]:
                 yield from _entities(each)
 
 
-def _shown(entity: Entity, sights: Sights | None) -> Read | None:
+def _shown(entity: Entity, sights: Sights | None) -> Read:
+    """What is empty shows nothing."""
     entity_id = str(entity.id)  # type: ignore[attr-defined]  # every entity type has its own id type
     rights = sights.of(entity_id) if sights is not None else None
-    shown = frozenset(each for each in _held(entity) if rights is None or rights.reads(each))
-    return Read(entity_id, shown) if shown else None
+    held = {each for name, each in _sensitive(type(entity)) if getattr(entity, name) not in _NOTHING}
+    return Read(entity_id, frozenset(each for each in held if rights is None or rights.reads(each)))
 
 
-def _held(entity: Entity) -> Collection[Sensitivity]:
-    """The sensitivities of which the entity holds something."""
-    nothing: tuple[Any, ...] = (None, [], {}, "")
-    return {
-        declared.sensitivity
-        for name, declared in classes_of(type(entity)).items()
-        if declared.sensitivity in SENSITIVE and getattr(entity, name) not in nothing
-    }
+@cache
+def _sensitive(model: type[Entity]) -> tuple[tuple[str, Sensitivity], ...]:
+    classes = classes_of(model).items()
+    return tuple((name, declared.sensitivity) for name, declared in classes if declared.sensitivity in SENSITIVE)

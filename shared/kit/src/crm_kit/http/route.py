@@ -111,9 +111,7 @@ class TransactionRoute(APIRoute):
                 principal = await authenticator.authenticate(request)
                 require(principal, permission)
             request.state.principal, request.state.reads = principal, reads
-            here = context.current()
-            assert here is not None, "KitMiddleware sets the context"
-            acting = replace(here, tenant_id=principal.tenant_id, actor_id=principal.subject, via=principal.via or None)
+            acting = acting_as(principal)
             if permission is None:  # without a token nobody vouches for where the request came from
                 acting = replace(acting, address=None, user_agent=None)
             with context.use(acting):
@@ -121,7 +119,7 @@ class TransactionRoute(APIRoute):
                 database: Database = request.app.state.database
                 if reads:
                     response = await _in(database.read(principal.realm), principal, parsed, endpoint)
-                    await _tell(database, principal, request)
+                    await tell_noted(request)
                     return response
                 return await _write(database, principal, parsed, endpoint, sensitive)
 
@@ -148,14 +146,25 @@ async def _in(
         return await endpoint(request)
 
 
-async def _tell(database: Database, principal: Principal, request: Request) -> None:
-    """Of what was read, in a transaction of its own."""
-    reads = noted_reads(request)
-    told = [*noted(request), *(reads.entries if reads is not None else ())]
+def acting_as(principal: Principal) -> context.Context:
+    """The present request as the doing of this principal."""
+    here = context.current()
+    assert here is not None, "KitMiddleware sets the context"
+    return replace(here, tenant_id=principal.tenant_id, actor_id=principal.subject, via=principal.via or None)
+
+
+async def tell_noted(request: Request) -> None:
+    """Writes what was noted of a request that only reads into the audit log, in a transaction of its own."""
+    reads, told = noted_reads(request), list(noted(request))
+    if reads is not None:
+        told += reads.entries
     if not told:
         return
-    async with database.write(principal.realm) as session:
-        await record(session, told)
+    principal: Principal = request.state.principal
+    database: Database = request.app.state.database
+    with context.use(acting_as(principal)):
+        async with database.write(principal.realm) as session:
+            await record(session, told)
     if reads is not None:
         request.app.state.reads_told.keep(reads)
 
