@@ -79,8 +79,8 @@ schemathesis: $(VENV)/.ready ## every phase of Schemathesis against the running 
 migration: $(VENV)/.ready ## draft a migration from the models: make migration svc=contacts name=0002_notes text="Notes"
 	@$(BIN)/python -m crm_testkit.make_migration "$(if $(filter gateway,$(svc)),gateway,$(svc)_svc)" "$(name)" "$(text)"
 
-bench: $(VENV)/.ready ## measure this machine: boot, memory, freshness, reads and writes beside a bare reference
-	@exec $(BIN)/python benchmarks/skeleton.py
+bench: $(VENV)/.ready ## measure this machine: the whole stack beside bare references; CONTACTS="10000 100000 1000000" SECONDS=4 ROUNDS=3, half an hour; renews docs/performance.md
+	@exec $(BIN)/python benchmarks/bench.py --contacts $(or $(CONTACTS),10000 100000 1000000) --seconds $(or $(SECONDS),4) --rounds $(or $(ROUNDS),3) --report docs/performance.json --page docs/performance.md
 
 lock: $(VENV)/.ready ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-header -o requirements.lock

@@ -18,14 +18,14 @@ from typing import Any
 
 import asyncpg
 import httpx
-from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_local.configuration import Configuration
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 from crm_testkit.beside import beside
 from crm_testkit.piled_changes import pile_up_changes
 from crm_testkit.soak.memory import peak_mb, processes
-from load import at_rate, percentile
+from load import at_rate, numbered, percentile
+from settling import caught_up
 from writes import patches
 
 _USUAL = 20.0
@@ -35,7 +35,8 @@ _AT_ONCE = 8
 _CONTACTS = 200
 _PILED = 2000
 """Contacts whose changes pile up."""
-_TOPIC = "crm.contacts.contact"
+_ON_THEIR_WAY = 50
+"""Of the usual writes."""
 
 
 class Bench:
@@ -63,31 +64,11 @@ class Bench:
     async def latency(self, ids: list[str], until: "asyncio.Future[Any] | None", seconds: float) -> str:
         """p50 and p99 of single writes at the usual rate, for so long, or in pieces of that until something is done."""
         headers = {name: value for name, value in self._headers.items() if name.lower() != "host"}
-        make = patches(self.stack.urls["gateway"], headers, self._numbers, ids)  # type: ignore[arg-type]  # next() is all it needs
+        make = numbered(patches(self.stack.urls["gateway"], headers, ids), self._numbers)
         times = await at_rate(self.stack.urls["gateway"], make, rate=_USUAL, seconds=seconds)
         while until is not None and not until.done():
             times += await at_rate(self.stack.urls["gateway"], make, rate=_USUAL, seconds=seconds)
         return f"p50 {percentile(times, 50):.1f} ms, p99 {percentile(times, 99):.1f} ms of {len(times)} writes"
-
-    async def caught_up(self) -> float:
-        """Waits until outbox, log and stale views are done with; when that was, by `time.perf_counter`."""
-        url = self.stack.environment_of("gateway")["EVENT_LOG_URL"]
-        log = EmbeddedEventLog(url, compaction_interval=0)
-        outbox, view = [await asyncpg.connect(self.stack.database_url(name)) for name in ("contacts", "gateway")]
-        await log.start()
-        try:
-            while True:
-                waiting = await outbox.fetchval("select count(*) from (select from outbox limit 50) as found")
-                behind = sum(lag.behind for lag in (await log.lag("gateway.view", [_TOPIC])).values())
-                stale = await view.fetchval("select count(*) from (select from stale_customer limit 50) as found")
-                # The usual writes go on: a few are always on their way.
-                if waiting + behind + stale < 50:
-                    return time.perf_counter()
-                await asyncio.sleep(0.1)
-        finally:
-            await log.close()
-            await outbox.close()
-            await view.close()
 
     def tell_peaks(self, when: str) -> None:
         alive = {name: pid for name, pid in self.pids.items() if processes(pid)}
@@ -112,7 +93,7 @@ async def burst(bench: Bench, changes: int, usual: list[str], ids: list[str]) ->
     print("during the burst:", await bench.latency(usual, sending, 2))
     await sending
     seconds = time.perf_counter() - began
-    everything = await bench.caught_up() - began
+    everything = await caught_up(bench.stack, but_for=_ON_THEIR_WAY) - began
     print(
         f"burst: {changes:,} changes in {seconds:.1f} s, {changes / seconds:,.0f}/s;"
         f" in all views {everything - seconds:.1f} s later"
@@ -135,7 +116,7 @@ async def outage(bench: Bench, events: int, usual: list[str]) -> None:
         async with beside(bench.stack, "gateway", "consume") as consumer:
             assert consumer.pid is not None
             bench.pids["consumer"] = consumer.pid
-            catching_up = asyncio.ensure_future(bench.caught_up())
+            catching_up = asyncio.ensure_future(caught_up(bench.stack, but_for=_ON_THEIR_WAY))
             print("during the catching up:", await bench.latency(usual, catching_up, 2))
             done_at = await catching_up
             everything = done_at - began

@@ -20,7 +20,7 @@ from crm_local.configuration import Configuration
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 from crm_testkit.kafka_broker import RealKafka
-from load import at_rate, percentile
+from load import at_rate, numbered, percentile
 from writes import requests_of
 
 _SETTLED_SECONDS = 2.0
@@ -52,7 +52,7 @@ async def freshness(
 
     `commits_of`: a stack whose PostgreSQL keeps commit times; of creates it then tells commit to view too.
     """
-    make = await requests_of(client, kind, _NUMBERS)
+    make = numbered(await requests_of(client, kind), _NUMBERS)
     gateway = str(client.base_url).rstrip("/")
     await at_rate(gateway, make, rate=rate, seconds=2)
     await asyncio.sleep(_SETTLED_SECONDS)

@@ -157,7 +157,7 @@ async def views(company: Company, url: str, customer: str, rounds: int, seconds:
             outcomes = {}
             for who in ("everything", name):
                 request = request_bytes("GET", f"{url}/v1/customers/{customer}", company.headers(who))
-                outcomes[who] = await drive(url, lambda _, request=request: request, connections=8, seconds=seconds)  # type: ignore[misc]  # bound now
+                outcomes[who] = await drive(url, [request], connections=8, seconds=seconds)
             ratios.append((outcomes[name].requests_per_second / outcomes["everything"].requests_per_second, outcomes))
         ratio, outcomes = sorted(ratios, key=lambda one: one[0])[rounds // 2]
         found[f"view, {name} / everything"] = f"{ratio:.2f} ({outcomes[name]} | {outcomes['everything']})"

@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +22,7 @@ import psutil
 from crm_local.configuration import Configuration
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
-from load import at_rate, drive, percentile, request_bytes
+from load import at_rate, drive, numbered, percentile, request_bytes
 
 _CONNECTIONS = 16
 _WARM_UP_SECONDS = 3.0
@@ -49,35 +49,25 @@ def _what(member: psutil.Process) -> str:
     return title[0] if len(title) > 3 and "[local]" in title else " ".join(title[:2])
 
 
-def creates(gateway: str, headers: dict[str, str], numbers: "itertools.count[int]") -> Callable[[int], bytes]:
-    def make(_: int) -> bytes:
-        number = next(numbers)
-        contact = {"full_name": f"客户 {number}", "emails": [{"address": f"c{number}@example.com"}]}
-        keyed = {**headers, "Idempotency-Key": f"writes-{os.getpid()}-{number}"}
-        return request_bytes("POST", f"{gateway}/v1/contacts", keyed, json.dumps(contact).encode())
-
-    return make
+def creates(gateway: str, headers: dict[str, str]) -> list[bytes]:
+    contact = {"full_name": "客户 #########", "emails": [{"address": "c#########@example.com"}]}
+    keyed = {**headers, "Idempotency-Key": f"writes-{os.getpid()}-#########"}
+    return [request_bytes("POST", f"{gateway}/v1/contacts", keyed, json.dumps(contact).encode())]
 
 
-def patches(
-    gateway: str, headers: dict[str, str], numbers: "itertools.count[int]", contacts: list[str]
-) -> Callable[[int], bytes]:
-    def make(_: int) -> bytes:
-        number = next(numbers)
-        url = f"{gateway}/v1/contacts/{contacts[number % len(contacts)]}"
-        return request_bytes("PATCH", url, headers, json.dumps({"title": f"T{number}"}).encode())
-
-    return make
+def patches(gateway: str, headers: dict[str, str], contacts: Sequence[str]) -> list[bytes]:
+    body = json.dumps({"title": "T#########"}).encode()
+    return [request_bytes("PATCH", f"{gateway}/v1/contacts/{contact}", headers, body) for contact in contacts]
 
 
-async def requests_of(client: httpx.AsyncClient, kind: str, numbers: "itertools.count[int]") -> Callable[[int], bytes]:
-    """Creates of contacts, or patches of two hundred."""
+async def requests_of(client: httpx.AsyncClient, kind: str) -> list[bytes]:
+    """Creates of contacts, or patches of two hundred; numbered (`load.py`)."""
     gateway = str(client.base_url).rstrip("/")
     headers = {"Authorization": client.headers["Authorization"], "Content-Type": "application/json"}
     if kind == "create":
-        return creates(gateway, headers, numbers)
+        return creates(gateway, headers)
     made = [await client.post("/v1/contacts", json={"full_name": f"客户 {n}"}) for n in range(200)]
-    return patches(gateway, headers, numbers, [answered.json()["id"] for answered in made])
+    return patches(gateway, headers, [answered.json()["id"] for answered in made])
 
 
 async def measure(stack: LocalStack, kind: str, rate: float, seconds: float, profile: str | None) -> None:
@@ -85,16 +75,18 @@ async def measure(stack: LocalStack, kind: str, rate: float, seconds: float, pro
     async with httpx.AsyncClient(
         base_url=gateway, headers={"Authorization": f"Bearer {stack.dev['api_key']}"}
     ) as client:
-        make = await requests_of(client, kind, numbers)
-    await at_rate(gateway, make, rate=rate or 50, seconds=_WARM_UP_SECONDS)
+        requests = await requests_of(client, kind)
+    await at_rate(gateway, numbered(requests, numbers), rate=rate or 50, seconds=_WARM_UP_SECONDS)
     recording = [_record(stack.pids[name], seconds, name) for name in profile.split(",")] if profile else []
-    first, before = next(numbers), cpu_seconds(stack.pids)
+    before = cpu_seconds(stack.pids)
     if rate:
-        times = await at_rate(gateway, make, rate=rate, seconds=seconds)
+        times = await at_rate(gateway, numbered(requests, numbers), rate=rate, seconds=seconds)
+        writes = len(times)
         print(f"{rate:.0f} /s   p50 {percentile(times, 50):.1f} ms   p99 {percentile(times, 99):.1f} ms")
     else:
-        print(await drive(gateway, make, connections=_CONNECTIONS, seconds=seconds))
-    writes = next(numbers) - first - 1
+        outcome = await drive(gateway, requests, connections=_CONNECTIONS, seconds=seconds, warm_up=False)
+        writes = outcome.requests
+        print(outcome)
     await asyncio.sleep(_AFTER_SECONDS)
     used = {name: (spent - before[name]) / writes * 1000 for name, spent in cpu_seconds(stack.pids).items()}
     for name, each in sorted(used.items(), key=lambda item: -item[1]):

@@ -5,6 +5,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Final
 
+from crm_kit.http.middleware import TENANT
 from starlette.datastructures import Headers, MutableHeaders, State
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -12,9 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access.explanation import HEADER
 from gateway.access.origins import AllowedOrigins
-
-TENANT: Final = "relata_tenant"
-"""In the scope: whose request it is, once that is known."""
 
 _OPEN_TO_ALL: Final = frozenset({"/openapi.json", "/asyncapi.json"})
 _METHODS: Final = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
@@ -55,6 +53,9 @@ _SAFE: Final[Mapping[bytes, bytes]] = {
     b"x-frame-options": b"DENY",
 }
 """What the answer does not say by itself."""
+
+SAFE_HEADERS: Final = tuple(_SAFE.items())
+"""For an answer that says none of them."""
 
 
 class BrowserMiddleware(CORSMiddleware):

@@ -35,4 +35,9 @@ def prefix_in(text: str) -> str | None:
 
 def digest(key: str) -> bytes:
     """What is stored. Plain SHA-256: there is nothing to guess in 256 random bits (see ADR 0009)."""
-    return hashlib.sha256(key.encode()).digest()
+    return hashed(key.encode())
+
+
+def hashed(key: bytes) -> bytes:
+    """`digest` of a key as it came over the wire."""
+    return hashlib.sha256(key).digest()

@@ -33,9 +33,15 @@ class KnownKeys(Memory[bytes, KnownKey]):
 
     async def get(self, key: bytes, find: Callable[[], Awaitable[KnownKey | None]]) -> KnownKey | None:
         """None for what nobody has, or what was revoked."""
-        found = await super().get(key, find)
-        revoked = found is not None and self._revoked.get(found.principal.credential, 0.0) > self._clock()
-        return None if revoked else found
+        return self._unless_revoked(await super().get(key, find))
+
+    def peek(self, key: bytes) -> KnownKey | None:
+        return self._unless_revoked(super().peek(key))
+
+    def _unless_revoked(self, found: KnownKey | None) -> KnownKey | None:
+        if found is None or not self._revoked:
+            return found
+        return None if self._revoked.get(found.principal.credential, 0.0) > self._clock() else found
 
     def revoke(self, key_id: str) -> None:
         """At once in this process, also before the revoking transaction has committed."""

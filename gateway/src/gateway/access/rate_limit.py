@@ -3,21 +3,25 @@
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from crm_kit.http.structured_fields import rate_limit, rate_limit_policy
+from crm_kit.http.structured_fields import rate_limit_policy, string_item
 
 _BUCKETS: Final = 50_000
 _ROUNDING: Final = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a request may pass, and the headers that tell the client where it stands (RateLimit draft)."""
+class Verdict(NamedTuple):
+    """Whether a request may pass, and what is left of the quota."""
 
     allowed: bool
-    headers: dict[str, str]
+    limiter: "RateLimiter"
+    level: float
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """They tell the client where it stands (RateLimit draft)."""
+        return self.limiter.headers(self.level, self.allowed)
 
 
 class RateLimiter:
@@ -28,7 +32,7 @@ class RateLimiter:
     """
 
     def __init__(self, quota: int, window_seconds: int, clock: Callable[[], float], *, policy: str = "default") -> None:
-        self._name = policy
+        self._item = string_item(policy)
         self._quota = quota
         self._rate = quota / window_seconds
         self._clock = clock
@@ -54,11 +58,10 @@ class RateLimiter:
         if allowed:
             level = max(0.0, level - 1.0)
             if tenant_id is not None:
-                self._spent[(tenant_id, subject)] = self._spent.get((tenant_id, subject), 0) + 1
-        self._buckets[subject] = (level, now)
-        self._buckets.move_to_end(subject)
-        self._forget(now)
-        return Verdict(allowed, self._headers(level, allowed))
+                key = (tenant_id, subject)
+                self._spent[key] = self._spent.get(key, 0) + 1
+        self._keep(subject, level, now)
+        return Verdict(allowed, self, level)
 
     def wait(self, subject: str) -> float:
         """Seconds until one request of `subject` may pass, without counting one; 0: now."""
@@ -81,27 +84,27 @@ class RateLimiter:
         """
         now = self._clock()
         shared = level - self._spent.get((tenant_id, subject), 0) + self._rate * seconds
-        self._buckets[subject] = (min(self._level(subject, now), shared), now)
-        self._buckets.move_to_end(subject)
-        self._forget(now)
+        self._keep(subject, min(self._level(subject, now), shared), now)
 
     @property
     def remembered(self) -> int:
         """Subjects whose quota is not known to be whole."""
         return len(self._buckets)
 
-    def _forget(self, now: float) -> None:
+    def _keep(self, subject: str, level: float, now: float) -> None:
         """Those who asked longest ago stand first; after a whole window their quota is whole, as if they never had."""
-        while now - next(iter(self._buckets.values()))[1] >= self._window or len(self._buckets) > _BUCKETS:
-            self._buckets.popitem(last=False)
+        buckets = self._buckets
+        buckets[subject] = (level, now)
+        buckets.move_to_end(subject)
+        while now - next(iter(buckets.values()))[1] >= self._window or len(buckets) > _BUCKETS:
+            buckets.popitem(last=False)
 
-    def _headers(self, level: float, allowed: bool) -> dict[str, str]:
-        # Refused: until one request may pass. Allowed: until the whole quota is there again.
+    def headers(self, level: float, allowed: bool) -> dict[str, str]:
+        """The RateLimit field: what is left, and in how many seconds the quota is whole again; of who was refused, in how
+        many one request may pass.
+        """
         seconds = math.ceil(((self._quota if allowed else 1.0) - level) / self._rate)
-        headers = {
-            "RateLimit-Policy": self._policy,
-            "RateLimit": rate_limit(self._name, remaining=max(0, int(level)), reset_seconds=seconds),
-        }
+        headers = {"RateLimit-Policy": self._policy, "RateLimit": f"{self._item};r={max(0, int(level))};t={seconds}"}
         if not allowed:
             headers["Retry-After"] = str(seconds)
         return headers

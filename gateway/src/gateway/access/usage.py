@@ -28,8 +28,11 @@ class KeyUsage:
 
     def record(self, principal: Principal) -> None:
         """Of people nothing is recorded."""
-        if principal.tenant_id is not None and prefix_of(principal.credential) == ApiKeyId.prefix:
-            self._used[(principal.tenant_id, principal.credential)] = utc_now()
+        credential = principal.credential
+        if principal.tenant_id is None or (principal.tenant_id, credential) in self._used:
+            return
+        if prefix_of(credential) == ApiKeyId.prefix:
+            self._used[(principal.tenant_id, credential)] = utc_now()
 
     async def run(self) -> None:
         while True:

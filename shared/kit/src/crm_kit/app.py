@@ -7,11 +7,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from crm_kit.audit.reads import ReadsTold
 from crm_kit.audit.router import router as audit
 from crm_kit.dead_letters.router import router as dead_letters
 from crm_kit.http import problems
+from crm_kit.http.fast_path import FastPath
 from crm_kit.http.lifecycle import LifecycleMiddleware
 from crm_kit.http.middleware import KitMiddleware
 from crm_kit.http.origin import told_by_gateway
@@ -22,6 +24,18 @@ from crm_kit.resources.inspection import router as inspection
 from crm_kit.runtime import Runtime
 from crm_kit.settings import SettingsError
 from crm_kit.states.router import router as states
+
+
+class Application(FastAPI):
+    """Asks its fast path first."""
+
+    fast_path: FastPath | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.fast_path is not None:
+            await self.fast_path(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authenticator | None = None) -> FastAPI:
@@ -37,7 +51,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
                     await stack.enter_async_context(feature.lifespan(app, runtime))
             yield
 
-    app = FastAPI(
+    app = Application(
         title=manifest.title,
         summary=manifest.summary,
         version="1.0.0",
@@ -76,6 +90,13 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         for feature in manifest.features:
             if feature.middleware is not None:
                 app.add_middleware(feature.middleware, app.state)
+        app.fast_path = FastPath(
+            super(Application, app).__call__,
+            service=manifest.name,
+            routes=[route for feature in manifest.features for route in feature.fast_routes],
+            state=app.state,
+            is_open=lambda: runtime.serves and not runtime.shutdown.asked,
+        )
     return app
 
 

@@ -26,11 +26,12 @@ class Trace:
 
 def start_trace(traceparent: str | None = None) -> Trace:
     """A new span under `traceparent`, or a new trace where that is missing or malformed (§4.3)."""
-    span_id = os.urandom(8).hex()
-    match = _TRACEPARENT.fullmatch(traceparent or "")
+    drawn = os.urandom(24).hex()
+    span_id = drawn[:16]
+    match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if match and match.group(1) != "0" * 32 and match.group(2) != "0" * 16:
         return Trace(match.group(1), span_id, match.group(3), parent_id=match.group(2))
-    return Trace(os.urandom(16).hex(), span_id)
+    return Trace(drawn[16:], span_id)
 
 
 @dataclass(frozen=True, slots=True)

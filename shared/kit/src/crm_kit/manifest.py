@@ -14,6 +14,7 @@ from starlette.datastructures import State
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from crm_kit.http.fast_path import FastRoute
 from crm_kit.http.origin import OriginOf
 from crm_kit.inbox import Consumer
 from crm_kit.outbox import EntityEvents
@@ -34,13 +35,15 @@ TimerFactory = Callable[[ServiceSettings], Mapping[str, TimerHandler]]
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """One feature's contributions to its service. `routes` are plain ASGI ones, in no OpenAPI document.
+    """One feature's contributions to its service. `routes` are plain ASGI ones, in no OpenAPI document; `fast_routes` answer
+    the usual request to one of the others.
 
     `middleware`: goes around the whole application; it is given that and the application's state, which the lifespan fills.
     """
 
     router: APIRouter | None = None
     routes: tuple[BaseRoute, ...] = ()
+    fast_routes: tuple[FastRoute, ...] = ()
     consumers: tuple[Consumer, ...] = ()
     workers: Mapping[str, Worker] = field(default_factory=dict)
     timers: TimerFactory | None = None

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from gateway.features.customers import models  # noqa: F401  # so that its tables are in the metadata
 from gateway.features.customers.backlog import compose_stale
 from gateway.features.customers.consumers import OWNERS, VIEW
+from gateway.features.customers.fast_view import FAST_VIEW
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import open_reader
 from gateway.features.customers.redacted_views import RedactedViews
@@ -28,4 +29,10 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
         yield
 
 
-FEATURE = Feature(router=router, consumers=(VIEW, OWNERS), workers={"stale-views": compose_stale}, lifespan=_lifespan)
+FEATURE = Feature(
+    router=router,
+    fast_routes=(FAST_VIEW,),
+    consumers=(VIEW, OWNERS),
+    workers={"stale-views": compose_stale},
+    lifespan=_lifespan,
+)

@@ -1,12 +1,12 @@
-"""The hot path: one prepared statement, one round trip, and the stored bytes go out as they are.
+"""The hot path: one prepared statement, one round trip for all who ask at once, and the stored bytes go out as they are.
 
-`read_customer_view` is a function in the database (security invoker): it sets the tenant for its own transaction and
+`read_customer_views` is a function in the database (security invoker): it sets the tenant for its own transaction and
 then reads, so row-level security holds without a BEGIN and a COMMIT around it.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, NamedTuple
@@ -15,6 +15,7 @@ import asyncpg
 from crm_contracts.ids import prefix_of
 from crm_contracts.types import MAX_INTEGER
 from crm_kit.db.connecting import SESSION
+from crm_kit.db.gathering import GatheredReads
 from crm_kit.db.session import Database
 from crm_kit.errors import MalformedRequest, Text, Unavailable
 from crm_kit.inbox.applying import is_transient
@@ -25,7 +26,7 @@ from gateway.features.customers.backlog import refresh_stale
 from gateway.recent_writes import CONSISTENCY_TOKEN
 from gateway.upstream import SERVICE_OF
 
-_READ = "select version, doc, stale from read_customer_view($1, $2)"
+_READ = "select id, version, doc, stale from read_customer_views($1, $2)"
 _TIMEOUT_SECONDS: Final = 5.0
 _ATTEMPTS: Final = 3
 _POLL_SECONDS: Final = (0.008, 0.04)
@@ -44,24 +45,34 @@ class ViewReader:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", refresh: Callable[[str, str], Awaitable[None]]) -> None:
         self._pool = pool
         self._refresh = refresh
+        self._rows: GatheredReads[asyncpg.Record] = GatheredReads(self._fetch)
 
     async def read(self, tenant_id: str, customer_id: str) -> View | None:
         """Raises Unavailable."""
-        row = await self._fetch(tenant_id, customer_id)
+        row = await self._row(tenant_id, customer_id)
         if row["stale"]:
             await self._refresh(tenant_id, customer_id)
-            row = await self._fetch(tenant_id, customer_id)
+            row = await self._row(tenant_id, customer_id)
         return None if row["doc"] is None else View(row["version"], row["doc"])
 
-    async def _fetch(self, tenant_id: str, customer_id: str) -> "asyncpg.Record":
+    async def read_fresh(self, tenant_id: str, customer_id: str) -> View | None:
+        """None for one that is not there, or is stale. Raises Unavailable."""
+        row = await self._row(tenant_id, customer_id)
+        return None if row["stale"] or row["doc"] is None else View(row["version"], row["doc"])
+
+    async def _row(self, tenant_id: str, customer_id: str) -> "asyncpg.Record":
+        row = await self._rows.get(tenant_id, customer_id)
+        assert row is not None, "the function answers one row for each"
+        return row
+
+    async def _fetch(self, tenant_id: str, customer_ids: Sequence[str]) -> "Mapping[str, asyncpg.Record]":
         try:
-            row = await self._pool.fetchrow(_READ, tenant_id, customer_id, timeout=_TIMEOUT_SECONDS)
+            rows = await self._pool.fetch(_READ, tenant_id, customer_ids)
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError) as error:
             raise _unavailable() from error
         except (asyncpg.TooManyConnectionsError, OSError, TimeoutError) as error:
             raise _unavailable() from error
-        assert row is not None, "the function answers one row"
-        return row
+        return {row["id"]: row for row in rows}
 
 
 def _unavailable() -> Unavailable:

@@ -39,21 +39,32 @@ class RedactedViews:
 
     def shown(self, principal: Principal, sight: Sight, customer_id: str, doc: bytes) -> Shown:
         """The view as the caller sees it."""
-        rights = principal.rights
-        key = (principal.tenant_id, customer_id, principal.scopes, rights, rights.colleagues if rights else None)
-        kept = self._kept.get(key)
-        if kept is not None and kept.doc == doc and (kept.until is None or kept.until > sight.now):
-            return kept.shown
+        kept = self.kept(principal, customer_id, doc, sight.now)
+        if kept is not None:
+            return kept
         view = orjson.loads(doc)
         seen = redact(sight, view)
         shown = Shown(orjson.dumps(seen) if seen is not None else None, read_of_view(sight, view))
+        key = _key(principal, customer_id)
         self._kept[key] = _Kept(doc, shown, sight.changes_at)
         self._kept.move_to_end(key)
         if len(self._kept) > _SIZE:
             self._kept.popitem(last=False)
         return shown
 
+    def kept(self, principal: Principal, customer_id: str, doc: bytes, now: datetime) -> Shown | None:
+        """The same where it is remembered."""
+        kept = self._kept.get(_key(principal, customer_id))
+        if kept is not None and kept.doc == doc and (kept.until is None or kept.until > now):
+            return kept.shown
+        return None
+
     @property
     def remembered(self) -> int:
         """Views remembered."""
         return len(self._kept)
+
+
+def _key(principal: Principal, customer_id: str) -> _Key:
+    rights = principal.rights
+    return (principal.tenant_id, customer_id, principal.scopes, rights, rights.colleagues if rights else None)

@@ -30,7 +30,7 @@ from gateway.features.customers.telling import read_of_all, read_of_view
 from gateway.recent_writes import REMEMBERED_SECONDS, RecentWrites
 
 _PARAMETERS: Final = frozenset({"include", "fields", "consistency"})
-_CUSTOMERS: Final = frozenset({"contact", "account"})
+CUSTOMERS: Final = frozenset({"contact", "account"})
 
 
 class ViewRoute(APIRoute):
@@ -57,7 +57,7 @@ async def answer_view(request: Request) -> Response:
     request.state.principal = principal
     customer_id: str = request.path_params["customer_id"]
     kind = prefix_of(customer_id)
-    if kind not in _CUSTOMERS:
+    if kind not in CUSTOMERS:
         raise _no_such_customer()
     sight = sight_of(principal, kind, utc_now())
     token = request.headers.get("consistency-token")

@@ -70,6 +70,10 @@ class ReadsTold:
         since = self._clock() - _ONCE_IN_SECONDS
         return [each for each in reads if self._told.get((*reader, each.entity_id, each.shown), since) <= since]
 
+    def is_told(self, principal: Principal, read: Read) -> bool:
+        """Whether nothing is to be told of a read by this principal."""
+        return not read.shown or not self.fresh((principal.tenant_id, principal.subject, principal.via), (read,))
+
     def keep(self, reads: Reads) -> None:
         """These are told: call it once they are written."""
         now = self._clock()

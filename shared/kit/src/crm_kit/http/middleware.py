@@ -17,13 +17,20 @@ from crm_kit.http.lifecycle import OPERATIONS
 from crm_kit.http.origin import OriginOf
 from crm_kit.http.problems import problem_response
 from crm_kit.observability import metrics
+from crm_kit.observability.access_log import access_log
 
 RESPONSE_HEADERS = "crm_response_headers"
 """In the scope: headers that whatever answers this request must carry, an error's answer too."""
 
+TENANT = "crm_tenant"
+"""In the scope: whose request it is, once that is known."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
-log = structlog.get_logger("crm.access")
+
+def request_id_of(given: str, trace: context.Trace) -> str:
+    """The client's own where it is one, else a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else f"req-{trace.span_id}{trace.trace_id[:8]}"
 
 
 class KitMiddleware:
@@ -39,11 +46,10 @@ class KitMiddleware:
             return
         headers = Headers(scope=scope)
         trace = context.start_trace(headers.get("traceparent"))
-        given = headers.get("x-request-id", "")
         origin = self._origin_of(scope)
         here = context.Context(
             trace,
-            given if _REQUEST_ID.fullmatch(given) else f"req-{trace.span_id}{trace.trace_id[:8]}",
+            request_id_of(headers.get("x-request-id", ""), trace),
             address=origin.address,
             user_agent=origin.user_agent,
         )
@@ -128,7 +134,15 @@ class _Exchange:
         method = self._scope["method"] if self._scope["method"] in _METHODS else "OTHER"
         metrics.REQUESTS.labels(self._owner.service, method, route, str(self._status)).inc()
         metrics.REQUEST_SECONDS.labels(self._owner.service, method, route).observe(seconds)
-        log.info("request", method=method, route=route, status=self._status, ms=round(seconds * 1000, 2))
+        access_log().write(
+            method=method,
+            route=route,
+            status=self._status,
+            seconds=seconds,
+            request_id=self._here.request_id,
+            trace_id=self._here.trace.trace_id,
+            tenant_id=self._scope.get(TENANT),
+        )
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -22,6 +22,7 @@ from crm_kit.db.session import Database, ReadSession, WriteSession
 from crm_kit.errors import FieldError, Forbidden, MalformedRequest, Text, UnsupportedMediaType, ValidationFailed
 from crm_kit.http import idempotency
 from crm_kit.http.json_body import MalformedJson, UnacceptableJson, parse_json
+from crm_kit.http.middleware import TENANT
 from crm_kit.http.principal import ANONYMOUS, Authenticator, Principal
 from crm_kit.http.sealing import Sealer
 from crm_kit.rights import Sights
@@ -111,6 +112,7 @@ class TransactionRoute(APIRoute):
                 principal = await authenticator.authenticate(request)
                 require(principal, permission)
             request.state.principal, request.state.reads = principal, reads
+            request.scope[TENANT] = principal.tenant_id
             acting = acting_as(principal)
             if permission is None:  # without a token nobody vouches for where the request came from
                 acting = replace(acting, address=None, user_agent=None)

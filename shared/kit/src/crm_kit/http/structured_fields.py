@@ -47,17 +47,13 @@ def _quoted_key(header: str) -> str:
     return re.sub(r"\\(.)", r"\1", string[1])
 
 
-def rate_limit(name: str, *, remaining: int, reset_seconds: int) -> str:
-    """The RateLimit field: what is left of the quota, and in how many seconds it is whole again."""
-    return f"{_string(name)};r={_integer(remaining)};t={_integer(reset_seconds)}"
-
-
 def rate_limit_policy(name: str, *, quota: int, window_seconds: int) -> str:
     """The RateLimit-Policy field: how many requests are allowed in a window of how many seconds."""
-    return f"{_string(name)};q={_integer(quota)};w={_integer(window_seconds)}"
+    return f"{string_item(name)};q={_integer(quota)};w={_integer(window_seconds)}"
 
 
-def _string(text: str) -> str:
+def string_item(text: str) -> str:
+    """A string item (RFC 9651, section 3.3.3)."""
     if not (text.isascii() and text.isprintable()):
         raise ValueError(f"{text!r} is not printable ASCII.")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

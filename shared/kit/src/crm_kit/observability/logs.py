@@ -11,6 +11,7 @@ import orjson
 import structlog
 
 from crm_kit import context
+from crm_kit.observability.access_log import AccessLog, use_access_log
 
 _SECRET_WORDS = ("authorization", "password", "secret", "token", "api_key", "cookie", "database_url")
 _PERSONAL_WORDS = ("email", "phone", "address", "full_name", "first_name", "last_name", "body", "wechat")
@@ -57,6 +58,8 @@ def configure_logs(service: str, level: str, style: Literal["json", "console"]) 
         entry["service"] = service
         return entry
 
+    straight = style == "json" and logging.getLevelName(level) <= logging.INFO
+    use_access_log(AccessLog(service, sys.stdout.buffer) if straight else AccessLog())
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
