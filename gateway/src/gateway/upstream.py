@@ -1,16 +1,17 @@
 """The services behind the gateway, over HTTP: one client a process.
 
-httpx over aiohttp's connections: httpx's own pool wedges after cancelled requests (httpcore issue 1093).
+aiohttp's client by itself: httpx costs several times as much a request, and its pool wedges after cancelled ones
+(httpcore issue 1093).
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, Literal, TypeVar, get_args
 
 import aiohttp
-import httpx
 from crm_contracts.registry import TOPICS
 from crm_kit import context
 from crm_kit.errors import Text, Unavailable
@@ -18,8 +19,8 @@ from crm_kit.http.origin import passed_on
 from crm_kit.http.principal import Principal, TokenMint
 from crm_kit.runtime import Runtime
 from fastapi import FastAPI
-from httpx_aiohttp import AiohttpTransport
 from pydantic import BaseModel, ValidationError
+from yarl import URL
 
 from gateway.recent_writes import RecentWrites
 from gateway.settings import GatewaySettings
@@ -49,6 +50,19 @@ class UpstreamUnavailable(Unavailable):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A service's whole answer."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status_code < 300
+
+
 class ServiceClient:
     """Calls services in the name of a principal, under the trace of the request that is being answered."""
 
@@ -59,17 +73,18 @@ class ServiceClient:
             "tickets": settings.tickets_url,
             "campaigns": settings.campaigns_url,
         }
-        self._urls = {service: httpx.URL(url) for service, url in urls.items()}
+        self._urls = urls
         self._mint = mint
         connect = settings.upstream_connect_seconds
-        limit = settings.upstream_connections
-        self._client = httpx.AsyncClient(
-            transport=AiohttpTransport(client=lambda: _connections(limit), trust_env=False),
-            timeout=httpx.Timeout(settings.upstream_read_seconds, connect=connect, pool=connect),
-            follow_redirects=False,
-            trust_env=False,
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=settings.upstream_connections, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),  # cookies would carry one caller's session to another
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),  # the caller's business
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=connect, sock_connect=connect, sock_read=settings.upstream_read_seconds
+            ),
         )
-        self._client.headers.clear()  # what a proxied request carries is the caller's business
 
     async def send(
         self,
@@ -79,15 +94,14 @@ class ServiceClient:
         target: str,
         *,
         headers: Mapping[str, str] | None = None,
-        content: bytes | AsyncIterator[bytes] | None = None,
-    ) -> httpx.Response:
-        """The service's answer, its body still to be read: close it. `target` is a path and query, as sent.
+        content: bytes | None = None,
+    ) -> aiohttp.ClientResponse:
+        """The service's answer, its body still to be read: release it. `target` is a path and query, as sent.
 
         Without a principal no token goes along: the operation must be open to anybody.
         `headers` must hold no Authorization, traceparent or X-Request-Id: they are added here.
         Raises UpstreamUnavailable.
         """
-        url = self._urls[service].copy_with(raw_path=target.encode("ascii"))
         sent = dict(headers or {})
         if principal is not None:
             sent["Authorization"] = f"Bearer {self._mint.token(principal)}"
@@ -95,19 +109,15 @@ class ServiceClient:
             sent["traceparent"] = here.trace.traceparent
             sent["X-Request-Id"] = here.request_id
             sent |= passed_on(here.address, here.user_agent)
+        url = URL(self._urls[service] + target, encoded=True)
         try:
-            return await self._client.send(
-                self._client.build_request(method, url, headers=sent, content=content), stream=True
-            )
-        except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
-            # httpx calls a connection that broke off a ConnectTimeout too; what lies behind it knows better. Of PUT and
-            # DELETE it may be aiohttp's second attempt that found no connection.
-            unsent = isinstance(error.__cause__, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-            raise UpstreamUnavailable(service, sent=not unsent or method not in ("POST", "PATCH")) from error
+            return await self._session.request(method, url, headers=sent, data=content, allow_redirects=False)
+        except (aiohttp.ClientError, OSError) as error:
+            # Of PUT and DELETE it may be aiohttp's second attempt that found no connection.
+            unsent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+            raise UpstreamUnavailable(service, sent=not unsent or method in ("PUT", "DELETE")) from error
 
-    async def post(
-        self, principal: Principal, service: Service, path: str, body: bytes, *, timeout: float
-    ) -> httpx.Response:
+    async def post(self, principal: Principal, service: Service, path: str, body: bytes, *, timeout: float) -> Answer:
         """The whole answer to a POST of JSON within `timeout` seconds. Raises UpstreamUnavailable."""
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         return await self.call(principal, service, "POST", path, headers=headers, content=body, timeout=timeout)
@@ -122,17 +132,15 @@ class ServiceClient:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         timeout: float,
-    ) -> httpx.Response:
+    ) -> Answer:
         """As `send`, with the whole answer read within `timeout` seconds. Raises UpstreamUnavailable."""
         try:
-            async with asyncio.timeout(timeout):
-                response = await self.send(principal, service, method, target, headers=headers, content=content)
-                try:
-                    await response.aread()
-                finally:
-                    await response.aclose()
-                return response
-        except (TimeoutError, httpx.TransportError, aiohttp.ClientError, OSError) as error:
+            async with (
+                asyncio.timeout(timeout),
+                await self.send(principal, service, method, target, headers=headers, content=content) as response,
+            ):
+                return Answer(response.status, response.headers, await response.read())
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise UpstreamUnavailable(service) from error
 
     async def call_each(
@@ -144,10 +152,10 @@ class ServiceClient:
         *,
         headers: Mapping[str, str],
         timeout: float,
-    ) -> Mapping[Service, httpx.Response | None]:
+    ) -> Mapping[Service, Answer | None]:
         """What each answers to the same request, asked all at once; None where one gave no answer in time."""
 
-        async def ask(service: Service) -> httpx.Response | None:
+        async def ask(service: Service) -> Answer | None:
             try:
                 return await self.call(principal, service, method, target, headers=headers, timeout=timeout)
             except UpstreamUnavailable:
@@ -177,13 +185,7 @@ class ServiceClient:
         return found, degraded
 
     async def close(self) -> None:
-        await self._client.aclose()
-
-
-def _connections(limit: int) -> aiohttp.ClientSession:
-    # Cookies would carry one caller's session to another.
-    connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=_KEEP_ALIVE_SECONDS)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
+        await self._session.close()
 
 
 @asynccontextmanager

@@ -54,9 +54,6 @@ _SAFE: Final[Mapping[bytes, bytes]] = {
 }
 """What the answer does not say by itself."""
 
-SAFE_HEADERS: Final = tuple(_SAFE.items())
-"""For an answer that says none of them."""
-
 
 class BrowserMiddleware(CORSMiddleware):
     """CORS by tenant. A preflight carries no credential: it passes where any tenant allows the origin; the answer to the

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Final, cast
 
 import aiohttp
-import httpx
 import structlog
 from crm_kit import context
 from crm_kit.errors import MethodNotAllowed, NotFound, Problem, Text, Unavailable, UpstreamFailed
@@ -69,7 +68,7 @@ class ProxyRoute(BaseRoute):
                     request.app.state.recent_writes.note(principal.tenant_id, token, body)
                 await _answer(response, body, send)
             finally:
-                await response.aclose()
+                response.release()
 
     async def _principal(self, request: Request, method: str, path: str) -> Principal | None:
         """None for an operation that is open to anybody."""
@@ -86,7 +85,9 @@ def _acting(principal: Principal | None) -> AbstractContextManager[object]:
     return context.use(acting_as(principal)) if principal is not None else nullcontext()
 
 
-async def _forward(request: Request, service: Service, principal: Principal | None, target: str) -> httpx.Response:
+async def _forward(
+    request: Request, service: Service, principal: Principal | None, target: str
+) -> aiohttp.ClientResponse:
     """The service's answer, its body still to be read. Raises Unavailable, UpstreamFailed."""
     client: ServiceClient = request.app.state.services
     headers = rules.forwarded_headers(request.scope["headers"])
@@ -96,7 +97,7 @@ async def _forward(request: Request, service: Service, principal: Principal | No
         try:
             return await client.send(principal, service, request.method, target, headers=headers, content=body or None)
         except UpstreamUnavailable as problem:
-            if not (may_repeat and isinstance(problem.__cause__, httpx.ConnectError | httpx.ConnectTimeout)):
+            if not (may_repeat and not problem.sent):
                 raise _problem(service, problem, safe) from problem
     raise AssertionError("the second attempt returns or raises")
 
@@ -127,33 +128,33 @@ def _garbled(service: Service) -> UpstreamFailed:
     )
 
 
-def _require_sense(response: httpx.Response, service: Service) -> None:
+def _require_sense(response: aiohttp.ClientResponse, service: Service) -> None:
     """Raises UpstreamFailed for what a service should never answer."""
-    if response.status_code == 401:
+    if response.status == 401:
         log.error("internal_token_refused", upstream=service)
         raise UpstreamFailed(
             Text(f"{service} does not accept this gateway's token.", f"{service} 服务不接受本网关的令牌。"),
             members={"service": service},
         )
-    if response.status_code >= 500 and not response.headers.get("content-type", "").startswith(PROBLEM_TYPE):
+    if response.status >= 500 and not response.headers.get("content-type", "").startswith(PROBLEM_TYPE):
         raise _garbled(service)
 
 
-async def _buffered(response: httpx.Response, service: Service) -> bytes | None:
+async def _buffered(response: aiohttp.ClientResponse, service: Service) -> bytes | None:
     """The whole body; None where it is too large for that. Raises UpstreamFailed where it breaks off."""
-    length = response.headers.get("content-length", "0" if response.status_code == 204 else "")
+    length = response.headers.get("content-length", "0" if response.status == 204 else "")
     if not length.isdecimal() or int(length) > _BUFFERED_BYTES:
         return None
     try:
-        return b"".join([chunk async for chunk in response.aiter_raw()])
-    except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
+        return await response.read()
+    except (aiohttp.ClientError, OSError) as error:
         raise _garbled(service) from error
 
 
-async def _answer(response: httpx.Response, body: bytes | None, send: Send) -> None:
+async def _answer(response: aiohttp.ClientResponse, body: bytes | None, send: Send) -> None:
     headers = rules.answered_headers(response.headers)
-    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if body is None:
-        async for chunk in response.aiter_raw():
+        async for chunk in response.content.iter_any():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": body or b""})

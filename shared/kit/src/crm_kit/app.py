@@ -1,51 +1,82 @@
 """create_app: a manifest made into an ASGI application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crm_kit.audit.reads import ReadsTold
 from crm_kit.audit.router import router as audit
+from crm_kit.db.read_pool import open_read_pool
 from crm_kit.dead_letters.router import router as dead_letters
 from crm_kit.http import problems
 from crm_kit.http.fast_path import FastPath
 from crm_kit.http.lifecycle import LifecycleMiddleware
 from crm_kit.http.middleware import KitMiddleware
-from crm_kit.http.origin import told_by_gateway
+from crm_kit.http.origin import OriginOf, told_by_gateway
 from crm_kit.http.principal import Authenticator, TokenVerifier
 from crm_kit.manifest import Manifest
 from crm_kit.openapi import build_openapi
+from crm_kit.resources.fast_read import FastRead, fast_reads_of
 from crm_kit.resources.inspection import router as inspection
 from crm_kit.runtime import Runtime
 from crm_kit.settings import SettingsError
 from crm_kit.states.router import router as states
 
+_READ_CONNECTIONS: Final = 4
+
 
 class Application(FastAPI):
-    """Asks its fast path first."""
+    """Asked through `outermost`, where there is one."""
 
-    fast_path: FastPath | None = None
+    outermost: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.fast_path is not None:
-            await self.fast_path(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        await (self.outermost or super().__call__)(scope, receive, send)
+
+
+def _around(
+    app: Application, fast_reads: Sequence[FastRead], manifest: Manifest, runtime: Runtime, origin_of: OriginOf
+) -> ASGIApp:
+    """The fast path around the application, and around that what the features put around everything."""
+    outermost: ASGIApp = FastPath(
+        super(Application, app).__call__,
+        service=manifest.name,
+        routes=[
+            *(read.route for read in fast_reads),
+            *(route for feature in manifest.features for route in feature.fast_routes()),
+        ],
+        state=app.state,
+        origin_of=origin_of,
+        is_open=lambda: runtime.serves and not runtime.shutdown.asked,
+    )
+    for feature in manifest.features:
+        if feature.middleware is not None:
+            outermost = feature.middleware(outermost, app.state)
+    return outermost
 
 
 def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authenticator | None = None) -> FastAPI:
     """The service's application. Without a runtime it only knows its own OpenAPI document."""
+
+    fast_reads = fast_reads_of(feature.router for feature in manifest.features) if authenticator is None else []
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         assert runtime is not None, "an application without a runtime cannot serve"
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(runtime.running())
+            if fast_reads:
+                pool = open_read_pool(
+                    runtime.settings.database_url, size=_READ_CONNECTIONS, name=f"{manifest.name}-reads"
+                )
+                opened = await stack.enter_async_context(pool)
+                for read in fast_reads:
+                    read.use(opened)
             for feature in manifest.features:
                 if feature.lifespan is not None:
                     await stack.enter_async_context(feature.lifespan(app, runtime))
@@ -80,23 +111,15 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         app.state.settings = runtime.settings
         app.state.runtime = runtime
         app.state.authenticator = authenticator or internal_authenticator(runtime.settings.internal_jwks_file)
+        origin_of = told_by_gateway if manifest.origin is None else manifest.origin(runtime.settings)
         app.add_middleware(LifecycleMiddleware, serves=lambda: runtime.serves, ending=lambda: runtime.shutdown.asked)
         app.add_middleware(
             KitMiddleware,
             service=manifest.name,
             max_body_bytes=runtime.settings.max_body_bytes,
-            origin_of=told_by_gateway if manifest.origin is None else manifest.origin(runtime.settings),
+            origin_of=origin_of,
         )
-        for feature in manifest.features:
-            if feature.middleware is not None:
-                app.add_middleware(feature.middleware, app.state)
-        app.fast_path = FastPath(
-            super(Application, app).__call__,
-            service=manifest.name,
-            routes=[route for feature in manifest.features for route in feature.fast_routes],
-            state=app.state,
-            is_open=lambda: runtime.serves and not runtime.shutdown.asked,
-        )
+        app.outermost = _around(app, fast_reads, manifest, runtime, origin_of)
     return app
 
 

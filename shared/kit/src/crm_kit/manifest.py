@@ -1,7 +1,7 @@
 """What a service is: one object that lists everything it can do."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +43,7 @@ class Feature:
 
     router: APIRouter | None = None
     routes: tuple[BaseRoute, ...] = ()
-    fast_routes: tuple[FastRoute, ...] = ()
+    fast_routes: Callable[[], Iterable[FastRoute]] = tuple
     consumers: tuple[Consumer, ...] = ()
     workers: Mapping[str, Worker] = field(default_factory=dict)
     timers: TimerFactory | None = None

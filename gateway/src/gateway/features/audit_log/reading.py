@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlencode
 
-import httpx
 from crm_contracts.ids import AuditEntryId
 from crm_kit.audit import repository
 from crm_kit.audit.schemas import AuditEntry, EntryFilter, EntryList, EntryQuery
@@ -50,7 +50,7 @@ class AuditReader:
     async def _of_services(
         self, query: EntryQuery, services: Sequence[Service]
     ) -> tuple[list[AuditEntry], list[Service]]:
-        params = httpx.QueryParams(query.model_dump(mode="json", exclude_none=True))
+        params = urlencode(query.model_dump(mode="json", exclude_none=True))
         lists, degraded = await self.client.read_each(
             self.caller, services, f"{_PATH}?{params}", EntryList, headers={}, timeout=self.seconds
         )

@@ -31,7 +31,7 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
 
 FEATURE = Feature(
     router=router,
-    fast_routes=(FAST_VIEW,),
+    fast_routes=lambda: (FAST_VIEW,),
     consumers=(VIEW, OWNERS),
     workers={"stale-views": compose_stale},
     lifespan=_lifespan,

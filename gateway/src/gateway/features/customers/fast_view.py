@@ -9,7 +9,6 @@ from crm_kit.http.fast_path import JSON, FastAnswer, FastRequest, FastRoute
 from crm_kit.http.principal import Principal
 
 from gateway.access.authenticator import GatewayAuthenticator
-from gateway.access.browsers import SAFE_HEADERS
 from gateway.access.explanation import HEADER
 from gateway.features.customers.reading import View, ViewReader
 from gateway.features.customers.redacted_views import RedactedViews, Shown
@@ -17,7 +16,7 @@ from gateway.features.customers.telling import read_of_all
 from gateway.features.customers.view_route import CUSTOMERS
 from gateway.recent_writes import RecentWrites
 
-_UNUSUAL: Final = frozenset({b"origin", b"consistency-token", HEADER.lower().encode()})
+_UNUSUAL: Final = frozenset({b"consistency-token", HEADER.lower().encode()})
 
 
 async def _answer(request: FastRequest) -> FastAnswer | None:
@@ -59,7 +58,7 @@ def _shown(request: FastRequest, principal: Principal, customer_id: str, view: V
 
 
 def _answer_with(request: FastRequest, version: int, doc: bytes) -> FastAnswer | None:
-    headers = [(b"etag", etag.entity_tag(version).encode()), *SAFE_HEADERS]
+    headers = [(b"etag", etag.entity_tag(version).encode())]
     known = request.headers.get(b"if-none-match")
     if known is not None and not etag.if_none_match(known.decode("latin-1"), version):
         return FastAnswer(304, headers, b"")

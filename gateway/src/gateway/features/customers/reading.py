@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 import asyncpg
 from crm_contracts.ids import prefix_of
 from crm_contracts.types import MAX_INTEGER
-from crm_kit.db.connecting import SESSION
 from crm_kit.db.gathering import GatheredReads
+from crm_kit.db.read_pool import ReadPool, open_read_pool
 from crm_kit.db.session import Database
 from crm_kit.errors import MalformedRequest, Text, Unavailable
 from crm_kit.inbox.applying import is_transient
@@ -27,7 +27,6 @@ from gateway.recent_writes import CONSISTENCY_TOKEN
 from gateway.upstream import SERVICE_OF
 
 _READ = "select id, version, doc, stale from read_customer_views($1, $2)"
-_TIMEOUT_SECONDS: Final = 5.0
 _ATTEMPTS: Final = 3
 _POLL_SECONDS: Final = (0.008, 0.04)
 
@@ -42,7 +41,7 @@ class View(NamedTuple):
 class ViewReader:
     """Reads materialised views; one that is stale is composed first."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", refresh: Callable[[str, str], Awaitable[None]]) -> None:
+    def __init__(self, pool: ReadPool, refresh: Callable[[str, str], Awaitable[None]]) -> None:
         self._pool = pool
         self._refresh = refresh
         self._rows: GatheredReads[asyncpg.Record] = GatheredReads(self._fetch)
@@ -83,23 +82,8 @@ def _unavailable() -> Unavailable:
 @asynccontextmanager
 async def open_reader(runtime: Runtime) -> AsyncIterator[ViewReader]:
     settings = runtime.settings
-    pool = await asyncpg.create_pool(
-        settings.database_url,
-        min_size=0,  # connects when it is first asked: the gateway starts before its database
-        max_size=settings.database_pool_size,
-        timeout=_TIMEOUT_SECONDS,
-        command_timeout=_TIMEOUT_SECONDS,
-        # The statement leaves nothing behind, so the round trip that resets a connection is saved.
-        reset=_leave,
-        server_settings={**SESSION, "application_name": "gateway-views"},
-    )
-    try:
+    async with open_read_pool(settings.database_url, size=settings.database_pool_size, name="gateway-views") as pool:
         yield ViewReader(pool, partial(_refresh, runtime.database))
-    finally:
-        try:
-            await asyncio.wait_for(pool.close(), 5)
-        except TimeoutError:
-            pool.terminate()
 
 
 async def _refresh(database: Database, tenant_id: str, customer_id: str) -> None:
@@ -114,10 +98,6 @@ async def _refresh(database: Database, tenant_id: str, customer_id: str) -> None
                 return
             fault = error
     raise _unavailable() from fault
-
-
-async def _leave(_connection: object) -> None:
-    """Nothing to reset."""
 
 
 def parse_consistency_token(header: str) -> dict[str, int]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from typing import Final, TypeVar
+from urllib.parse import urlencode
 
-import httpx
 import orjson
 from crm_contracts.types import Contract
 from crm_kit.dead_letters.schemas import DeadLetter, LetterList, LetterQuery
@@ -13,7 +13,7 @@ from crm_kit.http.problems import PROBLEM_TYPE
 from fastapi import Request
 from pydantic import ValidationError
 
-from gateway.upstream import SERVICES, Service, ServiceClient, UpstreamUnavailable
+from gateway.upstream import SERVICES, Answer, Service, ServiceClient, UpstreamUnavailable
 
 ModelT = TypeVar("ModelT", bound=Contract)
 
@@ -25,7 +25,7 @@ async def list_letters(
     request: Request, caller: Principal, query: LetterQuery, services: Sequence[Service]
 ) -> tuple[list[DeadLetter], list[Service]]:
     """The letters of those that answered, each newest first, and who did not answer."""
-    params = httpx.QueryParams(query.model_dump(mode="json", exclude_none=True))
+    params = urlencode(query.model_dump(mode="json", exclude_none=True))
     seconds: float = request.app.state.settings.live_deadline_seconds
     client: ServiceClient = request.app.state.services
     lists, degraded = await client.read_each(
@@ -34,7 +34,7 @@ async def list_letters(
     return [letter for one in lists for letter in one.data], degraded
 
 
-async def ask_owner(request: Request, caller: Principal, letter_id: str, action: str = "") -> httpx.Response:
+async def ask_owner(request: Request, caller: Principal, letter_id: str, action: str = "") -> Answer:
     """What the service that has the letter answers to the request's method.
 
     Everybody is asked, and who has no such letter does nothing. So the Idempotency-Key is kept by the service in the
@@ -64,7 +64,7 @@ def _passed_on(request: Request) -> dict[str, str]:
     return {name: request.headers[name] for name in _FORWARDED if name in request.headers}
 
 
-def _problem(service: Service, answer: httpx.Response) -> Problem:
+def _problem(service: Service, answer: Answer) -> Problem:
     """The problem that a service answered, to be answered by us."""
     if answer.headers.get("content-type", "").startswith(PROBLEM_TYPE):
         body = orjson.loads(answer.content)
@@ -80,7 +80,7 @@ def _problem(service: Service, answer: httpx.Response) -> Problem:
     )
 
 
-def read_answer(model: type[ModelT], answer: httpx.Response) -> ModelT:
+def read_answer(model: type[ModelT], answer: Answer) -> ModelT:
     """Raises UpstreamFailed."""
     try:
         return model.model_validate_json(answer.content)

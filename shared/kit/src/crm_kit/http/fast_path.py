@@ -1,12 +1,12 @@
-"""The shortest way to an answer, for the few operations that every screen begins with. Pure ASGI, outside of everything.
+"""The shortest way to an answer, for the few operations that every screen begins with. Pure ASGI, around the application.
 
-A fast route answers the usual request, and leaves each other one, errors too, to the application behind it: whoever looks
-for what an operation does reads its ordinary route. Both answer alike, headers included.
+A fast route answers the usual request, and leaves each other one to the application behind it: whoever looks for what an
+operation does reads its ordinary route. Both answer alike, headers included.
 """
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +14,10 @@ from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crm_kit import context
+from crm_kit.errors import Problem
 from crm_kit.http.middleware import TENANT, request_id_of
+from crm_kit.http.origin import OriginOf
+from crm_kit.http.problems import problem_response
 from crm_kit.observability import metrics
 from crm_kit.observability.access_log import access_log
 
@@ -23,18 +26,30 @@ Headers = list[tuple[bytes, bytes]]
 JSON: Final = (b"content-type", b"application/json")
 
 
-@dataclass(slots=True)
 class FastRequest:
     """`headers`: by their lower-case names; a request that repeats one is not for the fast path.
 
     `key`: the last segment of the path. `answered`: headers of the answer, whatever it is.
     """
 
-    scope: Scope
-    headers: Mapping[bytes, bytes]
-    key: str
-    state: State
-    answered: Headers = field(default_factory=list)
+    __slots__ = ("_origin_of", "answered", "headers", "key", "request_id", "scope", "state", "trace")
+
+    def __init__(
+        self, scope: Scope, headers: Mapping[bytes, bytes], key: str, state: State, origin_of: OriginOf
+    ) -> None:
+        self.scope = scope
+        self.headers = headers
+        self.key = key
+        self.state = state
+        self.trace = context.start_trace(_text(headers.get(b"traceparent")))
+        self.request_id = request_id_of(_text(headers.get(b"x-request-id")), self.trace)
+        self.answered: Headers = []
+        self._origin_of = origin_of
+
+    def context(self) -> context.Context:
+        """As the application would have it."""
+        origin = self._origin_of(self.scope)
+        return context.Context(self.trace, self.request_id, address=origin.address, user_agent=origin.user_agent)
 
 
 class FastAnswer(NamedTuple):
@@ -45,8 +60,10 @@ class FastAnswer(NamedTuple):
 
 _NEVER_WITH: Final = frozenset({b"content-length", b"transfer-encoding", b"range", b"expect", b"upgrade"})
 
+_WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
+
 FastHandler = Callable[[FastRequest], Awaitable[FastAnswer | None]]
-"""None, or any error: the application answers, as if nobody had tried."""
+"""None, or any error but a Problem: the application answers, as if nobody had tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +86,20 @@ class FastPath:
     """`app`: what answers everything else. `is_open`: whether this process takes requests as usual."""
 
     def __init__(
-        self, app: ASGIApp, *, service: str, routes: Iterable[FastRoute], state: State, is_open: Callable[[], bool]
+        self,
+        app: ASGIApp,
+        *,
+        service: str,
+        routes: Iterable[FastRoute],
+        state: State,
+        origin_of: OriginOf,
+        is_open: Callable[[], bool],
     ) -> None:
         self._app = app
         self._service = service
         self._routes = {route.prefix: route for route in routes}
         self._state = state
+        self._origin_of = origin_of
         self._is_open = is_open
         self._counters: dict[tuple[str, int], tuple[Any, Any]] = {}
 
@@ -91,29 +116,29 @@ class FastPath:
         headers = dict(scope["headers"])
         if len(headers) != len(scope["headers"]) or not route.not_with.isdisjoint(headers):
             return False
-        request = FastRequest(scope, headers, key, self._state)
+        request = FastRequest(scope, headers, key, self._state, self._origin_of)
         try:
             answer = await route.handler(request)
+        except Problem as problem:
+            with context.use(request.context()):
+                told = problem_response(problem, scope)
+            answer = FastAnswer(told.status_code, told.raw_headers, bytes(told.body))
         except Exception:  # it will come again where it is told as it should be
             return False
         if answer is None:
             return False
-        trace = context.start_trace(_text(headers.get(b"traceparent")))
-        request_id = request_id_of(_text(headers.get(b"x-request-id")), trace)
         status, sent, body = answer
         sent += request.answered
-        sent.append((b"x-request-id", request_id.encode()))
-        sent.append((b"traceparent", trace.traceparent.encode()))
-        if status != HTTPStatus.NOT_MODIFIED:
+        sent.append((b"x-request-id", request.request_id.encode()))
+        sent.append((b"traceparent", request.trace.traceparent.encode()))
+        if status not in _WITHOUT_BODY:
             sent.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": status, "headers": sent})
         await send({"type": "http.response.body", "body": body})
-        self._record(route, status, time.perf_counter() - began, scope, request_id, trace.trace_id)
+        self._record(route, status, time.perf_counter() - began, request)
         return True
 
-    def _record(
-        self, route: FastRoute, status: int, seconds: float, scope: Scope, request_id: str, trace_id: str
-    ) -> None:
+    def _record(self, route: FastRoute, status: int, seconds: float, request: FastRequest) -> None:
         counters = self._counters.get((route.path, status))
         if counters is None:
             counters = self._counters[(route.path, status)] = (
@@ -127,9 +152,9 @@ class FastPath:
             route=route.path,
             status=status,
             seconds=seconds,
-            request_id=request_id,
-            trace_id=trace_id,
-            tenant_id=scope.get(TENANT),
+            request_id=request.request_id,
+            trace_id=request.trace.trace_id,
+            tenant_id=request.scope.get(TENANT),
         )
 
 

@@ -148,9 +148,9 @@ async def _in(
         return await endpoint(request)
 
 
-def acting_as(principal: Principal) -> context.Context:
-    """The present request as the doing of this principal."""
-    here = context.current()
+def acting_as(principal: Principal, here: context.Context | None = None) -> context.Context:
+    """The present request, or that of a context, as the doing of this principal."""
+    here = here or context.current()
     assert here is not None, "KitMiddleware sets the context"
     return replace(here, tenant_id=principal.tenant_id, actor_id=principal.subject, via=principal.via or None)
 

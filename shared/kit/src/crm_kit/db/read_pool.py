@@ -1,0 +1,52 @@
+"""Connections for reads of one statement each, which sets its tenant by itself and leaves nothing behind."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, TypeAlias
+
+import asyncpg
+import orjson
+
+from crm_kit.db.connecting import SESSION, Connection, connect
+
+READ_TIMEOUT_SECONDS: Final = 5.0
+
+# Quoted: the driver's classes take their parameter in its stubs only.
+ReadPool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+
+@asynccontextmanager
+async def open_read_pool(url: str, *, size: int, name: str) -> AsyncIterator[ReadPool]:
+    """JSON comes as Python's values. It connects when it is first asked: a process starts before its database."""
+    pool = await asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=size,
+        connect=connect,
+        init=_decode_json,
+        reset=_leave,  # there is nothing to reset, and it would be a round trip
+        timeout=READ_TIMEOUT_SECONDS,
+        command_timeout=READ_TIMEOUT_SECONDS,
+        server_settings={**SESSION, "application_name": name},
+    )
+    try:
+        yield pool
+    finally:
+        try:
+            await asyncio.wait_for(pool.close(), READ_TIMEOUT_SECONDS)
+        except TimeoutError:
+            pool.terminate()
+
+
+async def _decode_json(connection: Connection) -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, schema="pg_catalog", encoder=_never, decoder=orjson.loads)
+
+
+def _never(value: object) -> str:
+    raise NotImplementedError(f"nothing is written here: {value!r}")
+
+
+async def _leave(_connection: object) -> None:
+    """Nothing to reset."""

@@ -1,0 +1,84 @@
+"""GET of one record as nearly every system asks for it: by a caller who may see everything of it.
+
+One round trip for all who ask at once: `read_<table>` (`migration_ops.add_readers`) sets the tenant and reads.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from crm_kit.db.gathering import GatheredReads
+from crm_kit.db.models import columns
+from crm_kit.db.read_pool import ReadPool
+from crm_kit.http import etag
+from crm_kit.http.fast_path import JSON, FastAnswer, FastRequest, FastRoute
+from crm_kit.http.principal import Authenticator
+from crm_kit.resources.resource import Resource
+from crm_kit.resources.routes import ResourceRouter
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+class _Row:
+    """A row as the snapshots read it: columns as attributes."""
+
+    __slots__ = ("_record",)
+
+    def __init__(self, record: "asyncpg.Record") -> None:
+        self._record = record
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._record[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class FastRead:
+    """The fast route of one resource."""
+
+    def __init__(self, resource: Resource[Any, Any, Any]) -> None:
+        self._resource = resource
+        self._permission = f"{resource.permission}:read"
+        table = columns(resource.row)
+        names = ", ".join(f'"{column.name}"' for column in table if column.computed is None)
+        self._query = f"select {names} from read_{resource.row.__tablename__}($1, $2)"  # noqa: S608  # names of our own
+        self._rows: GatheredReads[asyncpg.Record] = GatheredReads(self._fetch)
+        self._pool: ReadPool | None = None
+
+    @property
+    def route(self) -> FastRoute:
+        prefix = f"/v1/{self._resource.plural}"
+        return FastRoute(prefix, f"{prefix}/{{entity_id}}", self._answer)
+
+    def use(self, pool: ReadPool) -> None:
+        """While the application serves."""
+        self._pool = pool
+
+    async def _answer(self, request: FastRequest) -> FastAnswer | None:
+        authenticator: Authenticator = request.state.authenticator
+        principal = authenticator.authenticate_known(request)
+        if principal is None or principal.rights is not None or principal.tenant_id is None:
+            return None
+        if not principal.may(self._permission):
+            return None
+        row = await self._rows.get(principal.tenant_id, request.key)
+        if row is None:
+            return None
+        version = row["version"]
+        headers = [(b"etag", etag.entity_tag(version).encode())]
+        known = request.headers.get(b"if-none-match")
+        if known is not None and not etag.if_none_match(known.decode("latin-1"), version):
+            return FastAnswer(304, headers, b"")
+        entity = self._resource.events.snapshot(_Row(row))
+        return FastAnswer(200, [JSON, *headers], entity.model_dump_json().encode())
+
+    async def _fetch(self, tenant_id: str, ids: Sequence[str]) -> "Mapping[str, asyncpg.Record]":
+        assert self._pool is not None, "opened with the application"
+        return {row["id"]: row for row in await self._pool.fetch(self._query, tenant_id, ids)}
+
+
+def fast_reads_of(routers: Iterable[object]) -> list[FastRead]:
+    """Of the resources that everybody with the permission may read."""
+    resources = [router.resource for router in routers if isinstance(router, ResourceRouter)]
+    return [FastRead(resource) for resource in resources if not resource.is_administered("read")]
