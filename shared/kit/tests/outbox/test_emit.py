@@ -8,6 +8,7 @@ import asyncpg
 import orjson
 import pytest
 from crm_contracts.envelope import Event
+from crm_kit.db.session import WriteSession
 from crm_kit.outbox import EntityEvents, UnflushedEntity
 from crm_testkit.service import ServiceUnderTest
 from crm_testkit.toy_service import NOTE, Note, NoteId
@@ -23,13 +24,34 @@ def _touching_snapshot(row: NoteRow) -> Note:
     return note
 
 
+async def _rename(session: WriteSession, events: EntityEvents[NoteRow, Note], note_id: str) -> None:
+    row = await NOTES.lock(session, note_id)
+    shown = snapshot(row)
+    row.title = "b"
+    await events.updated(session, row, shown)
+
+
 async def test_an_event_is_refused_before_postgresql_has_seen_its_entity(parts: Parts, tenant_id: str) -> None:
     """The outbox number must be drawn under the row's lock, which the flush takes; else two writers' numbers swap."""
+    [note_id] = await make_notes(parts.app, tenant_id, 1)
+    before = await parts.fetch("select id from outbox where tenant_id = $1", tenant_id)
     events = EntityEvents(NOTE, NoteRow, _touching_snapshot)
     with pytest.raises(UnflushedEntity, match="flush note_"):
         async with parts.app.write(tenant_id) as session:
-            await events.created(session, NoteRow(id=NoteId.new(), title="a"))
-    assert await parts.fetch("select 1 from outbox where tenant_id = $1", tenant_id) == []
+            await _rename(session, events, note_id)
+    assert await parts.fetch("select id from outbox where tenant_id = $1", tenant_id) == before
+
+
+async def test_a_new_entity_and_its_event_are_the_same(parts: Parts, tenant_id: str) -> None:
+    """Whatever is done to the row by who shows it."""
+    events = EntityEvents(NOTE, NoteRow, _touching_snapshot)
+    async with parts.app.write(tenant_id) as session:
+        row = NoteRow(id=NoteId.new(), title="a")
+        await events.created(session, row)
+    async with parts.app.read(tenant_id) as reading:
+        stored = await NOTES.get(reading, row.id)
+    [event] = await parts.fetch("select payload from outbox where key = $1", row.id)
+    assert stored.title == orjson.loads(event["payload"])["entity"]["title"] == "a"
 
 
 async def test_a_session_knows_what_it_has_not_flushed(parts: Parts, tenant_id: str) -> None:

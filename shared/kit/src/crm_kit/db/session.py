@@ -4,7 +4,7 @@ The tenant is set in the transaction itself, so that a connection which goes bac
 row-level security compares each row with it, and a transaction that set none sees no row.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,9 @@ import orjson
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import Executable, event, text
 from sqlalchemy.engine import Result, ScalarResult
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.orm import Session, SessionTransaction, make_transient_to_detached
 
 from crm_kit.db.connecting import SESSION, Connection, TenantConnection, connect
 from crm_kit.db.sql import Sql
@@ -55,7 +55,7 @@ class ReadSession:
     async def fetch(self, statement: Sql, values: Mapping[str, Any]) -> Sequence[Any]:
         """The rows, by name, of a fixed statement, past SQLAlchemy: a third of what `execute` costs.
 
-        Raises DBAPIError as `execute` does, but for its sub-classes, and TimeoutError.
+        Raises DBAPIError as `execute` does, of its sub-classes IntegrityError alone, and TimeoutError.
         """
         arguments = statement.arguments(values)
         if self._driver is None:  # SQLAlchemy begins its transaction with its first statement
@@ -67,7 +67,8 @@ class ReadSession:
             return await self._driver.fetch(statement.query, *arguments)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             lost = self._driver.is_closed()
-            raise DBAPIError(statement.query, None, error, hide_parameters=True, connection_invalidated=lost) from error
+            kind = IntegrityError if isinstance(error, asyncpg.IntegrityConstraintViolationError) else DBAPIError
+            raise kind(statement.query, None, error, hide_parameters=True, connection_invalidated=lost) from error
 
     async def now(self) -> datetime:
         """By the database's clock: what processes decide together must not hang on the clock of one of them."""
@@ -84,8 +85,15 @@ class WriteSession(ReadSession):
     def add(self, *rows: object) -> None:
         self._session.add_all(rows)
 
+    def adopt(self, rows: Iterable[object]) -> None:
+        """Rows that were inserted past this session: from now on their changes are written like those of any other."""
+        for row in rows:
+            make_transient_to_detached(row)
+            self._session.add(row)
+
     async def flush(self) -> None:
-        await self._session.flush()
+        if self._session.new or self._session.dirty or self._session.deleted:
+            await self._session.flush()
 
     async def delete(self, row: object) -> None:
         await self._session.delete(row)
@@ -188,8 +196,9 @@ class Database:
     async def write(self, tenant_id: str | None) -> AsyncIterator[WriteSession]:
         """Commits when the block ends; rolls back if it raises."""
         async with self._session(self._engine, tenant_id) as session, session.begin():
-            yield WriteSession(session, tenant_id)
-            await session.flush()
+            writing = WriteSession(session, tenant_id)
+            yield writing
+            await writing.flush()
 
     async def ping(self) -> None:
         """Raises if the database does not answer."""

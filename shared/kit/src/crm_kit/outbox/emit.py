@@ -15,9 +15,10 @@ from crm_kit.audit.changes import BOOKKEEPING, changes_of, differing, encoded, m
 from crm_kit.audit.entries import Entry
 from crm_kit.bus.port import MAX_RECORD_BYTES, Record, record_size
 from crm_kit.db.models import EntityRow, columns, utc_now
+from crm_kit.db.rows import json_of
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import BodyTooLarge, Text
-from crm_kit.outbox.table import append
+from crm_kit.outbox.table import append, insert_and_append
 from crm_kit.rights.shares import write_shares
 from crm_kit.rights.tables import RECORD_SHARE
 
@@ -68,20 +69,13 @@ class EntityEvents(Generic[RowT, EntityT]):
 
     async def created(self, session: WriteSession, row: RowT, *, action: str = "created") -> EntityT:
         """Inserts `row` as version 1 and publishes it."""
-        await self._insert(session, [row])
-        entity = self.snapshot(row)
-        await _keep_shares(session, {row.id: entity}, fresh=True)
-        records, entry = self._creation(session, entity, row, action)
-        await append(session, records, [entry])
+        [entity] = await self._create(session, [row], action)
         return entity
 
     async def created_all(self, session: WriteSession, rows: Sequence[RowT], *, action: str = "created") -> None:
-        """As `created`, for many rows in two round trips. The caller bounds how many."""
-        await self._insert(session, rows)
-        entities = {row.id: self.snapshot(row) for row in rows}
-        await _keep_shares(session, entities, fresh=True)
-        made = [self._creation(session, entities[row.id], row, action) for row in rows]
-        await append(session, [record for records, _ in made for record in records], [entry for _, entry in made])
+        """As `created`, for many rows in as many round trips as for one. The caller bounds how many."""
+        if rows:
+            await self._create(session, rows, action)
 
     async def updated(self, session: WriteSession, row: RowT, before: EntityT, *, action: str = "updated") -> bool:
         """Publishes what changed since the snapshot `before`; False, and nothing published, where nothing did.
@@ -96,8 +90,8 @@ class EntityEvents(Generic[RowT, EntityT]):
         row.version = before.version + 1
         row.updated_at = utc_now()
         await session.flush()
-        _require_flushed(session, row)
         entity = self.snapshot(row)
+        _require_flushed(session, row)
         if "shares" in changed:
             await _keep_shares(session, {row.id: entity})
         records = self._records(session, row, action, entity.model_dump(mode="json"), changed)
@@ -131,15 +125,22 @@ class EntityEvents(Generic[RowT, EntityT]):
         records = [each for state in (body, None) for each in self._records(session, row, "deleted", state, [])]
         await append(session, records, [self._told(row, "deleted", changes_of(encoded(body), None))])
 
-    async def _insert(self, session: WriteSession, rows: Sequence[RowT]) -> None:
+    async def _create(self, session: WriteSession, rows: Sequence[RowT], action: str) -> list[EntityT]:
+        # Nobody knows these rows yet, so that their events may be numbered by the statement that inserts them.
         for row in rows:
             row.tenant_id = session.tenant_id
             row.version = 1
-        session.add(*rows)
-        await session.flush()
+        await session.flush()  # what they refer to
+        inserted = json_of(rows)
+        entities = [self.snapshot(row) for row in rows]
+        made = [self._creation(session, entity, row, action) for entity, row in zip(entities, rows, strict=True)]
+        records = [record for records, _ in made for record in records]
+        await insert_and_append(session, self.row, inserted, records, [entry for _, entry in made])
+        session.adopt(rows)
+        await _keep_shares(session, {row.id: entity for row, entity in zip(rows, entities, strict=True)}, fresh=True)
+        return entities
 
     def _creation(self, session: WriteSession, entity: EntityT, row: RowT, action: str) -> tuple[list[Record], Entry]:
-        _require_flushed(session, row)
         body = entity.model_dump(mode="json")
         changed = sorted(name for name, value in body.items() if value is not None and name not in BOOKKEEPING)
         records = self._records(session, row, action, body, changed)

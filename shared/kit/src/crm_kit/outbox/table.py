@@ -5,6 +5,8 @@
 
 import zlib
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import orjson
 from sqlalchemy import (
@@ -27,6 +29,8 @@ from crm_kit.audit.entries import Entry
 from crm_kit.audit.entries import values as audited
 from crm_kit.audit.writing import INSERT, record
 from crm_kit.bus.port import Record
+from crm_kit.db.models import EntityRow
+from crm_kit.db.rows import insert_of
 from crm_kit.db.session import WriteSession
 from crm_kit.db.sql import Sql
 
@@ -52,17 +56,17 @@ OUTBOX = Table(
 )
 
 
-APPEND = Sql(
-    f"with audited as ({INSERT})"  # noqa: S608 our own text
-    """
+_APPEND = f"""
+    {{before}} audited as ({INSERT})
     insert into outbox (tenant_id, shard, topic, key, headers, payload)
     select :tenant_id, shard, topic, key, cast(headers as jsonb), payload
       from unnest(cast(:shards as smallint[]), cast(:topics as text[]), cast(:keys as text[]),
                   cast(:headers as text[]), cast(:payloads as bytea[]))
            with ordinality as given(shard, topic, key, headers, payload, place)
      order by place
-    """
-)
+"""  # noqa: S608  # our own text
+
+APPEND = Sql(_APPEND.format(before="with"))
 
 
 async def append(session: WriteSession, records: Sequence[Record], entries: Sequence[Entry]) -> None:
@@ -73,7 +77,22 @@ async def append(session: WriteSession, records: Sequence[Record], entries: Sequ
     if not records:
         await record(session, entries)
         return
-    values = {
+    await session.fetch(APPEND, _values(session, records, entries))
+
+
+async def insert_and_append(
+    session: WriteSession, table: type[EntityRow], rows: str, records: Sequence[Record], entries: Sequence[Entry]
+) -> None:
+    """As `append`, with the new rows (`crm_kit.db.rows.json_of`) that all this is about, in the same round trip."""
+    if not records:
+        await session.fetch(_insert_only(table), {"rows": rows})
+        await record(session, entries)
+    else:
+        await session.fetch(_insert_first(table), {**_values(session, records, entries), "rows": rows})
+
+
+def _values(session: WriteSession, records: Sequence[Record], entries: Sequence[Entry]) -> dict[str, Any]:
+    return {
         **audited(session.tenant_id, entries),
         "shards": [shard_of(each.key) for each in records],
         "topics": [each.topic for each in records],
@@ -81,7 +100,16 @@ async def append(session: WriteSession, records: Sequence[Record], entries: Sequ
         "headers": [orjson.dumps(dict(each.headers)).decode() for each in records],
         "payloads": [each.value for each in records],
     }
-    await session.fetch(APPEND, values)
+
+
+@cache
+def _insert_first(table: type[EntityRow]) -> Sql:
+    return Sql(_APPEND.format(before=f"with inserted as ({insert_of(table)}),"))
+
+
+@cache
+def _insert_only(table: type[EntityRow]) -> Sql:
+    return Sql(insert_of(table))
 
 
 def shard_of(key: str) -> int:

@@ -35,7 +35,7 @@ def follow_owners(service: str, owned: Mapping[Topic, str | None]) -> Consumer:
         topics=(USER, *owned),
         handle=follow,
         order="pass",
-        gather_seconds=0.05,
+        gather_seconds=0.2,
         projection=Projection(tables=(TEAM_MEMBER.name, RECORD_OWNER.name, OWNER_SHARE.name), by_default=False),
     )
 

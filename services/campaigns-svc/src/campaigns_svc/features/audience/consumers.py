@@ -60,6 +60,6 @@ AUDIENCE = Consumer(
     topics=(CONTACT, ACCOUNT, CONSENT),
     handle=follow_audience,
     order="pass",
-    gather_seconds=0.05,
+    gather_seconds=0.1,
     projection=Projection(tables=("contact_copy", "account_copy", "consent_copy")),
 )
