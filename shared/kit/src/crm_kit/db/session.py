@@ -18,6 +18,7 @@ from sqlalchemy.engine import Result, ScalarResult
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction, make_transient_to_detached
+from sqlmodel import SQLModel
 
 from crm_kit.db.connecting import SESSION, Connection, TenantConnection, connect
 from crm_kit.db.sql import Sql
@@ -88,6 +89,8 @@ class WriteSession(ReadSession):
     def adopt(self, rows: Iterable[object]) -> None:
         """Rows that were inserted past this session: from now on their changes are written like those of any other."""
         for row in rows:
+            if not isinstance(row, SQLModel):  # what `new_row` made
+                continue
             make_transient_to_detached(row)
             self._session.add(row)
 

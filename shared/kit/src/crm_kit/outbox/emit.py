@@ -131,7 +131,7 @@ class EntityEvents(Generic[RowT, EntityT]):
             row.tenant_id = session.tenant_id
             row.version = 1
         await session.flush()  # what they refer to
-        inserted = json_of(rows)
+        inserted = json_of(self.row, rows)
         entities = [self.snapshot(row) for row in rows]
         made = [self._creation(session, entity, row, action) for entity, row in zip(entities, rows, strict=True)]
         records = [record for records, _ in made for record in records]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from crm_contracts.contacts import Account
 from crm_contracts.ids import AccountId
 from crm_kit.db.models import utc_now
+from crm_kit.db.rows import new_row
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
@@ -25,7 +26,7 @@ _LABEL = Text("account", "客户公司")
 
 
 async def create_account(session: WriteSession, data: AccountWrite, caller: Principal) -> Account:
-    row = AccountRow(id=AccountId.new(), name=data.name)
+    row = new_row(AccountRow, id=AccountId.new(), name=data.name)
     _write(row, data, caller.region)
     await _check(session, row, parent_changed=True)
     follow(row, await share_territories(session, "accounts", repository.FIELDS), now=utc_now())

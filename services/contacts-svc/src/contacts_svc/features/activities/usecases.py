@@ -3,6 +3,7 @@
 from crm_contracts.contacts import Activity
 from crm_contracts.ids import ActivityId
 from crm_kit.db.models import utc_now
+from crm_kit.db.rows import new_row
 from crm_kit.db.session import WriteSession
 from crm_kit.http.principal import Principal
 
@@ -12,7 +13,7 @@ from contacts_svc.features.activities.schemas import ActivityWrite
 
 
 async def log_activity(session: WriteSession, data: ActivityWrite, caller: Principal) -> Activity:
-    row = ActivityRow(id=ActivityId.new(), kind=data.kind, at=data.at or utc_now(), actor_id=caller.subject)
+    row = new_row(ActivityRow, id=ActivityId.new(), kind=data.kind, at=data.at or utc_now(), actor_id=caller.subject)
     _write(row, data)
     return await ACTIVITY_EVENTS.created(session, row)
 

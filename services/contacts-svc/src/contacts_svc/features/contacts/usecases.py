@@ -6,6 +6,7 @@ from typing import Any
 from crm_contracts.contacts import Contact
 from crm_contracts.ids import ContactId
 from crm_kit.db.models import utc_now
+from crm_kit.db.rows import new_row
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
@@ -23,7 +24,7 @@ from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 
 
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
-    row = ContactRow(id=ContactId.new())
+    row = new_row(ContactRow, id=ContactId.new())
     _write(row, data, caller.region)
     await _check(session, row, account_changed=True)
     follow(row, await share_territories(session, "contacts", repository.FIELDS), now=utc_now())
