@@ -8,61 +8,11 @@ import asyncpg
 import orjson
 import pytest
 from crm_contracts.envelope import Event
-from crm_kit.db.session import WriteSession
-from crm_kit.outbox import EntityEvents, UnflushedEntity
 from crm_testkit.service import ServiceUnderTest
-from crm_testkit.toy_service import NOTE, Note, NoteId
+from crm_testkit.toy_service import NOTE
 from crm_testkit.toy_service.fixtures import Parts
 from crm_testkit.toy_service.notes import NOTE_EVENTS, NOTES, NoteRow, snapshot
 from crm_testkit.writers import change, make_notes
-
-
-def _touching_snapshot(row: NoteRow) -> Note:
-    """A snapshot that changes what it shows: the event would say what PostgreSQL has not seen."""
-    note = snapshot(row)
-    row.title += "!"
-    return note
-
-
-async def _rename(session: WriteSession, events: EntityEvents[NoteRow, Note], note_id: str) -> None:
-    row = await NOTES.lock(session, note_id)
-    shown = snapshot(row)
-    row.title = "b"
-    await events.updated(session, row, shown)
-
-
-async def test_an_event_is_refused_before_postgresql_has_seen_its_entity(parts: Parts, tenant_id: str) -> None:
-    """The outbox number must be drawn under the row's lock, which the flush takes; else two writers' numbers swap."""
-    [note_id] = await make_notes(parts.app, tenant_id, 1)
-    before = await parts.fetch("select id from outbox where tenant_id = $1", tenant_id)
-    events = EntityEvents(NOTE, NoteRow, _touching_snapshot)
-    with pytest.raises(UnflushedEntity, match="flush note_"):
-        async with parts.app.write(tenant_id) as session:
-            await _rename(session, events, note_id)
-    assert await parts.fetch("select id from outbox where tenant_id = $1", tenant_id) == before
-
-
-async def test_a_new_entity_and_its_event_are_the_same(parts: Parts, tenant_id: str) -> None:
-    """Whatever is done to the row by who shows it."""
-    events = EntityEvents(NOTE, NoteRow, _touching_snapshot)
-    async with parts.app.write(tenant_id) as session:
-        row = NoteRow(id=NoteId.new(), title="a")
-        await events.created(session, row)
-    async with parts.app.read(tenant_id) as reading:
-        stored = await NOTES.get(reading, row.id)
-    [event] = await parts.fetch("select payload from outbox where key = $1", row.id)
-    assert stored.title == orjson.loads(event["payload"])["entity"]["title"] == "a"
-
-
-async def test_a_session_knows_what_it_has_not_flushed(parts: Parts, tenant_id: str) -> None:
-    async with parts.app.write(tenant_id) as session:
-        row = NoteRow(id=NoteId.new(), title="a", tenant_id=tenant_id, version=1)
-        session.add(row)
-        assert session.is_unflushed(row)
-        await session.flush()
-        assert not session.is_unflushed(row)
-        row.title = "b"
-        assert session.is_unflushed(row)
 
 
 async def test_numbers_follow_the_locks_not_the_beginnings(parts: Parts, tenant_id: str) -> None:

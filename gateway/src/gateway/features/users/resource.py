@@ -39,6 +39,6 @@ USERS = Resource(
     create=usecases.create_user,
     update=usecases.update_user,
     delete=usecases.delete_user,
-    match={"email": usecases.match_email, "external_id": usecases.match_external_id},
+    match=usecases.MATCHERS,
     administered=frozenset({"write"}),
 )

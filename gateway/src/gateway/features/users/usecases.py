@@ -7,7 +7,7 @@ from crm_contracts.tenancy import User
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
-from crm_kit.resources import given
+from crm_kit.resources import Matcher, given, one_by_one
 from pydantic import JsonValue
 
 from gateway.features.roles.assignment import check_roles
@@ -80,16 +80,31 @@ async def _check_teams(session: WriteSession, row: UserRow, joined: Sequence[str
         raise ValidationFailed(Text("Some teams are not valid; see errors.", "团队无效，见 errors。"), errors=faults)
 
 
-async def match_email(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
-    email_key = given(UserWrite, data, "email", name="-").email.casefold()
+def _email_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    return [given(UserWrite, data, "email", name="-").email.casefold()]
+
+
+def _external_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    external_id = given(UserWrite, data, "external_id", name="-", email="x@example.com").external_id
+    assert external_id is not None, "`given` has looked"
+    return [external_id]
+
+
+async def _find_email(session: WriteSession, email_key: str) -> Sequence[str]:
     await repository.lock_identities(session)
     found = await repository.with_email(session, email_key)
     return [found] if found else []
 
 
-async def match_external_id(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
-    external_id = given(UserWrite, data, "external_id", name="-", email="x@example.com").external_id
-    assert external_id is not None, "`given` has looked"
+async def _find_external_id(session: WriteSession, external_id: str) -> Sequence[str]:
     await repository.lock_identities(session)
     found = await repository.with_external_id(session, external_id)
     return [found] if found else []
+
+
+MATCHERS: Mapping[str, Matcher[User]] = {
+    "email": Matcher(_email_keys, one_by_one(_find_email), lambda one: [one.email.casefold()]),
+    "external_id": Matcher(
+        _external_keys, one_by_one(_find_external_id), lambda one: [one.external_id] if one.external_id else []
+    ),
+}

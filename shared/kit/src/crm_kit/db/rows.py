@@ -25,6 +25,12 @@ class _NewRow:
 
 
 @cache
+def _new_type(table: type[SQLModel]) -> type[_NewRow]:
+    """One of each table, so that a row's type tells its columns."""
+    return type(f"New{table.__name__}", (_NewRow,), {"__table__": table.__table__})  # type: ignore[attr-defined]  # SQLAlchemy adds it
+
+
+@cache
 def _defaults(table: type[SQLModel]) -> Callable[[], dict[str, Any]]:
     fixed: dict[str, Any] = {}
     made: dict[str, Callable[[], Any]] = {}
@@ -43,12 +49,11 @@ def new_row(table: type[RowT], **values: Any) -> RowT:
 
     It cannot be changed once it is created: lock it as any other.
     """
-    row = _NewRow()
+    row = _new_type(table)()
     row.__dict__.update(_defaults(table)(), **values)
     return cast("RowT", row)
 
 
-@cache
 def written_columns(table: type[SQLModel]) -> list[Column[Any]]:
     """Those that PostgreSQL does not fill by itself."""
     return [column for column in columns(table) if column.computed is None and column.identity is None]
@@ -64,10 +69,19 @@ def insert_of(table: type[SQLModel]) -> str:
     )
 
 
-def json_of(table: type[SQLModel], rows: Sequence[SQLModel]) -> str:
-    """Rows of one table as `:rows`."""
-    names = [column.key for column in written_columns(table)]
-    return orjson.dumps([{name: getattr(row, name) for name in names} for row in rows], default=_spelled).decode()
+def json_of(table: type[SQLModel], row: SQLModel) -> bytes:
+    """A row as it goes into `:rows`."""
+    return orjson.dumps({name: getattr(row, name) for name in _written_names(table)}, default=_spelled)
+
+
+def together(rows: Sequence[bytes]) -> str:
+    """`:rows` of rows of one table."""
+    return "[" + b",".join(rows).decode() + "]"
+
+
+@cache
+def _written_names(table: type[SQLModel]) -> tuple[str, ...]:
+    return tuple(column.key for column in written_columns(table))
 
 
 def _spelled(value: object) -> str:

@@ -4,10 +4,10 @@ The tenant is set in the transaction itself, so that a connection which goes bac
 row-level security compares each row with it, and a transaction that set none sees no row.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -25,6 +25,8 @@ from crm_kit.db.sql import Sql
 
 if TYPE_CHECKING:
     from crm_kit.rights import Sights
+
+ValueT = TypeVar("ValueT")
 
 _NOW = text("select clock_timestamp()")
 _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
@@ -47,10 +49,15 @@ class ReadSession:
             raise RuntimeError("this session was opened without a tenant")
         return self._tenant_id
 
+    async def _settle(self) -> None:
+        """Before anything is asked of PostgreSQL."""
+
     async def execute(self, statement: Executable, parameters: Any = None) -> Result[Any]:
+        await self._settle()
         return await self._session.execute(statement, parameters)
 
     async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
+        await self._settle()
         return await self._session.scalar(statement, parameters)
 
     async def fetch(self, statement: Sql, values: Mapping[str, Any]) -> Sequence[Any]:
@@ -58,6 +65,7 @@ class ReadSession:
 
         Raises DBAPIError as `execute` does, of its sub-classes IntegrityError alone, and TimeoutError.
         """
+        await self._settle()
         arguments = statement.arguments(values)
         if self._driver is None:  # SQLAlchemy begins its transaction with its first statement
             connection = await self._session.connection()
@@ -77,11 +85,45 @@ class ReadSession:
         return moment
 
     async def scalars(self, statement: Executable, parameters: Any = None) -> ScalarResult[Any]:
+        await self._settle()
         return await self._session.scalars(statement, parameters)
 
 
 class WriteSession(ReadSession):
     """Reads and writes of one tenant, in one transaction that its owner commits; nobody else does."""
+
+    def __init__(self, session: AsyncSession, tenant_id: str | None) -> None:
+        super().__init__(session, tenant_id)
+        self.put_off: Any = None
+        """While changes are gathered: what they are to be written by (`crm_kit.outbox.pending`)."""
+        self.gathers = False
+        """Whether changes may wait to be written together."""
+        self._known: dict[Hashable, Any] = {}
+
+    async def _settle(self) -> None:
+        if self.put_off is not None:
+            put_off, self.put_off = self.put_off, None
+            await put_off.write(self)
+
+    @asynccontextmanager
+    async def gathered(self) -> AsyncIterator[None]:
+        """Changes of this block are written together: at its end, or before something is asked of PostgreSQL."""
+        if self.gathers:
+            yield
+            return
+        self.gathers = True
+        try:
+            yield
+            await self._settle()
+        finally:
+            self.gathers, self.put_off = False, None
+
+    async def once(self, key: Hashable, load: Callable[[], Awaitable[ValueT]]) -> ValueT:
+        """What `load` answered the first time in this transaction: for what cannot change until it ends."""
+        if key not in self._known:
+            self._known[key] = await load()
+        found: ValueT = self._known[key]
+        return found
 
     def add(self, *rows: object) -> None:
         self._session.add_all(rows)
@@ -95,34 +137,41 @@ class WriteSession(ReadSession):
             self._session.add(row)
 
     async def flush(self) -> None:
+        await self._settle()
         if self._session.new or self._session.dirty or self._session.deleted:
             await self._session.flush()
 
     async def delete(self, row: object) -> None:
+        await self._settle()
         await self._session.delete(row)
 
     async def refresh(self, row: object) -> None:
+        await self._settle()
         await self._session.refresh(row)
-
-    def is_unflushed(self, row: object) -> bool:
-        """Whether `row` holds changes that PostgreSQL has not seen."""
-        if row in self._session.new:
-            return True
-        return row in self._session.dirty and self._session.is_modified(row)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """What happens within is undone if it raises; the transaction goes on."""
-        async with self._session.begin_nested():
-            yield
+        await self._settle()
+        known = dict(self._known)
+        try:
+            async with self._session.begin_nested():
+                yield
+                await self._settle()
+        except BaseException:
+            self.put_off, self._known = None, known  # the locks of the block are gone
+            raise
 
     async def connection(self) -> AsyncConnection:
+        await self._settle()
         return await self._session.connection()
 
     async def use_tenant(self, tenant_id: str) -> None:
         """Turns this transaction to another tenant: for consumers, whose batches hold several."""
         if tenant_id == self._tenant_id:
             return
+        await self._settle()
+        self._known.clear()
         await self._session.flush()
         self._tenant_id = tenant_id
         await self._session.execute(_SET_TENANT, {"tenant_id": tenant_id})

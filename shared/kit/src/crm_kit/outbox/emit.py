@@ -1,14 +1,13 @@
 """The only way to publish: an entity's change, its event and its audit entry in one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from crm_contracts.envelope import Event
 from crm_contracts.ids import EventId
 from crm_contracts.registry import RESTATED, Topic
 from crm_contracts.types import Entity
-from sqlalchemy import inspect, select
-from sqlalchemy.orm.attributes import flag_modified
+from sqlalchemy import select
 
 from crm_kit import context
 from crm_kit.audit.changes import BOOKKEEPING, changes_of, differing, encoded, members_of
@@ -18,7 +17,8 @@ from crm_kit.db.models import EntityRow, columns, utc_now
 from crm_kit.db.rows import json_of
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import BodyTooLarge, Text
-from crm_kit.outbox.table import append, insert_and_append
+from crm_kit.outbox.pending import pending
+from crm_kit.outbox.table import append
 from crm_kit.rights.shares import write_shares
 from crm_kit.rights.tables import RECORD_SHARE
 
@@ -26,33 +26,8 @@ RowT = TypeVar("RowT", bound=EntityRow)
 EntityT = TypeVar("EntityT", bound=Entity)
 
 
-class UnflushedEntity(RuntimeError):
-    """An event was to be emitted before PostgreSQL had seen, and locked, the entity's row.
-
-    The outbox number must be drawn under the row's lock: otherwise two writers may number their events in the
-    wrong order. SQLAlchemy's own flush order does not promise that.
-    """
-
-
-def _require_flushed(session: WriteSession, row: EntityRow) -> None:
-    if session.is_unflushed(row):
-        raise UnflushedEntity(f"flush {row.id} before its event is emitted")
-
-
-def _write_as_spelled(row: EntityRow) -> None:
-    """SQLAlchemy leaves a column out of its UPDATE where Python calls the old and the new value equal."""
-    for name, old in list(inspect(row).committed_state.items()):
-        if repr(old) != repr(getattr(row, name)):
-            flag_modified(row, name)
-
-
-async def _keep_shares(session: WriteSession, entities: Mapping[str, Entity], *, fresh: bool = False) -> None:
-    """Writes with whom entities are shared where rights look for it; `fresh`: those that were just made."""
-    shares = {entity_id: getattr(entity, "shares", ()) for entity_id, entity in entities.items()}
-    given = {
-        entity_id: [share.model_dump() for share in each] for entity_id, each in shares.items() if each or not fresh
-    }
-    await write_shares(session, RECORD_SHARE, given, fresh=fresh)
+def _shares(entity: Entity) -> list[dict[str, Any]]:
+    return [share.model_dump() for share in getattr(entity, "shares", ())]
 
 
 class EntityEvents(Generic[RowT, EntityT]):
@@ -69,13 +44,26 @@ class EntityEvents(Generic[RowT, EntityT]):
 
     async def created(self, session: WriteSession, row: RowT, *, action: str = "created") -> EntityT:
         """Inserts `row` as version 1 and publishes it."""
-        [entity] = await self._create(session, [row], action)
+        row.tenant_id = session.tenant_id
+        row.version = 1
+        text = json_of(self.row, row)
+        entity = self.snapshot(row)
+        body = entity.model_dump(mode="json")
+        changed = sorted(name for name, value in body.items() if value is not None and name not in BOOKKEEPING)
+        records = self._records(session, row, action, body, changed)
+        async with pending(session) as writing:
+            writing.insert(self.row, row, text)
+            writing.records += records
+            writing.entries.append(self._told(row, action, changes_of(None, encoded(body))))
+            if body.get("shares"):
+                writing.new_shares[row.id] = _shares(entity)
         return entity
 
     async def created_all(self, session: WriteSession, rows: Sequence[RowT], *, action: str = "created") -> None:
         """As `created`, for many rows in as many round trips as for one. The caller bounds how many."""
-        if rows:
-            await self._create(session, rows, action)
+        async with session.gathered():
+            for row in rows:
+                await self.created(session, row, action=action)
 
     async def updated(self, session: WriteSession, row: RowT, before: EntityT, *, action: str = "updated") -> bool:
         """Publishes what changed since the snapshot `before`; False, and nothing published, where nothing did.
@@ -86,16 +74,16 @@ class EntityEvents(Generic[RowT, EntityT]):
         changed = differing(old, new)
         if not changed:
             return False
-        _write_as_spelled(row)
         row.version = before.version + 1
         row.updated_at = utc_now()
-        await session.flush()
         entity = self.snapshot(row)
-        _require_flushed(session, row)
-        if "shares" in changed:
-            await _keep_shares(session, {row.id: entity})
         records = self._records(session, row, action, entity.model_dump(mode="json"), changed)
-        await append(session, records, [self._told(row, action, changes_of(old, new))])
+        async with pending(session) as writing:
+            writing.changed.append(row)
+            writing.records += records
+            writing.entries.append(self._told(row, action, changes_of(old, new)))
+            if "shares" in changed:
+                writing.shares[row.id] = _shares(entity)
         return True
 
     async def restated(self, session: WriteSession, entity_id: str) -> bool:
@@ -108,7 +96,6 @@ class EntityEvents(Generic[RowT, EntityT]):
         row = await session.scalar(of_id.execution_options(populate_existing=True))
         if row is None:
             return False
-        _require_flushed(session, row)
         await append(session, self._records(session, row, RESTATED, self._body(row), []), [])
         return True
 
@@ -124,27 +111,6 @@ class EntityEvents(Generic[RowT, EntityT]):
             await write_shares(session, RECORD_SHARE, {row.id: []})
         records = [each for state in (body, None) for each in self._records(session, row, "deleted", state, [])]
         await append(session, records, [self._told(row, "deleted", changes_of(encoded(body), None))])
-
-    async def _create(self, session: WriteSession, rows: Sequence[RowT], action: str) -> list[EntityT]:
-        # Nobody knows these rows yet, so that their events may be numbered by the statement that inserts them.
-        for row in rows:
-            row.tenant_id = session.tenant_id
-            row.version = 1
-        await session.flush()  # what they refer to
-        inserted = json_of(self.row, rows)
-        entities = [self.snapshot(row) for row in rows]
-        made = [self._creation(session, entity, row, action) for entity, row in zip(entities, rows, strict=True)]
-        records = [record for records, _ in made for record in records]
-        await insert_and_append(session, self.row, inserted, records, [entry for _, entry in made])
-        session.adopt(rows)
-        await _keep_shares(session, {row.id: entity for row, entity in zip(rows, entities, strict=True)}, fresh=True)
-        return entities
-
-    def _creation(self, session: WriteSession, entity: EntityT, row: RowT, action: str) -> tuple[list[Record], Entry]:
-        body = entity.model_dump(mode="json")
-        changed = sorted(name for name, value in body.items() if value is not None and name not in BOOKKEEPING)
-        records = self._records(session, row, action, body, changed)
-        return records, self._told(row, action, changes_of(None, encoded(body)))
 
     def _body(self, row: RowT) -> dict[str, Any]:
         return self.snapshot(row).model_dump(mode="json")

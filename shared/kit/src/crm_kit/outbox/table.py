@@ -30,7 +30,7 @@ from crm_kit.audit.entries import values as audited
 from crm_kit.audit.writing import INSERT, record
 from crm_kit.bus.port import Record
 from crm_kit.db.models import EntityRow
-from crm_kit.db.rows import insert_of
+from crm_kit.db.rows import insert_of, together
 from crm_kit.db.session import WriteSession
 from crm_kit.db.sql import Sql
 
@@ -81,14 +81,22 @@ async def append(session: WriteSession, records: Sequence[Record], entries: Sequ
 
 
 async def insert_and_append(
-    session: WriteSession, table: type[EntityRow], rows: str, records: Sequence[Record], entries: Sequence[Entry]
+    session: WriteSession,
+    table: type[EntityRow],
+    rows: Sequence[bytes],
+    records: Sequence[Record],
+    entries: Sequence[Entry],
 ) -> None:
     """As `append`, with the new rows (`crm_kit.db.rows.json_of`) that all this is about, in the same round trip."""
     if not records:
-        await session.fetch(_insert_only(table), {"rows": rows})
+        await insert(session, table, rows)
         await record(session, entries)
     else:
-        await session.fetch(_insert_first(table), {**_values(session, records, entries), "rows": rows})
+        await session.fetch(_insert_first(table), {**_values(session, records, entries), "rows": together(rows)})
+
+
+async def insert(session: WriteSession, table: type[EntityRow], rows: Sequence[bytes]) -> None:
+    await session.fetch(_insert_only(table), {"rows": together(rows)})
 
 
 def _values(session: WriteSession, records: Sequence[Record], entries: Sequence[Entry]) -> dict[str, Any]:

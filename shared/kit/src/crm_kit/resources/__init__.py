@@ -2,7 +2,7 @@
 
 from crm_kit.resources.copies import copies_reached, copy_levels, rights_to_copy
 from crm_kit.resources.listing import condition_problem, list_page, next_link
-from crm_kit.resources.resource import PartOf, Resource, base_fields, given
+from crm_kit.resources.resource import Matcher, PartOf, Resource, base_fields, given, one_by_one
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
 from crm_kit.resources.routes import EntityPath, resource_router
 from crm_kit.resources.schemas import Page
@@ -10,6 +10,7 @@ from crm_kit.resources.writing import admit
 
 __all__ = [
     "EntityPath",
+    "Matcher",
     "Page",
     "PartOf",
     "Resource",
@@ -24,6 +25,7 @@ __all__ = [
     "json_response",
     "list_page",
     "next_link",
+    "one_by_one",
     "resource_router",
     "rights_to_copy",
 ]

@@ -1,7 +1,7 @@
 """Up to 1,000 operations in one request and one transaction; one bad row spoils no other."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from crm_contracts.types import Entity, Input
 from sqlalchemy.exc import IntegrityError
@@ -12,7 +12,7 @@ from crm_kit.errors import Conflict, FieldError, Problem, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import require
 from crm_kit.resources import access
-from crm_kit.resources.resource import Resource
+from crm_kit.resources.resource import Key, Matcher, Resource
 from crm_kit.resources.schemas import BatchOperation, BatchResult
 from crm_kit.resources.writing import change, create
 
@@ -21,7 +21,7 @@ WriteT = TypeVar("WriteT", bound=Input)
 EntityT = TypeVar("EntityT", bound=Entity)
 
 
-_TOGETHER = 50
+_TOGETHER = 100
 """Operations behind one savepoint. More than 64 savepoints in a transaction slow every snapshot of the server down."""
 
 
@@ -37,8 +37,9 @@ async def run_operations(
     for start in range(0, len(operations), _TOGETHER):
         some = operations[start : start + _TOGETHER]
         try:
-            async with session.savepoint():
-                done = [await _run(session, resource, operation, caller) for operation in some]
+            async with session.savepoint(), session.gathered():
+                together = await _Together.prepared(session, resource, some, caller)
+                done = [await together.run(operation) for operation in some]
         except (Problem, IntegrityError):
             results += [await _run_alone(session, resource, operation, caller, language) for operation in some]
         else:
@@ -55,7 +56,7 @@ async def _run_alone(
 ) -> BatchResult:
     try:
         async with session.savepoint():
-            status, entity_id, version = await _run(session, resource, operation, caller)
+            status, entity_id, version = await _Together(session, resource, caller).run(operation)
     except Problem as problem:
         return BatchResult(status=problem.status, error=problem.body(language))
     except IntegrityError:
@@ -63,55 +64,97 @@ async def _run_alone(
     return BatchResult(status=status, id=entity_id, version=version)
 
 
-async def _run(
-    session: WriteSession,
-    resource: Resource[RowT, WriteT, EntityT],
-    operation: BatchOperation,
-    caller: Principal,
-) -> tuple[int, str, int]:
-    if operation.method == "create":
-        return await _create(session, resource, operation.data, caller)
-    if operation.method == "update":
-        if operation.id is None:
-            raise _fault("/id", "required", Text("An update names the id", "更新操作必须指定 id"))
-        return await _update(session, resource, operation.id, operation.data, caller)
-    matcher = resource.match.get(operation.match or "")
-    if matcher is None:
-        keys = ", ".join(resource.match) or "-"
-        raise _fault("/match", "choice", Text(f"An upsert matches by one of {keys}", f"匹配字段必须是：{keys}"))
-    found = await access.findable(
-        session, resource, resource.fields.get(operation.match or ""), await matcher(session, operation.data, caller)
-    )
-    if not found:
-        return await _create(session, resource, operation.data, caller)
-    if len(found) > 1:
-        raise Conflict(Text("Several match.", "匹配到多个对象。"), members={"candidates": list(found[:20])})
-    return await _update(session, resource, found[0], operation.data, caller)
+class _Together(Generic[RowT, WriteT, EntityT]):
+    """Operations that run one after the other, with what they look up looked up for all of them before.
 
+    What was looked up counts until one of them changes it.
+    """
 
-async def _create(
-    session: WriteSession, resource: Resource[RowT, WriteT, EntityT], data: dict[str, Any], caller: Principal
-) -> tuple[int, str, int]:
-    if resource.create is None:
-        raise _fault("/method", "choice", Text("These cannot be created", "不支持创建"))
-    require(caller, f"{resource.permission}:create")
-    entity = await create(session, resource, resource.validated(data), caller)
-    return 201, str(entity.id), entity.version  # type: ignore[attr-defined]  # every entity type has its own id type
+    def __init__(self, session: WriteSession, resource: Resource[RowT, WriteT, EntityT], caller: Principal) -> None:
+        self._session = session
+        self._resource = resource
+        self._caller = caller
+        self._found: dict[str, dict[Key, Sequence[str]]] = {}
+        self._rows: dict[str, RowT] = {}
 
+    @classmethod
+    async def prepared(
+        cls,
+        session: WriteSession,
+        resource: Resource[RowT, WriteT, EntityT],
+        operations: Sequence[BatchOperation],
+        caller: Principal,
+    ) -> Self:
+        """Raises Problem where it can be told before."""
+        together = cls(session, resource, caller)
+        wanted: dict[str, list[Key]] = {}
+        for operation in operations:
+            if operation.method == "upsert":
+                keys = together._matcher(operation).keys(operation.data, caller)
+                wanted.setdefault(operation.match or "", []).extend(keys)
+        for name, keys in wanted.items():
+            together._found[name] = dict(await resource.match[name].find(session, list(dict.fromkeys(keys))))
+        if session.sights is None:  # for others each row is looked at as it is locked
+            ids = {id_ for found in together._found.values() for matches in found.values() for id_ in matches}
+            ids |= {operation.id for operation in operations if operation.method == "update" and operation.id}
+            together._rows = dict(await resource.lock_all(session, ids)) if ids else {}
+        return together
 
-async def _update(
-    session: WriteSession,
-    resource: Resource[RowT, WriteT, EntityT],
-    entity_id: str,
-    data: dict[str, Any],
-    caller: Principal,
-) -> tuple[int, str, int]:
-    if resource.update is None:
-        raise _fault("/method", "choice", Text("These cannot be updated", "不支持更新"))
-    require(caller, f"{resource.permission}:update")
-    row = await resource.lock(session, entity_id)
-    await change(session, resource, row, data, caller)
-    return 200, row.id, row.version
+    async def run(self, operation: BatchOperation) -> tuple[int, str, int]:
+        """Status, id and version. Raises Problem."""
+        if operation.method == "create":
+            return await self._create(operation.data)
+        if operation.method == "update":
+            if operation.id is None:
+                raise _fault("/id", "required", Text("An update names the id", "更新操作必须指定 id"))
+            return await self._update(operation.id, operation.data)
+        field = self._resource.fields.get(operation.match or "")
+        found = await access.findable(self._session, self._resource, field, await self._matches(operation))
+        if not found:
+            return await self._create(operation.data)
+        if len(found) > 1:
+            raise Conflict(Text("Several match.", "匹配到多个对象。"), members={"candidates": list(found[:20])})
+        return await self._update(found[0], operation.data)
+
+    def _matcher(self, operation: BatchOperation) -> Matcher[EntityT]:
+        matcher = self._resource.match.get(operation.match or "")
+        if matcher is None:
+            keys = ", ".join(self._resource.match) or "-"
+            raise _fault("/match", "choice", Text(f"An upsert matches by one of {keys}", f"匹配字段必须是：{keys}"))
+        return matcher
+
+    async def _matches(self, operation: BatchOperation) -> Sequence[str]:
+        matcher, known = self._matcher(operation), self._found.setdefault(operation.match or "", {})
+        keys = matcher.keys(operation.data, self._caller)
+        missing = [key for key in keys if key not in known]
+        if missing:
+            known |= await matcher.find(self._session, missing)
+        return sorted({id_ for key in keys for id_ in known[key]})
+
+    def _forget(self, entity: EntityT) -> None:
+        """It has changed, and with it what is found by what it holds or held."""
+        for name, found in self._found.items():
+            for key in self._resource.match[name].held(entity):
+                found.pop(key, None)
+
+    async def _create(self, data: dict[str, Any]) -> tuple[int, str, int]:
+        if self._resource.create is None:
+            raise _fault("/method", "choice", Text("These cannot be created", "不支持创建"))
+        require(self._caller, f"{self._resource.permission}:create")
+        entity = await create(self._session, self._resource, self._resource.validated(data), self._caller)
+        self._forget(entity)
+        return 201, str(entity.id), entity.version  # type: ignore[attr-defined]  # every entity type has its own id type
+
+    async def _update(self, entity_id: str, data: dict[str, Any]) -> tuple[int, str, int]:
+        if self._resource.update is None:
+            raise _fault("/method", "choice", Text("These cannot be updated", "不支持更新"))
+        require(self._caller, f"{self._resource.permission}:update")
+        row = self._rows.get(entity_id) or await self._resource.lock(self._session, entity_id)
+        before = await change(self._session, self._resource, row, data, self._caller)
+        if self._found:
+            self._forget(before)
+            self._forget(self._resource.events.snapshot(row))
+        return 200, row.id, row.version
 
 
 def _fault(pointer: str, code: str, detail: Text) -> ValidationFailed:

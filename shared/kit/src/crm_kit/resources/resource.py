@@ -1,6 +1,6 @@
 """A resource: one entity type as clients see it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cache
@@ -28,11 +28,32 @@ RowT = TypeVar("RowT", bound=EntityRow)
 WriteT = TypeVar("WriteT", bound=Input)
 EntityT = TypeVar("EntityT", bound=Entity)
 
-FindIds = Callable[[WriteSession, Mapping[str, JsonValue], Principal], Awaitable[Sequence[str]]]
-"""The ids that an upsert's raw data matches; ValidationFailed where the data lacks the key.
+Key = Hashable
+"""What an upsert looks a record up by: an address, a number of a source."""
 
-It must lock the key, so that two upserts cannot both find nothing.
-"""
+
+@dataclass(frozen=True)
+class Matcher(Generic[EntityT]):
+    """How upserts by one name find what they match.
+
+    `keys`: of an upsert's raw data; ValidationFailed where it lacks them. `find`: the ids that hold each key, all keys
+    locked, so that two upserts cannot both find nothing. `held`: the keys by which an entity is found.
+    """
+
+    keys: Callable[[Mapping[str, JsonValue], Principal], Sequence[Key]]
+    find: Callable[[WriteSession, Sequence[Any]], Awaitable[Mapping[Any, Sequence[str]]]]
+    held: Callable[[EntityT], Iterable[Key]]
+
+
+def one_by_one(
+    find: Callable[[WriteSession, Any], Awaitable[Sequence[str]]],
+) -> Callable[[WriteSession, Sequence[Any]], Awaitable[Mapping[Any, Sequence[str]]]]:
+    """A Matcher's `find` of one that locks and looks up a single key: for resources that are seldom written by thousands."""
+
+    async def find_all(session: WriteSession, keys: Sequence[Any]) -> Mapping[Any, Sequence[str]]:
+        return {key: await find(session, key) for key in sorted(keys, key=str)}  # in one order, so that none deadlock
+
+    return find_all
 
 
 @dataclass(frozen=True)
@@ -64,7 +85,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     create: Callable[[WriteSession, WriteT, Principal], Awaitable[EntityT]] | None
     update: Callable[[WriteSession, RowT, WriteT, Principal], Awaitable[None]] | None
     delete: Callable[[WriteSession, RowT, Principal], Awaitable[None]] | None
-    match: Mapping[str, FindIds] = dataclass_field(default_factory=dict)
+    match: Mapping[str, Matcher[EntityT]] = dataclass_field(default_factory=dict)
     default_sort: str = "-created_at"
     administered: frozenset[Literal["read", "write"]] = frozenset()
     within: PartOf | None = None
@@ -112,6 +133,13 @@ class Resource(Generic[RowT, WriteT, EntityT]):
                 raise self.not_found(entity_id)
             raise access.forbidden(f"{self.permission}:{action}")
         return row
+
+    async def lock_all(self, session: WriteSession, ids: Iterable[str]) -> Mapping[str, RowT]:
+        """The rows of those that are there, locked as `lock` locks one, in one order; what may be done to them is not asked."""
+        c = columns(self.row)
+        wanted = select(self.row).where(c.id.in_(sorted(set(ids)))).order_by(c.id).with_for_update()
+        rows = await session.scalars(wanted.execution_options(populate_existing=True))
+        return {row.id: row for row in rows}
 
     async def seen(self, session: ReadSession, rows: Sequence[RowT]) -> list[RowT]:
         """Of rows that were read otherwise, those that the caller may see."""

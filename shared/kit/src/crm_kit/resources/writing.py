@@ -64,14 +64,14 @@ async def change(
     row: RowT,
     patch: Mapping[str, JsonValue],
     caller: Principal,
-) -> None:
-    """Applies an RFC 7396 patch to a row that was locked for it. Raises Forbidden."""
+) -> EntityT:
+    """Applies an RFC 7396 patch to a row that was locked for it; answers what it was before. Raises Forbidden."""
     assert resource.update is not None
     before = resource.events.snapshot(row)
     data = resource.patched(before, patch)
     if session.sights is None:
         await resource.update(session, row, data, caller)
-        return
+        return before
     rights = session.sights.changing(row.id)
     assert rights is not None, "locking has looked at it"
     access.check_written(resource, rights, "update", patch.keys())
@@ -94,3 +94,4 @@ async def change(
         await session.flush()
         if not await access.look_at(session, resource, [row.id], "update"):
             raise access.forbidden(f"{resource.permission}:update")
+    return before

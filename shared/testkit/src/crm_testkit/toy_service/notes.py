@@ -13,7 +13,16 @@ from crm_kit.errors import Text
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import Writing, route_options
 from crm_kit.outbox import EntityEvents
-from crm_kit.resources import EntityPath, Resource, base_fields, check_if_match, entity_response, given, resource_router
+from crm_kit.resources import (
+    EntityPath,
+    Matcher,
+    Resource,
+    base_fields,
+    check_if_match,
+    entity_response,
+    given,
+    resource_router,
+)
 from crm_kit.rights import TENANT_WIDE
 from crm_kit.tables import mount_kit_tables
 from fastapi import Request
@@ -104,9 +113,16 @@ async def delete_note(session: WriteSession, row: NoteRow, _caller: Principal) -
     await NOTE_EVENTS.deleted(session, row)
 
 
-async def match_mark(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+def _mark_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
     mark = given(NoteWrite, data, "mark", title="-").mark
-    return (await session.scalars(select(_c.id).where(_c.mark == mark))).all()
+    assert mark is not None, "`given` has looked"
+    return [mark]
+
+
+async def _find_marks(session: WriteSession, marks: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    found = await session.execute(select(_c.mark, _c.id).where(_c.mark.in_(marks)))
+    ids = {row.mark: [row.id] for row in found}
+    return {mark: ids.get(mark, []) for mark in marks}
 
 
 _c = columns(NoteRow)
@@ -135,7 +151,7 @@ NOTES = Resource(
     create=create_note,
     update=update_note,
     delete=delete_note,
-    match={"mark": match_mark},
+    match={"mark": Matcher(_mark_keys, _find_marks, lambda note: [note.mark] if note.mark else [])},
 )
 
 router = resource_router(NOTES)

@@ -53,13 +53,16 @@ async def lock_external_keys(session: WriteSession, keys: Sequence[str]) -> None
     await lock_keys(session, "account.external", keys)
 
 
-async def lock_domain(session: WriteSession, domain: str) -> None:
-    """So that two upserts with one domain cannot both find nobody."""
+async def find_domain(session: WriteSession, domain: str) -> Sequence[str]:
+    """The accounts with a domain, which is locked: two upserts with it cannot both find nobody."""
     await lock_keys(session, "account.domain", [domain])
-
-
-async def ids_with_domain(session: ReadSession, domain: str) -> Sequence[str]:
     return await _ids(session, _c.domain == domain)
+
+
+async def find_external_key(session: WriteSession, key: str) -> Sequence[str]:
+    """As `find_domain`."""
+    await lock_external_keys(session, [key])
+    return await ids_with_external_key(session, [key])
 
 
 async def ids_with_external_key(session: ReadSession, keys: Sequence[str]) -> Sequence[str]:

@@ -20,5 +20,5 @@ ACCOUNTS = Resource(
     create=usecases.create_account,
     update=usecases.update_account,
     delete=usecases.delete_account,
-    match={"domain": usecases.match_domain, "external_id": usecases.match_external_id},
+    match=usecases.MATCHERS,
 )

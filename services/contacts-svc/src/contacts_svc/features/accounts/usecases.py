@@ -9,7 +9,7 @@ from crm_kit.db.rows import new_row
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
-from crm_kit.resources import given
+from crm_kit.resources import Matcher, given, one_by_one
 from crm_kit.resources.tree import check_parent
 from pydantic import JsonValue
 
@@ -82,14 +82,23 @@ async def _check(session: WriteSession, row: AccountRow, *, parent_changed: bool
             )
 
 
-async def match_domain(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+def _domain_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
     domain = given(AccountWrite, data, "domain", name="-").domain
-    assert domain is not None
-    await repository.lock_domain(session, domain)
-    return await repository.ids_with_domain(session, domain)
+    assert domain is not None, "`given` has looked"
+    return [domain]
 
 
-async def match_external_id(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
-    keys = contact_rules.external_keys(given(AccountWrite, data, "external_ids", name="-").external_ids)
-    await repository.lock_external_keys(session, keys)
-    return await repository.ids_with_external_key(session, keys)
+def _external_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    return contact_rules.external_keys(given(AccountWrite, data, "external_ids", name="-").external_ids)
+
+
+MATCHERS: Mapping[str, Matcher[Account]] = {
+    "domain": Matcher(
+        _domain_keys, one_by_one(repository.find_domain), lambda one: [one.domain] if one.domain is not None else []
+    ),
+    "external_id": Matcher(
+        _external_keys,
+        one_by_one(repository.find_external_key),
+        lambda one: contact_rules.external_keys(one.external_ids),
+    ),
+}

@@ -27,8 +27,12 @@ async def share_territories(
 
     A change that did not see the record yet would pass it by.
     """
-    await share_keys(session, _SPACE, _ALL)
-    return await active_territories(session, resource, fields)
+
+    async def load() -> list[ActiveTerritory]:
+        await share_keys(session, _SPACE, _ALL)
+        return await active_territories(session, resource, fields)
+
+    return await session.once((_SPACE, resource), load)
 
 
 async def active_territories(

@@ -1,6 +1,6 @@
 """Every statement about contacts beyond those that all resources have, and the fields that these can name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from crm_contracts.contacts import LifecycleStage
@@ -8,8 +8,9 @@ from crm_kit.conditions import Document, Field, FieldSet, FieldType
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.db.sql import Sql
 from crm_kit.resources import base_fields
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
 from contacts_svc.features.accounts.repository import address_fields
 from contacts_svc.features.contacts import rules
@@ -57,16 +58,6 @@ async def lock_external_keys(session: WriteSession, keys: Sequence[str]) -> None
     await lock_keys(session, "contact.external", keys)
 
 
-async def lock_email(session: WriteSession, key: str) -> None:
-    """So that two upserts with one address cannot both find nobody."""
-    await lock_keys(session, "contact.email", [key])
-
-
-async def lock_phone(session: WriteSession, number: str) -> None:
-    """As `lock_email`."""
-    await lock_keys(session, "contact.phone", [number])
-
-
 async def holder_of_external_key(session: ReadSession, keys: Sequence[str], except_id: str) -> tuple[str, str] | None:
     """Another contact that has one of the keys, and the key."""
     if not keys:
@@ -78,18 +69,31 @@ async def holder_of_external_key(session: ReadSession, keys: Sequence[str], exce
     return (found.id, next(key for key in keys if key in found.external_keys)) if found else None
 
 
-async def ids_with_email(session: ReadSession, key: str) -> Sequence[str]:
-    return await _ids(session, _c.email_keys.contains([key]))
+async def find_emails(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    await lock_keys(session, "contact.email", keys)
+    return await _find(session, _WITH_EMAIL, keys)
 
 
-async def ids_with_phone(session: ReadSession, number: str) -> Sequence[str]:
-    return await _ids(session, _c.phone_numbers.contains([number]))
+async def find_phones(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    await lock_keys(session, "contact.phone", keys)
+    return await _find(session, _WITH_PHONE, keys)
 
 
-async def ids_with_external_key(session: ReadSession, keys: Sequence[str]) -> Sequence[str]:
-    return await _ids(session, _c.external_keys.overlap(list(keys)))
+async def find_external_keys(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    await lock_external_keys(session, keys)
+    return await _find(session, _WITH_EXTERNAL_KEY, keys)
 
 
-async def _ids(session: ReadSession, condition: ColumnElement[bool]) -> Sequence[str]:
-    statement = select(_c.id).where(condition).order_by(_c.id).limit(_MATCHES)
-    return (await session.scalars(statement)).all()
+async def _find(session: WriteSession, statement: Sql, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    return {row["key"]: row["ids"] for row in await session.fetch(statement, {"keys": keys})}
+
+
+def _with(column: str) -> Sql:
+    """The ids of the contacts that hold each key, each key looked up in the column's index."""
+    return Sql(
+        f"select key, array(select id from contact where {column} @> array[key] order by id limit {_MATCHES}) as ids"  # noqa: S608  # our own text
+        " from unnest(cast(:keys as text[])) as key"
+    )
+
+
+_WITH_EMAIL, _WITH_PHONE, _WITH_EXTERNAL_KEY = _with("email_keys"), _with("phone_numbers"), _with("external_keys")

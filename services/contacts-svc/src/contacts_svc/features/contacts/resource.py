@@ -20,9 +20,5 @@ CONTACTS = Resource(
     create=usecases.create_contact,
     update=usecases.update_contact,
     delete=usecases.delete_contact,
-    match={
-        "email": usecases.match_email,
-        "phone": usecases.match_phone,
-        "external_id": usecases.match_external_id,
-    },
+    match=usecases.MATCHERS,
 )

@@ -10,7 +10,7 @@ from crm_kit.db.rows import new_row
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
-from crm_kit.resources import given
+from crm_kit.resources import Matcher, given
 from pydantic import JsonValue
 
 from contacts_svc.features.accounts.repository import account_exists
@@ -118,25 +118,29 @@ async def _check(session: WriteSession, row: ContactRow, *, account_changed: boo
         )
 
 
-async def match_email(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
-    """The contacts with the data's primary, or first, address."""
+def _email_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    """The primary, or first, address."""
     written = given(ContactWrite, data, "emails").emails
     address = next((email.address for email in written if email.primary), written[0].address)
-    key = rules.email_key(address)
-    await repository.lock_email(session, key)
-    return await repository.ids_with_email(session, key)
+    return [rules.email_key(address)]
 
 
-async def match_phone(session: WriteSession, data: Mapping[str, JsonValue], caller: Principal) -> Sequence[str]:
-    """The contacts with the data's first number."""
+def _phone_keys(data: Mapping[str, JsonValue], caller: Principal) -> Sequence[str]:
+    """The first number."""
     written = given(ContactWrite, data, "phones").phones
     number: str = _phones(written[:1], caller.region)[0]["number"]
-    await repository.lock_phone(session, number)
-    return await repository.ids_with_phone(session, number)
+    return [number]
 
 
-async def match_external_id(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
-    """The contacts with any of the data's external ids."""
-    keys = rules.external_keys(given(ContactWrite, data, "external_ids").external_ids)
-    await repository.lock_external_keys(session, keys)
-    return await repository.ids_with_external_key(session, keys)
+def _external_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
+    """Any external id."""
+    return rules.external_keys(given(ContactWrite, data, "external_ids").external_ids)
+
+
+MATCHERS: Mapping[str, Matcher[Contact]] = {
+    "email": Matcher(_email_keys, repository.find_emails, lambda one: [rules.email_key(e.address) for e in one.emails]),
+    "phone": Matcher(_phone_keys, repository.find_phones, lambda one: [phone.number for phone in one.phones]),
+    "external_id": Matcher(
+        _external_keys, repository.find_external_keys, lambda one: rules.external_keys(one.external_ids)
+    ),
+}

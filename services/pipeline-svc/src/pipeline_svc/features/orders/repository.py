@@ -11,6 +11,9 @@ from sqlalchemy.dialects.postgresql import insert
 from pipeline_svc.features.orders.models import OrderCounterRow, OrderRow
 from pipeline_svc.features.orders.rules import NUMBER_PATTERN
 
+SourceKey = tuple[str | None, str]
+"""A source, and a number or id that it gave."""
+
 _c = columns(OrderRow)
 _counter = columns(OrderCounterRow)
 
@@ -23,6 +26,18 @@ async def lock_number(session: WriteSession, source: str | None, number: str) ->
 async def lock_external_id(session: WriteSession, source: str | None, external_id: str) -> None:
     """As `lock_number`."""
     await lock_keys(session, "order.external", [f"{source or ''}\0{external_id}"])
+
+
+async def find_number(session: WriteSession, key: SourceKey) -> Sequence[str]:
+    """The orders with a number of a source, which is locked: two upserts with it cannot both find nobody."""
+    await lock_number(session, *key)
+    return await ids_with_number(session, *key)
+
+
+async def find_external_id(session: WriteSession, key: SourceKey) -> Sequence[str]:
+    """As `find_number`."""
+    await lock_external_id(session, *key)
+    return await ids_with_external_id(session, *key)
 
 
 async def ids_with_number(session: ReadSession, source: str | None, number: str) -> Sequence[str]:

@@ -45,5 +45,5 @@ ORDERS = Resource(
     create=usecases.create_order,
     update=usecases.update_order,
     delete=usecases.delete_order,
-    match={"external_id": usecases.match_external_id, "number": usecases.match_number},
+    match=usecases.MATCHERS,
 )

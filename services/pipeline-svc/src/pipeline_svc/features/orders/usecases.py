@@ -9,7 +9,7 @@ from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
-from crm_kit.resources import given
+from crm_kit.resources import Matcher, given, one_by_one
 from pydantic import JsonValue
 
 from pipeline_svc import lines
@@ -17,6 +17,7 @@ from pipeline_svc.features.orders import repository, rules
 from pipeline_svc.features.orders.errors import OrderExternalIdTaken, OrderNumberTaken
 from pipeline_svc.features.orders.events import ORDER_EVENTS
 from pipeline_svc.features.orders.models import OrderRow
+from pipeline_svc.features.orders.repository import SourceKey
 from pipeline_svc.features.orders.schemas import OrderWrite
 
 
@@ -58,20 +59,28 @@ async def delete_order(session: WriteSession, row: OrderRow, _caller: Principal)
     await ORDER_EVENTS.deleted(session, row)
 
 
-async def match_number(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
-    """The order with the data's number in the data's source."""
+def _number_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[SourceKey]:
+    """The data's number in the data's source."""
     key = given(OrderWrite, data, "number", source=data.get("source"))
-    assert key.number is not None
-    await repository.lock_number(session, key.source, key.number)
-    return await repository.ids_with_number(session, key.source, key.number)
+    assert key.number is not None, "`given` has looked"
+    return [(key.source, key.number)]
 
 
-async def match_external_id(session: WriteSession, data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
-    """The order with the data's external id in the data's source."""
+def _external_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[SourceKey]:
+    """The data's external id in the data's source."""
     key = given(OrderWrite, data, "external_id", source=data.get("source"))
-    assert key.external_id is not None
-    await repository.lock_external_id(session, key.source, key.external_id)
-    return await repository.ids_with_external_id(session, key.source, key.external_id)
+    assert key.external_id is not None, "`given` has looked"
+    return [(key.source, key.external_id)]
+
+
+MATCHERS: Mapping[str, Matcher[Order]] = {
+    "external_id": Matcher(
+        _external_keys,
+        one_by_one(repository.find_external_id),
+        lambda one: [(one.source, one.external_id)] if one.external_id is not None else [],
+    ),
+    "number": Matcher(_number_keys, one_by_one(repository.find_number), lambda one: [(one.source, one.number)]),
+}
 
 
 def _write(row: OrderRow, data: OrderWrite, total: Money) -> None:
