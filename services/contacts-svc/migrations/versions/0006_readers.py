@@ -2,8 +2,8 @@
 
 from crm_kit.db.migration_ops import add_readers
 
-revision = "0005_readers"
-down_revision = "0004_territories"
+revision = "0006_readers"
+down_revision = "0005_search"
 branch_labels = None
 depends_on = None
 
