@@ -1,0 +1,148 @@
+"""Search by a part of a name, through the public door."""
+
+from collections.abc import Sequence
+
+import asyncpg
+import pytest
+from contacts_svc.features.accounts.models import AccountRow
+from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import FIELDS
+from contacts_svc.manifest import MANIFEST
+from crm_kit.conditions import compile_condition, parse
+from crm_kit.db.migrations import differences
+from crm_kit.db.models import utc_now
+from crm_kit.db.session import ReadSession
+from crm_kit.http import searching
+from crm_kit.http.pagination import parse_sort
+from crm_testkit.service import ServiceUnderTest, Tenant
+from sqlalchemy import select, text
+from sqlalchemy.dialects import postgresql
+
+NAMES = [
+    "王晓梅",
+    "王小明",
+    "欧阳晓梅",
+    "Mei Wang",
+    "meier",
+    "Xiaomei Li",
+    "100% Tea_House",
+    "a\\b",
+    "👩‍👩‍👧 Lee",
+    "İpek",
+    "Straße",
+    "ΣΑΣ",
+]
+
+
+async def _found(tenant: Tenant, path: str, field: str, part: str, sort: str = "-created_at") -> list[str]:
+    """What three pages or more of a search show of that field."""
+    found, cursor = [], None
+    while True:
+        body = {
+            "where": {"field": field, "op": "contains", "value": part},
+            "limit": 2,
+            "sort": [sort],
+            "cursor": cursor,
+        }
+        answer = await tenant.client.post(f"{path}/search", json={k: v for k, v in body.items() if v is not None})
+        assert answer.status_code == 200, answer.text
+        found += [each[field] for each in answer.json()["data"]]
+        cursor = answer.json()["next_cursor"]
+        if cursor is None:
+            return found
+
+
+@pytest.mark.parametrize("walked", [1, searching._WALKED])
+@pytest.mark.parametrize(("path", "field"), [("/v1/contacts", "full_name"), ("/v1/accounts", "name")])
+async def test_a_part_of_a_name_is_found_as_it_is_written(
+    service: ServiceUnderTest, monkeypatch: pytest.MonkeyPatch, path: str, field: str, walked: int
+) -> None:
+    monkeypatch.setattr(searching, "_WALKED", walked)
+    tenant, other = service.tenant(), service.tenant()
+    for name in NAMES:
+        await tenant.create(path, **{field: name})
+    await other.create(path, **{field: "王晓梅"})
+    parts = [
+        "",
+        "梅",
+        "晓梅",
+        "王",
+        "王小",
+        "mei",
+        "Mei",
+        "MEI",
+        "e",
+        "%",
+        "_",
+        "\\",
+        "a\\b",
+        "👩",
+        "\u200d",
+        "i",
+        "ß",
+        "Σ",
+    ]
+    for part in [*parts, "晓明", "0% T", "Xiaomei Li", "Xiaomei Li ", "欧阳晓梅"]:
+        expected = [name for name in reversed(NAMES) if part in name]
+        assert await _found(tenant, path, field, part) == expected, part
+        assert await _found(tenant, path, field, part, field) == sorted(expected), part
+        assert await _found(tenant, path, field, part, f"-{field}") == sorted(expected, reverse=True), part
+
+
+async def test_a_part_is_found_in_the_name_of_now(service: ServiceUnderTest) -> None:
+    tenant = service.tenant()
+    contact = await tenant.create("/v1/contacts", first_name="晓梅", last_name="王", full_name="Mei")
+    assert await _found(tenant, "/v1/contacts", "first_name", "晓") == ["晓梅"]
+    assert await _found(tenant, "/v1/contacts", "full_name", "晓") == []
+    answer = await tenant.client.patch(
+        f"/v1/contacts/{contact['id']}", json={"first_name": "小明", "last_name": "李", "full_name": "Ming"}
+    )
+    assert answer.status_code == 200, answer.text
+    assert await _found(tenant, "/v1/contacts", "first_name", "晓") == []
+    assert await _found(tenant, "/v1/contacts", "last_name", "李") == ["李"]
+
+
+async def _plan(session: ReadSession, sort: Sequence[str]) -> str:
+    """Of the statement that reads what the index finds."""
+    condition = parse({"field": "full_name", "op": "contains", "value": "晓梅"}, FIELDS)
+    now = utc_now()
+    search = searching.Search(
+        compile_condition(condition, now=now), by_grams=compile_condition(condition, now=now, by_grams=True)
+    )
+    keys = parse_sort(sort, FIELDS)
+    ids = searching._by_grams(select(ContactRow), keys, None, search).limit(51)
+    compiled = searching._rows(select(ContactRow), ids, keys).compile(
+        dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
+    )
+    rows = await session.execute(text(f"explain {compiled}".replace(":", "\\:")))
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.parametrize("sort", ["-created_at", "full_name"])
+async def test_the_index_on_grams_serves_a_search_under_row_level_security(
+    service: ServiceUnderTest, sort: str
+) -> None:
+    tenant = service.tenant()
+    contact = await tenant.create("/v1/contacts", full_name="王晓梅")
+    owner = await asyncpg.connect(service.urls.owner)
+    await owner.execute("select set_config('app.tenant_id', $1, false)", tenant.id)
+    columns = [column.name for column in ContactRow.__table__.columns if column.computed is None]  # type: ignore[attr-defined]  # SQLAlchemy adds it
+    anew = {"id": "'contact_0' || to_char(n, 'FM0000000000000000000000000')", "full_name": "'Anna ' || n"}
+    listed, copied = ", ".join(columns), ", ".join(anew.get(name, name) for name in columns)
+    await owner.execute(
+        f"insert into contact ({listed}) select {copied} from contact, generate_series(1, 20000) as n where id = $1",
+        contact["id"],
+    )
+    await owner.execute("vacuum analyze contact")
+    await owner.close()
+    async with service.runtime.database.read(tenant.id) as session:
+        plan = await _plan(session, [sort])
+    assert "Bitmap Index Scan on contact_name_grams" in plan, plan
+    assert "Seq Scan" not in plan, plan
+
+
+async def test_an_older_release_writes_what_is_found(service: ServiceUnderTest) -> None:
+    """Neither its model nor its statements know of the grams."""
+    assert "name_grams" not in str(select(ContactRow)) + str(select(AccountRow))
+    async with service.runtime.database.engine.connect() as connection:
+        assert list(await connection.run_sync(lambda sync: list(differences(sync, MANIFEST.metadata)))) == []
