@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.db.session import sqlalchemy_url
-from crm_kit.http import searching
 from crm_kit.http.pagination import Cursors, InvalidCursor, PageRequest, fetch_page, parse_sort, walks
 from crm_kit.http.searching import Search, fetch_found
 from hypothesis import HealthCheck, given, settings
@@ -146,18 +145,16 @@ async def test_pages_of_a_search_are_what_it_finds_in_pieces(
 ) -> None:
     """Whether they are found while walking the list, or all at once."""
     rows = [{"id": f"{number:03}", **row} for number, row in enumerate(some)]
-    search = Search(Parcel.label == "王", by_grams=Parcel.label.like("王"))
+    search = Search(Parcel.label == "王", by_grams=Parcel.label.like("王"), walked=walked)
     pages, cursor = [], None
     async with _session(connection) as session:
         if rows:
             await session.execute(sa.insert(Parcel), rows)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(searching, "_WALKED", walked)
-            while not pages or cursor is not None:
-                request = PageRequest(parse_sort(sort, FIELDS), limit, cursor)
-                page = await fetch_found(session, sa.select(Parcel), request, CURSORS, search)
-                pages.append([row.id for row in page.rows])
-                cursor = page.next_cursor
+        while not pages or cursor is not None:
+            request = PageRequest(parse_sort(sort, FIELDS), limit, cursor)
+            page = await fetch_found(session, sa.select(Parcel), request, CURSORS, search)
+            pages.append([row.id for row in page.rows])
+            cursor = page.next_cursor
 
     assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
     assert [id_ for page in pages for id_ in page] == _in_order([row for row in rows if row["label"] == "王"], sort)

@@ -7,7 +7,7 @@ list for a bounded number of rows; if these do not fill it, all that the index f
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select
@@ -28,9 +28,6 @@ from crm_kit.http.pagination import (
     walks,
 )
 
-_WALKED: Final = 10_000
-"""Rows. What more than one in two hundred has fills a page of 50 by then; others are some thousands of a million."""
-
 
 @dataclass(frozen=True, slots=True)
 class Search:
@@ -38,6 +35,8 @@ class Search:
 
     holds: ColumnElement[bool]
     by_grams: ColumnElement[bool]
+    walked: int = 10_000
+    """Rows. What more than one in two hundred has fills a page of 50 by then; others are some thousands of a million."""
 
 
 async def fetch_found(
@@ -59,7 +58,9 @@ async def fetch_found(
 
 def _near(walk: Select[Any], sort: Sort, search: Search) -> Select[Any]:
     """The ids of those for which it holds among the next rows of a walk."""
-    walked = walk.with_only_columns(*sort_columns(sort), search.holds.label("holds")).limit(_WALKED).subquery("walked")
+    walked = (
+        walk.with_only_columns(*sort_columns(sort), search.holds.label("holds")).limit(search.walked).subquery("walked")
+    )
     return _in_order(walked, sort).where(walked.c.holds)
 
 
