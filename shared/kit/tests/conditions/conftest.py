@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.db.session import sqlalchemy_url
+from crm_kit.db.text_grams import TEXT_GRAMS, TEXT_GRAMS_SOUGHT, text_grams_column
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 STATES = ("new", "open", "done")
@@ -14,6 +15,7 @@ STATES = ("new", "open", "done")
 things = sa.Table(
     "things",
     sa.MetaData(),
+    sa.Column("tenant_id", sa.Text, server_default="tenant_things"),
     sa.Column("id", sa.Text(collation="C"), primary_key=True),
     sa.Column("name", sa.Text(collation="pg_c_utf8")),
     sa.Column("label", sa.Text(collation="C"), nullable=False),
@@ -28,6 +30,7 @@ things = sa.Table(
     sa.Column("codes", sa.ARRAY(sa.String(100))),
     sa.Column("mails", sa.ARRAY(sa.Text)),
     sa.Column("states", sa.ARRAY(sa.Text), nullable=False),
+    text_grams_column("grams", "name", "label"),
 )
 
 
@@ -43,8 +46,8 @@ def fields() -> FieldSet:
         "Thing",
         [
             Field("id", FieldType.ID, c.id, nullable=False),
-            Field("name", FieldType.TEXT, c.name),
-            Field("label", FieldType.TEXT, c.label, nullable=False),
+            Field("name", FieldType.TEXT, c.name, grams=c.grams),
+            Field("label", FieldType.TEXT, c.label, nullable=False, grams=c.grams),
             Field("state", FieldType.CHOICE, c.state, choices=STATES),
             Field("money.amount", FieldType.NUMBER, c.price),
             Field("count", FieldType.INTEGER, c.count, value=lambda document: document.get("how_many")),
@@ -56,6 +59,7 @@ def fields() -> FieldSet:
             Field("code", FieldType.ID_LIST, c.codes, value="items.code"),
             Field("mail", FieldType.TEXT_LIST, c.mails, value="emails", normalise=str.casefold),
             Field("was", FieldType.CHOICE_LIST, c.states, choices=STATES, nullable=False),
+            Field("title", FieldType.TEXT, c.name, value="name"),
             Field("secret", FieldType.TEXT, c.name, filterable=False),
             Field("only_in_documents", FieldType.TEXT),
         ],
@@ -69,6 +73,9 @@ async def connection(postgres_server: EmbeddedPostgres) -> AsyncIterator[AsyncCo
     try:
         async with engine.connect() as connection:
             await connection.begin()
+            await connection.exec_driver_sql(TEXT_GRAMS)
+            await connection.exec_driver_sql(TEXT_GRAMS_SOUGHT)
+            await connection.exec_driver_sql("select set_config('app.tenant_id', 'tenant_things', true)")
             await connection.run_sync(things.create)
             yield connection
             await connection.rollback()

@@ -135,7 +135,11 @@ async def test_sql_and_python_select_the_same_rows(
     shown = [{"id": str(number), **row} for number, row in enumerate(some_rows)]
     inserted = [{**row, "mails": [text.casefold() for text in row["mails"] or []]} for row in shown]
 
-    chosen = [sa.case((compile_condition(condition, now=NOW), True), else_=False) for condition in parsed]
+    chosen = [
+        sa.case((compile_condition(condition, now=NOW, by_grams=by_grams), True), else_=False)
+        for by_grams in (False, True)
+        for condition in parsed
+    ]
     async with connection.begin_nested() as savepoint:
         await connection.execute(table.insert(), inserted)
         by_sql = {row[0]: list(row[1:]) for row in await connection.execute(sa.select(table.c.id, *chosen))}
@@ -143,9 +147,28 @@ async def test_sql_and_python_select_the_same_rows(
 
     documents = [_document(row, as_json=as_json) for row in shown]
     by_python = {
-        document["id"]: [evaluate(condition, document, now=NOW) for condition in parsed] for document in documents
+        document["id"]: [evaluate(condition, document, now=NOW) for condition in parsed] * 2 for document in documents
     }
     assert by_python == by_sql
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(whole=st.lists(texts, max_size=4).map("".join), others=st.lists(texts, max_size=3))
+async def test_grams_find_every_part_of_a_text_and_nothing_else(
+    connection: AsyncConnection, whole: str, others: list[str]
+) -> None:
+    sought = [*others, whole, *(whole[start:][:length] for start in range(len(whole)) for length in (1, 2, 3, 5))]
+    label, grams = sa.column("label", sa.Text), sa.column("grams", sa.ARRAY(sa.Integer))
+    fields = FieldSet("Thing", [Field("label", FieldType.TEXT, label, nullable=False, grams=grams)])
+    parsed = [parse({"field": "label", "op": "contains", "value": value}, fields) for value in sought]
+    by_grams = [compile_condition(condition, now=NOW, by_grams=True) for condition in parsed]
+    like = [label.contains(value, autoescape=True) for value in sought]
+    row = sa.select(
+        sa.literal(whole).label("label"), sa.func.text_grams("tenant_things", None, sa.literal(whole)).label("grams")
+    ).subquery()
+    found = (await connection.execute(sa.select(*by_grams, *like).select_from(row))).one()
+    expected = [evaluate(condition, {"label": whole}, now=NOW) for condition in parsed]
+    assert list(found) == expected * 2
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

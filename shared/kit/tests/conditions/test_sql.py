@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from crm_kit.conditions import FieldSet, compile_condition, parse
+from crm_kit.conditions import FieldSet, compile_condition, found_by_grams, parse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 POSTGRESQL = sa.make_url("postgresql+asyncpg://").get_dialect()()
@@ -44,6 +44,27 @@ def test_negation_goes_to_the_comparisons(fields: FieldSet) -> None:
     assert sql == "things.name IS DISTINCT FROM $1::VARCHAR AND things.count > $2::BIGINT"
 
 
+_HAS_PART = {"field": "name", "op": "contains", "value": "小"}
+_OTHER = {"field": "count", "op": "eq", "value": 1}
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (_HAS_PART, True),
+        ({"all": [_OTHER, _HAS_PART]}, True),
+        ({"any": [_HAS_PART, {**_HAS_PART, "field": "label"}]}, True),
+        ({"any": [_HAS_PART, _OTHER]}, False),
+        ({"not": _HAS_PART}, False),
+        ({**_HAS_PART, "value": ""}, False),
+        ({**_HAS_PART, "field": "title"}, False),
+        ({**_HAS_PART, "op": "eq"}, False),
+    ],
+)
+def test_grams_find_what_has_a_part_of_a_text(fields: FieldSet, raw: dict[str, Any], found: bool) -> None:
+    assert found_by_grams(parse(raw, fields)) is found
+
+
 def test_a_field_of_documents_alone_has_no_sql(fields: FieldSet) -> None:
     condition = parse({"field": "only_in_documents", "op": "exists"}, fields)
 
@@ -64,12 +85,14 @@ def test_a_field_of_documents_alone_has_no_sql(fields: FieldSet) -> None:
         ("tag", "eq", "vip", "by_tag"),
         ("tag", "in", ["vip", "b2b"], "by_tag"),
         ("code", "contains", "x", "by_code"),
+        ("name", "contains", "小明", "by_grams"),
+        ("label", "contains", "a%", "by_grams"),
     ],
 )
 async def test_indexes_serve_conditions(
     connection: AsyncConnection, table: sa.Table, fields: FieldSet, field: str, op: str, value: Any, index: str
 ) -> None:
-    condition = compile_condition(parse({"field": field, "op": op, "value": value}, fields), now=NOW)
+    condition = compile_condition(parse({"field": field, "op": op, "value": value}, fields), now=NOW, by_grams=True)
     statement = sa.select(table.c.id).where(condition)
     async with connection.begin_nested() as savepoint:
         for definition in (
@@ -80,6 +103,7 @@ async def test_indexes_serve_conditions(
             "by_at on things (at)",
             "by_tag on things using gin (tags)",
             "by_code on things using gin (codes)",
+            "by_grams on things using gin (grams)",
         ):
             await connection.execute(sa.text(f"create index {definition}"))
         await connection.execute(sa.text("set local enable_seqscan = off"))

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.db.session import sqlalchemy_url
-from crm_kit.http.pagination import Cursors, InvalidCursor, PageRequest, fetch_page, parse_sort
+from crm_kit.http.pagination import Cursors, InvalidCursor, PageRequest, fetch_page, parse_sort, walks
+from crm_kit.http.searching import Search, fetch_found
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
@@ -137,6 +138,28 @@ async def test_pages_are_the_sorted_list_in_pieces(
     assert [id_ for page in pages for id_ in page] == _in_order(rows, sort)
 
 
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(some=st.lists(parcels, max_size=15), sort=sorts, limit=st.integers(1, 6), walked=st.integers(1, 20))
+async def test_pages_of_a_search_are_what_it_finds_in_pieces(
+    connection: AsyncConnection, some: list[dict[str, Any]], sort: list[str], limit: int, walked: int
+) -> None:
+    """Whether they are found while walking the list, or all at once."""
+    rows = [{"id": f"{number:03}", **row} for number, row in enumerate(some)]
+    search = Search(Parcel.label == "王", by_grams=Parcel.label.like("王"), walked=walked)
+    pages, cursor = [], None
+    async with _session(connection) as session:
+        if rows:
+            await session.execute(sa.insert(Parcel), rows)
+        while not pages or cursor is not None:
+            request = PageRequest(parse_sort(sort, FIELDS), limit, cursor)
+            page = await fetch_found(session, sa.select(Parcel), request, CURSORS, search)
+            pages.append([row.id for row in page.rows])
+            cursor = page.next_cursor
+
+    assert [len(page) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+    assert [id_ for page in pages for id_ in page] == _in_order([row for row in rows if row["label"] == "王"], sort)
+
+
 changes = st.lists(st.tuples(st.lists(parcels, max_size=3), st.lists(st.integers(0, 30), max_size=3)), max_size=12)
 
 
@@ -225,3 +248,35 @@ async def test_a_long_list_is_read_by_its_index(connection: AsyncConnection) -> 
     assert "Index Only Scan Backward using by_creation" in plans[0]
     assert "Index Cond: (ROW(created_at, id) < ROW(" in plans[0]
     assert "Sort" not in plans[0]
+
+
+@pytest.mark.parametrize(("sort", "direction"), [("name", ""), ("-name", " Backward")])
+async def test_a_list_by_what_may_be_missing_is_read_by_its_index(
+    connection: AsyncConnection, sort: str, direction: str
+) -> None:
+    keys = parse_sort(sort, FIELDS)
+    async with connection.begin_nested() as savepoint:
+        await connection.exec_driver_sql(
+            "insert into parcels (id, label, name, created_at) select to_char(n, '0000'), '',"
+            " case when n % 2 = 0 then to_char(n, '0000') end, now() from generate_series(1, 5000) n"
+        )
+        await connection.exec_driver_sql('create index by_name on parcels (name collate "C", id)')
+        await connection.exec_driver_sql("analyze parcels")
+        seen, cursor, plans = [], None, []
+        while not seen or cursor is not None:
+            after = None if cursor is None else CURSORS.read(keys, cursor)
+            for walk in walks(sa.select(Parcel.id), keys, after):
+                compiled = walk.limit(50).compile(dialect=connection.dialect)
+                values = tuple(compiled.params[name] for name in compiled.positiontup or ())
+                plan = await connection.exec_driver_sql(f"explain {compiled}", values)
+                plans.append("\n".join(line for (line,) in plan))
+            page = await fetch_page(connection, sa.select(Parcel.id), PageRequest(keys, 200, cursor), CURSORS)
+            seen += page.rows
+            cursor = page.next_cursor
+        await savepoint.rollback()
+
+    assert len(seen) == len(set(seen)) == 5000
+    for plan in plans[:28]:  # two while there are names, and the first behind them; the last few are found by any index
+        assert f"Scan{direction} using by_name" in plan
+        assert "Sort" not in plan
+        assert "Filter" not in plan

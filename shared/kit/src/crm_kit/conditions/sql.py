@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from crm_kit.conditions.evaluate import earliest
 from crm_kit.conditions.fields import Field, FieldType, Op
 from crm_kit.conditions.parse import AllOf, AnyOf, Comparison, Condition, Not
+from crm_kit.db.text_grams import has_grams_of
 
 _SQL_TYPES: Final[dict[FieldType, sa.types.TypeEngine[Any]]] = {
     FieldType.TEXT: sa.Text(),
@@ -34,12 +35,26 @@ _NEGATIVE: Final = {Op.NE: Op.EQ, Op.NOT_IN: Op.IN}
 _SYNONYMS: Final = {Op.BEFORE: Op.LT, Op.AFTER: Op.GT}
 
 
-def compile_condition(condition: Condition, *, now: datetime) -> ColumnElement[bool]:
+def compile_condition(condition: Condition, *, now: datetime, by_grams: bool = False) -> ColumnElement[bool]:
     """A boolean expression over the fields' columns; TRUE where the condition holds, else FALSE or NULL.
 
-    now: an aware time, which `within_last` counts back from. Raises ValueError for a field without a column.
+    now: an aware time, which `within_last` counts back from. by_grams: such that indexes on grams serve it; it means the
+    same. Raises ValueError for a field without a column.
     """
-    return _compile(condition, now.astimezone(UTC), holds=True)
+    return _compile(condition, now.astimezone(UTC), holds=True, by_grams=by_grams)
+
+
+def found_by_grams(condition: Condition) -> bool:
+    """Whether indexes on grams find all rows that it holds for."""
+    match condition:
+        case AllOf(parts):
+            return any(map(found_by_grams, parts))
+        case AnyOf(parts):
+            return all(map(found_by_grams, parts))
+        case Comparison(field, Op.CONTAINS, value):
+            return field.grams is not None and value != ""
+        case _:
+            return False
 
 
 def json_column(document: ColumnElement[Any], path: str, kind: FieldType) -> ColumnElement[Any]:
@@ -75,20 +90,24 @@ def _column(field: Field) -> ColumnElement[Any]:
     return sa.type_coerce(field.column, field.column.type)
 
 
-def _compile(condition: Condition, now: datetime, *, holds: bool) -> ColumnElement[bool]:
+def _compile(condition: Condition, now: datetime, *, holds: bool, by_grams: bool) -> ColumnElement[bool]:
     match condition:
         case AllOf(parts) | AnyOf(parts):
-            compiled = [_compile(part, now, holds=holds) for part in parts]
+            compiled = [_compile(part, now, holds=holds, by_grams=by_grams) for part in parts]
             return sa.and_(*compiled) if isinstance(condition, AllOf) is holds else sa.or_(*compiled)
         case Not(part):
-            return _compile(part, now, holds=not holds)
+            return _compile(part, now, holds=not holds, by_grams=by_grams)
         case Comparison(field, op, value):
             if op in _NEGATIVE:
                 op, holds = _NEGATIVE[op], not holds
             if op is Op.EXISTS:
                 return _exists(field, holds=holds is value)
             positive = _test(field, _SYNONYMS.get(op, op), value, now)
-            return positive if holds else _negated(positive, field, op, value)
+            if not holds:
+                return _negated(positive, field, op, value)
+            if by_grams and field.grams is not None and found_by_grams(condition):
+                return sa.and_(has_grams_of(field.grams, bound(value, field.type)), positive)
+            return positive
 
 
 def _negated(positive: ColumnElement[bool], field: Field, op: Op, value: object) -> ColumnElement[bool]:
@@ -118,6 +137,9 @@ def _test(field: Field, op: Op, value: Any, now: datetime) -> ColumnElement[bool
         case Op.IN:
             return column == sa.any_(_array(value, kind))
         case Op.CONTAINS:
+            if field.grams is not None:
+                # As LIKE, but without its guess of how few rows that leaves, which would not let a list walk its order.
+                return sa.func.strpos(comparable(field), bound(value, kind)) > sa.literal_column("0")
             return comparable(field).like(bound(f"%{_escaped(value)}%", kind))
         case Op.STARTS_WITH:
             return comparable(field).like(bound(f"{_escaped(value)}%", kind))

@@ -13,6 +13,7 @@ from crm_kit.audit.tables import (
     ERASE_FUNCTION,
     FORGET_FUNCTION,
 )
+from crm_kit.db.text_grams import TEXT_GRAMS, TEXT_GRAMS_SOUGHT
 from crm_kit.http.idempotency import CLAIM_FUNCTION
 from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.tables import SYSTEM_TABLES
@@ -73,6 +74,12 @@ def create_rights_tables() -> None:
     for table in RIGHTS_TABLES:
         table.create(op.get_bind(), checkfirst=True)
     protect(*(table.name for table in RIGHTS_TABLES))
+
+
+def create_text_grams() -> None:
+    """The functions that columns of grams are computed and looked up by. As `create_audit_log`."""
+    op.execute(TEXT_GRAMS)
+    op.execute(TEXT_GRAMS_SOUGHT)
 
 
 def create_audit_log() -> None:

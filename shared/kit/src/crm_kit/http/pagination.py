@@ -16,8 +16,8 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
@@ -207,16 +207,40 @@ def _from_json(value: object, field: Field) -> SortValue:
 
 def apply_keyset(statement: Select[Row], sort: Sort, after: Sequence[SortValue] | None = None) -> Select[Row]:
     """The statement in this sort, beginning after the row with these values of the sort's fields, if given."""
-    for key in sort:
-        column = comparable(key.field)
-        ordered = column.desc() if key.descending else column.asc()
-        # Where there are no nulls the clause is left out: `NULLS LAST` would keep a plain index from
-        # serving DESC.
-        statement = statement.order_by(ordered.nulls_last() if key.field.nullable else ordered)
-    return statement if after is None else statement.where(_after(sort, after))
+    statement = statement.order_by(*(ordered(key, comparable(key.field)) for key in sort))
+    return statement if after is None else statement.where(after_values(sort, after))
 
 
-def _after(sort: Sort, values: Sequence[SortValue]) -> ColumnElement[bool]:
+def ordered(key: SortKey, column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column in the order of a key."""
+    # Where there are no nulls the clause is left out: `NULLS LAST` would keep a plain index from serving DESC.
+    direction = column.desc() if key.descending else column.asc()
+    return direction.nulls_last() if key.field.nullable else direction
+
+
+def walks(statement: Select[Row], sort: Sort, after: Sequence[SortValue] | None) -> Iterator[Select[Row]]:
+    """As `apply_keyset`, in statements that give its rows one after another, each a plain walk along an index.
+
+    Rows without a value of the first key are a list of their own behind the others: in one statement they would keep a
+    plain index from serving the descending order, and the place of a cursor.
+    """
+    first, rest = sort[0], sort[1:]
+    if not first.field.nullable:
+        yield apply_keyset(statement, sort, after)
+        return
+    column = comparable(first.field)
+    last = None
+    if after is None or after[0] is not None:
+        filled = SortKey(replace(first.field, nullable=False), first.descending)
+        yield apply_keyset(statement.where(column.is_not(sa.null())), (filled, *rest), after)
+    else:
+        last = after[1:]
+    missing = statement.where(column.is_(sa.null())).order_by(column.desc() if first.descending else column.asc())
+    yield apply_keyset(missing, rest, last)
+
+
+def after_values(sort: Sort, values: Sequence[SortValue]) -> ColumnElement[bool]:
+    """Where a row sorts after one with these values."""
     pairs = list(zip(sort, values, strict=True))
     if len({key.descending for key in sort}) == 1 and not any(key.field.nullable for key in sort):
         return _row_comparison(pairs, descending=sort[0].descending)
@@ -262,9 +286,21 @@ async def fetch_page(session: Session, statement: Select[Row], request: PageRequ
     Raises InvalidCursor.
     """
     after = None if request.cursor is None else cursors.read(request.sort, request.cursor)
-    keyed: Select[Any] = apply_keyset(statement, request.sort, after).limit(request.limit + 1)
-    columns = [comparable(key.field).label(f"sort_key_{n}") for n, key in enumerate(request.sort)]
-    found = (await session.execute(keyed.add_columns(*columns))).all()
+    found: list[sa.Row[Any]] = []
+    for walk in walks(statement.add_columns(*sort_columns(request.sort)), request.sort, after):
+        missing = request.limit + 1 - len(found)
+        if missing:
+            found += (await session.execute(walk.limit(missing))).all()
+    return page_of(found, request, cursors)
+
+
+def sort_columns(sort: Sort) -> list[sa.Label[Any]]:
+    """What a row is sorted by, as `page_of` takes it behind the row itself."""
+    return [comparable(key.field).label(f"sort_key_{n}") for n, key in enumerate(sort)]
+
+
+def page_of(found: Sequence[sa.Row[Any]], request: PageRequest, cursors: Cursors) -> Page[Any]:
+    """The page that these rows are, of which one more was asked for than it holds."""
     page = found[: request.limit]
     if len(found) == len(page):
         return Page([row[0] for row in page], next_cursor=None)

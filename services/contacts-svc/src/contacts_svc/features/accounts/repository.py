@@ -26,7 +26,7 @@ FIELDS = FieldSet(
     "Account",
     [
         *base_fields(AccountRow),
-        Field("name", FieldType.TEXT, _c.name, sortable=True, nullable=False),
+        Field("name", FieldType.TEXT, _c.name, sortable=True, nullable=False, grams=_c.name_grams),
         Field("domain", FieldType.TEXT, _c.domain),
         Field("industry", FieldType.TEXT, _c.industry),
         Field("size", FieldType.INTEGER, _c.size, sortable=True),

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from crm_kit.db.models import CodePointText, EntityRow, columns, id_column, json_column, text_list_column
+from crm_kit.db.text_grams import text_grams_column
 from crm_kit.rights import Through, owned_by, shares_column
 from sqlalchemy import Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -28,11 +29,16 @@ class ContactRow(EntityRow, Base, table=True):
         Index("contact_team", "tenant_id", "team_id", "id"),
         Index("contact_territory", "tenant_id", "territory_id", "id"),
         Index("contact_account", "tenant_id", "account_id", "id"),
+        Index("contact_stage", "tenant_id", "lifecycle_stage", "created_at", "id"),
+        Index("contact_source", "tenant_id", "source", "id"),
         Index("contact_email_keys", "email_keys", postgresql_using="gin"),
         Index("contact_phone_numbers", "phone_numbers", postgresql_using="gin"),
         Index("contact_external_keys", "external_keys", postgresql_using="gin"),
         Index("contact_tags", "tags", postgresql_using="gin"),
+        text_grams_column("name_grams", "full_name", "first_name", "last_name"),
+        Index("contact_name_grams", "name_grams", postgresql_using="gin"),
     )
+    __mapper_args__ = {"exclude_properties": ["name_grams"]}
 
     first_name: str | None = Field(default=None, sa_type=CodePointText)
     last_name: str | None = Field(default=None, sa_type=CodePointText)

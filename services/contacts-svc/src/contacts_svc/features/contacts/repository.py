@@ -29,9 +29,9 @@ FIELDS = FieldSet(
     "Contact",
     [
         *base_fields(ContactRow),
-        Field("first_name", FieldType.TEXT, _c.first_name, sortable=True),
-        Field("last_name", FieldType.TEXT, _c.last_name, sortable=True),
-        Field("full_name", FieldType.TEXT, _c.full_name, sortable=True),
+        Field("first_name", FieldType.TEXT, _c.first_name, sortable=True, grams=_c.name_grams),
+        Field("last_name", FieldType.TEXT, _c.last_name, sortable=True, grams=_c.name_grams),
+        Field("full_name", FieldType.TEXT, _c.full_name, sortable=True, grams=_c.name_grams),
         Field("email", FieldType.TEXT_LIST, _c.email_keys, value="emails.address", normalise=rules.email_key),
         Field("phone", FieldType.TEXT_LIST, _c.phone_numbers, value="phones.number", normalise=rules.phone_key),
         Field("wechat", FieldType.TEXT, _c.wechat),

@@ -1,0 +1,88 @@
+"""Pages of what has a part of a text: what many rows have is found by walking the list, what few have by their grams.
+
+Nobody knows beforehand how many have it. PostgreSQL's guess is off by orders of magnitude, as adjacent characters do not
+come independently of one another, and each way is slow for what the other is for. So a page walks along the order of the
+list for a bounded number of rows; if these do not fill it, all that the index finds are read and sorted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Select
+
+from crm_kit.http.pagination import (
+    Cursors,
+    Page,
+    PageRequest,
+    Row,
+    Session,
+    Sort,
+    SortValue,
+    after_values,
+    apply_keyset,
+    ordered,
+    page_of,
+    sort_columns,
+    walks,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A condition twice, with the same meaning: as rows are looked at, and as an index on grams finds them."""
+
+    holds: ColumnElement[bool]
+    by_grams: ColumnElement[bool]
+    walked: int = 10_000
+    """Rows. What more than one in two hundred has fills a page of 50 by then; others are some thousands of a million."""
+
+
+async def fetch_found(
+    session: Session, statement: Select[Row], request: PageRequest, cursors: Cursors, search: Search
+) -> Page[Row]:
+    """As `fetch_page`, of those of the statement's rows for which the condition holds."""
+    after = None if request.cursor is None else cursors.read(request.sort, request.cursor)
+    wanted = request.limit + 1
+    found: list[sa.Row[Any]] = []
+    for walk in walks(statement, request.sort, after):
+        if len(found) < wanted:
+            near = _near(walk, request.sort, search).limit(wanted - len(found))
+            found += (await session.execute(_rows(statement, near, request.sort))).all()
+    if len(found) < wanted:
+        all_found = _by_grams(statement, request.sort, after, search).limit(wanted)
+        found = list((await session.execute(_rows(statement, all_found, request.sort))).all())
+    return page_of(found, request, cursors)
+
+
+def _near(walk: Select[Any], sort: Sort, search: Search) -> Select[Any]:
+    """The ids of those for which it holds among the next rows of a walk."""
+    walked = (
+        walk.with_only_columns(*sort_columns(sort), search.holds.label("holds")).limit(search.walked).subquery("walked")
+    )
+    return _in_order(walked, sort).where(walked.c.holds)
+
+
+def _by_grams(statement: Select[Any], sort: Sort, after: Sequence[SortValue] | None, search: Search) -> Select[Any]:
+    """The ids of all for which it holds, in order."""
+    found = statement.with_only_columns(*sort_columns(sort)).where(search.by_grams)
+    if after is not None:
+        found = found.where(after_values(sort, after))
+    # OFFSET keeps PostgreSQL from seeing that some of them are enough: it would walk the list for them.
+    return _in_order(found.offset(0).subquery("found"), sort)
+
+
+def _in_order(rows: sa.Subquery, sort: Sort) -> Select[Any]:
+    columns = list(rows.c)[: len(sort)]
+    ids = next(column for key, column in zip(sort, columns, strict=True) if key.field.name == "id")
+    return sa.select(ids).order_by(*map(ordered, sort, columns))
+
+
+def _rows(statement: Select[Any], ids: Select[Any], sort: Sort) -> Select[Any]:
+    """The rows themselves: only of the page, since those that are sorted and left out need not be read whole."""
+    column = next(
+        sort_column for key, sort_column in zip(sort, sort_columns(sort), strict=True) if key.field.name == "id"
+    )
+    among = column.element == sa.any_(sa.func.array(ids.scalar_subquery()))
+    return apply_keyset(statement.add_columns(*sort_columns(sort)).where(among), sort)
