@@ -75,6 +75,7 @@ class _Together(Generic[RowT, WriteT, EntityT]):
         self._resource = resource
         self._caller = caller
         self._found: dict[str, dict[Key, Sequence[str]]] = {}
+        self._keys_of: dict[int, Sequence[Key]] = {}
         self._rows: dict[str, RowT] = {}
 
     @classmethod
@@ -90,8 +91,7 @@ class _Together(Generic[RowT, WriteT, EntityT]):
         wanted: dict[str, list[Key]] = {}
         for operation in operations:
             if operation.method == "upsert":
-                keys = together._matcher(operation).keys(operation.data, caller)
-                wanted.setdefault(operation.match or "", []).extend(keys)
+                wanted.setdefault(operation.match or "", []).extend(together._keys(operation))
         for name, keys in wanted.items():
             together._found[name] = dict(await resource.match[name].find(session, list(dict.fromkeys(keys))))
         if session.sights is None:  # for others each row is looked at as it is locked
@@ -123,12 +123,18 @@ class _Together(Generic[RowT, WriteT, EntityT]):
             raise _fault("/match", "choice", Text(f"An upsert matches by one of {keys}", f"匹配字段必须是：{keys}"))
         return matcher
 
+    def _keys(self, operation: BatchOperation) -> Sequence[Key]:
+        """Worked out once."""
+        keys = self._keys_of.get(id(operation))
+        if keys is None:
+            keys = self._keys_of[id(operation)] = self._matcher(operation).keys(operation.data, self._caller)
+        return keys
+
     async def _matches(self, operation: BatchOperation) -> Sequence[str]:
-        matcher, known = self._matcher(operation), self._found.setdefault(operation.match or "", {})
-        keys = matcher.keys(operation.data, self._caller)
+        keys, known = self._keys(operation), self._found.setdefault(operation.match or "", {})
         missing = [key for key in keys if key not in known]
         if missing:
-            known |= await matcher.find(self._session, missing)
+            known |= await self._matcher(operation).find(self._session, missing)
         return sorted({id_ for key in keys for id_ in known[key]})
 
     def _forget(self, entity: EntityT) -> None:

@@ -1,23 +1,21 @@
 """Every statement about contacts beyond those that all resources have, and the fields that these can name."""
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from typing import Any, get_args
 
 from crm_contracts.contacts import LifecycleStage
 from crm_kit.conditions import Document, Field, FieldSet, FieldType
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
-from crm_kit.db.sql import Sql
 from crm_kit.resources import base_fields
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from contacts_svc.features.accounts.repository import address_fields
 from contacts_svc.features.contacts import rules
 from contacts_svc.features.contacts.models import ContactRow
 
 _c = columns(ContactRow)
-_MATCHES = 20
 
 
 def _external_keys(document: Document) -> list[str]:
@@ -71,29 +69,23 @@ async def holder_of_external_key(session: ReadSession, keys: Sequence[str], exce
 
 async def find_emails(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
     await lock_keys(session, "contact.email", keys)
-    return await _find(session, _WITH_EMAIL, keys)
+    return await _find(session, _c.email_keys, keys)
 
 
 async def find_phones(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
     await lock_keys(session, "contact.phone", keys)
-    return await _find(session, _WITH_PHONE, keys)
+    return await _find(session, _c.phone_numbers, keys)
 
 
 async def find_external_keys(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
     await lock_external_keys(session, keys)
-    return await _find(session, _WITH_EXTERNAL_KEY, keys)
+    return await _find(session, _c.external_keys, keys)
 
 
-async def _find(session: WriteSession, statement: Sql, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    return {row["key"]: row["ids"] for row in await session.fetch(statement, {"keys": keys})}
-
-
-def _with(column: str) -> Sql:
-    """The ids of the contacts that hold each key, each key looked up in the column's index."""
-    return Sql(
-        f"select key, array(select id from contact where {column} @> array[key] order by id limit {_MATCHES}) as ids"  # noqa: S608  # our own text
-        " from unnest(cast(:keys as text[])) as key"
-    )
-
-
-_WITH_EMAIL, _WITH_PHONE, _WITH_EXTERNAL_KEY = _with("email_keys"), _with("phone_numbers"), _with("external_keys")
+async def _find(session: WriteSession, column: ColumnElement[Any], keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """The ids of the contacts that hold each key, by one look into the column's index."""
+    found: dict[str, list[str]] = {key: [] for key in keys}
+    for row in await session.execute(select(_c.id, column.label("held")).where(column.overlap(list(keys)))):
+        for key in found.keys() & set(row.held):
+            found[key].append(row.id)
+    return found

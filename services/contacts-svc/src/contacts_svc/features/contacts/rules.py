@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff·]+")
+
+_REMEMBERED: Final = 2_000
+"""Addresses and numbers: one is normalised several times on its way, by whoever validates, matches and writes it."""
 
 _PHONE_PUNCTUATION = re.compile(r"[\s().\-]")
 
@@ -78,6 +82,7 @@ def _joined(first: str | None, last: str | None) -> str | None:
     return f"{first} {last}"
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def normalise_phone(number: str, region: str) -> str:
     """E.164. A number without country code is one of `region` (ISO 3166-1). Raises InvalidPhone.
 
@@ -92,6 +97,7 @@ def normalise_phone(number: str, region: str) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def normalise_email(address: str) -> str:
     """The address with its domain in lower case; the local part as given. Asks no name server. Raises InvalidEmail."""
     try:
