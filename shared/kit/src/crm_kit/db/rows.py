@@ -3,16 +3,18 @@
 Rows come as JSON, which PostgreSQL turns into what the table's columns are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar, cast
 
 import orjson
-from sqlalchemy import Column
+from sqlalchemy import Column, Table
 from sqlmodel import SQLModel
 
 from crm_kit.db.models import columns
+from crm_kit.db.session import WriteSession
+from crm_kit.db.sql import Sql
 
 RowT = TypeVar("RowT", bound=SQLModel)
 
@@ -61,17 +63,46 @@ def written_columns(table: type[SQLModel]) -> list[Column[Any]]:
 
 def insert_of(table: type[SQLModel]) -> str:
     """An INSERT of the rows in `:rows`, for `Sql`."""
-    names = ", ".join(f'"{column.name}"' for column in written_columns(table))
-    name = table.__tablename__
+    return _insert(str(table.__tablename__), [column.name for column in written_columns(table)])
+
+
+def _insert(name: str, columns: Sequence[str]) -> str:
+    names = ", ".join(f'"{column}"' for column in columns)
     return (
         f"insert into {name} ({names})"  # noqa: S608  # names of our own
         f" select {names} from jsonb_populate_recordset(null::{name}, cast(:rows as text)::jsonb)"
     )
 
 
+async def store_newer(session: WriteSession, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Writes copies of the session's tenant, each of another id; one that is not newer than what is stored changes nothing.
+
+    What a row does not name becomes null. Answers the ids of those that were newer.
+    """
+    if not rows:
+        return []
+    given = [json_bytes({"tenant_id": session.tenant_id, **row}) for row in rows]
+    return [row["id"] for row in await session.fetch(_store_newer(table), {"rows": together(given)})]
+
+
+@cache
+def _store_newer(table: Table) -> Sql:
+    columns = list(table.columns.keys())
+    changed = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name not in ("tenant_id", "id"))
+    return Sql(
+        f"{_insert(table.name, columns)} on conflict (tenant_id, id)"
+        f" do update set {changed} where {table.name}.version < excluded.version returning id"
+    )
+
+
 def json_of(table: type[SQLModel], row: SQLModel) -> bytes:
     """A row as it goes into `:rows`."""
-    return orjson.dumps({name: getattr(row, name) for name in _written_names(table)}, default=_spelled)
+    return json_bytes({name: getattr(row, name) for name in _written_names(table)})
+
+
+def json_bytes(values: Mapping[str, Any]) -> bytes:
+    """The same of its columns' values."""
+    return orjson.dumps(values, default=_spelled)
 
 
 def together(rows: Sequence[bytes]) -> str:

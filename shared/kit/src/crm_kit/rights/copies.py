@@ -6,9 +6,8 @@ from typing import Any
 
 from crm_contracts.envelope import Event
 from crm_contracts.registry import USER, Topic
-from sqlalchemy import Table
-from sqlalchemy.dialects.postgresql import insert
 
+from crm_kit.db.rows import store_newer
 from crm_kit.db.session import WriteSession
 from crm_kit.inbox import Consumer, Projection, newest
 from crm_kit.rights.shares import write_shares
@@ -24,10 +23,12 @@ def follow_owners(service: str, owned: Mapping[Topic, str | None]) -> Consumer:
 
     async def follow(session: WriteSession, events: Sequence[Event]) -> None:
         latest = newest(events)
-        await _store(session, TEAM_MEMBER, [_member(event) for event in latest if event.entity_type == USER.entity])
+        await store_newer(
+            session, TEAM_MEMBER, [_member(event) for event in latest if event.entity_type == USER.entity]
+        )
         records = {event.subject: event for event in latest if event.entity_type in above}
         owners = [_owner(event, above[event.entity_type]) for event in records.values()]
-        changed = await _store(session, RECORD_OWNER, owners)
+        changed = await store_newer(session, RECORD_OWNER, owners)
         await write_shares(session, OWNER_SHARE, {id_: _shares(records[id_]) for id_ in changed})
 
     return Consumer(
@@ -66,16 +67,3 @@ def _shares(event: Event) -> Sequence[Mapping[str, Any]]:
 def _state(event: Event) -> Mapping[str, Any]:
     """Of what is gone nothing is kept but its version."""
     return {} if event.deleted or event.entity is None else event.entity
-
-
-async def _store(session: WriteSession, table: Table, copies: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The ids of those that were newer than what was stored."""
-    if not copies:
-        return []
-    fresh = insert(table).values([{"tenant_id": session.tenant_id, **copy} for copy in copies])
-    statement = fresh.on_conflict_do_update(
-        index_elements=["tenant_id", "id"],
-        set_={name: fresh.excluded[name] for name in copies[0] if name != "id"},
-        where=table.c.version < fresh.excluded.version,
-    ).returning(table.c.id)
-    return list((await session.scalars(statement)).all())
