@@ -72,6 +72,7 @@ _FAST_SETTINGS = {
     "full_page_writes": "off",
     "autovacuum": "off",
     "max_connections": "400",  # the pools of every service under test
+    "shared_preload_libraries": "pg_stat_statements",  # for tests that count statements
 }
 
 

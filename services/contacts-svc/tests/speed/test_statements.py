@@ -1,0 +1,112 @@
+"""How many statements an operation takes: that does not depend on the machine, and what is slow begins with one too many."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from contacts_svc.manifest import MANIFEST
+from crm_kit.db.embedded import EmbeddedPostgres
+from crm_kit.db.provision import ServiceUrls
+from crm_testkit.service import ServiceUnderTest, Tenant, running_service
+
+Count = Callable[[Callable[[], Awaitable[object]]], Awaitable[int]]
+
+_COUNT = """
+    select coalesce(sum(calls), 0)::int from pg_stat_statements s
+     where dbid = (select oid from pg_database where datname = current_database())
+       and userid = (select oid from pg_roles where rolname = current_database() || '_app') and toplevel
+"""
+
+
+@pytest_asyncio.fixture(scope="module")
+async def alone(
+    postgres_database: Callable[[str], ServiceUrls],
+    event_log_database: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[ServiceUnderTest]:
+    """A service that does nothing but answer."""
+    folder = tmp_path_factory.mktemp("alone")
+    urls = postgres_database("contacts")
+    async with running_service(MANIFEST, urls, event_log_database(), folder, roles=["api"]) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def count(alone: ServiceUnderTest, postgres_server: EmbeddedPostgres) -> AsyncIterator[Count]:
+    """How many statements the application sends while something is done."""
+    database = urlsplit(alone.urls.app).path
+    url = urlunsplit(urlsplit(postgres_server.superuser_url())._replace(path=database))
+    connection = await asyncpg.connect(url)
+    await connection.execute("create extension if not exists pg_stat_statements")
+
+    async def counted(do: Callable[[], Awaitable[object]]) -> int:
+        before = await connection.fetchval(_COUNT)
+        await do()
+        after: int = await connection.fetchval(_COUNT)
+        return after - before
+
+    yield counted
+    await connection.close()
+
+
+async def _batch(tenant: Tenant, operations: list[dict[str, Any]]) -> None:
+    answer = await tenant.client.post("/v1/contacts/batch", json={"operations": operations})
+    statuses = {result["status"] for result in answer.json()["results"]}
+    assert statuses <= {200, 201}, answer.text[:500]
+
+
+def _upserts(numbers: range, title: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "method": "upsert",
+            "match": "email",
+            "data": {"emails": [{"address": f"c{number}@example.com"}], "title": title},
+        }
+        for number in numbers
+    ]
+
+
+async def test_a_record_is_read_by_one_statement(alone: ServiceUnderTest, count: Count) -> None:
+    tenant = alone.tenant()
+    contact = await tenant.create("/v1/contacts", full_name="王伟")
+    path = f"/v1/contacts/{contact['id']}"
+    await tenant.read(path)  # connects
+    assert await count(lambda: tenant.read(path)) == 1
+
+
+async def test_a_creation_takes_a_fixed_number(alone: ServiceUnderTest, count: Count) -> None:
+    """BEGIN and the tenant (one round trip), the idempotency key, the territories' lock and themselves, everything that is
+    new, the key's answer, COMMIT.
+    """
+    tenant = alone.tenant()
+
+    async def create(key: str) -> None:
+        answer = await tenant.client.post(
+            "/v1/contacts", json={"full_name": "王伟"}, headers={"Idempotency-Key": f"k-{key}"}
+        )
+        assert answer.status_code == 201
+
+    await create("connects")
+    assert await count(lambda: create("a")) == 8
+
+
+async def test_a_batch_takes_as_many_for_a_hundred_as_for_ten(alone: ServiceUnderTest, count: Count) -> None:
+    tenant = alone.tenant()
+    await _batch(tenant, _upserts(range(1), "first"))
+    few = await count(lambda: _batch(tenant, _upserts(range(10, 20), "a")))
+    many = await count(lambda: _batch(tenant, _upserts(range(100, 200), "a")))
+    assert few == many <= 12
+
+
+async def test_changes_of_a_batch_are_read_and_published_together(alone: ServiceUnderTest, count: Count) -> None:
+    """One UPDATE each, sent together; all else once."""
+    tenant = alone.tenant()
+    for title in ("a", "b"):
+        await _batch(tenant, _upserts(range(50), title))
+    few = await count(lambda: _batch(tenant, _upserts(range(10), "c")))
+    many = await count(lambda: _batch(tenant, _upserts(range(50), "d")))
+    assert many - few == 40
+    assert few <= 25
