@@ -71,6 +71,17 @@ async def test_beyond_the_quota_is_429_until_retry_after(strict: Door) -> None:
     assert (await holder.client.get("/v1/contacts")).status_code == 200
 
 
+async def test_a_request_is_counted_once_whichever_path_answers_it(strict: Door) -> None:
+    """What the fast path leaves to the ordinary one was counted by then."""
+    tenant = await strict.tenant()
+    path = "/v1/customers/contact_01jd3zq8w9e2vbx7k5m4n6p8qr"
+    for number in range(3):
+        answers = [await tenant.client.get(path, headers=headers) for headers in ({}, {"Range": "bytes=0-"})]
+        left = [int(LIMIT.fullmatch(answer.headers["ratelimit"])[1]) for answer in answers]  # type: ignore[index]  # it matches
+        assert left[0] >= 9 - 2 * number, "what flows back meanwhile only adds to it"
+        assert left[1] >= 8 - 2 * number
+
+
 async def test_wrong_keys_do_not_use_up_a_right_one(strict: Door) -> None:
     holder = await strict.tenant()
     for _ in range(20):

@@ -6,6 +6,8 @@ One round trip for all who ask at once: `read_<table>` (`migration_ops.add_reade
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from crm_contracts.ids import prefix_of
+
 from crm_kit.db.gathering import GatheredReads
 from crm_kit.db.models import columns
 from crm_kit.db.read_pool import ReadPool
@@ -56,6 +58,8 @@ class FastRead:
         self._pool = pool
 
     async def _answer(self, request: FastRequest) -> FastAnswer | None:
+        if prefix_of(request.key) is None:  # PostgreSQL need not see it, and could not carry some of it
+            return None
         authenticator: Authenticator = request.state.authenticator
         principal = authenticator.authenticate_known(request)
         if principal is None or principal.rights is not None or principal.tenant_id is None:
