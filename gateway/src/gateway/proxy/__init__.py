@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from crm_kit.manifest import Feature
 
-from gateway.proxy.fast_read import fast_reads
+from gateway.proxy.fast import fast_routes
 from gateway.proxy.route import ProxyRoute
 from gateway.proxy.table import RouteTable
 from gateway.upstream import open_services
@@ -12,4 +12,6 @@ from gateway.upstream import open_services
 
 def proxy_to(load_table: Callable[[], RouteTable]) -> Feature:
     """The proxy as a feature, last of the manifest: what the gateway answers itself comes before it."""
-    return Feature(routes=(ProxyRoute(load_table),), fast_routes=lambda: fast_reads(load_table), lifespan=open_services)
+    return Feature(
+        routes=(ProxyRoute(load_table),), fast_routes=lambda: fast_routes(load_table), lifespan=open_services
+    )

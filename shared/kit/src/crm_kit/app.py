@@ -52,6 +52,8 @@ def _around(
         ],
         state=app.state,
         origin_of=origin_of,
+        max_body_bytes=runtime.settings.max_body_bytes,
+        is_ending=lambda: runtime.shutdown.asked,
         is_open=lambda: runtime.serves and not runtime.shutdown.asked,
     )
     for feature in manifest.features:
@@ -60,9 +62,18 @@ def _around(
     return outermost
 
 
+@asynccontextmanager
+async def _opened(fast_reads: Sequence[FastRead], runtime: Runtime) -> AsyncIterator[None]:
+    """Gives them connections of their own, which are opened when one of them first asks."""
+    name = f"{runtime.manifest.name}-reads"
+    async with open_read_pool(runtime.settings.database_url, size=_READ_CONNECTIONS, name=name) as pool:
+        for read in fast_reads:
+            read.use(pool)
+        yield
+
+
 def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authenticator | None = None) -> FastAPI:
     """The service's application. Without a runtime it only knows its own OpenAPI document."""
-
     fast_reads = fast_reads_of(feature.router for feature in manifest.features) if authenticator is None else []
 
     @asynccontextmanager
@@ -70,13 +81,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         assert runtime is not None, "an application without a runtime cannot serve"
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(runtime.running())
-            if fast_reads:
-                pool = open_read_pool(
-                    runtime.settings.database_url, size=_READ_CONNECTIONS, name=f"{manifest.name}-reads"
-                )
-                opened = await stack.enter_async_context(pool)
-                for read in fast_reads:
-                    read.use(opened)
+            await stack.enter_async_context(_opened(fast_reads, runtime))
             for feature in manifest.features:
                 if feature.lifespan is not None:
                     await stack.enter_async_context(feature.lifespan(app, runtime))

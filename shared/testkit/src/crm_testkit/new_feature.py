@@ -221,7 +221,7 @@ def main() -> int:
     for path in written:
         sys.stdout.write(f"{path.relative_to(ROOT)}\n")
     sys.stdout.write(
-        "Next: make format; make migration svc=… name=…; protect() its table there; make openapi schemas.\n"
+        "Next: make format; make migration svc=… name=…; protect() its table there and add_readers(); make openapi schemas.\n"
     )
     return 0
 

@@ -156,6 +156,9 @@ class WriteSession(ReadSession):
         known = dict(self._known)
         try:
             async with self._session.begin_nested():
+                await (
+                    self._session.connection()
+                )  # SQLAlchemy would set the savepoint before its own next statement only
                 yield
                 await self._settle()
         except BaseException:

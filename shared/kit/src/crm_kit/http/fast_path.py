@@ -4,17 +4,21 @@ A fast route answers the usual request, and leaves each other one to the applica
 operation does reads its ordinary route. Both answer alike, headers included.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
+import structlog
 from starlette.datastructures import State
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crm_kit import context
-from crm_kit.errors import Problem
+from crm_kit.errors import InternalError, Problem, Text, Unavailable
+from crm_kit.http.lifecycle import STOPPED
 from crm_kit.http.middleware import TENANT, request_id_of
 from crm_kit.http.origin import OriginOf
 from crm_kit.http.problems import problem_response
@@ -23,28 +27,64 @@ from crm_kit.observability.access_log import access_log
 
 Headers = list[tuple[bytes, bytes]]
 
+log = structlog.get_logger("crm")
+
 JSON: Final = (b"content-type", b"application/json")
 
 
 class FastRequest:
     """`headers`: by their lower-case names; a request that repeats one is not for the fast path.
 
-    `key`: the last segment of the path. `answered`: headers of the answer, whatever it is.
+    `answered`: headers of the answer, whatever it is. `is_taken`: whether its body was read.
     """
 
-    __slots__ = ("_origin_of", "answered", "headers", "key", "request_id", "scope", "state", "trace")
+    __slots__ = (
+        "_origin_of",
+        "_receive",
+        "answered",
+        "headers",
+        "is_taken",
+        "request_id",
+        "scope",
+        "state",
+        "trace",
+    )
 
     def __init__(
-        self, scope: Scope, headers: Mapping[bytes, bytes], key: str, state: State, origin_of: OriginOf
+        self,
+        scope: Scope,
+        receive: Receive,
+        headers: Mapping[bytes, bytes],
+        state: State,
+        origin_of: OriginOf,
     ) -> None:
         self.scope = scope
+        self._receive = receive
         self.headers = headers
-        self.key = key
         self.state = state
         self.trace = context.start_trace(_text(headers.get(b"traceparent")))
         self.request_id = request_id_of(_text(headers.get(b"x-request-id")), self.trace)
         self.answered: Headers = []
+        self.is_taken = False
         self._origin_of = origin_of
+
+    @property
+    def key(self) -> str:
+        """The last segment of the path."""
+        path: str = self.scope["path"]
+        return path.rpartition("/")[2]
+
+    async def body(self) -> bytes:
+        """The whole body. From then on nobody else can read it: the route must answer. Raises ClientDisconnect."""
+        self.is_taken = True
+        parts: list[bytes] = []
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                return b"".join(parts)
 
     def context(self) -> context.Context:
         """As the application would have it."""
@@ -53,12 +93,15 @@ class FastRequest:
 
 
 class FastAnswer(NamedTuple):
+    """`stream`: what follows the body; its length is then in the headers, or nobody knows it."""
+
     status: int
     headers: Headers
     body: bytes
+    stream: AsyncIterator[bytes] | None = None
 
 
-_NEVER_WITH: Final = frozenset({b"content-length", b"transfer-encoding", b"range", b"expect", b"upgrade"})
+_NEVER_WITH: Final = frozenset({b"transfer-encoding", b"range", b"expect", b"upgrade"})
 
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
@@ -68,22 +111,26 @@ FastHandler = Callable[[FastRequest], Awaitable[FastAnswer | None]]
 
 @dataclass(frozen=True, slots=True)
 class FastRoute:
-    """GET `<prefix>/<key>` without a query and without a body. `path`: the ordinary route's, for the metrics.
+    """GET `<prefix>/<key>` without a query and without a body; `whole`: everything at the prefix and below it.
 
-    `not_with`: headers with which a request is not the usual one.
+    `path`: the ordinary route's, for the metrics. `not_with`: headers with which a request is not the usual one.
     """
 
     prefix: str
     path: str
     handler: FastHandler
     not_with: frozenset[bytes] = frozenset()
+    whole: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "not_with", self.not_with | _NEVER_WITH)
+        never = _NEVER_WITH if self.whole else _NEVER_WITH | {b"content-length"}
+        object.__setattr__(self, "not_with", self.not_with | never)
 
 
 class FastPath:
-    """`app`: what answers everything else. `is_open`: whether this process takes requests as usual."""
+    """`app`: what answers everything else. `is_open`: whether this process takes requests as usual; `is_ending`: whether it
+    was asked to end.
+    """
 
     def __init__(
         self,
@@ -93,62 +140,82 @@ class FastPath:
         routes: Iterable[FastRoute],
         state: State,
         origin_of: OriginOf,
+        max_body_bytes: int,
+        is_ending: Callable[[], bool],
         is_open: Callable[[], bool],
     ) -> None:
         self._app = app
         self._service = service
-        self._routes = {route.prefix: route for route in routes}
+        known = list(routes)
+        self._records = {route.prefix: route for route in known if not route.whole}
+        self._whole = {route.prefix.encode(): route for route in known if route.whole}
         self._state = state
         self._origin_of = origin_of
+        self._max_body_bytes = max_body_bytes
+        self._is_ending = is_ending
         self._is_open = is_open
-        self._counters: dict[tuple[str, int], tuple[Any, Any]] = {}
+        self._counters: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "GET" and not scope["query_string"]:
-            prefix, _, key = scope["path"].rpartition("/")
-            route = self._routes.get(prefix)
-            if route is not None and self._is_open() and await self._answers(route, key, scope, send):
-                return
+        began = time.perf_counter()
+        route = self._route(scope) if scope["type"] == "http" and self._is_open() else None
+        if route is not None:
+            headers = dict(scope["headers"])
+            if self._is_usual(scope, headers, route):
+                request = FastRequest(scope, receive, headers, self._state, self._origin_of)
+                try:
+                    answer = await self._ask(route, request)
+                except ClientDisconnect:
+                    return
+                if answer is not None:
+                    await _send(request, answer, send)
+                    self._record(route, answer.status, time.perf_counter() - began, request)
+                    return
         await self._app(scope, receive, send)
 
-    async def _answers(self, route: FastRoute, key: str, scope: Scope, send: Send) -> bool:
-        began = time.perf_counter()
-        headers = dict(scope["headers"])
+    def _route(self, scope: Scope) -> FastRoute | None:
+        if scope["method"] == "GET" and not scope["query_string"]:
+            route = self._records.get(scope["path"].rpartition("/")[0])
+            if route is not None:
+                return route
+        return self._whole.get(b"/".join(scope["raw_path"].split(b"/", 3)[:3])) if self._whole else None
+
+    def _is_usual(self, scope: Scope, headers: Mapping[bytes, bytes], route: FastRoute) -> bool:
         if len(headers) != len(scope["headers"]) or not route.not_with.isdisjoint(headers):
             return False
-        request = FastRequest(scope, headers, key, self._state, self._origin_of)
+        length = headers.get(b"content-length")
+        return length is None or (length.isdigit() and int(length) <= self._max_body_bytes)
+
+    async def _ask(self, route: FastRoute, request: FastRequest) -> FastAnswer | None:
         try:
-            answer = await route.handler(request)
+            return await route.handler(request)
         except Problem as problem:
-            with context.use(request.context()):
-                told = problem_response(problem, scope)
-            answer = FastAnswer(told.status_code, told.raw_headers, bytes(told.body))
-        except Exception:  # it will come again where it is told as it should be
-            return False
-        if answer is None:
-            return False
-        status, sent, body = answer
-        sent += request.answered
-        sent.append((b"x-request-id", request.request_id.encode()))
-        sent.append((b"traceparent", request.trace.traceparent.encode()))
-        if status not in _WITHOUT_BODY:
-            sent.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": status, "headers": sent})
-        await send({"type": "http.response.body", "body": body})
-        self._record(route, status, time.perf_counter() - began, request)
-        return True
+            return _told(problem, request)
+        except ClientDisconnect:
+            raise
+        except asyncio.CancelledError:
+            if not self._is_ending():
+                raise
+            # uvicorn cancels what outlasts the grace period, and would answer 500 in plain text.
+            return _told(Unavailable(STOPPED, headers={"Retry-After": "1"}), request)
+        except Exception:
+            if not request.is_taken:  # it will come again where it is told as it should be
+                return None
+            log.exception("unhandled_error", path=request.scope["path"])
+            return _told(InternalError(Text("The error has been logged.", "错误已记录。")), request)
 
     def _record(self, route: FastRoute, status: int, seconds: float, request: FastRequest) -> None:
-        counters = self._counters.get((route.path, status))
+        method = request.scope["method"]
+        counters = self._counters.get((method, route.path, status))
         if counters is None:
-            counters = self._counters[(route.path, status)] = (
-                metrics.REQUESTS.labels(self._service, "GET", route.path, str(status)),
-                metrics.REQUEST_SECONDS.labels(self._service, "GET", route.path),
+            counters = self._counters[(method, route.path, status)] = (
+                metrics.REQUESTS.labels(self._service, method, route.path, str(status)),
+                metrics.REQUEST_SECONDS.labels(self._service, method, route.path),
             )
         counters[0].inc()
         counters[1].observe(seconds)
         access_log().write(
-            method="GET",
+            method=method,
             route=route.path,
             status=status,
             seconds=seconds,
@@ -156,6 +223,27 @@ class FastPath:
             trace_id=request.trace.trace_id,
             tenant_id=request.scope.get(TENANT),
         )
+
+
+def _told(problem: Problem, request: FastRequest) -> FastAnswer:
+    with context.use(request.context()):
+        response = problem_response(problem, request.scope)
+    kept = [(name, value) for name, value in response.raw_headers if name != b"content-length"]
+    return FastAnswer(response.status_code, kept, bytes(response.body))
+
+
+async def _send(request: FastRequest, answer: FastAnswer, send: Send) -> None:
+    status, headers, body, stream = answer
+    headers += request.answered
+    headers.append((b"x-request-id", request.request_id.encode()))
+    headers.append((b"traceparent", request.trace.traceparent.encode()))
+    if stream is None and status not in _WITHOUT_BODY and request.scope["method"] != "HEAD":
+        headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if stream is not None:
+        async for chunk in stream:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _text(value: bytes | None) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +11,12 @@ from crm_kit.errors import Text, Unavailable
 from crm_kit.http.problems import problem_response
 
 OPERATIONS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+STOPPED: Final = Text(
+    "The service is being stopped. It may have been done: repeat it with the same Idempotency-Key.",
+    "服务正在停止，操作可能已完成：请使用相同的 Idempotency-Key 重试。",
+)
+"""To whom is cut off at the end of the grace period."""
 
 
 class LifecycleMiddleware:
@@ -43,11 +50,7 @@ class LifecycleMiddleware:
             # uvicorn cancels what outlasts the grace period, and would answer 500 in plain text.
             if started or not self._ending():
                 raise
-            detail = Text(
-                "The service is being stopped. It may have been done: repeat it with the same Idempotency-Key.",
-                "服务正在停止，操作可能已完成：请使用相同的 Idempotency-Key 重试。",
-            )
-            await _unavailable(detail, scope, receive, send)
+            await _unavailable(STOPPED, scope, receive, send)
 
 
 async def _unavailable(detail: Text, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,7 +1,7 @@
 """All tables as the models say: nobody has data of the toy service that a later migration must keep."""
 
 from alembic import op
-from crm_kit.db.migration_ops import create_audit_log, create_rights_tables, protect, protect_kit_tables
+from crm_kit.db.migration_ops import add_readers, create_audit_log, create_rights_tables, protect, protect_kit_tables
 from crm_testkit.toy_service.notes import METADATA
 
 revision = "0001_initial"
@@ -13,6 +13,7 @@ depends_on = None
 def upgrade() -> None:
     METADATA.create_all(op.get_bind())
     protect("note")
+    add_readers("note")
     protect_kit_tables()
     create_rights_tables()
     create_audit_log()
