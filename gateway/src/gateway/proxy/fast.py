@@ -24,7 +24,7 @@ def fast_routes(load_table: Callable[[], RouteTable]) -> Iterator[FastRoute]:
     """One for each prefix of a service."""
     table = load_table()
     for prefix, service in table.services.items():
-        yield FastRoute(f"/v1/{prefix}", f"/v1/{prefix}/*", partial(_answer, table, service), _UNUSUAL, whole=True)
+        yield FastRoute(f"/v1/{prefix}", f"/v1/{prefix}/*", partial(_answer, table, service), _UNUSUAL, "whole")
 
 
 async def _answer(table: RouteTable, service: Service, request: FastRequest) -> FastAnswer | None:

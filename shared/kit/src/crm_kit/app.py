@@ -21,8 +21,10 @@ from crm_kit.http.origin import OriginOf, told_by_gateway
 from crm_kit.http.principal import Authenticator, TokenVerifier
 from crm_kit.manifest import Manifest
 from crm_kit.openapi import build_openapi
-from crm_kit.resources.fast_read import FastRead, fast_reads_of
+from crm_kit.resources.fast_create import FastCreate
+from crm_kit.resources.fast_read import FastRead
 from crm_kit.resources.inspection import router as inspection
+from crm_kit.resources.routes import ResourceRouter
 from crm_kit.runtime import Runtime
 from crm_kit.settings import SettingsError
 from crm_kit.states.router import router as states
@@ -36,18 +38,19 @@ class Application(FastAPI):
     outermost: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
         await (self.outermost or super().__call__)(scope, receive, send)
 
 
 def _around(
-    app: Application, fast_reads: Sequence[FastRead], manifest: Manifest, runtime: Runtime, origin_of: OriginOf
+    app: Application, fast: Sequence[FastRead | FastCreate], manifest: Manifest, runtime: Runtime, origin_of: OriginOf
 ) -> ASGIApp:
     """The fast path around the application, and around that what the features put around everything."""
     outermost: ASGIApp = FastPath(
         super(Application, app).__call__,
         service=manifest.name,
         routes=[
-            *(read.route for read in fast_reads),
+            *(one.route for one in fast),
             *(route for feature in manifest.features for route in feature.fast_routes()),
         ],
         state=app.state,
@@ -74,7 +77,13 @@ async def _opened(fast_reads: Sequence[FastRead], runtime: Runtime) -> AsyncIter
 
 def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authenticator | None = None) -> FastAPI:
     """The service's application. Without a runtime it only knows its own OpenAPI document."""
-    fast_reads = fast_reads_of(feature.router for feature in manifest.features) if authenticator is None else []
+    resources = []
+    if authenticator is None:  # what the gateway has of its own is seldom asked for
+        resources = [each.router.resource for each in manifest.features if isinstance(each.router, ResourceRouter)]
+    fast_reads = [FastRead(resource) for resource in resources if "read" not in resource.administered]
+    fast_creates = [
+        FastCreate(resource) for resource in resources if resource.create and "write" not in resource.administered
+    ]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -124,7 +133,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
             max_body_bytes=runtime.settings.max_body_bytes,
             origin_of=origin_of,
         )
-        app.outermost = _around(app, fast_reads, manifest, runtime, origin_of)
+        app.outermost = _around(app, [*fast_reads, *fast_creates], manifest, runtime, origin_of)
     return app
 
 

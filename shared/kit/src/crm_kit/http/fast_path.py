@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import structlog
 from starlette.datastructures import State
@@ -111,7 +111,8 @@ FastHandler = Callable[[FastRequest], Awaitable[FastAnswer | None]]
 
 @dataclass(frozen=True, slots=True)
 class FastRoute:
-    """GET `<prefix>/<key>` without a query and without a body; `whole`: everything at the prefix and below it.
+    """`record`: GET `<prefix>/<key>` without a query and without a body. `creation`: POST at the prefix itself, without a query.
+    `whole`: everything at the prefix and below it.
 
     `path`: the ordinary route's, for the metrics. `not_with`: headers with which a request is not the usual one.
     """
@@ -120,10 +121,10 @@ class FastRoute:
     path: str
     handler: FastHandler
     not_with: frozenset[bytes] = frozenset()
-    whole: bool = False
+    kind: Literal["record", "creation", "whole"] = "record"
 
     def __post_init__(self) -> None:
-        never = _NEVER_WITH if self.whole else _NEVER_WITH | {b"content-length"}
+        never = _NEVER_WITH | {b"content-length"} if self.kind == "record" else _NEVER_WITH
         object.__setattr__(self, "not_with", self.not_with | never)
 
 
@@ -147,8 +148,9 @@ class FastPath:
         self._app = app
         self._service = service
         known = list(routes)
-        self._records = {route.prefix: route for route in known if not route.whole}
-        self._whole = {route.prefix.encode(): route for route in known if route.whole}
+        self._records = {route.prefix: route for route in known if route.kind == "record"}
+        self._creations = {route.prefix: route for route in known if route.kind == "creation"}
+        self._whole = {route.prefix.encode(): route for route in known if route.kind == "whole"}
         self._state = state
         self._origin_of = origin_of
         self._max_body_bytes = max_body_bytes
@@ -174,11 +176,16 @@ class FastPath:
         await self._app(scope, receive, send)
 
     def _route(self, scope: Scope) -> FastRoute | None:
-        if scope["method"] == "GET" and not scope["query_string"]:
-            route = self._records.get(scope["path"].rpartition("/")[0])
-            if route is not None:
-                return route
-        return self._whole.get(b"/".join(scope["raw_path"].split(b"/", 3)[:3])) if self._whole else None
+        route, path = None, scope["path"]
+        if not scope["query_string"]:
+            match scope["method"]:
+                case "GET":
+                    route = self._records.get(path.rpartition("/")[0])
+                case "POST":
+                    route = self._creations.get(path)
+        if route is None and self._whole:
+            route = self._whole.get(b"/".join(scope["raw_path"].split(b"/", 3)[:3]))
+        return route
 
     def _is_usual(self, scope: Scope, headers: Mapping[bytes, bytes], route: FastRoute) -> bool:
         if len(headers) != len(scope["headers"]) or not route.not_with.isdisjoint(headers):

@@ -128,24 +128,35 @@ def install(app: FastAPI) -> None:
         return problem_response(kind(headers=headers), request.scope)
 
     async def on_database(request: Request, error: Exception) -> Response:
-        if isinstance(error, DBAPIError) and _is_conflict(error):
-            text = Text("Another request has just taken what must be unique.", "另一请求刚刚占用了必须唯一的值。")
-            return problem_response(errors.Conflict(text), request.scope)
-        if isinstance(error, DBAPIError) and not _is_unavailable(error):
+        problem = database_problem(error)
+        if problem is None:
             raise error
-        if _state(error) in _COLLISIONS:
-            text = Text("Another request held what this one needs; try again.", "另一请求占用了所需的数据，请重试。")
-        else:
-            text = Text("The database does not answer; try again.", "数据库暂无响应，请重试。")
-        return problem_response(errors.Unavailable(text, headers={"Retry-After": "1"}), request.scope)
+        return problem_response(problem, request.scope)
 
     app.add_exception_handler(Problem, on_problem)  # type: ignore[arg-type]  # Starlette types handlers by Exception
     app.add_exception_handler(RequestValidationError, on_validation)  # type: ignore[arg-type]  # as above
     app.add_exception_handler(HTTPException, on_http)  # type: ignore[arg-type]  # as above
-    app.add_exception_handler(DBAPIError, on_database)
-    app.add_exception_handler(PoolTimeout, on_database)
-    app.add_exception_handler(ConnectionError, on_database)
-    app.add_exception_handler(TimeoutError, on_database)
+    for kind in DATABASE_ERRORS:
+        app.add_exception_handler(kind, on_database)
+
+
+DATABASE_ERRORS = (DBAPIError, PoolTimeout, ConnectionError, TimeoutError)
+"""What `database_problem` knows."""
+
+
+def database_problem(error: Exception) -> Problem | None:
+    """What a client is told of an error of the database's; None where it is a fault of ours."""
+    if isinstance(error, DBAPIError) and _is_conflict(error):
+        return errors.Conflict(
+            Text("Another request has just taken what must be unique.", "另一请求刚刚占用了必须唯一的值。")
+        )
+    if isinstance(error, DBAPIError) and not _is_unavailable(error):
+        return None
+    if _state(error) in _COLLISIONS:
+        text = Text("Another request held what this one needs; try again.", "另一请求占用了所需的数据，请重试。")
+    else:
+        text = Text("The database does not answer; try again.", "数据库暂无响应，请重试。")
+    return errors.Unavailable(text, headers={"Retry-After": "1"})
 
 
 def _methods_at(request: Request) -> list[str]:

@@ -8,10 +8,11 @@ idempotency record.
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from crm_kit import context
@@ -85,10 +86,24 @@ def require(principal: Principal, permission: str) -> None:
         )
 
 
-class _ParsedRequest(Request):
+class ParsedRequest(Request):
     """A request whose JSON was parsed strictly before FastAPI asks for it."""
 
     parsed: object = None
+
+    @classmethod
+    def of(cls, request: HTTPConnection, body: bytes) -> Self:
+        """Raises MalformedRequest, ValidationFailed."""
+        parsed = cls(request.scope)
+        parsed._body = body  # what Starlette's own Request.body() caches
+        try:
+            parsed.parsed = parse_json(body)
+        except MalformedJson as error:
+            raise MalformedRequest(Text(str(error), f"JSON 无效：{error}")) from error
+        except UnacceptableJson as error:
+            detail = Text(str(error), f"JSON 不可接受：{error}")
+            raise ValidationFailed(detail, errors=[FieldError(error.pointer, error.code, detail)]) from error
+        return parsed
 
     async def json(self) -> Any:
         return self.parsed
@@ -123,7 +138,7 @@ class TransactionRoute(APIRoute):
                     response = await _in(database.read(principal.realm), principal, parsed, endpoint)
                     await tell_noted(request)
                     return response
-                return await _write(database, principal, parsed, endpoint, sensitive)
+                return await write(database, principal, parsed, endpoint, sensitive=sensitive)
 
         return handle
 
@@ -171,9 +186,10 @@ async def tell_noted(request: Request) -> None:
         request.app.state.reads_told.keep(reads)
 
 
-async def _write(
-    database: Database, principal: Principal, request: Request, endpoint: Endpoint, sensitive: bool
+async def write(
+    database: Database, principal: Principal, request: Request, endpoint: Endpoint, *, sensitive: bool = False
 ) -> Response:
+    """What `endpoint` answers, in a transaction of the caller's; under an Idempotency-Key once, and then again and again."""
     realm = principal.realm
     key = idempotency.requested_key(request) if request.method == "POST" and realm else None
     async with database.write(realm) as session:
@@ -213,16 +229,7 @@ async def _parse(request: Request, media_types: tuple[str, ...]) -> Request:
             Text(f"Send {' or '.join(media_types)}.", f"请使用 {' 或 '.join(media_types)}。"),
             headers={"Accept-Patch": ", ".join(media_types)} if request.method == "PATCH" else None,
         )
-    parsed = _ParsedRequest(request.scope, request.receive)
-    parsed._body = body  # what Starlette's own Request.body() caches
-    try:
-        parsed.parsed = parse_json(body)
-    except MalformedJson as error:
-        raise MalformedRequest(Text(str(error), f"JSON 无效：{error}")) from error
-    except UnacceptableJson as error:
-        detail = Text(str(error), f"JSON 不可接受：{error}")
-        raise ValidationFailed(detail, errors=[FieldError(error.pointer, error.code, detail)]) from error
-    return parsed
+    return ParsedRequest.of(request, body)
 
 
 async def _read_session(request: Request) -> ReadSession:

@@ -30,6 +30,7 @@ _BACKLOG = 200
 """Events that make a batch a backlog: they came faster than they could be applied one by one."""
 _POLL_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 10.0
+_LONGEST_REST_SECONDS = 0.1
 _ATTEMPTS = 3
 _STALLED_SECONDS = 120.0
 _LAG_SECONDS = 5.0
@@ -102,7 +103,7 @@ class ConsumerRunner:
             self.has_backlog = sum(map(len, batch.values())) >= _BACKLOG
             if not batch:
                 continue
-            rest_until = time.monotonic() + self._consumer.gather_seconds
+            began = time.monotonic()
             try:
                 await self._apply_with_retry(batch, subscription)
             except Fenced as fenced:
@@ -112,7 +113,15 @@ class ConsumerRunner:
                     await subscription.seek(tp, stored.get(tp, 0))
                 continue
             self._progressed_at = time.monotonic()
-            await asyncio.sleep(rest_until - self._progressed_at)
+            await asyncio.sleep(self._rest(self._progressed_at - began))
+
+    def _rest(self, took: float) -> float:
+        """Seconds until the next batch: as long as this one took, so that requests have the other half of the process and
+        more events share the cost of a batch. In a backlog none: it is the readers of the views who wait.
+        """
+        if self.has_backlog:
+            return 0.0
+        return max(self._consumer.gather_seconds - took, min(took, _LONGEST_REST_SECONDS))
 
     async def _apply_with_retry(
         self, batch: Mapping[TopicPartition, Sequence[StoredRecord]], subscription: Subscription

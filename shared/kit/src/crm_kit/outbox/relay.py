@@ -27,6 +27,7 @@ _LOCK_CLASS = 0x0B07
 _BATCH = 1000
 _POLL_SECONDS = 0.5
 _ROUND_SECONDS = 0.01
+_LONGEST_REST_SECONDS = 0.05
 """From the beginning of a round to that of the next: what arrives meanwhile shares its cost, and a consumer's batch."""
 _CLAIM_SECONDS = 1.0
 _SILENCE_SECONDS = 40.0
@@ -111,12 +112,14 @@ class Relay:
             )
             if rows:
                 await finish(self._publish(connection, rows))
+            took = loop.time() - began
             self._pause = _PAUSE_SECONDS
             self._fault.is_over()
             if len(rows) < _BATCH:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS if self._shards else _CLAIM_SECONDS)
-                await asyncio.sleep(began + _ROUND_SECONDS - loop.time())
+                # As long as it took: half of the process is the requests', and more events share a round.
+                await asyncio.sleep(max(began + _ROUND_SECONDS - loop.time(), min(took, _LONGEST_REST_SECONDS)))
 
     async def _claim(self, connection: asyncpg.Connection) -> None:
         for shard in sorted(set(range(SHARDS)) - self._shards):

@@ -3,7 +3,7 @@
 One round trip for all who ask at once: `read_<table>` (`migration_ops.add_readers`) sets the tenant and reads.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crm_contracts.ids import prefix_of
@@ -15,7 +15,6 @@ from crm_kit.http import etag
 from crm_kit.http.fast_path import JSON, FastAnswer, FastRequest, FastRoute
 from crm_kit.http.principal import Authenticator
 from crm_kit.resources.resource import Resource
-from crm_kit.resources.routes import ResourceRouter
 
 if TYPE_CHECKING:
     import asyncpg
@@ -80,9 +79,3 @@ class FastRead:
     async def _fetch(self, tenant_id: str, ids: Sequence[str]) -> "Mapping[str, asyncpg.Record]":
         assert self._pool is not None, "opened with the application"
         return {row["id"]: row for row in await self._pool.fetch(self._query, tenant_id, ids)}
-
-
-def fast_reads_of(routers: Iterable[object]) -> list[FastRead]:
-    """Of the resources that everybody with the permission may read."""
-    resources = [router.resource for router in routers if isinstance(router, ResourceRouter)]
-    return [FastRead(resource) for resource in resources if not resource.is_administered("read")]
