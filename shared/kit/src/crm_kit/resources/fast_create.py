@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from crm_kit import context
 from crm_kit.http.fast_path import FastAnswer, FastRequest, FastRoute
-from crm_kit.http.middleware import RESPONSE_HEADERS
 from crm_kit.http.principal import Authenticator
 from crm_kit.http.problems import DATABASE_ERRORS, database_problem
 from crm_kit.http.route import ParsedRequest, acting_as, require, write
@@ -41,12 +40,11 @@ class FastCreate:
         if principal is None or principal.rights is not None:
             return None
         require(principal, self._permission)
-        request.scope[RESPONSE_HEADERS] = {}
         sent = ParsedRequest.of(Request(request.scope), await request.body())
         sent.state.principal, sent.state.reads = principal, False
-        data = self._resource.validated(sent.parsed)
 
         async def endpoint(asked: Request) -> Response:
+            data = self._resource.validated(sent.parsed)
             entity = await create(asked.state.session, self._resource, data, principal)
             location = f"/v1/{self._resource.plural}/{entity.id}"
             return entity_response(asked, entity, status=201, location=location)
