@@ -8,10 +8,8 @@ names a JSON file, `--page` the page whose table and plot are renewed.
 import argparse
 import asyncio
 import json
-import os
 import platform
 import statistics
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -27,6 +25,7 @@ from crm_local.stack import LocalStack
 from crm_testkit.soak.memory import proportional_mb
 from dataset import Dataset, Filler
 from freshness import freshness
+from idle import idle_stack
 from load import Outcome, drive
 from operations import Operation, Operations, ReferenceName, Requests
 from references import References, copied_contacts, fill_references, running_references
@@ -100,17 +99,8 @@ def _internal_tokens(stack: LocalStack) -> Callable[[], str]:
 async def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     async with AsyncExitStack() as opened:
         folder = opened.enter_context(temporary_run_dir())
-        began = time.perf_counter()
+        result: dict[str, Any] = {"machine": _machine(), "make run": await idle_stack()}
         stack = await opened.enter_async_context(LocalStack(Configuration(run_dir=folder)))
-        booted = time.perf_counter() - began
-        await asyncio.sleep(5)
-        memory = {name: round(proportional_mb(pid)) for name, pid in stack.pids.items()}
-        result: dict[str, Any] = {
-            "machine": _machine(),
-            "first boot, s": round(booted, 1),
-            "idle memory, MB": round(proportional_mb(os.getpid(), *stack.pids.values())),
-            "idle memory by process, MB": memory,
-        }
         print(json.dumps(result, ensure_ascii=False), flush=True)
         headers = {"Authorization": f"Bearer {stack.dev['api_key']}"}
         client = await opened.enter_async_context(
