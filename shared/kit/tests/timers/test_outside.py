@@ -66,6 +66,15 @@ def _worker(parts: Parts, kind: str, handle: TimerHandler) -> TimerWorker:
     return TimerWorker({kind: handle}, parts.app, parts.system, service="toy")
 
 
+async def _held_open(parts: Parts, tenant_id: str) -> int:
+    """Transactions that are open all the while: the worker's looks for what is due come and go."""
+    counts = []
+    for _ in range(5):
+        counts.append((await parts.fetch_as(tenant_id, _OPEN_TRANSACTIONS))[0][0] - 1)  # less the one that asks
+        await asyncio.sleep(0.02)
+    return min(counts)
+
+
 async def _set(parts: Parts, tenant_id: str, kind: str) -> None:
     async with parts.app.write(tenant_id) as session:
         await set_timer(session, kind, "a", utc_now())
@@ -83,8 +92,7 @@ async def test_no_transaction_is_open_while_the_effect_happens(parts: Parts, ten
     seen: list[tuple[list[str], int]] = []
 
     async def act() -> None:
-        rows = await parts.fetch_as(tenant_id, _OPEN_TRANSACTIONS)
-        seen.append((await _steps(parts, tenant_id), rows[0][0] - 1))  # less the one that asks
+        seen.append((await _steps(parts, tenant_id), await _held_open(parts, tenant_id)))
 
     await _set(parts, tenant_id, kind)
     async with running(_worker(parts, kind, _outside(act, [], lease=60)).run):

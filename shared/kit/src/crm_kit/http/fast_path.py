@@ -93,7 +93,7 @@ class FastRequest:
 
 
 class FastAnswer(NamedTuple):
-    """`stream`: what follows the body; its length is then in the headers, or nobody knows it."""
+    """`stream`: sent in place of the body; its length is then in the headers, or nobody knows it."""
 
     status: int
     headers: Headers
