@@ -55,9 +55,9 @@ class Bench:
         for _ in range(self._rounds):
             others = {}
             for name in operation.against:
-                bare, _ = await self._drive(references[name](), operation.connections, self._references.pids)
+                bare, _ = await self._drive(references[name](), operation, self._references.pids)
                 others[name] = bare.requests_per_second
-            mine, cpu = await self._drive(operation.make(), operation.connections, self._stack.pids)
+            mine, cpu = await self._drive(operation.make(), operation, self._stack.pids)
             if operation.writes:
                 await caught_up(self._stack)
             turns.append((mine, cpu, {name: mine.requests_per_second / other for name, other in others.items()}))
@@ -79,12 +79,18 @@ class Bench:
         self.rows.append(row)
         print(json.dumps(row, ensure_ascii=False), flush=True)
 
-    async def _drive(self, asked: Requests, connections: int, pids: dict[str, int]) -> tuple[Outcome, float]:
+    async def _drive(self, asked: Requests, operation: Operation, pids: dict[str, int]) -> tuple[Outcome, float]:
         """And CPU seconds a request."""
         watched = {**pids, "postgres": self._stack.pids["postgres"]}
-        await drive(asked.url, asked.requests, connections=connections, seconds=0.5, warm_up=False)
+        await drive(asked.url, asked.requests, connections=operation.connections, seconds=0.5, warm_up=False)
         before = cpu_seconds(watched).total()
-        outcome = await drive(asked.url, asked.requests, connections=connections, seconds=self._seconds, warm_up=False)
+        outcome = await drive(
+            asked.url,
+            asked.requests,
+            connections=operation.connections,
+            seconds=self._seconds * operation.times_as_long,
+            warm_up=False,
+        )
         return outcome, (cpu_seconds(watched).total() - before) / max(1, outcome.requests)
 
 

@@ -42,13 +42,16 @@ _ENTITIES = """
     select tenant_id, f.id, type, service, 1, false, time, f.id, created_at, at, status, open,
            replace(replace(data::text, $1, f.id), $2, f.name)::json
       from entity, filled as f where entity.id = $1
+        on conflict do nothing
 """
+# The gateway's job that compares with the services may have found, and mended, some of them before.
 _VIEWS = """
     insert into customer_view (tenant_id, id, kind, name, version, as_of, doc, digest, sources, keys)
     select tenant_id, f.id, kind, f.name, 1, as_of,
            convert_to(replace(replace(convert_from(doc, 'UTF8'), $1, f.id), $2, f.name), 'UTF8'),
            decode(md5(f.id), 'hex'), replace(sources::text, $1, f.id)::json, '{}'
       from customer_view, filled as f where customer_view.id = $1
+        on conflict do nothing
 """
 _TEMPLATE = "欧阳样板"
 _PIECE = 50_000

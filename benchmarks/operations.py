@@ -33,6 +33,7 @@ class Operation:
     aims: dict[ReferenceName, float] = field(default_factory=dict)
     connections: int = 16
     writes: bool = False
+    times_as_long: int = 1
     rate_aim: float | None = None
     p95_aim: float | None = None
 
@@ -96,7 +97,14 @@ class Operations:
             Operation(
                 "create contact, service", lambda: self._create(self._service), ("R3",), {"R3": 1.0}, writes=True
             ),
-            Operation("batch upsert of 1,000, contacts", self._upsert, connections=2, writes=True, rate_aim=5_000),
+            Operation(
+                "batch upsert of 1,000, contacts",
+                self._upsert,
+                connections=2,
+                writes=True,
+                times_as_long=4,
+                rate_aim=5_000,
+            ),
         ]
 
     def _headers(self, url: str) -> dict[str, str]:
