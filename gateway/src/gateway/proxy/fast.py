@@ -49,14 +49,12 @@ async def _answer(table: RouteTable, service: Service, request: FastRequest) -> 
             response.release()
             raise
         headers = rules.answered_headers(response.headers)
-        if whole is None:  # the length goes along
+        if whole is None:
             return FastAnswer(response.status, headers, b"", _streamed(response))
         response.release()
         recent: RecentWrites = state.recent_writes
         # Before the client has its answer, and with it a reason to read.
         recent.note(principal.tenant_id, response.headers.get("consistency-token", ""), whole)
-        if method != "HEAD":
-            headers = [header for header in headers if header[0] != b"content-length"]
         return FastAnswer(response.status, headers, whole)
 
 

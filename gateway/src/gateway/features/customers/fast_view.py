@@ -4,8 +4,7 @@ from typing import Final
 
 from crm_contracts.ids import prefix_of
 from crm_kit.db.models import utc_now
-from crm_kit.http import etag
-from crm_kit.http.fast_path import JSON, FastAnswer, FastRequest, FastRoute
+from crm_kit.http.fast_path import FastAnswer, FastRequest, FastRoute
 from crm_kit.http.principal import Principal
 
 from gateway.access.authenticator import GatewayAuthenticator
@@ -36,7 +35,7 @@ async def _answer(request: FastRequest) -> FastAnswer | None:
     if view is None:
         return None
     doc = _shown(request, principal, customer_id, view)
-    return _answer_with(request, view.version, doc) if doc is not None else None
+    return FastAnswer.of_version(request, view.version, lambda: doc) if doc is not None else None
 
 
 def _shown(request: FastRequest, principal: Principal, customer_id: str, view: View) -> bytes | None:
@@ -55,14 +54,6 @@ def _shown(request: FastRequest, principal: Principal, customer_id: str, view: V
             return None
         shown = found
     return shown.doc if request.state.reads_told.is_told(principal, shown.read) else None
-
-
-def _answer_with(request: FastRequest, version: int, doc: bytes) -> FastAnswer | None:
-    headers = [(b"etag", etag.entity_tag(version).encode())]
-    known = request.headers.get(b"if-none-match")
-    if known is not None and not etag.if_none_match(known.decode("latin-1"), version):
-        return FastAnswer(304, headers, b"")
-    return FastAnswer(200, [JSON, *headers], doc)
 
 
 FAST_VIEW: Final = FastRoute("/v1/customers", "/v1/customers/{customer_id}", _answer, _UNUSUAL)

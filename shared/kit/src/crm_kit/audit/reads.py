@@ -72,7 +72,7 @@ class ReadsTold:
 
     def is_told(self, principal: Principal, read: Read) -> bool:
         """Whether nothing is to be told of a read by this principal."""
-        return not read.shown or not self.fresh((principal.tenant_id, principal.subject, principal.via), (read,))
+        return not read.shown or not self.fresh(_reader(principal), (read,))
 
     def keep(self, reads: Reads) -> None:
         """These are told: call it once they are written."""
@@ -95,9 +95,13 @@ def note_reads(request: HTTPConnection, reads: Iterable[Read]) -> None:
     principal: Principal = request.state.principal
     if principal.rights is None:
         return
-    reader = (principal.tenant_id, principal.subject, principal.via)
+    reader = _reader(principal)
     noted: Reads = request.scope.setdefault(_READS, Reads(reader, f"{request.scope['method']} {request.scope['path']}"))
     noted.reads.extend(request.app.state.reads_told.fresh(reader, (read for read in reads if read.shown)))
+
+
+def _reader(principal: Principal) -> tuple[str | None, str, str]:
+    return principal.tenant_id, principal.subject, principal.via
 
 
 def noted_reads(request: HTTPConnection) -> Reads | None:

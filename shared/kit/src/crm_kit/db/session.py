@@ -156,9 +156,8 @@ class WriteSession(ReadSession):
         known = dict(self._known)
         try:
             async with self._session.begin_nested():
-                await (
-                    self._session.connection()
-                )  # SQLAlchemy would set the savepoint before its own next statement only
+                # SQLAlchemy would set the savepoint before its own next statement only.
+                await self._session.connection()
                 yield
                 await self._settle()
         except BaseException:

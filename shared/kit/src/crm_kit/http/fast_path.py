@@ -9,15 +9,17 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, Self
 
 import structlog
 from starlette.datastructures import State
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crm_kit import context
 from crm_kit.errors import InternalError, Problem, Text, Unavailable
+from crm_kit.http import etag
 from crm_kit.http.lifecycle import STOPPED
 from crm_kit.http.middleware import TENANT, request_id_of
 from crm_kit.http.origin import OriginOf
@@ -28,8 +30,6 @@ from crm_kit.observability.access_log import access_log
 Headers = list[tuple[bytes, bytes]]
 
 log = structlog.get_logger("crm")
-
-JSON: Final = (b"content-type", b"application/json")
 
 
 class FastRequest:
@@ -99,6 +99,19 @@ class FastAnswer(NamedTuple):
     headers: Headers
     body: bytes
     stream: AsyncIterator[bytes] | None = None
+
+    @classmethod
+    def of(cls, response: Response) -> Self:
+        return cls(response.status_code, list(response.raw_headers), bytes(response.body))
+
+    @classmethod
+    def of_version(cls, request: FastRequest, version: int, body: Callable[[], bytes]) -> Self:
+        """A representation in JSON with its ETag; 304 where the client has it. Raises InvalidEntityTags."""
+        headers = [(b"etag", etag.entity_tag(version).encode())]
+        known = request.headers.get(b"if-none-match")
+        if known is not None and not etag.if_none_match(known.decode("latin-1"), version):
+            return cls(HTTPStatus.NOT_MODIFIED, headers, b"")
+        return cls(HTTPStatus.OK, [(b"content-type", b"application/json"), *headers], body())
 
 
 _NEVER_WITH: Final = frozenset({b"transfer-encoding", b"range", b"expect", b"upgrade"})
@@ -235,8 +248,7 @@ class FastPath:
 def _told(problem: Problem, request: FastRequest) -> FastAnswer:
     with context.use(request.context()):
         response = problem_response(problem, request.scope)
-    kept = [(name, value) for name, value in response.raw_headers if name != b"content-length"]
-    return FastAnswer(response.status_code, kept, bytes(response.body))
+    return FastAnswer.of(response)
 
 
 async def _send(request: FastRequest, answer: FastAnswer, send: Send) -> None:
@@ -244,7 +256,7 @@ async def _send(request: FastRequest, answer: FastAnswer, send: Send) -> None:
     headers += request.answered
     headers.append((b"x-request-id", request.request_id.encode()))
     headers.append((b"traceparent", request.trace.traceparent.encode()))
-    if stream is None and status not in _WITHOUT_BODY and request.scope["method"] != "HEAD":
+    if stream is None and status not in _WITHOUT_BODY and all(name != b"content-length" for name, _ in headers):
         headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     if stream is not None:

@@ -23,6 +23,7 @@ from crm_kit.inbox.parking import held_keys, key_of, park
 from crm_kit.inbox.positions import Fenced, StoredPositions
 from crm_kit.inbox.tables import NO_TENANT, Kind
 from crm_kit.observability import metrics
+from crm_kit.pacing import rest_after
 from crm_kit.shutdown import finish
 
 _BATCH = 2000
@@ -116,12 +117,10 @@ class ConsumerRunner:
             await asyncio.sleep(self._rest(self._progressed_at - began))
 
     def _rest(self, took: float) -> float:
-        """Seconds until the next batch: as long as this one took, so that requests have the other half of the process and
-        more events share the cost of a batch. In a backlog none: it is the readers of the views who wait.
-        """
+        """Seconds until the next batch. In a backlog none: it is the readers of the views who wait."""
         if self.has_backlog:
             return 0.0
-        return max(self._consumer.gather_seconds - took, min(took, _LONGEST_REST_SECONDS))
+        return rest_after(took, round_seconds=self._consumer.gather_seconds, longest=_LONGEST_REST_SECONDS)
 
     async def _apply_with_retry(
         self, batch: Mapping[TopicPartition, Sequence[StoredRecord]], subscription: Subscription

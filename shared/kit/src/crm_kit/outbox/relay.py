@@ -21,14 +21,15 @@ from crm_kit.db.connecting import SESSION, connect
 from crm_kit.observability import metrics
 from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox.table import SHARDS
+from crm_kit.pacing import rest_after
 from crm_kit.shutdown import finish
 
 _LOCK_CLASS = 0x0B07
 _BATCH = 1000
 _POLL_SECONDS = 0.5
 _ROUND_SECONDS = 0.01
-_LONGEST_REST_SECONDS = 0.05
 """From the beginning of a round to that of the next: what arrives meanwhile shares its cost, and a consumer's batch."""
+_LONGEST_REST_SECONDS = 0.05
 _CLAIM_SECONDS = 1.0
 _SILENCE_SECONDS = 40.0
 _PAUSE_SECONDS = 0.1
@@ -116,10 +117,9 @@ class Relay:
             self._pause = _PAUSE_SECONDS
             self._fault.is_over()
             if len(rows) < _BATCH:
+                await asyncio.sleep(rest_after(took, round_seconds=_ROUND_SECONDS, longest=_LONGEST_REST_SECONDS))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS if self._shards else _CLAIM_SECONDS)
-                # As long as it took: half of the process is the requests', and more events share a round.
-                await asyncio.sleep(max(began + _ROUND_SECONDS - loop.time(), min(took, _LONGEST_REST_SECONDS)))
 
     async def _claim(self, connection: asyncpg.Connection) -> None:
         for shard in sorted(set(range(SHARDS)) - self._shards):

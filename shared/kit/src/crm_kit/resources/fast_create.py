@@ -54,5 +54,4 @@ class FastCreate:
                 response = await write(request.state.database, principal, sent, endpoint)
             except DATABASE_ERRORS as error:
                 raise database_problem(error) or error from error
-        headers = [one for one in response.raw_headers if one[0] != b"content-length"]
-        return FastAnswer(response.status_code, headers, bytes(response.body))
+        return FastAnswer.of(response)

@@ -11,8 +11,7 @@ from crm_contracts.ids import prefix_of
 from crm_kit.db.gathering import GatheredReads
 from crm_kit.db.models import columns
 from crm_kit.db.read_pool import ReadPool
-from crm_kit.http import etag
-from crm_kit.http.fast_path import JSON, FastAnswer, FastRequest, FastRoute
+from crm_kit.http.fast_path import FastAnswer, FastRequest, FastRoute
 from crm_kit.http.principal import Authenticator
 from crm_kit.resources.resource import Resource
 
@@ -68,13 +67,8 @@ class FastRead:
         row = await self._rows.get(principal.tenant_id, request.key)
         if row is None:
             return None
-        version = row["version"]
-        headers = [(b"etag", etag.entity_tag(version).encode())]
-        known = request.headers.get(b"if-none-match")
-        if known is not None and not etag.if_none_match(known.decode("latin-1"), version):
-            return FastAnswer(304, headers, b"")
-        entity = self._resource.events.snapshot(_Row(row))
-        return FastAnswer(200, [JSON, *headers], entity.model_dump_json().encode())
+        snapshot = self._resource.events.snapshot
+        return FastAnswer.of_version(request, row["version"], lambda: snapshot(_Row(row)).model_dump_json().encode())
 
     async def _fetch(self, tenant_id: str, ids: Sequence[str]) -> "Mapping[str, asyncpg.Record]":
         assert self._pool is not None, "opened with the application"

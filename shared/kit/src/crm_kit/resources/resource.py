@@ -10,7 +10,8 @@ from crm_contracts.ids import prefix_of
 from crm_contracts.sensitivity import Sensitivity, classes_of
 from crm_contracts.types import Entity, Input
 from pydantic import JsonValue, ValidationError
-from sqlalchemy import ColumnElement, Select, bindparam, select
+from sqlalchemy import ARRAY, ColumnElement, Select, any_, bindparam, literal, select
+from sqlalchemy import Text as SqlText
 
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import EntityRow, columns
@@ -137,8 +138,10 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     async def lock_all(self, session: WriteSession, ids: Iterable[str]) -> Mapping[str, RowT]:
         """The rows of those that are there, locked as `lock` locks one, in one order; what may be done to them is not asked."""
         c = columns(self.row)
-        wanted = select(self.row).where(c.id.in_(sorted(set(ids)))).order_by(c.id).with_for_update()
-        rows = await session.scalars(wanted.execution_options(populate_existing=True))
+        # One parameter, so that the statement's text is the same for any number; and ids alone, as in `_wanted`.
+        wanted = literal([id_ for id_ in set(ids) if prefix_of(id_)], ARRAY(SqlText()))
+        statement = select(self.row).where(c.id == any_(wanted)).order_by(c.id).with_for_update()
+        rows = await session.scalars(statement.execution_options(populate_existing=True))
         return {row.id: row for row in rows}
 
     async def seen(self, session: ReadSession, rows: Sequence[RowT]) -> list[RowT]:
