@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Literal, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 import structlog
 from starlette.datastructures import State
@@ -24,8 +24,7 @@ from crm_kit.http.lifecycle import STOPPED
 from crm_kit.http.middleware import TENANT, request_id_of
 from crm_kit.http.origin import OriginOf
 from crm_kit.http.problems import problem_response
-from crm_kit.observability import metrics
-from crm_kit.observability.access_log import access_log
+from crm_kit.observability.requests import RequestRecorder
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -159,7 +158,7 @@ class FastPath:
         is_open: Callable[[], bool],
     ) -> None:
         self._app = app
-        self._service = service
+        self._recorder = RequestRecorder(service)
         known = list(routes)
         self._records = {route.prefix: route for route in known if route.kind == "record"}
         self._creations = {route.prefix: route for route in known if route.kind == "creation"}
@@ -169,7 +168,6 @@ class FastPath:
         self._max_body_bytes = max_body_bytes
         self._is_ending = is_ending
         self._is_open = is_open
-        self._counters: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
@@ -184,7 +182,15 @@ class FastPath:
                     return
                 if answer is not None:
                     await _send(request, answer, send)
-                    self._record(route, answer.status, time.perf_counter() - began, request)
+                    self._recorder.record(
+                        method=scope["method"],
+                        route=route.path,
+                        status=answer.status,
+                        seconds=time.perf_counter() - began,
+                        request_id=request.request_id,
+                        trace=request.trace,
+                        tenant_id=scope.get(TENANT),
+                    )
                     return
         await self._app(scope, receive, send)
 
@@ -223,26 +229,6 @@ class FastPath:
                 return None
             log.exception("unhandled_error", path=request.scope["path"])
             return _told(InternalError(Text("The error has been logged.", "错误已记录。")), request)
-
-    def _record(self, route: FastRoute, status: int, seconds: float, request: FastRequest) -> None:
-        method = request.scope["method"]
-        counters = self._counters.get((method, route.path, status))
-        if counters is None:
-            counters = self._counters[(method, route.path, status)] = (
-                metrics.REQUESTS.labels(self._service, method, route.path, str(status)),
-                metrics.REQUEST_SECONDS.labels(self._service, method, route.path),
-            )
-        counters[0].inc()
-        counters[1].observe(seconds)
-        access_log().write(
-            method=method,
-            route=route.path,
-            status=status,
-            seconds=seconds,
-            request_id=request.request_id,
-            trace_id=request.trace.trace_id,
-            tenant_id=request.scope.get(TENANT),
-        )
 
 
 def _told(problem: Problem, request: FastRequest) -> FastAnswer:

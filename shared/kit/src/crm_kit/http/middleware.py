@@ -16,8 +16,7 @@ from crm_kit.errors import BodyTooLarge, InternalError, Text
 from crm_kit.http.lifecycle import OPERATIONS
 from crm_kit.http.origin import OriginOf
 from crm_kit.http.problems import problem_response
-from crm_kit.observability import metrics
-from crm_kit.observability.access_log import access_log
+from crm_kit.observability.requests import RequestRecorder
 
 RESPONSE_HEADERS = "crm_response_headers"
 """In the scope: headers that whatever answers this request must carry, an error's answer too."""
@@ -37,7 +36,7 @@ class KitMiddleware:
     def __init__(self, app: ASGIApp, *, service: str, max_body_bytes: int, origin_of: OriginOf) -> None:
         self._app = app
         self._origin_of = origin_of
-        self._service = service
+        self.recorder = RequestRecorder(service)
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,10 +57,6 @@ class KitMiddleware:
 
     async def run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
-
-    @property
-    def service(self) -> str:
-        return self._service
 
     @property
     def max_body_bytes(self) -> int:
@@ -132,15 +127,13 @@ class _Exchange:
         seconds = time.perf_counter() - self._started
         route = getattr(self._scope.get("route"), "path", None) or self._scope.get("crm_route", "unmatched")
         method = self._scope["method"] if self._scope["method"] in _METHODS else "OTHER"
-        metrics.REQUESTS.labels(self._owner.service, method, route, str(self._status)).inc()
-        metrics.REQUEST_SECONDS.labels(self._owner.service, method, route).observe(seconds)
-        access_log().write(
+        self._owner.recorder.record(
             method=method,
             route=route,
             status=self._status,
             seconds=seconds,
             request_id=self._here.request_id,
-            trace_id=self._here.trace.trace_id,
+            trace=self._here.trace,
             tenant_id=self._scope.get(TENANT),
         )
 

@@ -1,0 +1,45 @@
+"""What every answered request leaves behind: its metrics and its line in the log."""
+
+from typing import Any
+
+from crm_kit.context import Trace
+from crm_kit.observability import metrics
+from crm_kit.observability.access_log import access_log
+
+
+class RequestRecorder:
+    """Of one process of a service. Methods and routes must be few: each pair with a status is a series of its own."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._series: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+
+    def record(
+        self,
+        *,
+        method: str,
+        route: str,
+        status: int,
+        seconds: float,
+        request_id: str,
+        trace: Trace,
+        tenant_id: str | None,
+    ) -> None:
+        """One request that took so many seconds."""
+        series = self._series.get((method, route, status))
+        if series is None:
+            series = self._series[(method, route, status)] = (
+                metrics.REQUESTS.labels(self._service, method, route, str(status)),
+                metrics.REQUEST_SECONDS.labels(self._service, method, route),
+            )
+        series[0].inc()
+        series[1].observe(seconds)
+        access_log().write(
+            method=method,
+            route=route,
+            status=status,
+            seconds=seconds,
+            request_id=request_id,
+            trace_id=trace.trace_id,
+            tenant_id=tenant_id,
+        )
