@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crm_kit.audit.reads import ReadsTold
 from crm_kit.audit.router import router as audit
-from crm_kit.db.read_pool import open_read_pool
+from crm_kit.db.statement_pool import open_statement_pool
 from crm_kit.dead_letters.router import router as dead_letters
 from crm_kit.http import problems
 from crm_kit.http.fast_path import FastPath
@@ -21,6 +21,7 @@ from crm_kit.http.origin import OriginOf, told_by_gateway
 from crm_kit.http.principal import Authenticator, TokenVerifier
 from crm_kit.manifest import Manifest
 from crm_kit.openapi import build_openapi
+from crm_kit.resources.creations import Creations
 from crm_kit.resources.fast_create import FastCreate
 from crm_kit.resources.fast_read import FastRead
 from crm_kit.resources.inspection import router as inspection
@@ -29,7 +30,7 @@ from crm_kit.runtime import Runtime
 from crm_kit.settings import SettingsError
 from crm_kit.states.router import router as states
 
-_READ_CONNECTIONS: Final = 4
+_STATEMENT_CONNECTIONS: Final = 4
 
 
 class Application(FastAPI):
@@ -66,12 +67,12 @@ def _around(
 
 
 @asynccontextmanager
-async def _opened(fast_reads: Sequence[FastRead], runtime: Runtime) -> AsyncIterator[None]:
+async def _opened(users: Sequence[FastRead | Creations], runtime: Runtime) -> AsyncIterator[None]:
     """Gives them connections of their own, which are opened when one of them first asks."""
-    name = f"{runtime.manifest.name}-reads"
-    async with open_read_pool(runtime.settings.database_url, size=_READ_CONNECTIONS, name=name) as pool:
-        for read in fast_reads:
-            read.use(pool)
+    name = f"{runtime.manifest.name}-statements"
+    async with open_statement_pool(runtime.settings.database_url, size=_STATEMENT_CONNECTIONS, name=name) as pool:
+        for user in users:
+            user.use(pool)
         yield
 
 
@@ -81,8 +82,11 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
     if authenticator is None:  # what the gateway has of its own is seldom asked for
         resources = [each.router.resource for each in manifest.features if isinstance(each.router, ResourceRouter)]
     fast_reads = [FastRead(resource) for resource in resources if "read" not in resource.administered]
+    creations = Creations()
     fast_creates = [
-        FastCreate(resource) for resource in resources if resource.create and "write" not in resource.administered
+        FastCreate(resource, creations)
+        for resource in resources
+        if resource.create and "write" not in resource.administered
     ]
 
     @asynccontextmanager
@@ -90,7 +94,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         assert runtime is not None, "an application without a runtime cannot serve"
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(runtime.running())
-            await stack.enter_async_context(_opened(fast_reads, runtime))
+            await stack.enter_async_context(_opened([*fast_reads, creations], runtime))
             for feature in manifest.features:
                 if feature.lifespan is not None:
                     await stack.enter_async_context(feature.lifespan(app, runtime))

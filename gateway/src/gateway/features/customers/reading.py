@@ -15,8 +15,8 @@ import asyncpg
 from crm_contracts.ids import prefix_of
 from crm_contracts.types import MAX_INTEGER
 from crm_kit.db.gathering import GatheredReads
-from crm_kit.db.read_pool import ReadPool, open_read_pool
 from crm_kit.db.session import Database
+from crm_kit.db.statement_pool import StatementPool, open_statement_pool
 from crm_kit.errors import MalformedRequest, Text, Unavailable
 from crm_kit.inbox.applying import is_transient
 from crm_kit.runtime import Runtime
@@ -41,7 +41,7 @@ class View(NamedTuple):
 class ViewReader:
     """Reads materialised views; one that is stale is composed first."""
 
-    def __init__(self, pool: ReadPool, refresh: Callable[[str, str], Awaitable[None]]) -> None:
+    def __init__(self, pool: StatementPool, refresh: Callable[[str, str], Awaitable[None]]) -> None:
         self._pool = pool
         self._refresh = refresh
         self._rows: GatheredReads[asyncpg.Record] = GatheredReads(self._fetch)
@@ -82,7 +82,9 @@ def _unavailable() -> Unavailable:
 @asynccontextmanager
 async def open_reader(runtime: Runtime) -> AsyncIterator[ViewReader]:
     settings = runtime.settings
-    async with open_read_pool(settings.database_url, size=settings.database_pool_size, name="gateway-views") as pool:
+    async with open_statement_pool(
+        settings.database_url, size=settings.database_pool_size, name="gateway-views"
+    ) as pool:
         yield ViewReader(pool, partial(_refresh, runtime.database))
 
 

@@ -1,73 +1,90 @@
-"""Look-ups by key, gathered: those that come while a statement is under way go together with the next one.
+"""What many ask of PostgreSQL at once, gathered: what comes while a statement is under way goes together with the next one.
 
-No timer: a look-up that is alone goes at once. Every answer is read after it was asked for.
+No timer: who is alone goes at once. Every answer is of a statement that began after it was asked for.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 _AT_ONCE: Final = 2
-"""Statements of one tenant under way: while PostgreSQL works on one, the answers of the other go out."""
+"""Statements of one place under way: while PostgreSQL works on one, the answers of the other go out."""
 
 _TOGETHER: Final = 100
 
+PlaceT = TypeVar("PlaceT", bound=Hashable)
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 RowT = TypeVar("RowT")
 
 FetchMany = Callable[[str, Sequence[str]], Awaitable[Mapping[str, RowT]]]
 """From a tenant and keys to what is there of them, by key; one round trip."""
 
 
-class GatheredReads(Generic[RowT]):
-    """Of one process, for each tenant by itself: none waits behind another's."""
+class Gathering(Generic[PlaceT, ItemT, ResultT]):
+    """Of one process. What is gathered is of one place, which names the tenant: none waits behind another's.
 
-    def __init__(self, fetch: FetchMany[RowT]) -> None:
-        self._fetch = fetch
-        self._waiting: dict[str, dict[str, list[asyncio.Future[RowT | None]]]] = {}
-        self._under_way: dict[str, int] = {}
+    `run`: from a place and items to one result for each, in their order.
+    """
+
+    def __init__(self, run: Callable[[PlaceT, Sequence[ItemT]], Awaitable[Sequence[ResultT]]]) -> None:
+        self._run_together = run
+        self._waiting: dict[PlaceT, list[tuple[ItemT, asyncio.Future[ResultT]]]] = {}
+        self._under_way: dict[PlaceT, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def get(self, tenant_id: str, key: str) -> RowT | None:
-        """Raises what the statement raises."""
+    async def ask(self, place: PlaceT, item: ItemT) -> ResultT:
+        """Raises what `run` raises."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[RowT | None] = loop.create_future()
-        self._waiting.setdefault(tenant_id, {}).setdefault(key, []).append(future)
-        under_way = self._under_way.get(tenant_id, 0)
+        future: asyncio.Future[ResultT] = loop.create_future()
+        self._waiting.setdefault(place, []).append((item, future))
+        under_way = self._under_way.get(place, 0)
         if under_way < _AT_ONCE:
-            self._under_way[tenant_id] = under_way + 1
-            task = loop.create_task(self._run(tenant_id))
+            self._under_way[place] = under_way + 1
+            task = loop.create_task(self._run(place))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await future
 
-    async def _run(self, tenant_id: str) -> None:
-        """Until nothing of the tenant waits any more."""
+    async def _run(self, place: PlaceT) -> None:
+        """Until nothing of the place waits any more."""
         try:
-            while waiting := self._waiting.get(tenant_id):
+            while waiting := self._waiting.pop(place, None):
                 if len(waiting) > _TOGETHER:
-                    together = {key: waiting.pop(key) for key in list(islice(waiting, _TOGETHER))}
-                else:
-                    together = self._waiting.pop(tenant_id)
-                await self._answer(tenant_id, together)
+                    self._waiting[place] = waiting[_TOGETHER:]
+                    waiting = waiting[:_TOGETHER]
+                await self._answer(place, waiting)
         finally:
-            self._under_way[tenant_id] -= 1
-            if not self._under_way[tenant_id]:
-                del self._under_way[tenant_id]
+            self._under_way[place] -= 1
+            if not self._under_way[place]:
+                del self._under_way[place]
 
-    async def _answer(self, tenant_id: str, asked: Mapping[str, Sequence["asyncio.Future[RowT | None]"]]) -> None:
+    async def _answer(self, place: PlaceT, asked: Sequence[tuple[ItemT, "asyncio.Future[ResultT]"]]) -> None:
         try:
-            rows = await self._fetch(tenant_id, list(asked))
+            results = await self._run_together(place, [item for item, _ in asked])
         except BaseException as error:
-            for futures in asked.values():
-                for future in futures:
-                    if not future.done():  # whoever asked may have gone
-                        future.set_exception(error if isinstance(error, Exception) else ConnectionError("cancelled"))
+            for _, future in asked:
+                if not future.done():  # whoever asked may have gone
+                    future.set_exception(error if isinstance(error, Exception) else ConnectionError("cancelled"))
             if not isinstance(error, Exception):
                 raise
             return
-        for key, futures in asked.items():
-            row = rows.get(key)
-            for future in futures:
-                if not future.done():
-                    future.set_result(row)
+        for (_, future), result in zip(asked, results, strict=True):
+            if not future.done():
+                future.set_result(result)
+
+
+class GatheredReads(Generic[RowT]):
+    """Look-ups by key."""
+
+    def __init__(self, fetch: FetchMany[RowT]) -> None:
+        self._fetch = fetch
+        self._gathering: Gathering[str, str, RowT | None] = Gathering(self._fetch_all)
+
+    async def get(self, tenant_id: str, key: str) -> RowT | None:
+        """Raises what the statement raises."""
+        return await self._gathering.ask(tenant_id, key)
+
+    async def _fetch_all(self, tenant_id: str, keys: Sequence[str]) -> Sequence[RowT | None]:
+        rows = await self._fetch(tenant_id, list(dict.fromkeys(keys)))
+        return [rows.get(key) for key in keys]

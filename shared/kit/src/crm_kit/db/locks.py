@@ -1,36 +1,31 @@
 """Locks on things that have no row: a key that is about to be taken."""
 
-import hashlib
-from collections.abc import Iterable
+from __future__ import annotations
 
-from crm_kit.db.session import WriteSession
+import hashlib
+from typing import TYPE_CHECKING
+
 from crm_kit.db.sql import Sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from crm_kit.db.session import WriteSession
 
 # Whoever fills other tables of the same names (a rebuild) has locks of its own.
 _LOCK = Sql(
     "select pg_advisory_xact_lock(k # hashtextextended(current_schema(), 0))"
     " from unnest(cast(:keys as bigint[])) as k order by k"
 )
-_SHARE = Sql(
-    "select pg_advisory_xact_lock_shared(k # hashtextextended(current_schema(), 0))"
-    " from unnest(cast(:keys as bigint[])) as k order by k"
-)
+
+
+def lock_number(tenant_id: str, space: str, key: str) -> int:
+    """What PostgreSQL locks in place of a name; a function that locks it adds what is the schema's, as above."""
+    return int.from_bytes(hashlib.sha256(f"{space}\0{tenant_id}\0{key}".encode()).digest()[:8], signed=True)
 
 
 async def lock_keys(session: WriteSession, space: str, keys: Iterable[str]) -> None:
     """Locks names within a space for this tenant until the transaction ends, in one order so that none deadlock."""
-    await _lock(session, _LOCK, space, keys)
-
-
-async def share_keys(session: WriteSession, space: str, keys: Iterable[str]) -> None:
-    """Until the transaction ends nobody locks these names by `lock_keys`; any number may share them."""
-    await _lock(session, _SHARE, space, keys)
-
-
-async def _lock(session: WriteSession, statement: Sql, space: str, keys: Iterable[str]) -> None:
-    numbers = {
-        int.from_bytes(hashlib.sha256(f"{space}\0{session.tenant_id}\0{key}".encode()).digest()[:8], signed=True)
-        for key in keys
-    }
+    numbers = {lock_number(session.tenant_id, space, key) for key in keys}
     if numbers:
-        await session.fetch(statement, {"keys": sorted(numbers)})
+        await session.fetch(_LOCK, {"keys": sorted(numbers)})

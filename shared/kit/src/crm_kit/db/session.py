@@ -22,6 +22,7 @@ from sqlmodel import SQLModel
 
 from crm_kit.db.connecting import SESSION, Connection, TenantConnection, connect
 from crm_kit.db.sql import Sql
+from crm_kit.db.standing import Kept, Standing, StandingCache
 
 if TYPE_CHECKING:
     from crm_kit.rights import Sights
@@ -81,6 +82,7 @@ class ReadSession:
 
     async def now(self) -> datetime:
         """By the database's clock: what processes decide together must not hang on the clock of one of them."""
+        await self._settle()
         moment: datetime = await self._session.scalar(_NOW)
         return moment
 
@@ -92,8 +94,9 @@ class ReadSession:
 class WriteSession(ReadSession):
     """Reads and writes of one tenant, in one transaction that its owner commits; nobody else does."""
 
-    def __init__(self, session: AsyncSession, tenant_id: str | None) -> None:
+    def __init__(self, session: AsyncSession, tenant_id: str | None, standings: StandingCache) -> None:
         super().__init__(session, tenant_id)
+        self._standings = standings
         self.put_off: Any = None
         """While changes are gathered: what they are to be written by (`crm_kit.outbox.pending`)."""
         self.gathers = False
@@ -124,6 +127,22 @@ class WriteSession(ReadSession):
             self._known[key] = await load()
         found: ValueT = self._known[key]
         return found
+
+    async def standing(self, standing: Standing[ValueT]) -> ValueT:
+        """As it is, and until the transaction ends it does not change."""
+        value: ValueT = await self.once((standing.space, standing.of), lambda: self._stand(standing))
+        return value
+
+    async def _stand(self, standing: Standing[ValueT]) -> ValueT:
+        tenant_id = self.tenant_id
+        asked = {"tenant": tenant_id, "lock": standing.lock(tenant_id), "of": standing.of}
+        mark = (await self.fetch(standing.marked, asked))[0]["mark"]
+        kept = self._standings.get(tenant_id, standing)
+        if kept is None or kept.mark != mark:
+            kept = Kept(mark, await standing.load(self))
+            self._standings.keep(tenant_id, standing, kept)
+        value: ValueT = kept.value
+        return value
 
     def add(self, *rows: object) -> None:
         self._session.add_all(rows)
@@ -230,6 +249,7 @@ class Database:
                 "server_settings": {**SESSION, **(settings or {})},
             },
         )
+        self.standings = StandingCache()
         self._read_engine = self._engine.execution_options(postgresql_readonly=True)
 
     def _session(self, engine: AsyncEngine, tenant_id: str | None) -> AsyncSession:
@@ -250,7 +270,7 @@ class Database:
     async def write(self, tenant_id: str | None) -> AsyncIterator[WriteSession]:
         """Commits when the block ends; rolls back if it raises."""
         async with self._session(self._engine, tenant_id) as session, session.begin():
-            writing = WriteSession(session, tenant_id)
+            writing = WriteSession(session, tenant_id, self.standings)
             yield writing
             await writing.flush()
 

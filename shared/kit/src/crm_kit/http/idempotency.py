@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 import orjson
 from fastapi import Request
@@ -76,6 +77,16 @@ class Claim:
     key: str
     fingerprint: bytes
 
+    @classmethod
+    def of(cls, request: Request, key: str, body: bytes) -> Self:
+        """What would be claimed for a request."""
+        told = (request.method.encode(), request.url.path.encode(), request.url.query.encode(), body)
+        return cls(key, hashlib.sha256(b"\0".join(told)).digest())
+
+    def lock(self, tenant_id: str) -> int:
+        """Who holds this lock holds the key."""
+        return int.from_bytes(hashlib.sha256(f"{tenant_id}\0{self.key}".encode()).digest()[:8], signed=True)
+
 
 def requested_key(request: Request) -> str | None:
     """Raises MalformedRequest for a value that is no key."""
@@ -96,10 +107,8 @@ async def claim(
 
     Raises RequestInProgress while another transaction holds the key, IdempotencyKeyReused for another request.
     """
-    fingerprint = hashlib.sha256(
-        b"\0".join((request.method.encode(), request.url.path.encode(), request.url.query.encode(), body))
-    ).digest()
-    lock = int.from_bytes(hashlib.sha256(f"{session.tenant_id}\0{key}".encode()).digest()[:8], signed=True)
+    wish = Claim.of(request, key, body)
+    lock = wish.lock(session.tenant_id)
     wanted = {"tenant": session.tenant_id, "key": key, "lock": lock, "retention": RETENTION}
     rows = await session.fetch(_CLAIM, wanted)
     if not rows:
@@ -109,8 +118,8 @@ async def claim(
         )
     found = rows[0]
     if found["fingerprint"] is None:
-        return Claim(key, fingerprint)
-    if found["fingerprint"] != fingerprint:
+        return wish
+    if found["fingerprint"] != wish.fingerprint:
         raise IdempotencyKeyReused(Text("Use a new key for a new request.", "新的请求请使用新的键。"))
     return Response(
         _opened(sealer, found["body"], f"{session.tenant_id}/{key}"),
@@ -133,16 +142,20 @@ def _opened(sealer: Sealer | None, kept: bytes, place: str) -> bytes:
         ) from error
 
 
+def kept_headers(response: Response) -> str:
+    """As JSON."""
+    return orjson.dumps({name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}).decode()
+
+
 async def keep(session: WriteSession, claim: Claim, response: Response, sealer: Sealer | None = None) -> None:
     """Stores the answer for RETENTION; with a `sealer`, so that the database never holds its text."""
     body = bytes(response.body)
-    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     values = {
         "tenant": session.tenant_id,
         "key": claim.key,
         "fingerprint": claim.fingerprint,
         "status": response.status_code,
-        "headers": orjson.dumps(headers).decode(),
+        "headers": kept_headers(response),
         "body": body if sealer is None else sealer.seal(body, f"{session.tenant_id}/{claim.key}"),
     }
     await session.fetch(_KEEP, values)

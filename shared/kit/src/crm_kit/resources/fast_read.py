@@ -10,7 +10,7 @@ from crm_contracts.ids import prefix_of
 
 from crm_kit.db.gathering import GatheredReads
 from crm_kit.db.models import columns
-from crm_kit.db.read_pool import ReadPool
+from crm_kit.db.statement_pool import StatementPool
 from crm_kit.http.fast_path import FastAnswer, FastRequest, FastRoute
 from crm_kit.http.principal import Authenticator
 from crm_kit.resources.resource import Resource
@@ -44,14 +44,14 @@ class FastRead:
         names = ", ".join(f'"{column.name}"' for column in table if column.computed is None)
         self._query = f"select {names} from read_{resource.row.__tablename__}($1, $2)"  # noqa: S608  # names of our own
         self._rows: GatheredReads[asyncpg.Record] = GatheredReads(self._fetch)
-        self._pool: ReadPool | None = None
+        self._pool: StatementPool | None = None
 
     @property
     def route(self) -> FastRoute:
         prefix = f"/v1/{self._resource.plural}"
         return FastRoute(prefix, f"{prefix}/{{entity_id}}", self._answer)
 
-    def use(self, pool: ReadPool) -> None:
+    def use(self, pool: StatementPool) -> None:
         """While the application serves."""
         self._pool = pool
 

@@ -103,7 +103,7 @@ class PublishingDatabase(Database):
     @asynccontextmanager
     async def write(self, tenant_id: str | None) -> AsyncIterator[WriteSession]:
         async with super().write(tenant_id) as session:
-            recording = _Recording(session._session, tenant_id)
+            recording = _Recording(session._session, tenant_id, self.standings)
             recording.outbox = []
             yield recording
             await recording.flush()

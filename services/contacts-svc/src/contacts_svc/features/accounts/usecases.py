@@ -18,18 +18,19 @@ from contacts_svc.features.accounts.errors import AccountExternalIdTaken
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.accounts.models import AccountRow
 from contacts_svc.features.accounts.schemas import AccountWrite
-from contacts_svc.features.assignment.repository import share_territories
+from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts import rules as contact_rules
 
 _LABEL = Text("account", "客户公司")
+_TERRITORIES = standing_territories("accounts", repository.FIELDS)
 
 
 async def create_account(session: WriteSession, data: AccountWrite, caller: Principal) -> Account:
     row = new_row(AccountRow, id=AccountId.new(), name=data.name)
     _write(row, data, caller.region)
     await _check(session, row, parent_changed=True)
-    follow(row, await share_territories(session, "accounts", repository.FIELDS), now=utc_now())
+    follow(row, await session.standing(_TERRITORIES), now=utc_now())
     return await ACCOUNT_EVENTS.created(session, row)
 
 
@@ -37,7 +38,7 @@ async def update_account(session: WriteSession, row: AccountRow, data: AccountWr
     before = ACCOUNT_EVENTS.snapshot(row)
     _write(row, data, caller.region)
     await _check(session, row, parent_changed=row.parent_id != before.parent_id)
-    follow(row, await share_territories(session, "accounts", repository.FIELDS), now=utc_now())
+    follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await ACCOUNT_EVENTS.updated(session, row, before)
 
 

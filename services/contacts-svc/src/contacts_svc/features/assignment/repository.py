@@ -1,10 +1,14 @@
 """The territories, for those who follow them."""
 
+from collections.abc import Sequence
+from functools import cache
+
 from crm_contracts.contacts import TerritoryResource
 from crm_kit.conditions import FieldSet
-from crm_kit.db.locks import lock_keys, share_keys
+from crm_kit.db.locks import lock_keys
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
+from crm_kit.db.standing import Standing
 
 from contacts_svc.features.assignment.rules import ActiveTerritory, stored_condition
 
@@ -20,19 +24,10 @@ async def lock_territories(session: WriteSession) -> None:
     await lock_keys(session, _SPACE, _ALL)
 
 
-async def share_territories(
-    session: WriteSession, resource: TerritoryResource, fields: FieldSet
-) -> list[ActiveTerritory]:
-    """As `active_territories`, for a record that is being written. Until the transaction ends no territory changes.
-
-    A change that did not see the record yet would pass it by.
-    """
-
-    async def load() -> list[ActiveTerritory]:
-        await share_keys(session, _SPACE, _ALL)
-        return await active_territories(session, resource, fields)
-
-    return await session.once((_SPACE, resource), load)
+@cache
+def standing_territories(resource: TerritoryResource, fields: FieldSet) -> Standing[Sequence[ActiveTerritory]]:
+    """As `active_territories`, for records that are being written: a change that did not see one yet would pass it by."""
+    return Standing(_SPACE, resource, "territories_mark", lambda session: active_territories(session, resource, fields))
 
 
 async def active_territories(

@@ -14,7 +14,7 @@ from crm_kit.resources import Matcher, given
 from pydantic import JsonValue
 
 from contacts_svc.features.accounts.repository import account_exists
-from contacts_svc.features.assignment.repository import share_territories
+from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts import repository, rules
 from contacts_svc.features.contacts.errors import ExternalIdTaken
@@ -22,12 +22,14 @@ from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 
+_TERRITORIES = standing_territories("contacts", repository.FIELDS)
+
 
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = new_row(ContactRow, id=ContactId.new())
     _write(row, data, caller.region)
     await _check(session, row, account_changed=True)
-    follow(row, await share_territories(session, "contacts", repository.FIELDS), now=utc_now())
+    follow(row, await session.standing(_TERRITORIES), now=utc_now())
     return await CONTACT_EVENTS.created(session, row)
 
 
@@ -35,7 +37,7 @@ async def update_contact(session: WriteSession, row: ContactRow, data: ContactWr
     before = CONTACT_EVENTS.snapshot(row)
     _write(row, _with_followed_name(before, data), caller.region)
     await _check(session, row, account_changed=row.account_id != before.account_id)
-    follow(row, await share_territories(session, "contacts", repository.FIELDS), now=utc_now())
+    follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await CONTACT_EVENTS.updated(session, row, before)
 
 

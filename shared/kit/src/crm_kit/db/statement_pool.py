@@ -1,4 +1,4 @@
-"""Connections for reads of one statement each, which sets its tenant by itself and leaves nothing behind."""
+"""Connections for statements that are a transaction each: one sets its tenant by itself and leaves nothing behind."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,14 +10,14 @@ import orjson
 
 from crm_kit.db.connecting import SESSION, Connection, connect
 
-READ_TIMEOUT_SECONDS: Final = 5.0
+STATEMENT_TIMEOUT_SECONDS: Final = 5.0
 
 # Quoted: the driver's classes take their parameter in its stubs only.
-ReadPool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+StatementPool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 @asynccontextmanager
-async def open_read_pool(url: str, *, size: int, name: str) -> AsyncIterator[ReadPool]:
+async def open_statement_pool(url: str, *, size: int, name: str) -> AsyncIterator[StatementPool]:
     """JSON comes as Python's values. It connects when it is first asked: a process starts before its database."""
     pool = await asyncpg.create_pool(
         url,
@@ -26,15 +26,15 @@ async def open_read_pool(url: str, *, size: int, name: str) -> AsyncIterator[Rea
         connect=connect,
         init=_decode_json,
         reset=_leave,  # there is nothing to reset, and it would be a round trip
-        timeout=READ_TIMEOUT_SECONDS,
-        command_timeout=READ_TIMEOUT_SECONDS,
+        timeout=STATEMENT_TIMEOUT_SECONDS,
+        command_timeout=STATEMENT_TIMEOUT_SECONDS,
         server_settings={**SESSION, "application_name": name},
     )
     try:
         yield pool
     finally:
         try:
-            await asyncio.wait_for(pool.close(), READ_TIMEOUT_SECONDS)
+            await asyncio.wait_for(pool.close(), STATEMENT_TIMEOUT_SECONDS)
         except TimeoutError:
             pool.terminate()
 
@@ -44,8 +44,8 @@ async def _decode_json(connection: Connection) -> None:
         await connection.set_type_codec(kind, schema="pg_catalog", encoder=_never, decoder=orjson.loads)
 
 
-def _never(value: object) -> str:
-    raise NotImplementedError(f"nothing is written here: {value!r}")
+def _never(_value: object) -> str:
+    raise NotImplementedError("JSON is written as text")
 
 
 async def _leave(_connection: object) -> None:
