@@ -147,8 +147,8 @@ def contact_body() -> bytes:
     """With the mark that the load generator replaces by a number."""
     contact = {
         "full_name": "客户 #########",
-        "emails": [{"address": "c@example.com"}],
-        "phones": [{"number": "+8613800138000"}],
+        "emails": [{"address": "c#########@example.com"}],
+        "phones": [{"number": "+4915#########"}],
         "tags": ["bench"],
     }
     return json.dumps(contact).encode()

@@ -14,7 +14,8 @@ from contacts_svc.features.contacts.rules import (
     phone_key,
     unique,
 )
-from hypothesis import given
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 han = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=1, max_size=5)
@@ -150,6 +151,30 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     except InvalidEmail:
         return
     assert normalise_email(address) == address
+
+
+local_parts = st.text(st.sampled_from("aZ9.+-_!#'\"@ é汉\n"), max_size=70)
+domains = st.one_of(
+    st.sampled_from(
+        ["example.com", "EXAMPLE.com", "bücher.example.com", "例子.中国", "qq.com", "a.test", "[127.0.0.1]"]
+    ),
+    st.text(st.sampled_from("aZ9.-_é汉>"), max_size=70),
+)
+
+
+@given(local_parts, domains)
+@example("a" * 64, "example.com")
+@example("a" * 65, "example.com")
+@example("a" * 50, "b.example")
+def test_an_address_is_what_the_library_makes_of_the_whole(local: str, domain: str) -> None:
+    address = f"{local}@{domain}"
+    try:
+        whole = validate_email(address.strip(), check_deliverability=False, allow_smtputf8=True).normalized
+    except EmailNotValidError:
+        with pytest.raises(InvalidEmail):
+            normalise_email(address)
+    else:
+        assert normalise_email(address) == whole
     assert email_key(address.upper()) == email_key(email_key(address.upper()))
 
 

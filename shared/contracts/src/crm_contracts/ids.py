@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 _SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 _TYPE_ID = re.compile(rf"([a-z]([a-z_]{{0,61}}[a-z])?)_({_SUFFIX})")
 
@@ -43,7 +44,7 @@ _generator = _Uuid7Generator()
 def new_id(prefix: str) -> str:
     """A fresh id; ids made later in one process sort later."""
     value = _generator.next()
-    digits = [_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5)]
+    digits = [_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)]
     return f"{prefix}_{''.join(digits)}"
 
 

@@ -25,17 +25,19 @@ MAX_INTEGER = 2**53 - 1
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
 _YEARS = "^[1-8][0-9]{3}-"
 """In schemas: the years that `Timestamp` and `Date` accept."""
 
 
 def _clean_text(value: str) -> str:
+    found = _UNSTORABLE.search(value)
+    if found is None:
+        return value
     if "\x00" in value:
         raise PydanticCustomError("text_nul", "Must not contain the NUL character")
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise PydanticCustomError("text_surrogate", "Must be valid Unicode without lone surrogates")
-    return value
+    raise PydanticCustomError("text_surrogate", "Must be valid Unicode without lone surrogates")
 
 
 def text(max_length: int, *, min_length: int = 0) -> Any:
@@ -111,7 +113,8 @@ def _to_utc(value: datetime) -> datetime:
 
 def format_timestamp(value: datetime) -> str:
     """RFC 3339 in UTC with `Z`; microseconds only where there are any."""
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    moment = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return f"{moment.isoformat()[:-6]}Z"
 
 
 Timestamp = Annotated[

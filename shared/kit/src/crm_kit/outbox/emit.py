@@ -1,7 +1,7 @@
 """The only way to publish: an entity's change, its event and its audit entry in one transaction."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from crm_contracts.envelope import Event
 from crm_contracts.ids import EventId
@@ -24,6 +24,8 @@ from crm_kit.rights.tables import RECORD_SHARE
 
 RowT = TypeVar("RowT", bound=EntityRow)
 EntityT = TypeVar("EntityT", bound=Entity)
+
+_LONG_VALUE_BYTES: Final = MAX_RECORD_BYTES // 2
 
 
 def _shares(entity: Entity) -> list[dict[str, Any]]:
@@ -145,7 +147,8 @@ class EntityEvents(Generic[RowT, EntityT]):
             data_schema=self.topic.data_schema(action) if body is not None else None,
         )
         record = Record(self.topic.name, row.id, event.value(), event.headers())
-        size = record_size(record)
+        # Key and headers are short, so that only a long value is worth the counting.
+        size = record_size(record) if record.value and len(record.value) > _LONG_VALUE_BYTES else 0
         if size > MAX_RECORD_BYTES:
             raise BodyTooLarge(Text(f"The whole entity has {size} bytes.", f"整个对象有 {size} 字节。"))
         return [record]

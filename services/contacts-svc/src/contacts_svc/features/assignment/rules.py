@@ -83,6 +83,8 @@ class Assignable(Protocol):
 
 def follow(row: Assignable, territories: Sequence[ActiveTerritory], *, now: datetime) -> None:
     """Assigns the row to the first of the territories that holds, or to none, unless somebody named its team."""
+    if not territories and row.territory_id is row.territory_team_id is row.territory_owner_id is None:
+        return
     holding = first_that_holds(territories, row.model_dump(), now=now) if territories else None
     present = Assignment(*(getattr(row, name) for name in Assignment._fields))
     for name, value in reassigned(present, holding)._asdict().items():

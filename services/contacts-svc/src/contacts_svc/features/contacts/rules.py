@@ -13,6 +13,10 @@ _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003fff
 _REMEMBERED: Final = 2_000
 """Addresses and numbers: one is normalised several times on its way, by whoever validates, matches and writes it."""
 
+_PLAIN_LOCAL_PART = re.compile(r"[A-Za-z0-9_+\-]+(\.[A-Za-z0-9_+\-]+)*", re.ASCII)
+_SHORT_EMAIL: Final = 60
+"""Whatever its parts are, none of them is too long (RFC 5321 §4.5.3.1.1: 64 for the first)."""
+
 _PHONE_PUNCTUATION = re.compile(r"[\s().\-]")
 
 # Two-character surnames in use today; the first two characters of a longer name are one of them or else one is.
@@ -92,16 +96,24 @@ def normalise_phone(number: str, region: str) -> str:
         parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException as error:
         raise InvalidPhone(number) from error
-    if parsed.extension or not phonenumbers.is_possible_number(parsed) or not phonenumbers.is_valid_number(parsed):
+    if parsed.extension or not phonenumbers.is_valid_number(parsed):
         raise InvalidPhone(number)
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def normalise_email(address: str) -> str:
     """The address with its domain in lower case; the local part as given. Asks no name server. Raises InvalidEmail."""
+    address = address.strip()
+    local, _, domain = address.rpartition("@")
+    if len(address) > _SHORT_EMAIL or not _PLAIN_LOCAL_PART.fullmatch(local):
+        return _normalise_email(address)
+    return f"{local}{_normalise_email(f'a@{domain}')[1:]}"  # millions of people have their addresses in few domains
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _normalise_email(address: str) -> str:
     try:
-        return validate_email(address.strip(), check_deliverability=False, allow_smtputf8=True).normalized
+        return validate_email(address, check_deliverability=False, allow_smtputf8=True).normalized
     except EmailNotValidError as error:
         raise InvalidEmail(address) from error
 
