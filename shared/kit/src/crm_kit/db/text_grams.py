@@ -10,7 +10,7 @@ so, `LIKE`, which a trigram index would serve, cannot be.
 
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Computed, Integer, func, select
+from sqlalchemy import Column, ColumnElement, Computed, Index, Integer, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 # hashtextextended is what hash partitioning stands on: PostgreSQL keeps it from version to version.
@@ -62,6 +62,13 @@ def text_grams_column(name: str, *texts: str) -> "Column[Any]":
     """The grams of these columns, kept by PostgreSQL itself, whoever writes: a column of the table, not of its class."""
     expression = f"text_grams(tenant_id, {', '.join(texts)})"
     return Column(name, ARRAY(Integer), Computed(expression, persisted=True))
+
+
+def text_grams_index(name: str, column: str) -> Index:
+    """With a short list of what is new (see `keys_index`): a name has dozens of grams, and without one each is a way down the
+    tree while it is written.
+    """
+    return Index(name, column, postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 256})
 
 
 def has_grams_of(grams: ColumnElement[Any], part: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, columns, id_column, json_column, text_list_column
-from crm_kit.db.text_grams import text_grams_column
+from crm_kit.db.models import CodePointText, EntityRow, columns, id_column, json_column, keys_index, text_list_column
+from crm_kit.db.text_grams import text_grams_column, text_grams_index
 from crm_kit.rights import owned_by, shares_column
 from sqlalchemy import Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -25,10 +25,10 @@ class AccountRow(EntityRow, Base, table=True):
         Index("account_territory", "tenant_id", "territory_id", "id"),
         Index("account_stage", "tenant_id", "lifecycle_stage", "created_at", "id"),
         Index("account_domain", "tenant_id", "domain"),
-        Index("account_external_keys", "external_keys", postgresql_using="gin"),
-        Index("account_tags", "tags", postgresql_using="gin"),
+        keys_index("account_external_keys", "external_keys"),
+        keys_index("account_tags", "tags"),
         text_grams_column("name_grams", "name"),
-        Index("account_name_grams", "name_grams", postgresql_using="gin"),
+        text_grams_index("account_name_grams", "name_grams"),
     )
     __mapper_args__ = {"exclude_properties": ["name_grams"]}
 

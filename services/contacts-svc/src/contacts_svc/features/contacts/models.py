@@ -3,8 +3,8 @@
 from datetime import date
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, columns, id_column, json_column, text_list_column
-from crm_kit.db.text_grams import text_grams_column
+from crm_kit.db.models import CodePointText, EntityRow, columns, id_column, json_column, keys_index, text_list_column
+from crm_kit.db.text_grams import text_grams_column, text_grams_index
 from crm_kit.rights import Through, owned_by, shares_column
 from sqlalchemy import Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -31,12 +31,12 @@ class ContactRow(EntityRow, Base, table=True):
         Index("contact_account", "tenant_id", "account_id", "id"),
         Index("contact_stage", "tenant_id", "lifecycle_stage", "created_at", "id"),
         Index("contact_source", "tenant_id", "source", "id"),
-        Index("contact_email_keys", "email_keys", postgresql_using="gin"),
-        Index("contact_phone_numbers", "phone_numbers", postgresql_using="gin"),
-        Index("contact_external_keys", "external_keys", postgresql_using="gin"),
-        Index("contact_tags", "tags", postgresql_using="gin"),
+        keys_index("contact_email_keys", "email_keys"),
+        keys_index("contact_phone_numbers", "phone_numbers"),
+        keys_index("contact_external_keys", "external_keys"),
+        keys_index("contact_tags", "tags"),
         text_grams_column("name_grams", "full_name", "first_name", "last_name"),
-        Index("contact_name_grams", "name_grams", postgresql_using="gin"),
+        text_grams_index("contact_name_grams", "name_grams"),
     )
     __mapper_args__ = {"exclude_properties": ["name_grams"]}
 
