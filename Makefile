@@ -70,8 +70,8 @@ chaos: $(VENV)/.ready ## the bugs that it must find, then fifty seeds of faults 
 	$(BIN)/python -m pytest -m slow tests/chaos
 	$(BIN)/python -m crm_testkit.chaos --bus $(or $(BUS),both) --seeds $(or $(SEEDS),50) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
-soak: $(VENV)/.ready ## does memory grow? MINUTES=60 BUS=embedded|kafka RATE=15 (writes a second), REPORT=FILE for JSON, PLOT=FILE for SVG
-	@exec $(BIN)/python benchmarks/soak.py --bus $(or $(BUS),embedded) --minutes $(or $(MINUTES),60) --rate $(or $(RATE),15) --report $(or $(REPORT),soak-$(or $(BUS),embedded).json) $(if $(PLOT),--plot $(PLOT))
+soak: $(VENV)/.ready ## does memory grow? MINUTES=60 BUS=embedded|kafka RATE=15 (writes a second), CONTACTS=1000000 (there before), REPORT=FILE for JSON, PLOT=FILE for SVG
+	@exec $(BIN)/python benchmarks/soak.py --bus $(or $(BUS),embedded) --minutes $(or $(MINUTES),60) --rate $(or $(RATE),15) --contacts $(or $(CONTACTS),0) --report $(or $(REPORT),soak-$(or $(BUS),embedded).json) $(if $(PLOT),--plot $(PLOT))
 
 schemathesis: $(VENV)/.ready ## every phase of Schemathesis against the running gateway: a quarter of an hour
 	SCHEMATHESIS_PHASES=examples,coverage,fuzzing,stateful SCHEMATHESIS_EXAMPLES=$(or $(SCHEMATHESIS_EXAMPLES),50) $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -rP

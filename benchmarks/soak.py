@@ -6,7 +6,7 @@ All processes are real. So many writes a second and the same times 2.7 reads com
 make new entities and change a fixed set alone, so that what follows the number of entities is told from what follows the
 number of requests. The report has every sample and for each process a verdict; it is renewed every minute. Exit code 1:
 a service grows by more than `--bound` MB an hour, was started anew, or an answer was not what it should be. In less than
-half an hour caches still fill up and a verdict says little.
+half an hour caches still fill up and a verdict says little. `--contacts`: how many there are before it begins.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 from crm_local.configuration import PROCESSES, Configuration
 from crm_local.demo.mailbox import Mailbox
@@ -31,6 +32,7 @@ from crm_testkit.soak.memory import Tables, sizes
 from crm_testkit.soak.traffic import Traffic
 from crm_testkit.soak.verdict import Sample, judge, theil_sen
 from crm_testkit.whole_stack import new_tenant
+from dataset import Filler
 from soak_plot import plot
 
 _TENANTS = 4
@@ -52,6 +54,7 @@ class Soak:
     minutes: float
     rate: float
     bound: float
+    contacts: int
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     tables: dict[str, list[Sample]] = field(default_factory=dict)
     backends: list[tuple[float, int]] = field(default_factory=list)
@@ -80,6 +83,7 @@ class Soak:
             "minutes": round(self.now / 60, 1),
             "writes_a_second": self.rate,
             "bound_mb_an_hour": self.bound,
+            "contacts_before": self.contacts,
             "requests": traffic.requests,
             "answers": {str(status): count for status, count in sorted(traffic.answers.items())},
             "entities_made": traffic.created,
@@ -207,9 +211,18 @@ async def tell(soak: Soak, traffic: Traffic, report: Path) -> None:
         print(f"{soak.now / 60:5.1f} min  {traffic.requests:9,} requests  MB: {newest}", flush=True)
 
 
+async def filled(stack: LocalStack, contacts: int) -> None:
+    if not contacts:
+        return
+    headers = {"Authorization": f"Bearer {stack.dev['api_key']}"}
+    async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=60) as client:
+        await Filler(stack, client).fill(contacts)
+
+
 async def run(soak: Soak, report: Path, picture: Path | None) -> bool:
     """Whether nothing was found."""
     async with started(soak.bus) as (stack, beside):
+        await filled(stack, soak.contacts)
         keys = [(await new_tenant(stack, f"Soak {number}"))[1] for number in range(_TENANTS)]
         async with (
             Traffic(stack.urls["gateway"], keys, "soak") as traffic,
@@ -268,6 +281,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=15, help="writes a second")
     parser.add_argument("--bound", type=float, default=8, help="MB an hour that a service may gain")
+    parser.add_argument("--contacts", type=int, default=0, help="that there are before it begins")
     parser.add_argument("--report", type=Path, default=Path("soak.json"))
     parser.add_argument("--plot", type=Path, help="draw the sizes there, as SVG")
     parser.add_argument("--draw-only", action="store_true", help="draw an existing report")
@@ -275,7 +289,7 @@ def main() -> None:
     if chosen.draw_only:
         chosen.plot.write_text(drawn(json.loads(chosen.report.read_text())))
         return
-    soak = Soak(chosen.bus, chosen.minutes, chosen.rate, chosen.bound)
+    soak = Soak(chosen.bus, chosen.minutes, chosen.rate, chosen.bound, chosen.contacts)
     sys.exit(0 if asyncio.run(run(soak, chosen.report, chosen.plot)) else 1)
 
 

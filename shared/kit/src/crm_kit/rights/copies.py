@@ -29,7 +29,11 @@ def follow_owners(service: str, owned: Mapping[Topic, str | None]) -> Consumer:
         records = {event.subject: event for event in latest if event.entity_type in above}
         owners = [_owner(event, above[event.entity_type]) for event in records.values()]
         changed = await store_newer(session, RECORD_OWNER, owners)
-        await write_shares(session, OWNER_SHARE, {id_: _shares(records[id_]) for id_ in changed})
+        # A first version that was news has had no shares before.
+        may_differ = {id_: _shares(records[id_]) for id_ in changed if records[id_].sequence > 1}
+        fresh = {id_: _shares(records[id_]) for id_ in changed if records[id_].sequence == 1}
+        await write_shares(session, OWNER_SHARE, may_differ)
+        await write_shares(session, OWNER_SHARE, fresh, fresh=True)
 
     return Consumer(
         name=f"{service}.rights",

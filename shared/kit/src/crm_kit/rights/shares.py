@@ -1,11 +1,13 @@
 """The rows that say with whom records are shared. They repeat what the records' `shares` say, for look-up by grantee."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, delete, insert
+from sqlalchemy import Table, insert
 
 from crm_kit.db.session import WriteSession
+from crm_kit.db.sql import Sql
 
 
 async def write_shares(
@@ -15,10 +17,15 @@ async def write_shares(
     if not shares:
         return
     if not fresh:
-        await session.execute(delete(table).where(table.c.record_id.in_(shares)))
+        await session.fetch(_forget(table.name), {"ids": list(shares)})
     rows = [row for record_id, given in shares.items() for row in _rows(session.tenant_id, record_id, given)]
     if rows:
         await session.execute(insert(table), rows)
+
+
+@cache
+def _forget(table: str) -> Sql:
+    return Sql(f"delete from {table} where record_id = any(cast(:ids as text[]))")  # noqa: S608  # a name of our own
 
 
 def _rows(tenant_id: str, record_id: str, shares: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
