@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from crm_contracts.ids import TenantId
-from crm_kit.db.locks import lock_keys, share_keys
+from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
 from crm_kit.db.session import Database
 from crm_kit.db.sql import Sql
@@ -103,24 +103,6 @@ async def test_a_key_is_locked_for_one_tenant_until_the_transaction_ends(parts: 
     )
     assert order.index("second in") > order.index("first out")
     assert max(order.index("stranger out"), order.index("elsewhere out")) < order.index("first out")
-
-
-async def test_who_shares_a_key_waits_for_who_locks_it_alone(parts: Parts, tenant_id: str) -> None:
-    order: list[str] = []
-
-    async def take(name: str, hold: float, *, shared: bool) -> None:
-        async with parts.app.write(tenant_id) as session:
-            await (share_keys if shared else lock_keys)(session, "space", ["a"])
-            order.append(f"{name} in")
-            await asyncio.sleep(hold)
-            order.append(f"{name} out")
-
-    sharing = [asyncio.create_task(take(f"sharer {n}", 0.2, shared=True)) for n in range(2)]
-    while len(order) < 2:
-        await asyncio.sleep(0.01)
-    await asyncio.gather(*sharing, take("alone", 0, shared=False))
-    assert set(order[:2]) == {"sharer 0 in", "sharer 1 in"}
-    assert order[4:] == ["alone in", "alone out"]
 
 
 async def test_keys_locked_in_any_order_never_deadlock(parts: Parts, tenant_id: str) -> None:

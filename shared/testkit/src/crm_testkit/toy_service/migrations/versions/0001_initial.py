@@ -1,7 +1,14 @@
 """All tables as the models say: nobody has data of the toy service that a later migration must keep."""
 
 from alembic import op
-from crm_kit.db.migration_ops import add_readers, create_audit_log, create_rights_tables, protect, protect_kit_tables
+from crm_kit.db.migration_ops import (
+    add_mark,
+    add_readers,
+    create_audit_log,
+    create_rights_tables,
+    protect,
+    protect_kit_tables,
+)
 from crm_testkit.toy_service.notes import METADATA
 
 revision = "0001_initial"
@@ -14,6 +21,7 @@ def upgrade() -> None:
     METADATA.create_all(op.get_bind())
     protect("note")
     add_readers("note")
+    add_mark("notes_mark", "note", of="title")
     protect_kit_tables()
     create_rights_tables()
     create_audit_log()
