@@ -64,6 +64,10 @@ async def test_connections_that_the_database_kills_are_replaced(
     await asyncio.gather(*(tenant.client.get("/v1/notes") for _ in range(20)))
     parts = Parts(toy.urls, toy.runtime.database, toy.runtime.system)
     assert await parts.terminate(postgres_server.superuser_url(), "app") >= 2
+    await asyncio.sleep(0.2)  # until the driver has heard of it
+    for _ in range(20):
+        await tenant.read("/v1/notes")
+    assert await parts.terminate(postgres_server.superuser_url(), "app") >= 1
     seen = []
     for _ in range(12):
         answer = await tenant.client.post("/v1/notes", json={"title": "after"})

@@ -15,7 +15,8 @@ import orjson
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import Executable, event, text
 from sqlalchemy.engine import Result, ScalarResult
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction, make_transient_to_detached
 from sqlmodel import SQLModel
@@ -210,6 +211,13 @@ def _begin_for_tenant(session: Session, transaction: SessionTransaction, connect
         driver.next_tenant = session.info["tenant_id"]
 
 
+def _replace_lost(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """What the server has ended is not handed out; that costs no round trip, since the driver has heard of it."""
+    driver = connection.driver_connection  # type: ignore[attr-defined]  # of SQLAlchemy's adapter
+    if driver.is_closed():
+        raise DisconnectionError
+
+
 def storable(text: str) -> str:
     """The text without NUL and lone surrogates, which PostgreSQL cannot hold: for what was not checked where it came in."""
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
@@ -249,6 +257,7 @@ class Database:
                 "server_settings": {**SESSION, **(settings or {})},
             },
         )
+        event.listen(self._engine.sync_engine, "checkout", _replace_lost)
         self.standings = StandingCache()
         self._read_engine = self._engine.execution_options(postgresql_readonly=True)
 
