@@ -57,7 +57,7 @@ def fields() -> FieldSet:
             Field("due", FieldType.DATETIME, c.due, nullable=False),
             Field("tag", FieldType.TEXT_LIST, c.tags, value="tags"),
             Field("code", FieldType.ID_LIST, c.codes, value="items.code"),
-            Field("mail", FieldType.TEXT_LIST, c.mails, value="emails", normalise=str.casefold),
+            Field("mail", FieldType.TEXT_LIST, c.mails, value="emails", selective=True, normalise=str.casefold),
             Field("was", FieldType.CHOICE_LIST, c.states, choices=STATES, nullable=False),
             Field("title", FieldType.TEXT, c.name, value="name"),
             Field("secret", FieldType.TEXT, c.name, filterable=False),

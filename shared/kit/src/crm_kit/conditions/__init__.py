@@ -19,7 +19,7 @@ from crm_kit.conditions.parse import (
 from crm_kit.conditions.parse import Condition as CheckedCondition
 from crm_kit.conditions.query import parse_equality
 from crm_kit.conditions.schema import Condition, ConditionSchema, query_schema
-from crm_kit.conditions.sql import compile_condition, found_by_grams, json_column
+from crm_kit.conditions.sql import compile_condition, is_guessed, json_column
 
 __all__ = [
     "AllOf",
@@ -40,7 +40,7 @@ __all__ = [
     "comparisons_in",
     "compile_condition",
     "evaluate",
-    "found_by_grams",
+    "is_guessed",
     "json_column",
     "parse",
     "parse_equality",

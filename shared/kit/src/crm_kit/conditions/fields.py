@@ -113,6 +113,8 @@ class Field:
     part_of: the member of the entity that it tells of, where `value` is a function.
     choices: what a choice may be.
     nullable: False promises that the column is never null, which gives plainer SQL and plainer indexes.
+    selective: few rows have any one of its elements, so that they are looked up first, whatever else a list asks for. A
+    list in a table that has an `id`.
     grams: a column with the grams of the text, among others (`db/text_grams.py`), which finds what `contains` asks for.
     normalise: how text is spelled before it is compared, such as `str.casefold`: applied to what conditions ask for
         and to what documents hold. The column holds text that it leaves as it is. Must take parts of texts too.
@@ -127,6 +129,7 @@ class Field:
     filterable: bool = True
     sortable: bool = False
     nullable: bool = True
+    selective: bool = False
     grams: Column | None = None
     normalise: Callable[[str], str] | None = None
 
@@ -135,6 +138,10 @@ class Field:
             raise ValueError(f"The choice field {self.name!r} declares no choices.")
         if self.sortable and (self.type.is_list or self.column is None):
             raise ValueError(f"The field {self.name!r} cannot be sorted by: that takes a column of single values.")
+        if self.selective and not self.type.is_list:
+            raise ValueError(
+                f"The field {self.name!r} is not selective: PostgreSQL knows how many rows have one value."
+            )
         if self.grams is not None and self.type is not FieldType.TEXT:
             raise ValueError(f"The field {self.name!r} has no grams: it is not a text.")
 

@@ -14,11 +14,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
-from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, array
+from sqlalchemy.orm import InstrumentedAttribute
 
 from crm_kit.conditions.evaluate import earliest
 from crm_kit.conditions.fields import Field, FieldType, Op
-from crm_kit.conditions.parse import AllOf, AnyOf, Comparison, Condition, Not
+from crm_kit.conditions.parse import AllOf, AnyOf, Comparison, Condition, Not, comparisons_in
 from crm_kit.db.text_grams import has_grams_of
 
 _SQL_TYPES: Final[dict[FieldType, sa.types.TypeEngine[Any]]] = {
@@ -44,17 +45,15 @@ def compile_condition(condition: Condition, *, now: datetime, by_grams: bool = F
     return _compile(condition, now.astimezone(UTC), holds=True, by_grams=by_grams)
 
 
-def found_by_grams(condition: Condition) -> bool:
-    """Whether indexes on grams find all rows that it holds for."""
-    match condition:
-        case AllOf(parts):
-            return any(map(found_by_grams, parts))
-        case AnyOf(parts):
-            return all(map(found_by_grams, parts))
-        case Comparison(field, Op.CONTAINS, value):
-            return field.grams is not None and value != ""
-        case _:
-            return False
+def is_guessed(condition: Condition) -> bool:
+    """Whether PostgreSQL has no statistics of what it tests: how many rows it leaves is then assumed, at random."""
+    return any(_is_guessed(test.field, test.op) for test in comparisons_in(condition))
+
+
+def _is_guessed(field: Field, op: Op) -> bool:
+    if field.type.is_list:
+        return not field.selective or op in (Op.STARTS_WITH, Op.EXISTS)
+    return op is Op.CONTAINS or not isinstance(field.column, sa.Column | InstrumentedAttribute)
 
 
 def json_column(document: ColumnElement[Any], path: str, kind: FieldType) -> ColumnElement[Any]:
@@ -105,7 +104,7 @@ def _compile(condition: Condition, now: datetime, *, holds: bool, by_grams: bool
             positive = _test(field, _SYNONYMS.get(op, op), value, now)
             if not holds:
                 return _negated(positive, field, op, value)
-            if by_grams and field.grams is not None and found_by_grams(condition):
+            if by_grams and field.grams is not None and op is Op.CONTAINS and value != "":
                 return sa.and_(has_grams_of(field.grams, bound(value, field.type)), positive)
             return positive
 
@@ -165,6 +164,8 @@ def _within_last(field: Field, length: timedelta, now: datetime) -> ColumnElemen
 def _test_list(field: Field, op: Op, value: Any) -> ColumnElement[bool]:
     """`@>` and `&&`, not `= ANY (column)`: these are what a GIN index on the array serves."""
     column, kind = _column(field), field.type.element
+    if field.selective and op is not Op.STARTS_WITH:
+        return _looked_up(field, _array(value if op is Op.IN else [value], kind, like=column))
     if op is Op.IN:
         return column.bool_op("&&")(_array(value, kind, like=column))
     if op is Op.STARTS_WITH:
@@ -172,6 +173,21 @@ def _test_list(field: Field, op: Op, value: Any) -> ColumnElement[bool]:
         pattern = bound(f"{_escaped(value)}%", kind)
         return sa.select(sa.literal_column("1")).where(sa.collate(element, "C").like(pattern)).exists()
     return column.bool_op("@>")(_array([value], kind, like=column))
+
+
+def _looked_up(field: Field, values: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The rows that hold one of the values, looked up for each by itself and once a statement.
+
+    Of an array whose elements are nearly unique PostgreSQL has no statistics: it takes each to be in one row of two
+    hundred, walks a list for what hardly any row has, and reads the whole table for a hundred of them.
+    """
+    assert isinstance(field.column, sa.Column)
+    table = field.column.table
+    row, keys = table.alias(), sa.func.unnest(values).table_valued("key").render_derived(name="sought")
+    holds = row.c[field.column.name].bool_op("@>")(array([keys.c.key]))
+    found = sa.select(row.c.id).where(holds).lateral("found")
+    ids = sa.select(found.c.id).select_from(keys.join(found, sa.true())).correlate(None)
+    return table.c.id == sa.any_(sa.func.array(ids.scalar_subquery()))
 
 
 def _array(values: Sequence[object], kind: FieldType, like: ColumnElement[Any] | None = None) -> ColumnElement[Any]:

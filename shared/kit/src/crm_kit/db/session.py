@@ -213,7 +213,7 @@ def _begin_for_tenant(session: Session, transaction: SessionTransaction, connect
 
 def _replace_lost(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
     """What the server has ended is not handed out; that costs no round trip, since the driver has heard of it."""
-    driver = connection.driver_connection  # type: ignore[attr-defined]  # of SQLAlchemy's adapter
+    driver = connection.driver_connection
     if driver.is_closed():
         raise DisconnectionError
 

@@ -106,9 +106,10 @@ class FastAnswer(NamedTuple):
     @classmethod
     def of_version(cls, request: FastRequest, version: int, body: Callable[[], bytes]) -> Self:
         """A representation in JSON with its ETag; 304 where the client has it. Raises InvalidEntityTags."""
-        headers = [(b"etag", etag.entity_tag(version).encode())]
+        tag = etag.entity_tag(version).encode()
+        headers = [(b"etag", tag)]
         known = request.headers.get(b"if-none-match")
-        if known is not None and not etag.if_none_match(known.decode("latin-1"), version):
+        if known is not None and (known == tag or not etag.if_none_match(known.decode("latin-1"), version)):
             return cls(HTTPStatus.NOT_MODIFIED, headers, b"")
         return cls(HTTPStatus.OK, [(b"content-type", b"application/json"), *headers], body())
 

@@ -12,7 +12,7 @@ from crm_kit.conditions import (
     InvalidCondition,
     comparisons_in,
     compile_condition,
-    found_by_grams,
+    is_guessed,
     parse,
     parse_equality,
 )
@@ -136,7 +136,7 @@ async def _fetch(
         return await pagination.fetch_page(session, statement, wanted, cursors)
     now = utc_now()
     holds = compile_condition(condition, now=now)
-    if not found_by_grams(condition):
+    if not is_guessed(condition):
         return await pagination.fetch_page(session, statement.where(holds), wanted, cursors)
     search = searching.Search(holds, by_grams=compile_condition(condition, now=now, by_grams=True))
     return await searching.fetch_found(session, statement, wanted, cursors, search)

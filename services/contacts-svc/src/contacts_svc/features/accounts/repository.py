@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from crm_contracts.contacts import LifecycleStage
 from crm_kit.conditions import Field, FieldSet, FieldType
+from crm_kit.db.holders import holders_of
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
@@ -66,7 +67,8 @@ async def find_external_key(session: WriteSession, key: str) -> Sequence[str]:
 
 
 async def ids_with_external_key(session: ReadSession, keys: Sequence[str]) -> Sequence[str]:
-    return await _ids(session, _c.external_keys.overlap(list(keys)))
+    held = await holders_of(session, _c.external_keys, keys)
+    return sorted({id_ for ids in held.values() for id_ in ids})
 
 
 async def _ids(session: ReadSession, condition: ColumnElement[bool]) -> Sequence[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from crm_kit.db.models import CodePointText, EntityRow, columns, id_column, json_column, keys_index, text_list_column
 from crm_kit.db.text_grams import text_grams_column, text_grams_index
 from crm_kit.rights import Through, owned_by, shares_column
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -25,12 +25,18 @@ class ContactRow(EntityRow, Base, table=True):
         Index("contact_created", "tenant_id", "created_at", "id"),
         Index("contact_updated", "tenant_id", "updated_at", "id"),
         Index("contact_name", "tenant_id", "full_name", "id"),
+        Index("contact_first_name", "tenant_id", "first_name", "id"),
+        Index("contact_last_name", "tenant_id", "last_name", "id"),
+        Index("contact_birthday", "tenant_id", "birthday", "id"),
+        Index("contact_wechat", "tenant_id", "wechat", postgresql_where=text("wechat is not null")),
         Index("contact_owner", "tenant_id", "owner_id", "id"),
-        Index("contact_team", "tenant_id", "team_id", "id"),
-        Index("contact_territory", "tenant_id", "territory_id", "id"),
-        Index("contact_account", "tenant_id", "account_id", "id"),
+        Index("contact_team", "tenant_id", "team_id", "id", postgresql_where=text("team_id is not null")),
+        Index(
+            "contact_territory", "tenant_id", "territory_id", "id", postgresql_where=text("territory_id is not null")
+        ),
+        Index("contact_account", "tenant_id", "account_id", "id", postgresql_where=text("account_id is not null")),
         Index("contact_stage", "tenant_id", "lifecycle_stage", "created_at", "id"),
-        Index("contact_source", "tenant_id", "source", "id"),
+        Index("contact_source", "tenant_id", "source", "id", postgresql_where=text("source is not null")),
         keys_index("contact_email_keys", "email_keys"),
         keys_index("contact_phone_numbers", "phone_numbers"),
         keys_index("contact_external_keys", "external_keys"),

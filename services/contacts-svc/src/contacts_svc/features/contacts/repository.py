@@ -1,15 +1,15 @@
 """Every statement about contacts beyond those that all resources have, and the fields that these can name."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from crm_contracts.contacts import LifecycleStage
 from crm_kit.conditions import Document, Field, FieldSet, FieldType
+from crm_kit.db.holders import holders_of
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.resources import base_fields
-from sqlalchemy import ColumnElement, select
 
 from contacts_svc.features.accounts.repository import address_fields
 from contacts_svc.features.contacts import rules
@@ -30,8 +30,22 @@ FIELDS = FieldSet(
         Field("first_name", FieldType.TEXT, _c.first_name, sortable=True, grams=_c.name_grams),
         Field("last_name", FieldType.TEXT, _c.last_name, sortable=True, grams=_c.name_grams),
         Field("full_name", FieldType.TEXT, _c.full_name, sortable=True, grams=_c.name_grams),
-        Field("email", FieldType.TEXT_LIST, _c.email_keys, value="emails.address", normalise=rules.email_key),
-        Field("phone", FieldType.TEXT_LIST, _c.phone_numbers, value="phones.number", normalise=rules.phone_key),
+        Field(
+            "email",
+            FieldType.TEXT_LIST,
+            _c.email_keys,
+            value="emails.address",
+            selective=True,
+            normalise=rules.email_key,
+        ),
+        Field(
+            "phone",
+            FieldType.TEXT_LIST,
+            _c.phone_numbers,
+            value="phones.number",
+            selective=True,
+            normalise=rules.phone_key,
+        ),
         Field("wechat", FieldType.TEXT, _c.wechat),
         Field("title", FieldType.TEXT, _c.title),
         Field("account_id", FieldType.ID, _c.account_id),
@@ -45,7 +59,14 @@ FIELDS = FieldSet(
         Field("owner_id", FieldType.ID, _c.owner_id),
         Field("team_id", FieldType.ID, _c.team_id),
         Field("territory_id", FieldType.ID, _c.territory_id),
-        Field("external_id", FieldType.TEXT_LIST, _c.external_keys, value=_external_keys, part_of="external_ids"),
+        Field(
+            "external_id",
+            FieldType.TEXT_LIST,
+            _c.external_keys,
+            value=_external_keys,
+            part_of="external_ids",
+            selective=True,
+        ),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
     ],
 )
@@ -58,34 +79,20 @@ async def lock_external_keys(session: WriteSession, keys: Sequence[str]) -> None
 
 async def holder_of_external_key(session: ReadSession, keys: Sequence[str], except_id: str) -> tuple[str, str] | None:
     """Another contact that has one of the keys, and the key."""
-    if not keys:
-        return None
-    rows = await session.execute(
-        select(_c.id, _c.external_keys).where(_c.external_keys.overlap(list(keys)), _c.id != except_id).limit(1)
-    )
-    found = rows.one_or_none()
-    return (found.id, next(key for key in keys if key in found.external_keys)) if found else None
+    held = await holders_of(session, _c.external_keys, keys)
+    return next(((id_, key) for key, ids in held.items() for id_ in ids if id_ != except_id), None)
 
 
 async def find_emails(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
     await lock_keys(session, "contact.email", keys)
-    return await _find(session, _c.email_keys, keys)
+    return await holders_of(session, _c.email_keys, keys)
 
 
 async def find_phones(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
     await lock_keys(session, "contact.phone", keys)
-    return await _find(session, _c.phone_numbers, keys)
+    return await holders_of(session, _c.phone_numbers, keys)
 
 
 async def find_external_keys(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
     await lock_external_keys(session, keys)
-    return await _find(session, _c.external_keys, keys)
-
-
-async def _find(session: WriteSession, column: ColumnElement[Any], keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """The ids of the contacts that hold each key, by one look into the column's index."""
-    found: dict[str, list[str]] = {key: [] for key in keys}
-    for row in await session.execute(select(_c.id, column.label("held")).where(column.overlap(list(keys)))):
-        for key in found.keys() & set(row.held):
-            found[key].append(row.id)
-    return found
+    return await holders_of(session, _c.external_keys, keys)
