@@ -139,13 +139,18 @@ async def test_pages_are_the_sorted_list_in_pieces(
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(some=st.lists(parcels, max_size=15), sort=sorts, limit=st.integers(1, 6), walked=st.integers(1, 20))
+@given(
+    some=st.lists(parcels, max_size=15),
+    sort=sorts,
+    limit=st.integers(1, 6),
+    bounds=st.tuples(st.integers(1, 20), st.integers(0, 5)),
+)
 async def test_pages_of_a_search_are_what_it_finds_in_pieces(
-    connection: AsyncConnection, some: list[dict[str, Any]], sort: list[str], limit: int, walked: int
+    connection: AsyncConnection, some: list[dict[str, Any]], sort: list[str], limit: int, bounds: tuple[int, int]
 ) -> None:
     """Whether they are found while walking the list, or all at once."""
     rows = [{"id": f"{number:03}", **row} for number, row in enumerate(some)]
-    search = Search(Parcel.label == "王", by_grams=Parcel.label.like("王"), walked=walked)
+    search = Search(Parcel.label == "王", by_grams=Parcel.label.like("王"), walked=bounds[0], often=bounds[1])
     pages, cursor = [], None
     async with _session(connection) as session:
         if rows:

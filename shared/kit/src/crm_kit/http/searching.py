@@ -2,12 +2,13 @@
 
 Nobody knows beforehand how many have it. PostgreSQL's guess is off by orders of magnitude, as adjacent characters do not
 come independently of one another, and each way is slow for what the other is for. So a page walks along the order of the
-list for a bounded number of rows; if these do not fill it, all that the index finds are read and sorted.
+list for a bounded number of rows; if these do not fill it, all that the index finds are read and sorted. What it finds by
+the thousand, as after an import of many others, is walked for once more, further.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select
@@ -37,6 +38,11 @@ class Search:
     by_grams: ColumnElement[bool]
     walked: int = 10_000
     """Rows. What more than one in two hundred has fills a page of 50 by then; others are some thousands of a million."""
+    often: int = 5_000
+    """Rows that are still read and sorted at once; of more the page is looked for among five times as many as `walked`."""
+
+
+_FURTHER: Final = 5
 
 
 async def fetch_found(
@@ -45,15 +51,39 @@ async def fetch_found(
     """As `fetch_page`, of those of the statement's rows for which the condition holds."""
     after = None if request.cursor is None else cursors.read(request.sort, request.cursor)
     wanted = request.limit + 1
-    found: list[sa.Row[Any]] = []
-    for walk in walks(statement, request.sort, after):
-        if len(found) < wanted:
-            near = _near(walk, request.sort, search).limit(wanted - len(found))
-            found += (await session.execute(_rows(statement, near, request.sort))).all()
+    found = await _walked(session, statement, request.sort, after, search, wanted)
     if len(found) < wanted:
-        all_found = _by_grams(statement, request.sort, after, search).limit(wanted)
-        found = list((await session.execute(_rows(statement, all_found, request.sort))).all())
+        by_grams = _by_grams(statement, request.sort, after, search)
+        if await _are_many(session, by_grams, search.often):
+            further = replace(search, walked=search.walked * _FURTHER)
+            found = await _walked(session, statement, request.sort, after, further, wanted)
+        if len(found) < wanted:
+            in_order = _in_order(by_grams.subquery("found"), request.sort).limit(wanted)
+            found = (await session.execute(_rows(statement, in_order, request.sort))).all()
     return page_of(found, request, cursors)
+
+
+async def _walked(
+    session: Session,
+    statement: Select[Row],
+    sort: Sort,
+    after: Sequence[SortValue] | None,
+    search: Search,
+    wanted: int,
+) -> Sequence[sa.Row[Any]]:
+    """The first of those for which it holds, as far as the walk goes."""
+    found: list[sa.Row[Any]] = []
+    for walk in walks(statement, sort, after):
+        if len(found) < wanted:
+            near = _near(walk, sort, search).limit(wanted - len(found))
+            found += (await session.execute(_rows(statement, near, sort))).all()
+    return found
+
+
+async def _are_many(session: Session, found: Select[Any], often: int) -> bool:
+    some = found.limit(often + 1).subquery("some")
+    number: int = (await session.execute(sa.select(sa.func.count()).select_from(some))).scalar_one()
+    return number > often
 
 
 def _near(walk: Select[Any], sort: Sort, search: Search) -> Select[Any]:
@@ -65,12 +95,12 @@ def _near(walk: Select[Any], sort: Sort, search: Search) -> Select[Any]:
 
 
 def _by_grams(statement: Select[Any], sort: Sort, after: Sequence[SortValue] | None, search: Search) -> Select[Any]:
-    """The ids of all for which it holds, in order."""
+    """What all for which it holds are sorted by, in no order."""
     found = statement.with_only_columns(*sort_columns(sort)).where(search.by_grams)
     if after is not None:
         found = found.where(after_values(sort, after))
     # OFFSET keeps PostgreSQL from seeing that some of them are enough: it would walk the list for them.
-    return _in_order(found.offset(0).subquery("found"), sort)
+    return found.offset(0)
 
 
 def _in_order(rows: sa.Subquery, sort: Sort) -> Select[Any]:
