@@ -1,4 +1,4 @@
-"""When everything that was written has arrived."""
+"""When everything that was written has arrived, and nothing works on it any more."""
 
 import asyncio
 import time
@@ -6,8 +6,27 @@ import time
 import asyncpg
 from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_local.stack import LocalStack
+from writes import cpu_seconds
+
+_QUIET_SECONDS = 3.0
+_QUIET_SHARE = 0.1
+_LONGEST_SECONDS = 900.0
 
 _TOPICS = ("crm.contacts.contact",)
+
+
+async def quiet(stack: LocalStack) -> None:
+    """Waits until what was filled in is on the disk, and no process of the stack takes a tenth of a core for it."""
+    server = await asyncpg.connect(stack.server_url, command_timeout=_LONGEST_SECONDS)
+    await server.execute("checkpoint")
+    await server.close()
+    until = time.perf_counter() + _LONGEST_SECONDS
+    spent = cpu_seconds(stack.pids).total()
+    while time.perf_counter() < until:
+        await asyncio.sleep(_QUIET_SECONDS)
+        before, spent = spent, cpu_seconds(stack.pids).total()
+        if spent - before < _QUIET_SHARE * _QUIET_SECONDS:
+            return
 
 
 async def caught_up(stack: LocalStack, *, but_for: int = 0) -> float:

@@ -116,3 +116,10 @@ async def test_a_territory_counts_from_its_change_on(service: ServiceUnderTest) 
         assert (await tenant.client.patch(path, json={"active": active})).status_code == 200
         answers = await asyncio.gather(*(_post(tenant, {"full_name": "王伟", "source": "shop"}) for _ in range(5)))
         assert {answer.json()["team_id"] for answer in answers} == {team if active else None}
+
+
+async def test_large_ones_are_written_too(service: ServiceUnderTest) -> None:
+    tenant = service.tenant()
+    bodies = [{"full_name": "王伟", "custom": {f"note_{n}": "字" * 4_000 for n in range(size)}} for size in (1, 40) * 5]
+    answers = await asyncio.gather(*(_post(tenant, body, Idempotency_Key=f"k{n}") for n, body in enumerate(bodies)))
+    assert [answer.json()["custom"] for answer in answers] == [body["custom"] for body in bodies]

@@ -81,6 +81,9 @@ _WRITE: Final = """
 """
 """Only what is `free` is written: nobody has used its key, or it has none."""
 
+_LARGE_BYTES: Final = 100_000
+"""A row that is written by itself: a hundred of them together would take the memory of a process."""
+
 _NOBODY_KNOWS: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -115,7 +118,7 @@ class Creations:
         """Writes what the session put off; `answer` is kept under the claim.
 
         Raises NeedsTransaction, and nothing was written: another has used the key or holds it, what was assumed does not
-        stand any more, PostgreSQL refused it, or it is more than one new row. Raises ConnectionError or TimeoutError where
+        stand any more, PostgreSQL refused it, or it is more than one new row, or a large one. Raises ConnectionError or TimeoutError where
         nobody knows whether it was written.
         """
         place, values = _one_row(session)
@@ -160,6 +163,8 @@ def _one_row(session: UnbegunSession) -> tuple[_Place, dict[str, Any]]:
         raise NeedsTransaction
     ((table, (row,)),) = writing.inserts.items()
     record, entry = writing.records[0], writing.entries[0]
+    if len(row) > _LARGE_BYTES:
+        raise NeedsTransaction
     told = audited(session.tenant_id, [entry])
     values = {
         "entity": row.decode(),
