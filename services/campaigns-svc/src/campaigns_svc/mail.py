@@ -78,8 +78,10 @@ def compose(letter: Letter, sender: str) -> bytes:
     needs_utf8 = not (origin.username + recipient.username).isascii()
     policy = _Policy(linesep="\r\n", cte_type="7bit", utf8=needs_utf8)
     message = EmailMessage(policy)
-    message["From"] = origin
-    message["To"] = recipient
+    try:
+        message["From"], message["To"] = origin, recipient
+    except (AttributeError, IndexError) as error:  # Python's own parser trips over some of what is none, as `0@[`
+        raise ValueError("not an address") from error
     message["Subject"] = letter.subject
     message["Date"] = localtime()
     message["Message-ID"] = f"<{letter.key}@{origin.domain}>"

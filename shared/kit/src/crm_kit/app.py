@@ -25,6 +25,7 @@ from crm_kit.resources.creations import Creations
 from crm_kit.resources.fast_create import FastCreate
 from crm_kit.resources.fast_read import FastRead
 from crm_kit.resources.inspection import router as inspection
+from crm_kit.resources.resource import Resource
 from crm_kit.resources.routes import ResourceRouter
 from crm_kit.runtime import Runtime
 from crm_kit.settings import SettingsError
@@ -66,6 +67,14 @@ def _around(
     return outermost
 
 
+def _fast(
+    resources: Sequence[Resource[Any, Any, Any]], creations: Creations
+) -> tuple[list[FastRead], list[FastCreate]]:
+    reads = [FastRead(resource) for resource in resources if "read" not in resource.administered]
+    written = [resource for resource in resources if resource.create and "write" not in resource.administered]
+    return reads, [FastCreate(resource, creations) for resource in written]
+
+
 @asynccontextmanager
 async def _opened(users: Sequence[FastRead | Creations], runtime: Runtime) -> AsyncIterator[None]:
     """Gives them connections of their own, which are opened when one of them first asks."""
@@ -81,13 +90,8 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
     resources = []
     if authenticator is None:  # what the gateway has of its own is seldom asked for
         resources = [each.router.resource for each in manifest.features if isinstance(each.router, ResourceRouter)]
-    fast_reads = [FastRead(resource) for resource in resources if "read" not in resource.administered]
     creations = Creations()
-    fast_creates = [
-        FastCreate(resource, creations)
-        for resource in resources
-        if resource.create and "write" not in resource.administered
-    ]
+    fast_reads, fast_creates = _fast(resources, creations)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

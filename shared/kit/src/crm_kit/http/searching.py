@@ -39,10 +39,10 @@ class Search:
     walked: int = 10_000
     """Rows. What more than one in two hundred has fills a page of 50 by then; others are some thousands of a million."""
     often: int = 5_000
-    """Rows that are still read and sorted at once; of more the page is looked for among five times as many as `walked`."""
+    """Rows that are still read and sorted at once; of more the page is looked for among twelve times as many as `walked`."""
 
 
-_FURTHER: Final = 5
+_FURTHER: Final = 12
 
 
 async def fetch_found(
