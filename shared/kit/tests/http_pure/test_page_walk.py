@@ -165,6 +165,19 @@ async def test_pages_of_a_search_are_what_it_finds_in_pieces(
     assert [id_ for page in pages for id_ in page] == _in_order([row for row in rows if row["label"] == "王"], sort)
 
 
+async def test_what_has_no_value_stands_behind_what_the_walk_did_not_reach(connection: AsyncConnection) -> None:
+    """Rows without a value are walked only where all before them were."""
+    made = {"created_at": START}
+    rows = [{**made, "id": f"a{n}", "weight": n, "label": "王" if n == 5 else "李"} for n in range(6)]
+    rows += [{**made, "id": f"b{n}", "weight": None, "label": "王"} for n in range(4)]
+    search = Search(Parcel.label == "王", by_grams=Parcel.label.like("王"), walked=3)
+    async with _session(connection) as session:
+        await session.execute(sa.insert(Parcel), rows)
+        request = PageRequest(parse_sort(["weight"], FIELDS), 2)
+        page = await fetch_found(session, sa.select(Parcel), request, CURSORS, search)
+    assert [row.id for row in page.rows] == ["a5", "b0"]
+
+
 changes = st.lists(st.tuples(st.lists(parcels, max_size=3), st.lists(st.integers(0, 30), max_size=3)), max_size=12)
 
 

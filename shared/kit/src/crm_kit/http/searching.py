@@ -54,7 +54,7 @@ async def fetch_found(
     found = await _walked(session, statement, request.sort, after, search, wanted)
     if len(found) < wanted:
         by_grams = _by_grams(statement, request.sort, after, search)
-        if await _are_many(session, by_grams, search.often):
+        if await _are_more(session, by_grams, search.often):
             further = replace(search, walked=search.walked * _FURTHER)
             found = await _walked(session, statement, request.sort, after, further, wanted)
         if len(found) < wanted:
@@ -71,19 +71,23 @@ async def _walked(
     search: Search,
     wanted: int,
 ) -> Sequence[sa.Row[Any]]:
-    """The first of those for which it holds, as far as the walk goes."""
+    """The first of those for which it holds, as far as the walk goes; `wanted` of them, or it may have missed some."""
     found: list[sa.Row[Any]] = []
-    for walk in walks(statement, sort, after):
-        if len(found) < wanted:
-            near = _near(walk, sort, search).limit(wanted - len(found))
-            found += (await session.execute(_rows(statement, near, sort))).all()
+    ways = list(walks(statement, sort, after))
+    for walk in ways:
+        near = _near(walk, sort, search).limit(wanted - len(found))
+        found += (await session.execute(_rows(statement, near, sort))).all()
+        if len(found) == wanted or walk is ways[-1]:
+            break
+        if await _are_more(session, walk.with_only_columns(*sort_columns(sort)), search.walked):
+            break  # what comes next stands behind rows that were not looked at
     return found
 
 
-async def _are_many(session: Session, found: Select[Any], often: int) -> bool:
-    some = found.limit(often + 1).subquery("some")
-    number: int = (await session.execute(sa.select(sa.func.count()).select_from(some))).scalar_one()
-    return number > often
+async def _are_more(session: Session, rows: Select[Any], number: int) -> bool:
+    some = rows.limit(number + 1).subquery("some")
+    counted: int = (await session.execute(sa.select(sa.func.count()).select_from(some))).scalar_one()
+    return counted > number
 
 
 def _near(walk: Select[Any], sort: Sort, search: Search) -> Select[Any]:
