@@ -120,7 +120,6 @@ async def measure(chosen: argparse.Namespace) -> dict[str, Any]:
             await quiet(stack)
             await _at(bench, stack, references, dataset, chosen.only)
             if not chosen.only:
-                await caught_up(stack)
                 fresh = await freshness(client, rate=200, seconds=15, kind="patch")
                 result.setdefault("change to view at 200 writes/s, ms", {})[str(size)] = fresh
         if not chosen.only:

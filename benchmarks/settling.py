@@ -16,7 +16,7 @@ _TOPICS = ("crm.contacts.contact",)
 
 
 async def quiet(stack: LocalStack) -> None:
-    """Waits until what was filled in is on the disk, and no process of the stack takes a tenth of a core for it."""
+    """Waits until what was filled in is on the disk, and the stack takes less than a tenth of a core."""
     server = await asyncpg.connect(stack.server_url, command_timeout=_LONGEST_SECONDS)
     await server.execute("checkpoint")
     await server.close()

@@ -40,27 +40,18 @@ def changes_of(before: Members | None, after: Members | None) -> str:
 
     A null that came to be or went is not told. A long value is `before_omitted` or `after_omitted`.
     """
-    if before is None:
-        return _came_to_be(after or {})
-    old, new = before, after or {}
+    old, new = before or {}, after or {}
     told: dict[str, dict[str, object]] = {}
     for name in sorted(old.keys() | new.keys()):
         ours, theirs = old.get(name, _NOTHING), new.get(name, _NOTHING)
         if name in _TOLD_BESIDE or ours == theirs:
             continue
         change: dict[str, object] = {}
-        _tell(change, "before", name, ours)
+        if before is not None:
+            _tell(change, "before", name, ours)
         if after is not None:
             _tell(change, "after", name, theirs)
         told[name] = change
-    return orjson.dumps(told).decode()
-
-
-def _came_to_be(members: Members) -> str:
-    told: dict[str, dict[str, object]] = {}
-    for name in sorted(members):
-        if members[name] != _NOTHING and name not in _TOLD_BESIDE:
-            _tell(told.setdefault(name, {}), "after", name, members[name])
     return orjson.dumps(told).decode()
 
 
