@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 from crm_testkit.rights_model import ROLES, Json, Model, Person, own_roles
 from crm_testkit.whole_stack import Relata, bearer
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
@@ -297,5 +297,6 @@ async def test_rights_are_as_the_model_says_whatever_happens(on_embedded: Relata
         deadline=None,
         suppress_health_check=list(HealthCheck),
         print_blob=True,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking waits for what never settles, each time anew
     )
     await asyncio.to_thread(run_state_machine_as_test, OverThisStack, settings=steps)
