@@ -21,7 +21,7 @@ CRM_NOUNS = re.compile(
 )
 FEATURE_FILES = {
     "__init__", "router", "schemas", "usecases", "rules", "repository", "models", "events", "errors", "resource",
-    "consumers", "timers",
+    "consumers", "timers", "jobs",
 }  # fmt: skip
 
 

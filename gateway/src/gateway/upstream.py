@@ -94,7 +94,7 @@ class ServiceClient:
         target: str,
         *,
         headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
+        content: bytes | AsyncIterator[bytes] | None = None,
     ) -> aiohttp.ClientResponse:
         """The service's answer, its body still to be read: release it. `target` is a path and query, as sent.
 

@@ -13,5 +13,8 @@ from gateway.upstream import open_services
 def proxy_to(load_table: Callable[[], RouteTable]) -> Feature:
     """The proxy as a feature, last of the manifest: what the gateway answers itself comes before it."""
     return Feature(
-        routes=(ProxyRoute(load_table),), fast_routes=lambda: fast_routes(load_table), lifespan=open_services
+        routes=(ProxyRoute(load_table),),
+        fast_routes=lambda: fast_routes(load_table),
+        uploads=lambda path: path in load_table().uploads,
+        lifespan=open_services,
     )

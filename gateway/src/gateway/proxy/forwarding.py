@@ -1,5 +1,6 @@
 """Asking a service, and whether its answer makes sense."""
 
+from collections.abc import AsyncIterator
 from typing import Final
 
 import aiohttp
@@ -19,9 +20,17 @@ log = structlog.get_logger(__name__)
 
 
 async def forward(
-    client: ServiceClient, scope: Scope, body: bytes, service: Service, principal: Principal | None, target: str
+    client: ServiceClient,
+    scope: Scope,
+    body: bytes | AsyncIterator[bytes],
+    service: Service,
+    principal: Principal | None,
+    target: str,
 ) -> aiohttp.ClientResponse:
-    """The service's answer to a request, its body still to be read. Raises Unavailable, UpstreamFailed."""
+    """The service's answer to a request, its body still to be read. Raises Unavailable, UpstreamFailed.
+
+    A body that comes in pieces is passed on as they come.
+    """
     headers = rules.forwarded_headers(scope["headers"])
     method = scope["method"]
     safe = method in rules.SAFE_METHODS

@@ -1,16 +1,17 @@
 """One route for everything that belongs to a service. Plain ASGI: what FastAPI would parse is not ours to parse."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import cast
 
 import aiohttp
 from crm_kit import context
-from crm_kit.errors import MethodNotAllowed, NotFound
+from crm_kit.errors import MethodNotAllowed, NotFound, Problem
 from crm_kit.http.principal import Authenticator, Principal
 from crm_kit.http.route import acting_as, require
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
@@ -54,7 +55,10 @@ class ProxyRoute(BaseRoute):
         with _acting(principal):
             target = f"{path}?{query}" if query else path
             client: ServiceClient = request.app.state.services
-            response = await forward(client, scope, await request.body(), service, principal, target)
+            if path in self._table.uploads:
+                response = await _forward_upload(client, request, service, principal, target)
+            else:
+                response = await forward(client, scope, await request.body(), service, principal, target)
             try:
                 require_sense(response, service)
                 body = await buffered(response, service)
@@ -75,6 +79,28 @@ class ProxyRoute(BaseRoute):
         principal = await authenticator.authenticate(request)
         require(principal, permission)
         return principal
+
+
+async def _forward_upload(
+    client: ServiceClient, request: Request, service: Service, principal: Principal | None, target: str
+) -> aiohttp.ClientResponse:
+    """Raises what `forward` raises; and what the client's own sending came to, where that is why."""
+    ended: list[Exception] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            async for piece in request.stream():
+                yield piece
+        except (Problem, ClientDisconnect) as error:
+            ended.append(error)
+            raise
+
+    try:
+        return await forward(client, request.scope, pieces(), service, principal, target)
+    except Problem:
+        if ended:
+            raise ended[0] from None
+        raise
 
 
 def _acting(principal: Principal | None) -> AbstractContextManager[object]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
 
+from crm_kit.http.uploads import UPLOADS
+
 from gateway.documents.packaged import openapi
 from gateway.upstream import SERVICES, Service
 
@@ -18,19 +20,21 @@ class ContestedPrefix(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """`services`: by the first path segment below `/v1`.
+    """`services`: by the first path segment below `/v1`. `uploads`: the paths that take files.
 
     `permissions`: by that segment and path, literal ones before those with parameters, what each method needs; None where
     the operation is open to anybody.
     """
 
     services: Mapping[str, Service]
+    uploads: frozenset[str]
     permissions: Mapping[str, Sequence[tuple[re.Pattern[str], Mapping[str, str | None]]]]
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Raises ContestedPrefix."""
         owners: dict[str, str] = {}
+        uploads = {path for path, item in document["paths"].items() if item.get("post", {}).get(UPLOADS)}
         permissions: dict[str, list[tuple[re.Pattern[str], dict[str, str | None]]]] = {}
         for path, item in sorted(document["paths"].items(), key=lambda path_and_item: "{" in path_and_item[0]):
             if not path.startswith("/v1/"):
@@ -45,7 +49,7 @@ class RouteTable:
                 needed[method.upper()] = operation.get("x-relata-permission")
             permissions.setdefault(prefix, []).append((_pattern(path), needed))
         services = {prefix: owner for prefix, owner in owners.items() if owner in SERVICES}
-        return cls(services, permissions)
+        return cls(services, frozenset(uploads), permissions)
 
     def methods_at(self, path: str) -> tuple[str, ...]:
         """What the address takes; nothing where there is none."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from crm_kit.manifest import Manifest
 
 from contacts_svc.base import METADATA
-from contacts_svc.features import accounts, activities, consents, contacts, customers, territories
+from contacts_svc.features import accounts, activities, consents, contacts, customers, imports, territories
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
@@ -16,7 +16,7 @@ MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents and territories",
+    summary="Contacts, accounts, activities, consents, territories and imports",
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
@@ -25,6 +25,7 @@ MANIFEST = Manifest(
         activities.FEATURE,
         consents.FEATURE,
         territories.FEATURE,
+        imports.FEATURE,
         customers.FEATURE,
     ),
     publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS, TERRITORY_EVENTS),

@@ -1,6 +1,6 @@
 """create_app: a manifest made into an ASGI application."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from crm_kit.http.lifecycle import LifecycleMiddleware
 from crm_kit.http.middleware import KitMiddleware
 from crm_kit.http.origin import OriginOf, told_by_gateway
 from crm_kit.http.principal import Authenticator, TokenVerifier
+from crm_kit.jobs.router import router as jobs
 from crm_kit.manifest import Manifest
 from crm_kit.openapi import build_openapi
 from crm_kit.resources.creations import Creations
@@ -124,6 +125,8 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
     if authenticator is None:  # who is asked by the gateway, and verifies its tokens
         app.include_router(dead_letters)
         app.include_router(states)
+        if manifest.jobs:
+            app.include_router(jobs)
         app.include_router(audit)
         app.include_router(inspection)
     _add_operations(app, runtime)
@@ -138,11 +141,20 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         app.add_middleware(
             KitMiddleware,
             service=manifest.name,
-            max_body_bytes=runtime.settings.max_body_bytes,
+            max_body_bytes=_body_limit(manifest, runtime),
             origin_of=origin_of,
         )
         app.outermost = _around(app, [*fast_reads, *fast_creates], manifest, runtime, origin_of)
     return app
+
+
+def _body_limit(manifest: Manifest, runtime: Runtime) -> Callable[[Scope], int]:
+    usual, of_files = runtime.settings.max_body_bytes, runtime.settings.max_upload_bytes
+
+    def limit(scope: Scope) -> int:
+        return of_files if scope["method"] == "POST" and manifest.takes_files(scope["path"]) else usual
+
+    return limit
 
 
 def internal_authenticator(jwks_file: str | None) -> Authenticator:

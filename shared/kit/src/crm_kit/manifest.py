@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ from starlette.types import ASGIApp
 
 from crm_kit.http.fast_path import FastRoute
 from crm_kit.http.origin import OriginOf
+from crm_kit.http.uploads import upload_paths
 from crm_kit.inbox import Consumer
+from crm_kit.jobs.steps import JobKind
 from crm_kit.outbox import EntityEvents
 from crm_kit.settings import ServiceSettings
 from crm_kit.timers import TimerHandler
@@ -38,6 +41,7 @@ class Feature:
     """One feature's contributions to its service. `routes` are plain ASGI ones, in no OpenAPI document; `fast_routes` answer
     the usual request to one of the others.
 
+    `uploads`: whether a path takes files, beside those that the router declares.
     `middleware`: goes around the whole application; it is given that and the application's state, which the lifespan fills.
     """
 
@@ -47,7 +51,9 @@ class Feature:
     consumers: tuple[Consumer, ...] = ()
     workers: Mapping[str, Worker] = field(default_factory=dict)
     timers: TimerFactory | None = None
+    jobs: tuple[JobKind, ...] = ()
     lifespan: Lifespan | None = None
+    uploads: Callable[[str], bool] | None = None
     middleware: Callable[[ASGIApp, State], ASGIApp] | None = None
 
 
@@ -88,6 +94,18 @@ class Manifest:
     @property
     def consumers(self) -> tuple[Consumer, ...]:
         return tuple(consumer for feature in self.features for consumer in feature.consumers)
+
+    def takes_files(self, path: str) -> bool:
+        """Whether what is sent to a path may be as large as a file."""
+        return path in self._upload_paths or any(one.uploads(path) for one in self.features if one.uploads is not None)
+
+    @cached_property
+    def _upload_paths(self) -> frozenset[str]:
+        return upload_paths(feature.router for feature in self.features)
+
+    @property
+    def jobs(self) -> Mapping[str, JobKind]:
+        return {kind.name: kind for feature in self.features for kind in feature.jobs}
 
     @property
     def topics(self) -> tuple[Topic, ...]:

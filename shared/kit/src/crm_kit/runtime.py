@@ -18,6 +18,7 @@ from crm_kit.dead_letters.gauge import LetterGauge
 from crm_kit.http.idempotency import RETENTION
 from crm_kit.inbox import ConsumerRunner
 from crm_kit.inbox.applying import is_transient
+from crm_kit.jobs.running import job_timers
 from crm_kit.manifest import Manifest
 from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox import Relay
@@ -108,6 +109,8 @@ class Runtime:
     def _start_timers(self) -> None:
         if "timers" in self.roles:
             handlers: dict[str, TimerHandler] = {}
+            if jobs := self.manifest.jobs:
+                handlers.update(job_timers(jobs))
             for feature in self.manifest.features:
                 if feature.timers is not None:
                     handlers.update(feature.timers(self.settings))

@@ -48,6 +48,7 @@ class ServiceSettings(BaseSettings):
     )
     shutdown_grace_seconds: float = Field(10.0, gt=0, description="How long what was begun may then take to finish")
     max_body_bytes: int = Field(1024 * 1024, ge=1024, description="Larger request bodies are answered 413")
+    max_upload_bytes: int = Field(256 * 1024 * 1024, ge=1024, description="The same of files, as for an import")
 
     @property
     def shutdown_delay(self) -> float:

@@ -4,30 +4,26 @@ from dataclasses import replace
 from typing import Annotated, Final
 
 from crm_contracts.ids import DeadLetterId, prefix_of
-from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.session import ReadSession
 from crm_kit.dead_letters import repository
 from crm_kit.dead_letters import router as own
-from crm_kit.dead_letters.schemas import DeadLetterContent, LetterFilter, LetterQuery, Replay
-from crm_kit.errors import InvalidCursor, NotFound, Text
-from crm_kit.http import pagination
+from crm_kit.dead_letters.schemas import DeadLetter, DeadLetterContent, LetterFilter, LetterQuery, Replay
+from crm_kit.errors import NotFound
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing
 from crm_kit.resources import EntityPath, entity_response, json_response, next_link
 from fastapi import APIRouter, Query, Request
-from sqlalchemy import column
 from starlette.responses import Response
 
 from gateway.features.dead_letters.schemas import DeadLetterPage, DeadLetterQuery
-from gateway.features.dead_letters.services import ask_owner, list_letters, read_answer
+from gateway.features.dead_letters.services import PATH, list_letters
+from gateway.merged_lists import MergedPage
+from gateway.owners import ask_owner, read_answer
 from gateway.upstream import SERVICES
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead-letters"], route_class=TransactionRoute)
 
 _OWN: Final = "gateway"
-_NEWEST_FIRST: Final = pagination.parse_sort(
-    "-id", FieldSet("dead-letters", [Field("id", FieldType.TEXT, column("id"), sortable=True, nullable=False)])
-)
 
 
 @router.get("", operation_id="list_dead_letters", response_model=DeadLetterPage)
@@ -37,34 +33,18 @@ async def list_dead_letters(
     """List the events that could not be published or applied, newest first."""
     caller = _as_operator(session, caller)
     wanted = query.model_dump(exclude={"limit", "cursor"})
-    cursors = _cursors(request, session, wanted)
+    merged = MergedPage[DeadLetter](request, session, "dead-letters", wanted, query.limit)
     narrowed = {name: wanted[name] for name in LetterFilter.model_fields}
-    asked = LetterQuery(**narrowed, before=_after(cursors, query.cursor), limit=query.limit + 1)
+    after = merged.after(query.cursor)
+    asked = LetterQuery(**narrowed, before=DeadLetterId(after) if after else None, limit=query.limit + 1)
     services = [service for service in SERVICES if query.service in (None, service)]
     letters, degraded = await list_letters(request, caller, asked, services)
     if query.service in (None, _OWN):  # last, so that no connection is held while the services are asked
         letters += await repository.page(session, _OWN, asked)
-    letters.sort(key=lambda letter: letter.id, reverse=True)
-    page, more = letters[: query.limit], len(letters) > query.limit
-    next_cursor = cursors.write(_NEWEST_FIRST, [page[-1].id]) if more else None
+    page, next_cursor = merged.cut(letters)
     found = DeadLetterPage(data=page, next_cursor=next_cursor, degraded=list(degraded))
     body = found.model_dump_json(exclude=None if degraded else {"degraded"})
     return Response(body, headers=next_link(request, next_cursor), media_type="application/json")
-
-
-def _cursors(request: Request, session: ReadSession, filters: object) -> pagination.Cursors:
-    secret: str = request.app.state.settings.secret
-    return pagination.Cursors(secret.encode(), tenant_id=session.tenant_id, resource="dead-letters", filters=filters)
-
-
-def _after(cursors: pagination.Cursors, cursor: str | None) -> DeadLetterId | None:
-    if not cursor:
-        return None
-    try:
-        [letter_id] = cursors.read(_NEWEST_FIRST, cursor)
-    except pagination.InvalidCursor as error:
-        raise InvalidCursor(Text(error.detail, "游标无效或属于另一个列表；请去掉游标重新开始。")) from error
-    return DeadLetterId(letter_id)
 
 
 @router.get("/{entity_id}", operation_id="get_dead_letter", response_model=DeadLetterContent)
@@ -75,7 +55,7 @@ async def get_dead_letter(request: Request, entity_id: EntityPath, session: Read
         return await own.get_letter(request, entity_id, session)
     except NotFound:
         _check_form(entity_id)
-    answer = await ask_owner(request, caller, entity_id)
+    answer = await ask_owner(request, caller, f"{PATH}/{entity_id}")
     return entity_response(request, read_answer(DeadLetterContent, answer))
 
 
@@ -87,7 +67,7 @@ async def replay_dead_letter(request: Request, entity_id: EntityPath, session: W
         return await own.replay_letter(request, entity_id, session)
     except NotFound:
         _check_form(entity_id)
-    answer = await ask_owner(request, caller, entity_id, "/replay")
+    answer = await ask_owner(request, caller, f"{PATH}/{entity_id}/replay")
     return json_response(request, read_answer(Replay, answer))
 
 
@@ -99,7 +79,7 @@ async def discard_dead_letter(request: Request, entity_id: EntityPath, session: 
         return await own.discard_letter(request, entity_id, session)
     except NotFound:
         _check_form(entity_id)
-    answer = await ask_owner(request, caller, entity_id)
+    answer = await ask_owner(request, caller, f"{PATH}/{entity_id}")
     return Response(status_code=204, headers={"Consistency-Token": answer.headers["Consistency-Token"]})
 
 

@@ -1,24 +1,17 @@
 """The services' letters, asked of all of them at once: an id does not say in which service its letter lies."""
 
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import urlencode
 
-import orjson
-from crm_contracts.types import Contract
 from crm_kit.dead_letters.schemas import DeadLetter, LetterList, LetterQuery
-from crm_kit.errors import NotFound, Problem, Text, UpstreamFailed, problem_classes
 from crm_kit.http.principal import Principal
-from crm_kit.http.problems import PROBLEM_TYPE
 from fastapi import Request
-from pydantic import ValidationError
 
-from gateway.upstream import SERVICES, Answer, Service, ServiceClient, UpstreamUnavailable
+from gateway.owners import passed_on
+from gateway.upstream import Service, ServiceClient
 
-ModelT = TypeVar("ModelT", bound=Contract)
-
-_PATH: Final = "/internal/dead-letters"
-_FORWARDED: Final = ("accept-language", "idempotency-key", "if-match")
+PATH: Final = "/internal/dead-letters"
 
 
 async def list_letters(
@@ -29,60 +22,6 @@ async def list_letters(
     seconds: float = request.app.state.settings.live_deadline_seconds
     client: ServiceClient = request.app.state.services
     lists, degraded = await client.read_each(
-        caller, services, f"{_PATH}?{params}", LetterList, headers=_passed_on(request), timeout=seconds
+        caller, services, f"{PATH}?{params}", LetterList, headers=passed_on(request), timeout=seconds
     )
     return [letter for one in lists for letter in one.data], degraded
-
-
-async def ask_owner(request: Request, caller: Principal, letter_id: str, action: str = "") -> Answer:
-    """What the service that has the letter answers to the request's method.
-
-    Everybody is asked, and who has no such letter does nothing. So the Idempotency-Key is kept by the service in the
-    transaction of the effect, and a retry finds the first answer there though the letter is gone.
-    Raises NotFound, the service's own problem, or UpstreamUnavailable where somebody who might have it does not answer.
-    """
-    settings = request.app.state.settings
-    seconds: float = settings.live_deadline_seconds if request.method == "GET" else settings.upstream_read_seconds
-    client: ServiceClient = request.app.state.services
-    target = f"{_PATH}/{letter_id}{action}"
-    answers = await client.call_each(
-        caller, SERVICES, request.method, target, headers=_passed_on(request), timeout=seconds
-    )
-    problem: Problem = NotFound()
-    for service, answer in answers.items():
-        if answer is None:
-            problem = UpstreamUnavailable(service)
-        elif answer.is_success:
-            return answer
-    for service, answer in answers.items():
-        if answer is not None and answer.status_code != 404:
-            raise _problem(service, answer)
-    raise problem
-
-
-def _passed_on(request: Request) -> dict[str, str]:
-    return {name: request.headers[name] for name in _FORWARDED if name in request.headers}
-
-
-def _problem(service: Service, answer: Answer) -> Problem:
-    """The problem that a service answered, to be answered by us."""
-    if answer.headers.get("content-type", "").startswith(PROBLEM_TYPE):
-        body = orjson.loads(answer.content)
-        for kind in problem_classes():
-            if kind.code == body["code"] and kind.status == answer.status_code < 500:
-                detail = str(body.get("detail") or body["title"])  # in the client's language, which was passed on
-                headers = {name: answer.headers[name] for name in ("ETag", "Retry-After") if name in answer.headers}
-                members = {name: body[name] for name in ("current_version",) if name in body}
-                return kind(Text(detail, detail), headers=headers, members=members)
-    return UpstreamFailed(
-        Text(f"{service} answered in a way that makes no sense.", f"{service} 服务的响应无法识别。"),
-        members={"service": service},
-    )
-
-
-def read_answer(model: type[ModelT], answer: Answer) -> ModelT:
-    """Raises UpstreamFailed."""
-    try:
-        return model.model_validate_json(answer.content)
-    except ValidationError as error:
-        raise UpstreamFailed from error

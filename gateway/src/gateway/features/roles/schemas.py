@@ -20,6 +20,8 @@ Resource = Literal[
     "customers",
     "dead-letters",
     "deals",
+    "imports",
+    "jobs",
     "messages",
     "orders",
     "pipelines",

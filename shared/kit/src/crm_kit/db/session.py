@@ -7,6 +7,7 @@ row-level security compares each row with it, and a transaction that set none se
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 ValueT = TypeVar("ValueT")
 
 _NOW = text("select clock_timestamp()")
+_PLAN_ANEW = text("select set_config('plan_cache_mode', 'force_custom_plan', true)")
 _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
 
 
@@ -128,6 +130,24 @@ class WriteSession(ReadSession):
             self._known[key] = await load()
         found: ValueT = self._known[key]
         return found
+
+    async def plan_anew(self) -> None:
+        """Until the transaction ends PostgreSQL plans each statement for its values and for its tables as they are now.
+
+        For work on many rows at once: a plan that was kept from when a table was small reads all of it for each of them.
+        """
+        await self.once("plan anew", partial(self.execute, _PLAN_ANEW))
+
+    def knows(self, key: Hashable) -> bool:
+        """Whether something was noted in this transaction, and not undone with a savepoint."""
+        return key in self._known
+
+    def noted(self, key: Hashable) -> Any:
+        return self._known[key]
+
+    def note(self, key: Hashable, value: Hashable) -> None:
+        """Remembers what is locked and therefore known until the transaction ends."""
+        self._known[key] = value
 
     async def standing(self, standing: Standing[ValueT]) -> ValueT:
         """As it is, and until the transaction ends it does not change."""

@@ -5,6 +5,7 @@ Pure ASGI because Starlette's BaseHTTPMiddleware breaks context variables and ca
 
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -33,11 +34,13 @@ def request_id_of(given: str, trace: context.Trace) -> str:
 
 
 class KitMiddleware:
-    def __init__(self, app: ASGIApp, *, service: str, max_body_bytes: int, origin_of: OriginOf) -> None:
+    def __init__(
+        self, app: ASGIApp, *, service: str, max_body_bytes: Callable[[Scope], int], origin_of: OriginOf
+    ) -> None:
         self._app = app
         self._origin_of = origin_of
         self.recorder = RequestRecorder(service)
-        self._max_body_bytes = max_body_bytes
+        self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,10 +61,6 @@ class KitMiddleware:
     async def run_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
 
-    @property
-    def max_body_bytes(self) -> int:
-        return self._max_body_bytes
-
 
 class _Exchange:
     """One request and its answer."""
@@ -75,13 +74,14 @@ class _Exchange:
         self._started = time.perf_counter()
         self._status = 0
         self._received = 0
+        self._limit = owner.max_body_bytes(scope)
         self._extra: dict[str, str] = {}
         scope[RESPONSE_HEADERS] = self._extra
 
     async def run(self) -> None:
         length = Headers(scope=self._scope).get("content-length", "")
         try:
-            if length.isdecimal() and int(length) > self._owner.max_body_bytes:
+            if length.isdecimal() and int(length) > self._limit:
                 raise self._too_large()
             await self._owner.run_app(self._scope, self.receive, self.send)
         except BodyTooLarge as problem:
@@ -98,7 +98,7 @@ class _Exchange:
         message = await self._receive()
         if message["type"] == "http.request":
             self._received += len(message.get("body", b""))
-            if self._received > self._owner.max_body_bytes:
+            if self._received > self._limit:
                 raise self._too_large()
         return message
 
@@ -113,8 +113,7 @@ class _Exchange:
         await self._send(message)
 
     def _too_large(self) -> BodyTooLarge:
-        limit = self._owner.max_body_bytes
-        return BodyTooLarge(Text(f"The body may have at most {limit} bytes.", f"请求体最多 {limit} 字节。"))
+        return BodyTooLarge(Text(f"The body may have at most {self._limit} bytes.", f"请求体最多 {self._limit} 字节。"))
 
     async def _answer(self, problem: Any) -> None:
         if not self._status:

@@ -6,12 +6,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, Self
 
 from fastapi import Request
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
+from pydantic import JsonValue
 
 from crm_kit.errors import Forbidden, Text, Unauthenticated
 from crm_kit.http.fast_path import FastRequest
@@ -83,6 +84,23 @@ class Principal:
         if action == "admin" or (resource in NAMED_ALONE and self.rights.admin):
             return self.rights.admin
         return bool(resource) and self.rights.may(resource, action)
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """To be kept with what is to be done in this name later."""
+        return {
+            "subject": self.subject,
+            "tenant_id": self.tenant_id,
+            "region": self.region,
+            "scopes": list[JsonValue](sorted(self.scopes)),
+            "rights": None if self.rights is None else self.rights.text,
+            "via": self.via,
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """Raises ValueError for rights that this release does not understand."""
+        rights = None if kept["rights"] is None else Rights.parse(kept["rights"])
+        return cls(**{**kept, "scopes": frozenset(kept["scopes"]), "rights": rights})
 
     @property
     def credential(self) -> str:

@@ -8,6 +8,7 @@ idempotency record.
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import Depends, Request
@@ -26,6 +27,7 @@ from crm_kit.http.json_body import MalformedJson, UnacceptableJson, parse_json
 from crm_kit.http.middleware import TENANT
 from crm_kit.http.principal import ANONYMOUS, Authenticator, Principal
 from crm_kit.http.sealing import Sealer
+from crm_kit.http.uploads import UPLOADS, UploadedRequest
 from crm_kit.rights import Sights
 from crm_kit.rights.grants import ACTIONS, Action
 
@@ -40,12 +42,17 @@ Need = Action | Literal["write", "admin"]
 
 
 def route_options(
-    *, public: bool = False, needs: Need | None = None, reads: bool = False, sensitive: bool = False
+    *,
+    public: bool = False,
+    needs: Need | None = None,
+    reads: bool = False,
+    sensitive: bool = False,
+    uploads: bool = False,
 ) -> dict[str, Any]:
     """OpenAPI extras by which TransactionRoute knows a route that differs from the default of its method.
 
     `public`: anybody may call it. `needs`: the action that it is. `reads`: a POST that changes nothing.
-    `sensitive`: its answer holds a secret, which is kept for replays only encrypted.
+    `sensitive`: its answer holds a secret, which is kept for replays only encrypted. `uploads`: takes a file, as a form.
     """
     extras: dict[str, Any] = {"x-relata-needs": needs} if needs else {}
     if public:
@@ -54,6 +61,8 @@ def route_options(
         extras["x-relata-reads"] = True
     if sensitive:
         extras["x-relata-sensitive"] = True
+    if uploads:
+        extras[UPLOADS] = True
     return extras
 
 
@@ -117,8 +126,11 @@ class TransactionRoute(APIRoute):
         permission = permission_of(self.tags, methods, extras)
         reads = _changes_nothing(methods, extras)
         sensitive = bool(extras.get("x-relata-sensitive"))
-        has_body = self.body_field is not None
-        media_types = _media_types(self, patch="PATCH" in methods)
+        receive: Callable[[Request], Awaitable[Request]] = _as_it_is
+        if extras.get(UPLOADS):
+            receive = UploadedRequest.of
+        elif self.body_field is not None:
+            receive = partial(_parse, _media_types(self, "PATCH" in methods))
 
         async def handle(request: Request) -> Response:
             authenticator: Authenticator = request.app.state.authenticator
@@ -132,7 +144,7 @@ class TransactionRoute(APIRoute):
             if permission is None:  # without a token nobody vouches for where the request came from
                 acting = replace(acting, address=None, user_agent=None)
             with context.use(acting):
-                parsed = await _parse(request, media_types) if has_body else request
+                parsed = await receive(request)
                 database: Database = request.app.state.database
                 if reads:
                     response = await _in(database.read(principal.realm), principal, parsed, endpoint)
@@ -143,7 +155,7 @@ class TransactionRoute(APIRoute):
         return handle
 
 
-def _media_types(route: APIRoute, *, patch: bool) -> tuple[str, ...]:
+def _media_types(route: APIRoute, patch: bool) -> tuple[str, ...]:
     """What the body may be sent as. A route whose body declares a JSON type of its own takes that, and plain JSON."""
     declared = getattr(route.body_field and route.body_field.field_info, "media_type", _JSON_TYPES[0])
     if declared not in _JSON_TYPES:
@@ -219,7 +231,11 @@ async def _told(session: WriteSession, request: Request, endpoint: Endpoint) -> 
     return response
 
 
-async def _parse(request: Request, media_types: tuple[str, ...]) -> Request:
+async def _as_it_is(request: Request) -> Request:
+    return request
+
+
+async def _parse(media_types: tuple[str, ...], request: Request) -> Request:
     body = await request.body()
     if not body:
         return request

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import asyncpg
 from crm_contracts.envelope import Event, MalformedEvent
@@ -60,6 +60,9 @@ class Reading:
     error: str = ""
 
 
+_MANY: Final = 50
+
+
 def read_event(topic: Topic | None, headers: Mapping[str, str], value: bytes | None) -> Reading:
     """A record of this topic, as its consumer knows it.
 
@@ -93,6 +96,8 @@ async def apply_events(
     trace = context.start_trace(events[-1].traceparent)
     here = context.Context(trace, f"event-{events[-1].id}", session.tenant_id, f"service/{service}", via="event")
     with context.use(here):
+        if len(events) > _MANY:
+            await session.plan_anew()
         await handle(session, events)
         await session.flush()
 

@@ -6,7 +6,7 @@ from crm_kit.resources.resource import Matcher, PartOf, Resource, base_fields, g
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
 from crm_kit.resources.routes import EntityPath, resource_router
 from crm_kit.resources.schemas import Page
-from crm_kit.resources.writing import admit
+from crm_kit.resources.writing import admit, change, create
 
 __all__ = [
     "EntityPath",
@@ -16,10 +16,12 @@ __all__ = [
     "Resource",
     "admit",
     "base_fields",
+    "change",
     "check_if_match",
     "condition_problem",
     "copies_reached",
     "copy_levels",
+    "create",
     "entity_response",
     "given",
     "json_response",

@@ -1,16 +1,15 @@
 """Every statement about accounts beyond those that all resources have, and the fields that these can name."""
 
-from collections.abc import Sequence
-from typing import Any, get_args
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Self, get_args
 
 from crm_contracts.contacts import LifecycleStage
 from crm_kit.conditions import Field, FieldSet, FieldType
-from crm_kit.db.holders import holders_of
-from crm_kit.db.locks import lock_keys
+from crm_kit.db.holders import KeyHolders
 from crm_kit.db.models import columns
-from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.db.session import WriteSession
 from crm_kit.resources import base_fields
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
 from contacts_svc.features.accounts.models import AccountRow
 
@@ -45,31 +44,42 @@ FIELDS = FieldSet(
 )
 
 
-async def account_exists(session: ReadSession, account_id: str) -> bool:
-    return await session.scalar(select(_c.id).where(_c.id == account_id)) is not None
+DOMAINS = KeyHolders("account.domain", _c.domain)
+EXTERNAL_KEYS = KeyHolders("account.external", _c.external_keys)
+NAMES = KeyHolders("account.name", _c.name)
 
 
-async def lock_external_keys(session: WriteSession, keys: Sequence[str]) -> None:
-    """Until the transaction ends nobody else gives these ids to an account."""
-    await lock_keys(session, "account.external", keys)
+async def look_up_accounts(session: WriteSession, account_ids: Iterable[str]) -> None:
+    """So that `account_exists` asks for none of them by itself."""
+    unknown = [account_id for account_id in set(account_ids) if not session.knows(("account", account_id))]
+    if unknown:
+        found = set(await session.scalars(select(_c.id).where(_c.id.in_(unknown))))
+        for account_id in unknown:
+            note_account(session, account_id, is_there=account_id in found)
 
 
-async def find_domain(session: WriteSession, domain: str) -> Sequence[str]:
-    """The accounts with a domain, which is locked: two upserts with it cannot both find nobody."""
-    await lock_keys(session, "account.domain", [domain])
-    return await _ids(session, _c.domain == domain)
+def note_account(session: WriteSession, account_id: str, *, is_there: bool) -> None:
+    session.note(("account", account_id), is_there)
 
 
-async def find_external_key(session: WriteSession, key: str) -> Sequence[str]:
-    """As `find_domain`."""
-    await lock_external_keys(session, [key])
-    return await ids_with_external_key(session, [key])
+async def account_exists(session: WriteSession, account_id: str) -> bool:
+    await look_up_accounts(session, [account_id])
+    return bool(session.noted(("account", account_id)))
 
 
-async def ids_with_external_key(session: ReadSession, keys: Sequence[str]) -> Sequence[str]:
-    held = await holders_of(session, _c.external_keys, keys)
-    return sorted({id_ for ids in held.values() for id_ in ids})
+class Keys(NamedTuple):
+    """What an account is found by."""
+
+    domains: Sequence[str] = ()
+    external: Sequence[str] = ()
+    names: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, row: AccountRow) -> Self:
+        return cls([row.domain] if row.domain is not None else [], row.external_keys, [row.name])
 
 
-async def _ids(session: ReadSession, condition: ColumnElement[bool]) -> Sequence[str]:
-    return (await session.scalars(select(_c.id).where(condition).order_by(_c.id).limit(20))).all()
+def note_keys(session: WriteSession, account_id: str, before: Keys, after: Keys) -> None:
+    """What was looked up in this transaction holds no more."""
+    for holders, old, new in zip((DOMAINS, EXTERNAL_KEYS, NAMES), before, after, strict=True):
+        holders.moved(session, account_id, old, new)

@@ -9,7 +9,7 @@ from crm_kit.db.rows import new_row
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
-from crm_kit.resources import Matcher, given, one_by_one
+from crm_kit.resources import Matcher, given
 from crm_kit.resources.tree import check_parent
 from pydantic import JsonValue
 
@@ -31,20 +31,26 @@ async def create_account(session: WriteSession, data: AccountWrite, caller: Prin
     _write(row, data, caller.region)
     await _check(session, row, parent_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
-    return await ACCOUNT_EVENTS.created(session, row)
+    account = await ACCOUNT_EVENTS.created(session, row)
+    repository.note_account(session, row.id, is_there=True)
+    repository.note_keys(session, row.id, repository.Keys(), repository.Keys.of(row))
+    return account
 
 
 async def update_account(session: WriteSession, row: AccountRow, data: AccountWrite, caller: Principal) -> None:
-    before = ACCOUNT_EVENTS.snapshot(row)
+    before, keys = ACCOUNT_EVENTS.snapshot(row), repository.Keys.of(row)
     _write(row, data, caller.region)
     await _check(session, row, parent_changed=row.parent_id != before.parent_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await ACCOUNT_EVENTS.updated(session, row, before)
+    repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 
 
 async def delete_account(session: WriteSession, row: AccountRow, _caller: Principal) -> None:
     """What referred to it stays and shows the reference as unresolved."""
     await ACCOUNT_EVENTS.deleted(session, row)
+    repository.note_account(session, row.id, is_there=False)
+    repository.note_keys(session, row.id, repository.Keys.of(row), repository.Keys())
 
 
 def _write(row: AccountRow, data: AccountWrite, region: str) -> None:
@@ -72,15 +78,12 @@ def _phone(number: str | None, region: str) -> str | None:
 async def _check(session: WriteSession, row: AccountRow, *, parent_changed: bool) -> None:
     if parent_changed:
         await check_parent(session, row, _LABEL)
-    await repository.lock_external_keys(session, row.external_keys)
-    if row.external_keys:
-        holders = [
-            found for found in await repository.ids_with_external_key(session, row.external_keys) if found != row.id
-        ]
-        if holders:
-            raise AccountExternalIdTaken(
-                Text(f"{holders[0]} has it.", f"{holders[0]} 已使用该标识。"), members={"account_id": holders[0]}
-            )
+    held = await repository.EXTERNAL_KEYS.of(session, row.external_keys)
+    holders = sorted({id_ for ids in held.values() for id_ in ids if id_ != row.id})
+    if holders:
+        raise AccountExternalIdTaken(
+            Text(f"{holders[0]} has it.", f"{holders[0]} 已使用该标识。"), members={"account_id": holders[0]}
+        )
 
 
 def _domain_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
@@ -94,12 +97,10 @@ def _external_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequenc
 
 
 MATCHERS: Mapping[str, Matcher[Account]] = {
-    "domain": Matcher(
-        _domain_keys, one_by_one(repository.find_domain), lambda one: [one.domain] if one.domain is not None else []
-    ),
+    "domain": Matcher(_domain_keys, repository.DOMAINS.of, lambda one: [one.domain] if one.domain is not None else []),
     "external_id": Matcher(
         _external_keys,
-        one_by_one(repository.find_external_key),
+        repository.EXTERNAL_KEYS.of,
         lambda one: contact_rules.external_keys(one.external_ids),
     ),
 }

@@ -1,15 +1,16 @@
 """Every statement about contacts beyond those that all resources have, and the fields that these can name."""
 
-from collections.abc import Mapping, Sequence
-from typing import get_args
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, Self, get_args
 
 from crm_contracts.contacts import LifecycleStage
 from crm_kit.conditions import Document, Field, FieldSet, FieldType
-from crm_kit.db.holders import holders_of
-from crm_kit.db.locks import lock_keys
+from crm_kit.db.holders import KeyHolders
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.resources import base_fields
+from sqlalchemy import ARRAY, any_, literal, select
+from sqlalchemy import Text as SqlText
 
 from contacts_svc.features.accounts.repository import address_fields
 from contacts_svc.features.contacts import rules
@@ -72,27 +73,37 @@ FIELDS = FieldSet(
 )
 
 
-async def lock_external_keys(session: WriteSession, keys: Sequence[str]) -> None:
-    """Until the transaction ends nobody else gives these ids to a contact."""
-    await lock_keys(session, "contact.external", keys)
+EMAILS = KeyHolders("contact.email", _c.email_keys)
+PHONES = KeyHolders("contact.phone", _c.phone_numbers)
+EXTERNAL_KEYS = KeyHolders("contact.external", _c.external_keys)
 
 
-async def holder_of_external_key(session: ReadSession, keys: Sequence[str], except_id: str) -> tuple[str, str] | None:
-    """Another contact that has one of the keys, and the key."""
-    held = await holders_of(session, _c.external_keys, keys)
+async def holder_of_external_key(session: WriteSession, keys: Sequence[str], except_id: str) -> tuple[str, str] | None:
+    """Another contact that has one of the keys, and the key. Until the transaction ends nobody else is given one."""
+    held = await EXTERNAL_KEYS.of(session, keys)
     return next(((id_, key) for key, ids in held.items() for id_ in ids if id_ != except_id), None)
 
 
-async def find_emails(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    await lock_keys(session, "contact.email", keys)
-    return await holders_of(session, _c.email_keys, keys)
+async def names_of(session: ReadSession, contact_ids: Collection[str]) -> Mapping[str, str | None]:
+    if not contact_ids:
+        return {}
+    statement = select(_c.id, _c.full_name).where(_c.id == any_(literal(list(contact_ids), ARRAY(SqlText()))))
+    return {row.id: row.full_name for row in await session.execute(statement)}
 
 
-async def find_phones(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    await lock_keys(session, "contact.phone", keys)
-    return await holders_of(session, _c.phone_numbers, keys)
+class Keys(NamedTuple):
+    """What a contact is found by."""
+
+    emails: Sequence[str] = ()
+    phones: Sequence[str] = ()
+    external: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, row: ContactRow) -> Self:
+        return cls(row.email_keys, row.phone_numbers, row.external_keys)
 
 
-async def find_external_keys(session: WriteSession, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    await lock_external_keys(session, keys)
-    return await holders_of(session, _c.external_keys, keys)
+def note_keys(session: WriteSession, contact_id: str, before: Keys, after: Keys) -> None:
+    """What was looked up in this transaction holds no more."""
+    for holders, old, new in zip((EMAILS, PHONES, EXTERNAL_KEYS), before, after, strict=True):
+        holders.moved(session, contact_id, old, new)

@@ -30,19 +30,23 @@ async def create_contact(session: WriteSession, data: ContactWrite, caller: Prin
     _write(row, data, caller.region)
     await _check(session, row, account_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
-    return await CONTACT_EVENTS.created(session, row)
+    contact = await CONTACT_EVENTS.created(session, row)
+    repository.note_keys(session, row.id, repository.Keys(), repository.Keys.of(row))
+    return contact
 
 
 async def update_contact(session: WriteSession, row: ContactRow, data: ContactWrite, caller: Principal) -> None:
-    before = CONTACT_EVENTS.snapshot(row)
+    before, keys = CONTACT_EVENTS.snapshot(row), repository.Keys.of(row)
     _write(row, _with_followed_name(before, data), caller.region)
     await _check(session, row, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await CONTACT_EVENTS.updated(session, row, before)
+    repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 
 
 async def delete_contact(session: WriteSession, row: ContactRow, _caller: Principal) -> None:
     await CONTACT_EVENTS.deleted(session, row)
+    repository.note_keys(session, row.id, repository.Keys.of(row), repository.Keys())
 
 
 def _with_followed_name(before: Contact, data: ContactWrite) -> ContactWrite:
@@ -111,7 +115,6 @@ async def _check(session: WriteSession, row: ContactRow, *, account_changed: boo
     if account_changed and row.account_id is not None and not await account_exists(session, row.account_id):
         detail = Text("There is no such account", "不存在该客户公司")
         raise ValidationFailed(detail, errors=[FieldError("/account_id", "not_found", detail)])
-    await repository.lock_external_keys(session, row.external_keys)
     holder = await repository.holder_of_external_key(session, row.external_keys, row.id)
     if holder is not None:
         contact_id, key = holder
@@ -140,9 +143,9 @@ def _external_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequenc
 
 
 MATCHERS: Mapping[str, Matcher[Contact]] = {
-    "email": Matcher(_email_keys, repository.find_emails, lambda one: [rules.email_key(e.address) for e in one.emails]),
-    "phone": Matcher(_phone_keys, repository.find_phones, lambda one: [phone.number for phone in one.phones]),
+    "email": Matcher(_email_keys, repository.EMAILS.of, lambda one: [rules.email_key(e.address) for e in one.emails]),
+    "phone": Matcher(_phone_keys, repository.PHONES.of, lambda one: [phone.number for phone in one.phones]),
     "external_id": Matcher(
-        _external_keys, repository.find_external_keys, lambda one: rules.external_keys(one.external_ids)
+        _external_keys, repository.EXTERNAL_KEYS.of, lambda one: rules.external_keys(one.external_ids)
     ),
 }

@@ -1,0 +1,1 @@
+"""The kept file of an import, opened to be read."""

@@ -1,0 +1,38 @@
+"""What a kind of job is made of."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from crm_kit.db.session import WriteSession
+from crm_kit.http.principal import Principal
+from crm_kit.jobs.schemas import JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a job has come. `total`: None while nobody knows."""
+
+    done: int
+    total: int | None
+    is_finished: bool
+
+
+Step = Callable[[WriteSession, str, Principal], Awaitable[Progress]]
+"""Does the next part of the work on the record of this id, within the session's transaction, and says how far that came.
+
+It takes where it stands from the record, writes there where it stands then, and takes about a second at most. A Problem
+ends the job as failed; after any other error the step is undone and tried again.
+"""
+
+Ended = Callable[[WriteSession, str, JobStatus], Awaitable[None]]
+"""Told in the transaction in which the job ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind:
+    """`about`: the type of the record that it works on."""
+
+    name: str
+    about: str
+    step: Step
+    ended: Ended

@@ -1,0 +1,44 @@
+"""Starting, cancelling and ending jobs."""
+
+from typing import Any
+
+from crm_contracts.ids import JobId
+from sqlalchemy import func
+
+from crm_kit.db.session import WriteSession
+from crm_kit.errors import Problem
+from crm_kit.http.principal import Principal
+from crm_kit.jobs import repository
+from crm_kit.jobs.errors import JobOver
+from crm_kit.jobs.repository import Row
+from crm_kit.jobs.schemas import OVER, JobStatus
+from crm_kit.jobs.steps import JobKind
+from crm_kit.timers import set_timer
+
+RUN_JOB = "run_job"
+
+
+async def start_job(session: WriteSession, kind: str, about: str, caller: Principal) -> JobId:
+    """It begins once the transaction has committed, and goes on whatever process dies. `kind`: the name of a JobKind."""
+    job_id = JobId.new()
+    await repository.add(
+        session, id=job_id, kind=kind, about=about, requested_by=caller.subject, caller=caller.as_json()
+    )
+    await set_timer(session, RUN_JOB, job_id, await session.now())
+    return job_id
+
+
+async def cancel_job(session: WriteSession, kind: JobKind, row: Row) -> Row:
+    """What it did stays done. The job must be locked. Raises JobOver."""
+    if row.status in OVER:
+        raise JobOver
+    return await end_job(session, kind, row, "cancelled")
+
+
+async def end_job(session: WriteSession, kind: JobKind, row: Row, status: JobStatus, **values: Any) -> Row:
+    await kind.ended(session, row.about, status)
+    return await repository.change(session, row.id, status=status, finished_at=func.clock_timestamp(), **values)
+
+
+async def fail_job(session: WriteSession, kind: JobKind, row: Row, problem: Problem) -> Row:
+    return await end_job(session, kind, row, "failed", error=problem.body("en"))
