@@ -17,6 +17,7 @@ _CONTACT_ID = ContactId.new()
 
 class TestConformance(ServiceConformance):
     manifest = MANIFEST
+    without_sample = {"/v1/imports": "a file comes as a form; see tests/imports"}
     samples = (
         Sample(
             path="/v1/contacts",

@@ -10,7 +10,6 @@ from crm_kit.db.locks import lock_keys
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
 
-
 _MANY: Final = 5
 
 
