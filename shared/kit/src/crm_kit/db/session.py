@@ -37,10 +37,12 @@ _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
 class ReadSession:
     """Reads of one tenant. PostgreSQL itself refuses a write in it."""
 
-    def __init__(self, session: AsyncSession, tenant_id: str | None) -> None:
+    def __init__(self, session: AsyncSession, tenant_id: str | None, standings: StandingCache) -> None:
         self._session = session
         self._tenant_id = tenant_id
+        self._standings = standings
         self._driver: Connection | None = None
+        self._known: dict[Hashable, Any] = {}
         self.sights: Sights | None = None
         """Of a request whose caller may not see everything; None elsewhere."""
 
@@ -91,18 +93,39 @@ class ReadSession:
         await self._settle()
         return await self._session.scalars(statement, parameters)
 
+    async def once(self, key: Hashable, load: Callable[[], Awaitable[ValueT]]) -> ValueT:
+        """What `load` answered the first time in this transaction: for what cannot change until it ends."""
+        if key not in self._known:
+            self._known[key] = await load()
+        found: ValueT = self._known[key]
+        return found
+
+    async def known(self, standing: Standing[ValueT]) -> ValueT:
+        """As it was when this transaction first asked; it may change meanwhile."""
+        value: ValueT = await self.once((standing.space, standing.of), lambda: self._stand(standing, lock=None))
+        return value
+
+    async def _stand(self, standing: Standing[ValueT], *, lock: int | None) -> ValueT:
+        tenant_id = self.tenant_id
+        asked = {"tenant": tenant_id, "lock": lock, "of": standing.of}
+        mark = (await self.fetch(standing.marked, asked))[0]["mark"]
+        kept = self._standings.get(tenant_id, standing)
+        if kept is None or kept.mark != mark:
+            kept = Kept(mark, await standing.load(self))
+            self._standings.keep(tenant_id, standing, kept)
+        value: ValueT = kept.value
+        return value
+
 
 class WriteSession(ReadSession):
     """Reads and writes of one tenant, in one transaction that its owner commits; nobody else does."""
 
     def __init__(self, session: AsyncSession, tenant_id: str | None, standings: StandingCache) -> None:
-        super().__init__(session, tenant_id)
-        self._standings = standings
+        super().__init__(session, tenant_id, standings)
         self.put_off: Any = None
         """While changes are gathered: what they are to be written by (`crm_kit.outbox.pending`)."""
         self.gathers = False
         """Whether changes may wait to be written together."""
-        self._known: dict[Hashable, Any] = {}
 
     async def _settle(self) -> None:
         if self.put_off is not None:
@@ -122,27 +145,12 @@ class WriteSession(ReadSession):
         finally:
             self.gathers, self.put_off = False, None
 
-    async def once(self, key: Hashable, load: Callable[[], Awaitable[ValueT]]) -> ValueT:
-        """What `load` answered the first time in this transaction: for what cannot change until it ends."""
-        if key not in self._known:
-            self._known[key] = await load()
-        found: ValueT = self._known[key]
-        return found
-
     async def standing(self, standing: Standing[ValueT]) -> ValueT:
         """As it is, and until the transaction ends it does not change."""
-        value: ValueT = await self.once((standing.space, standing.of), lambda: self._stand(standing))
-        return value
-
-    async def _stand(self, standing: Standing[ValueT]) -> ValueT:
-        tenant_id = self.tenant_id
-        asked = {"tenant": tenant_id, "lock": standing.lock(tenant_id), "of": standing.of}
-        mark = (await self.fetch(standing.marked, asked))[0]["mark"]
-        kept = self._standings.get(tenant_id, standing)
-        if kept is None or kept.mark != mark:
-            kept = Kept(mark, await standing.load(self))
-            self._standings.keep(tenant_id, standing, kept)
-        value: ValueT = kept.value
+        key = (standing.space, standing.of)
+        lock = standing.lock(self.tenant_id)
+        self._known[key] = await self.once((*key, "locked"), lambda: self._stand(standing, lock=lock))
+        value: ValueT = self._known[key]
         return value
 
     def add(self, *rows: object) -> None:
@@ -273,7 +281,7 @@ class Database:
     @asynccontextmanager
     async def read(self, tenant_id: str | None) -> AsyncIterator[ReadSession]:
         async with self._session(self._read_engine, tenant_id) as session:
-            yield ReadSession(session, tenant_id)
+            yield ReadSession(session, tenant_id, self.standings)
 
     @asynccontextmanager
     async def write(self, tenant_id: str | None) -> AsyncIterator[WriteSession]:

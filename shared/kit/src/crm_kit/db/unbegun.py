@@ -35,5 +35,8 @@ class UnbegunSession(WriteSession):
         value: ValueT = kept.value
         return value
 
+    async def known(self, standing: Standing[ValueT]) -> ValueT:
+        return await self.standing(standing)
+
     def add(self, *_rows: object) -> NoReturn:
         raise NeedsTransaction
