@@ -5,18 +5,19 @@ from pathlib import Path
 from crm_kit.manifest import Manifest
 
 from contacts_svc.base import METADATA
-from contacts_svc.features import accounts, activities, consents, contacts, customers, territories
+from contacts_svc.features import accounts, activities, consents, contacts, custom_fields, customers, territories
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
+from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents and territories",
+    summary="Contacts, accounts, activities, consents, territories and custom fields",
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
@@ -25,7 +26,8 @@ MANIFEST = Manifest(
         activities.FEATURE,
         consents.FEATURE,
         territories.FEATURE,
+        custom_fields.FEATURE,
         customers.FEATURE,
     ),
-    publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS, TERRITORY_EVENTS),
+    publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS, TERRITORY_EVENTS, CUSTOM_FIELD_EVENTS),
 )

@@ -10,6 +10,7 @@ from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.resources import base_fields
+from crm_kit.rights import CUSTOM
 from sqlalchemy import ColumnElement, select
 
 from contacts_svc.features.accounts.models import AccountRow
@@ -42,6 +43,7 @@ FIELDS = FieldSet(
         Field("territory_id", FieldType.ID, _c.territory_id),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
     ],
+    declared_under=CUSTOM,
 )
 
 

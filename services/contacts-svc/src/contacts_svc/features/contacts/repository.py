@@ -10,6 +10,7 @@ from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.resources import base_fields
+from crm_kit.rights import CUSTOM
 
 from contacts_svc.features.accounts.repository import address_fields
 from contacts_svc.features.contacts import rules
@@ -69,6 +70,7 @@ FIELDS = FieldSet(
         ),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
     ],
+    declared_under=CUSTOM,
 )
 
 
