@@ -87,7 +87,7 @@ class RangeRule(_Between):
 
 
 class ItemsRule(_Between):
-    """Of multi-choices: how many are chosen, where any is."""
+    """Of multi-choices: how many are chosen."""
 
     kind: Literal["items"]
     min: Count | None = None
