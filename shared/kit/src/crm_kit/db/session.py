@@ -23,7 +23,7 @@ from sqlmodel import SQLModel
 
 from crm_kit.db.connecting import SESSION, Connection, TenantConnection, connect
 from crm_kit.db.sql import Sql
-from crm_kit.db.standing import Kept, Standing, StandingCache
+from crm_kit.db.standing import Kept, Standing, StandingCache, marks_of
 
 if TYPE_CHECKING:
     from crm_kit.rights import Sights
@@ -102,19 +102,24 @@ class ReadSession:
 
     async def known(self, standing: Standing[ValueT]) -> ValueT:
         """As it was when this transaction first asked; it may change meanwhile."""
-        value: ValueT = await self.once((standing.space, standing.of), lambda: self._stand(standing, lock=None))
+        if standing.key not in self._known:
+            await self._stand([standing], [None])
+        value: ValueT = self._known[standing.key]
         return value
 
-    async def _stand(self, standing: Standing[ValueT], *, lock: int | None) -> ValueT:
+    async def _stand(self, standings: Sequence[Standing[Any]], locks: Sequence[int | None]) -> None:
         tenant_id = self.tenant_id
-        asked = {"tenant": tenant_id, "lock": lock, "of": standing.of}
-        mark = (await self.fetch(standing.marked, asked))[0]["mark"]
-        kept = self._standings.get(tenant_id, standing)
-        if kept is None or kept.mark != mark:
-            kept = Kept(mark, await standing.load(self))
-            self._standings.keep(tenant_id, standing, kept)
-        value: ValueT = kept.value
-        return value
+        asked: dict[str, Any] = {"tenant": tenant_id}
+        for number, (standing, lock) in enumerate(zip(standings, locks, strict=True)):
+            asked |= {f"lock_{number}": lock, f"of_{number}": standing.of}
+        (marks,) = await self.fetch(marks_of(tuple(standing.function for standing in standings)), asked)
+        for number, standing in enumerate(standings):
+            mark: str = marks[f"mark_{number}"]
+            kept = self._standings.get(tenant_id, standing)
+            if kept is None or kept.mark != mark:
+                kept = Kept(mark, await standing.load(self))
+                self._standings.keep(tenant_id, standing, kept)
+            self._known[standing.key] = kept.value
 
 
 class WriteSession(ReadSession):
@@ -145,12 +150,17 @@ class WriteSession(ReadSession):
         finally:
             self.gathers, self.put_off = False, None
 
+    async def hold(self, *standings: Standing[Any]) -> None:
+        """Until the transaction ends they do not change; those that are not held yet are asked for by one statement."""
+        missing = [each for each in standings if (each.key, "held") not in self._known]
+        if missing:
+            await self._stand(missing, [each.lock(self.tenant_id) for each in missing])
+            self._known |= {(each.key, "held"): True for each in missing}
+
     async def standing(self, standing: Standing[ValueT]) -> ValueT:
         """As it is, and until the transaction ends it does not change."""
-        key = (standing.space, standing.of)
-        lock = standing.lock(self.tenant_id)
-        self._known[key] = await self.once((*key, "locked"), lambda: self._stand(standing, lock=lock))
-        value: ValueT = self._known[key]
+        await self.hold(standing)
+        value: ValueT = self._known[standing.key]
         return value
 
     def add(self, *rows: object) -> None:

@@ -36,8 +36,9 @@ class Standing(Generic[ValueT]):
         return lock_number(tenant_id, self.space, "")
 
     @property
-    def marked(self) -> Sql:
-        return _marked(self.function)
+    def key(self) -> tuple[str, str]:
+        """By which a transaction, and for each tenant a process, knows it."""
+        return self.space, self.of
 
 
 class Kept(NamedTuple):
@@ -49,13 +50,13 @@ class StandingCache:
     """Of one process: for each tenant what it knew last."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str, str], Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, tuple[str, str]], Kept] = OrderedDict()
 
     def get(self, tenant_id: str, standing: Standing[Any]) -> Kept | None:
-        return self._kept.get((tenant_id, standing.space, standing.of))
+        return self._kept.get((tenant_id, standing.key))
 
     def keep(self, tenant_id: str, standing: Standing[Any], kept: Kept) -> None:
-        key = (tenant_id, standing.space, standing.of)
+        key = (tenant_id, standing.key)
         self._kept[key] = kept
         self._kept.move_to_end(key)
         while len(self._kept) > _MOST_KEPT:
@@ -63,5 +64,7 @@ class StandingCache:
 
 
 @cache
-def _marked(function: str) -> Sql:
-    return Sql(f"select {function}(:tenant, :lock, :of) as mark")  # a name of our own
+def marks_of(functions: tuple[str, ...]) -> Sql:
+    """The marks of several, `mark_0` and on; PostgreSQL works them out, and takes their locks, from left to right."""
+    marks = (f"{name}(:tenant, :lock_{n}, :of_{n}) as mark_{n}" for n, name in enumerate(functions))
+    return Sql(f"select {', '.join(marks)}")  # names of our own

@@ -31,6 +31,7 @@ _TERRITORIES = standing_territories("accounts", AccountRow, repository.FIELDS)
 async def create_account(session: WriteSession, data: AccountWrite, caller: Principal) -> Account:
     row = new_row(AccountRow, id=AccountId.new(), name=data.name)
     _write(row, data, caller.region)
+    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     await _check(session, row, parent_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
@@ -40,6 +41,7 @@ async def create_account(session: WriteSession, data: AccountWrite, caller: Prin
 async def update_account(session: WriteSession, row: AccountRow, data: AccountWrite, caller: Principal) -> None:
     before = ACCOUNT_EVENTS.snapshot(row)
     _write(row, data, caller.region)
+    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
     await _check(session, row, parent_changed=row.parent_id != before.parent_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())

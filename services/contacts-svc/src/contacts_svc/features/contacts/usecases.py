@@ -30,6 +30,7 @@ _TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = new_row(ContactRow, id=ContactId.new())
     _write(row, data, caller.region)
+    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     await _check(session, row, account_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
@@ -39,6 +40,7 @@ async def create_contact(session: WriteSession, data: ContactWrite, caller: Prin
 async def update_contact(session: WriteSession, row: ContactRow, data: ContactWrite, caller: Principal) -> None:
     before = CONTACT_EVENTS.snapshot(row)
     _write(row, _with_followed_name(before, data), caller.region)
+    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
     await _check(session, row, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
