@@ -32,7 +32,7 @@ class LocalText(Contract):
 class CustomChoice(Contract):
     """`archived`: records may keep it, and none may take it any more."""
 
-    value: str
+    value: Annotated[str, Field(examples=["gold"])]
     label: LocalText
     archived: bool
 
@@ -56,7 +56,7 @@ class CustomField(Entity):
 
     id: Annotated[CustomFieldId, OPEN]
     resource: Annotated[str, known(CustomFieldResource), OPEN]
-    name: Annotated[CustomName, Field(description="Its key under `custom`"), OPEN]
+    name: Annotated[CustomName, Field(description="Its key under `custom`", examples=["level"]), OPEN]
     label: Annotated[LocalText, OPEN]
     description: Annotated[LocalText | None, OPEN]
     type: Annotated[str, known(CustomFieldType), OPEN]

@@ -8,7 +8,7 @@ from crm_contracts.registry import CUSTOM_FIELD
 from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from crm_kit.custom_fields.declared import Declared
+from crm_kit.custom_fields.declared import NOTHING_DECLARED, Declared
 from crm_kit.custom_fields.standing import declared_by, lock_custom_fields
 from crm_kit.db.rows import store_newer
 from crm_kit.db.session import ReadSession, WriteSession
@@ -52,8 +52,15 @@ def follow_custom_fields(service: str) -> Consumer:
     )
 
 
-async def copied_custom_fields(session: ReadSession) -> Mapping[str, Declared]:
-    """Of a tenant, by resource."""
+DeclaredFields = Mapping[str, Declared]
+"""What a tenant has declared, by resource; of others nothing."""
+
+
+def declared_of(declared: DeclaredFields, resource: str) -> Declared:
+    return declared.get(resource, NOTHING_DECLARED)
+
+
+async def copied_custom_fields(session: ReadSession) -> DeclaredFields:
     texts: dict[str, list[str]] = {}
     for row in await session.fetch(_ALL, {}):
         texts.setdefault(row["resource"], []).append(row["declared"])

@@ -33,11 +33,21 @@ _PLAIN: Final = Text(
 
 
 class Declared:
-    """Without any declaration `custom` takes what it always took: scalars and lists of them, by any name."""
+    """Without any declaration `custom` takes what it always took: scalars and lists of them, by any name.
+
+    Equal where the same versions of the same declarations are.
+    """
 
     def __init__(self, fields: Iterable[CustomField]) -> None:
         self.fields: Final[Mapping[str, CustomField]] = {field.name: field for field in fields}
         self._sets: dict[FieldSet, FieldSet] = {}
+        self._mark = frozenset((field.id, field.version) for field in self.fields.values())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Declared) and self._mark == other._mark
+
+    def __hash__(self) -> int:
+        return hash(self._mark)
 
     @cached_property
     def classes(self) -> Classes:
