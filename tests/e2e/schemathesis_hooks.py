@@ -67,8 +67,6 @@ FAULTS = {
     "email_only": "members that go with one value of another",
     "template": "Jinja has a grammar",
     "one_language": "one of two members must be there",
-    "bound_required": "as above",
-    "min_above_max": "two members must agree",
     "choices": "members that go with some values of another",
     "other_type": "as above",
     "choice_gone": "what was there before",

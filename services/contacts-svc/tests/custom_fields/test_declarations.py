@@ -30,7 +30,11 @@ SOME = {"type": "choice", "choices": CHOICES}
         ({"rules": [{"kind": "pattern", "pattern": "("}]}, "/rules/0/pattern", "not_re2"),
         ({"rules": [{"kind": "pattern", "pattern": r"(a)\1"}]}, "/rules/0/pattern", "not_re2"),
         ({"rules": [{"kind": "pattern", "pattern": "((a{1000}){1000}){1000}"}]}, "/rules/0/pattern", "not_re2"),
-        ({"rules": [{"kind": "length"}]}, "/rules/0/length", "bound_required"),
+        ({"rules": [{"kind": "length"}]}, "/rules/0/min", "rule_incomplete"),
+        ({"rules": [{"kind": "pattern"}]}, "/rules/0/pattern", "rule_incomplete"),
+        ({"rules": [{"kind": "length", "max": 2, "pattern": "a"}]}, "/rules/0/pattern", "other_kind"),
+        ({"rules": [{"kind": "length", "max": 1.5}]}, "/rules/0/max", "count"),
+        ({"rules": [{"kind": "length", "max": "2"}]}, "/rules/0/max", "count"),
         ({"rules": [{"kind": "length", "min": 3, "max": 2}]}, "/rules/0/min", "min_above_max"),
         ({"type": "number", "rules": [{"kind": "range", "min": "1"}]}, "/rules/0/min", "type"),
         ({"type": "money", "rules": [{"kind": "range", "min": 1}]}, "/rules/0/min", "format"),
@@ -40,7 +44,7 @@ SOME = {"type": "choice", "choices": CHOICES}
             "/rules/0/min",
             "min_above_max",
         ),
-        ({"rules": [{"kind": "nonsense"}]}, "/rules/0", "choice"),
+        ({"rules": [{"kind": "nonsense"}]}, "/rules/0/kind", "choice"),
     ],
 )
 async def test_what_makes_no_sense_is_told(tenant: Tenant, members: dict[str, Any], pointer: str, code: str) -> None:

@@ -1,14 +1,15 @@
 """Whether a declaration makes sense. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from crm_contracts.custom_fields import CHOOSING, CustomField, CustomRule
+from crm_contracts.custom_fields import CHOOSING, Bound, CustomField, CustomRule
 from crm_kit.custom_fields import faults_in
 from crm_kit.custom_fields.rules import FITTING, InvalidPattern, compiled, order_of
-from crm_kit.custom_fields.values import faults_of
+from crm_kit.custom_fields.values import MAX_TEXT, faults_of
 from crm_kit.errors import FieldError, Text
+from pydantic import JsonValue
 
 MAX_FIELDS: Final = 200
 """Of one resource, those that are archived too."""
@@ -21,6 +22,8 @@ _STAYS: Final = Text(
 _CHOICES: Final = Text("Is needed by a choice, and by no other type", "仅选项类型需要，且必须提供")
 _GONE: Final = Text("Archive it instead: records may hold it", "请改为归档：可能仍有记录使用该选项")
 _TWICE: Final = Text("Is there twice", "重复")
+_BOUNDED: Final = ("length", "range", "items")
+_COUNT: Final = Text(f"Must be a whole number from 0 to {MAX_TEXT}", f"必须是 0 至 {MAX_TEXT} 的整数")
 _ORDER: Final = Text("Must not be greater than max", "不得大于 max")
 
 
@@ -60,33 +63,57 @@ def _of_rules(field: CustomField) -> Iterator[FieldError]:
             yield FieldError(
                 f"{pointer}/kind", "other_type", Text(f"Is a rule for {names}", f"该规则仅适用于：{names}")
             )
-        elif rule.kind == "pattern":
-            yield from _of_pattern(rule, pointer)
-        else:
-            yield from _of_bounds(field, rule, pointer)
+            continue
+        for fault in _of_rule(field, rule):
+            yield fault.below(pointer)
 
 
-def _of_pattern(rule: CustomRule, pointer: str) -> Iterator[FieldError]:
+def _of_rule(field: CustomField, rule: CustomRule) -> Iterator[FieldError]:
+    given = {name for name in ("pattern", "min", "max", "currencies") if getattr(rule, name) not in (None, [])}
+    members = _MEMBERS.get(rule.kind, ())
+    for name in sorted(given.difference(members)):
+        yield FieldError(f"/{name}", "other_kind", Text(f"Is no member of {rule.kind}", f"{rule.kind} 规则没有此字段"))
+    if members and not given.intersection(members):
+        names = ", ".join(members)
+        text = Text(f"{rule.kind} needs {names}", f"{rule.kind} 规则需要：{names}")
+        yield FieldError(f"/{members[0]}", "rule_incomplete", text)
+    if "pattern" in given and rule.kind == "pattern":
+        yield from _of_pattern(rule)
+    if given & {"min", "max"} and rule.kind in _BOUNDED:
+        yield from _of_bounds(field, rule)
+
+
+_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "pattern": ("pattern",),
+    "currencies": ("currencies",),
+    **dict.fromkeys(_BOUNDED, ("min", "max")),
+}
+
+
+def _of_pattern(rule: CustomRule) -> Iterator[FieldError]:
     assert rule.pattern is not None
     try:
         compiled(rule.pattern)
     except InvalidPattern as error:
         text = Text(f"Is no pattern that RE2 takes: {error}", f"不是有效的 RE2 表达式：{error}")
-        yield FieldError(f"{pointer}/pattern", "not_re2", text)
+        yield FieldError("/pattern", "not_re2", text)
 
 
-def _of_bounds(field: CustomField, rule: CustomRule, pointer: str) -> Iterator[FieldError]:
+def _of_bounds(field: CustomField, rule: CustomRule) -> Iterator[FieldError]:
     given = {name: bound for name in ("min", "max") if (bound := getattr(rule, name)) is not None}
-    if rule.kind == "range":
-        wrong = False
-        for name, bound in given.items():
-            like = {"amount": bound, "currency": "CNY"} if field.type == "money" else bound
-            for _, code, text in faults_of(field, like):
-                yield FieldError(f"{pointer}/{name}", code, text)
-                wrong = True
-        if wrong:
-            return
-    if len(given) == 2:
+    faults = [fault for name, bound in given.items() for fault in _of_bound(field, rule, name, bound)]
+    yield from faults
+    if not faults and len(given) == 2:
         order = order_of({"amount": given["min"]} if field.type == "money" else given["min"])
         if order(given["min"]) > order(given["max"]):
-            yield FieldError(f"{pointer}/min", "min_above_max", _ORDER)
+            yield FieldError("/min", "min_above_max", _ORDER)
+
+
+def _of_bound(field: CustomField, rule: CustomRule, name: str, bound: Bound) -> Iterator[FieldError]:
+    if rule.kind != "range":
+        if isinstance(bound, bool) or not isinstance(bound, int) or not 0 <= bound <= MAX_TEXT:
+            yield FieldError(f"/{name}", "count", _COUNT)
+        return
+    like: JsonValue = {"amount": bound, "currency": "CNY"} if field.type == "money" else bound
+    for _, code, text in faults_of(field, like):
+        yield FieldError(f"/{name}", code, text)

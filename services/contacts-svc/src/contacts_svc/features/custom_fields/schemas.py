@@ -1,16 +1,13 @@
 """What clients may write of a custom field."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from crm_contracts.custom_fields import CustomFieldResource, CustomFieldType
+from crm_contracts.custom_fields import CustomFieldResource, CustomFieldType, RuleKind
 from crm_contracts.sensitivity import Sensitivity
 from crm_contracts.types import MAX_INTEGER, NOT_BLANK, Currency, CustomName, Input, Name, Text
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-_MAX_LENGTH = 10_000
-
-Count = Annotated[int, Field(strict=True, ge=0, le=_MAX_LENGTH)]
 Bound = (
     Annotated[int, Field(strict=True, ge=-MAX_INTEGER, le=MAX_INTEGER)]
     | Annotated[float, Field(strict=True)]
@@ -46,83 +43,21 @@ class ChoiceWrite(Input):
     )
 
 
-class _Rule(Input):
-    message: Annotated[LocalTextWrite | None, Field(description="What is said to who breaks it")] = None
+class RuleWrite(Input):
+    """`pattern` of texts and links; `length` of them in characters; `range` of numbers by numbers, of money by amounts as
+    text, of dates by dates; `integer` of numbers; `currencies` of money; `items` of multi-choices: how many are chosen;
+    `not_in_future` and `not_in_past` of dates, today being what it is anywhere on earth.
+    """
 
-
-class PatternRule(_Rule):
-    """Of texts and links: the whole of it matches; one of more than 1,000 characters does not."""
-
-    kind: Literal["pattern"]
+    kind: RuleKind
     pattern: Annotated[
-        Text,
-        StringConstraints(min_length=1, max_length=500),
-        Field(description="RE2 syntax", examples=["[A-Z]{2}[0-9]{4}"]),
-    ]
-
-
-class _Between(_Rule):
-    @model_validator(mode="after")
-    def _is_bounded(self) -> Self:
-        low, high = getattr(self, "min", None), getattr(self, "max", None)
-        if low is None and high is None:
-            raise PydanticCustomError("bound_required", "Needs min, max, or both", {"zh": "需要 min、max 或两者"})
-        return self
-
-
-class LengthRule(_Between):
-    """Of texts and links, in characters."""
-
-    kind: Literal["length"]
-    min: Count | None = None
-    max: Count | None = None
-
-
-class RangeRule(_Between):
-    """Of numbers by a number, of money by an amount as a decimal string, of dates by a date."""
-
-    kind: Literal["range"]
+        Annotated[Text, StringConstraints(min_length=1, max_length=500)] | None,
+        Field(description="RE2 syntax; the whole text must match", examples=["[A-Z]{2}[0-9]{4}"]),
+    ] = None
     min: Bound | None = None
     max: Bound | None = None
-
-
-class ItemsRule(_Between):
-    """Of multi-choices: how many are chosen."""
-
-    kind: Literal["items"]
-    min: Count | None = None
-    max: Count | None = None
-
-
-class IntegerRule(_Rule):
-    """Of numbers: whole ones alone."""
-
-    kind: Literal["integer"]
-
-
-class CurrenciesRule(_Rule):
-    """Of money."""
-
-    kind: Literal["currencies"]
-    currencies: Annotated[list[Currency], Field(min_length=1, max_length=50)]
-
-
-class NotInFutureRule(_Rule):
-    """Of dates: today at the latest, wherever on earth that is."""
-
-    kind: Literal["not_in_future"]
-
-
-class NotInPastRule(_Rule):
-    """Of dates: today at the earliest, wherever on earth that is."""
-
-    kind: Literal["not_in_past"]
-
-
-RuleWrite = Annotated[
-    PatternRule | LengthRule | RangeRule | ItemsRule | IntegerRule | CurrenciesRule | NotInFutureRule | NotInPastRule,
-    Field(discriminator="kind"),
-]
+    currencies: Annotated[list[Currency], Field(max_length=50)] = []
+    message: Annotated[LocalTextWrite | None, Field(description="What is said to who breaks it")] = None
 
 
 class CustomFieldWrite(Input):
