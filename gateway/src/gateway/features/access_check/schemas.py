@@ -25,7 +25,9 @@ Reason = Literal[
     "member_not_writable",
 ]
 RecordId = Annotated[str, StringConstraints(strict=True, max_length=100, pattern=r"^[a-z0-9_]+$")]
-MemberName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
+MemberName = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")
+]
 
 
 class Check(Input):
