@@ -159,7 +159,7 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
     def semantic(fault: dict[str, Any]) -> bool:
         if of_declaration and fault["pointer"].startswith(tuple(DECLARATION_FAULTS)):
             return True
-        if fault["code"] in _OF_DECLARED and _names_custom_field(fault["pointer"], body):
+        if fault["code"] in _OF_DECLARED and _names_custom_field(fault, body):
             return True
         if of_territory and fault["pointer"].startswith("/where") and fault["code"] in TERRITORY_FAULTS:
             return True
@@ -174,11 +174,11 @@ _OF_DECLARED = _OF_FIELDS | {"malformed", "invalid_sort"}
 """What can be wrong with a condition, or a sort, by a field that only the tenant's declarations know."""
 
 
-def _names_custom_field(pointer: str, body: Any) -> bool:
+def _names_custom_field(fault: dict[str, Any], body: Any) -> bool:
     """Whether a fault of a condition is one of a comparison of a custom field; or the sort names one."""
-    if pointer in ("/sort", "?sort"):
-        return True
-    for step in pointer.split("/")[1:-1]:
+    if fault["code"] == "invalid_sort":
+        return "custom." in fault["detail"].partition(" ")[0]
+    for step in fault["pointer"].split("/")[1:-1]:
         try:
             body = body[int(step)] if isinstance(body, list) else body[step]
         except (KeyError, IndexError, TypeError, ValueError):

@@ -101,7 +101,7 @@ class ReadSession:
         return found
 
     async def known(self, standing: Standing[ValueT]) -> ValueT:
-        """As it was when this transaction first asked; it may change meanwhile."""
+        """As it was when this transaction first asked; it may change meanwhile, unless nobody here knew it yet."""
         if standing.key not in self._known:
             await self._stand([standing], [None])
         value: ValueT = self._known[standing.key]
@@ -113,10 +113,13 @@ class ReadSession:
         for number, (standing, lock) in enumerate(zip(standings, locks, strict=True)):
             asked |= {f"lock_{number}": lock, f"of_{number}": standing.of}
         (marks,) = await self.fetch(marks_of(tuple(standing.function for standing in standings)), asked)
-        for number, standing in enumerate(standings):
+        for number, (standing, lock) in enumerate(zip(standings, locks, strict=True)):
             mark: str = marks[f"mark_{number}"]
             kept = self._standings.get(tenant_id, standing)
             if kept is None or kept.mark != mark:
+                if lock is None:  # what is kept must be what stood at its mark, and not what came a moment later
+                    await self._stand([standing], [standing.lock(tenant_id)])
+                    continue
                 kept = Kept(mark, await standing.load(self))
                 self._standings.keep(tenant_id, standing, kept)
             self._known[standing.key] = kept.value

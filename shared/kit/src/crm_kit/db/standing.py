@@ -22,7 +22,7 @@ class Standing(Generic[ValueT]):
     """`space`: who changes it holds `lock_keys(session, space, [""])`. `of`: which of those that are changed under one lock.
 
     `function`: in the database (`migration_ops.add_mark`), tells by which mark it stands and shares the lock until the
-    transaction ends; for who only wants to know it takes none. `load` reads it.
+    transaction ends; for who only wants to know what the process knows it takes none. `load` reads it.
 
     A write asks for several in one order, first for what the others speak of: it is that of their locks.
     """
