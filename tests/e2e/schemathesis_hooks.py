@@ -15,6 +15,7 @@ PROBLEMS = {
     "idempotency_key_reused": "the same key with another body, by definition",
     "precondition_failed": "If-Match names a version that nobody can guess",
     "too_many_territories": "how many are there already",
+    "too_many_custom_fields": "as above",
 }
 
 FAULTS = {
@@ -65,6 +66,15 @@ FAULTS = {
     "not_supported": "as above",
     "email_only": "members that go with one value of another",
     "template": "Jinja has a grammar",
+    "one_language": "one of two members must be there",
+    "choices": "members that go with some values of another",
+    "other_type": "as above",
+    "choice_gone": "what was there before",
+    "fixed": "as above",
+    "not_re2": "regular expressions have a grammar",
+    "undeclared": "the tenant's own declarations",
+    "not_plain": "as above",
+    "archived": "as above",
     "phone_invalid": "a number that no numbering plan has",
 }
 
@@ -90,6 +100,12 @@ PATCH_FAULTS = {
     "required": "part of an object is patched in that is not there yet",
     "/where malformed": "one kind of condition is patched into another",
 }
+
+DECLARATION_FAULTS = {
+    "/default": "a value of the type, and by the rules, that other members name",
+    "/rules/": "bounds are of the type of the field",
+}
+"""Where in a custom field: what is wrong there hangs on other members."""
 
 TERRITORY_FAULTS = {
     "unknown_field": "which fields there are to name hangs on `resource`",
@@ -138,7 +154,13 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
     faults = problem.get("errors", [])
     open_condition = problem["instance"].startswith(_OPEN_CONDITIONS)
 
+    of_declaration = problem["instance"].startswith("/v1/custom-fields")
+
     def semantic(fault: dict[str, Any]) -> bool:
+        if of_declaration and fault["pointer"].startswith(tuple(DECLARATION_FAULTS)):
+            return True
+        if fault["code"] in _OF_DECLARED and _names_custom_field(fault, body):
+            return True
         if of_territory and fault["pointer"].startswith("/where") and fault["code"] in TERRITORY_FAULTS:
             return True
         if open_condition and "/where/" in fault["pointer"] and fault["code"] in _OF_FIELDS:
@@ -146,6 +168,22 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
         return fault["code"] in known or f"{fault['pointer']} {fault['code']}" in known
 
     return bool(faults) and all(semantic(fault) or _is_integral_float(fault, body) for fault in faults)
+
+
+_OF_DECLARED = _OF_FIELDS | {"malformed", "invalid_sort"}
+"""What can be wrong with a condition, or a sort, by a field that only the tenant's declarations know."""
+
+
+def _names_custom_field(fault: dict[str, Any], body: Any) -> bool:
+    """Whether a fault of a condition is one of a comparison of a custom field; or the sort names one."""
+    if fault["code"] == "invalid_sort":
+        return "custom." in fault["detail"].partition(" ")[0]
+    for step in fault["pointer"].split("/")[1:-1]:
+        try:
+            body = body[int(step)] if isinstance(body, list) else body[step]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return False
+    return isinstance(body, dict) and str(body.get("field")).startswith("custom.")
 
 
 def _is_integral_float(fault: dict[str, Any], body: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from contacts_svc.manifest import MANIFEST
 from crm_contracts.ids import ContactId, TeamId, UserId
-from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, TERRITORY
+from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, CUSTOM_FIELD, TERRITORY
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.service import Tenant
 
@@ -85,6 +85,23 @@ class TestConformance(ServiceConformance):
             text="name",
             clears="owner_id",
             integer="position",
+            equals=("name", "name"),
+        ),
+        Sample(
+            path="/v1/custom-fields",
+            topic=CUSTOM_FIELD,
+            body=lambda n, _: {
+                "resource": "activities",
+                "name": f"field_{n}",
+                "label": {"en": f"Field {n}"},
+                "description": {"zh": "说明"},
+                "type": "choice",
+                "choices": [{"value": "a", "label": {"en": "A"}}],
+                "default": "a",
+            },
+            patch={"required": True},
+            text="label.en",
+            clears="description",
             equals=("name", "name"),
         ),
     )

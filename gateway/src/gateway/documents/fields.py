@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from crm_kit.conditions import FieldSet
+from crm_kit.custom_fields import DeclaredFields, declared_of
 
 from gateway.documents.packaged import openapi
 
@@ -16,5 +17,10 @@ def published_fields(resource: str) -> list[dict[str, Any]]:
 
 
 @cache
-def fields_of(resource: str) -> FieldSet:
+def _fields_of(resource: str) -> FieldSet:
     return FieldSet.from_published(resource, published_fields(resource))
+
+
+def fields_of(resource: str, declared: DeclaredFields) -> FieldSet:
+    """With those that a tenant has declared."""
+    return declared_of(declared, resource).among(_fields_of(resource), None)

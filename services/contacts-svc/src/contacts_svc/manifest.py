@@ -5,18 +5,28 @@ from pathlib import Path
 from crm_kit.manifest import Manifest
 
 from contacts_svc.base import METADATA
-from contacts_svc.features import accounts, activities, consents, contacts, customers, imports, territories
+from contacts_svc.features import (
+    accounts,
+    activities,
+    consents,
+    contacts,
+    custom_fields,
+    customers,
+    imports,
+    territories,
+)
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
+from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, territories and imports",
+    summary="Contacts, accounts, activities, consents, territories, custom fields and imports",
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
@@ -25,8 +35,9 @@ MANIFEST = Manifest(
         activities.FEATURE,
         consents.FEATURE,
         territories.FEATURE,
+        custom_fields.FEATURE,
         imports.FEATURE,
         customers.FEATURE,
     ),
-    publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS, TERRITORY_EVENTS),
+    publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS, TERRITORY_EVENTS, CUSTOM_FIELD_EVENTS),
 )

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from contacts_svc.manifest import MANIFEST
+from crm_contracts.ids import TeamId
 from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.db.provision import ServiceUrls
 from crm_testkit.service import ServiceUnderTest, Tenant, running_service
@@ -92,6 +93,26 @@ async def test_a_creation_is_one_statement(alone: ServiceUnderTest, count: Count
     assert await count(lambda: create("a")) == 1
     assert await count(lambda: asyncio.gather(*(create(f"b{number}") for number in range(30)))) < 15
     assert await count(lambda: create("reads", external_ids={"shop": "1"})) <= 9
+
+
+async def test_a_creation_is_one_statement_with_territories_and_custom_fields(
+    alone: ServiceUnderTest, count: Count
+) -> None:
+    tenant = alone.tenant()
+    field = {"resource": "contacts", "name": "level", "label": {"en": "Level"}, "type": "text", "default": "gold"}
+    await tenant.create("/v1/custom-fields", **field)
+    where = {"field": "custom.level", "op": "eq", "value": "gold"}
+    team = TeamId.new()
+    await tenant.create("/v1/territories", name="x", resource="contacts", where=where, team_id=team)
+
+    async def create() -> None:
+        made = await tenant.create("/v1/contacts", full_name="王伟")
+        assert (made["custom"], made["team_id"]) == ({"level": "gold"}, team)
+
+    await create()  # reads what stands
+    await create()  # connects
+    assert await count(create) == 1
+    assert await count(lambda: asyncio.gather(*(create() for _ in range(30)))) < 15
 
 
 async def test_a_batch_takes_as_many_for_a_hundred_as_for_ten(alone: ServiceUnderTest, count: Count) -> None:

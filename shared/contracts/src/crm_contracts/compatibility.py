@@ -20,12 +20,16 @@ _WORDS: Final = frozenset(
         "examples",
         "deprecated",
         "x-extensible-enum",
+        "x-relata-declared",
         "x-relata-sensitivity",
     }
 )
 """They refuse no value. `x-extensible-enum` lists the known words of an open vocabulary, and what is shown to whom
 (`x-relata-sensitivity`) is no matter of events.
 """
+
+_DECLARED: Final = frozenset({"additionalProperties"})
+"""Under `x-relata-declared`: of what type these are, each tenant declares at run time (docs/adr/0027-custom-fields.md)."""
 
 _VALUES: Final = frozenset({"const", "enum", "default"})
 """Keywords that hold JSON, not schemas."""
@@ -45,7 +49,8 @@ class _Comparison:
         if (id(old), id(new)) in above:
             return
         above |= {(id(old), id(new))}
-        for key in sorted({*old, *new} - _WORDS - {"properties", "required"}):
+        declared = _DECLARED if new.get("x-relata-declared") else frozenset()
+        for key in sorted({*old, *new} - _WORDS - declared - {"properties", "required"}):
             yield from self._keyword(key, old.get(key), new.get(key), place, above)
         yield from self._members(old, new, place, above)
 

@@ -10,6 +10,7 @@ from crm_contracts.sharing import Share
 from crm_contracts.types import (
     Contract,
     CustomFields,
+    CustomValues,
     Date,
     Entity,
     ExternalKey,
@@ -74,7 +75,7 @@ class Contact(Entity):
     team_id: Annotated[TeamId | None, OPEN]
     external_ids: Annotated[ExternalIds, PERSONAL]
     tags: Annotated[list[Tag], OPEN]
-    custom: Annotated[CustomFields, PRIVATE]
+    custom: Annotated[CustomValues, PRIVATE]
     shares: Annotated[list[Share], OPEN] = []
     territory_id: Annotated[TerritoryId | None, Field(description="Which territory assigned it"), OPEN] = None
 
@@ -95,7 +96,7 @@ class Account(Entity):
     team_id: Annotated[TeamId | None, OPEN]
     external_ids: Annotated[ExternalIds, COMMERCIAL]
     tags: Annotated[list[Tag], OPEN]
-    custom: Annotated[CustomFields, PRIVATE]
+    custom: Annotated[CustomValues, PRIVATE]
     shares: Annotated[list[Share], OPEN] = []
     territory_id: Annotated[TerritoryId | None, Field(description="Which territory assigned it"), OPEN] = None
 
@@ -113,7 +114,8 @@ class Activity(Entity):
     contact_id: Annotated[ContactId | None, OPEN]
     account_id: Annotated[AccountId | None, OPEN]
     actor_id: Annotated[str | None, OPEN]
-    data: Annotated[CustomFields, PRIVATE]
+    data: Annotated[CustomFields, Field(description="What its source kept of it"), PRIVATE]
+    custom: Annotated[CustomValues, PRIVATE] = {}
 
 
 class Consent(Entity):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crm_contracts import campaigns, contacts, pipeline, sign_in, tenancy, tickets
+from crm_contracts import campaigns, contacts, custom_fields, pipeline, sign_in, tenancy, tickets
 from crm_contracts.types import Entity
 
 PARTITIONS = 12
@@ -60,9 +60,10 @@ IDENTITY_PROVIDER = Topic("gateway", "identity_provider", sign_in.IdentityProvid
 
 CONTACT = Topic("contacts", "contact", contacts.Contact, minor=1)
 ACCOUNT = Topic("contacts", "account", contacts.Account, minor=1)
-ACTIVITY = Topic("contacts", "activity", contacts.Activity)
+ACTIVITY = Topic("contacts", "activity", contacts.Activity, minor=1)
 CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted", RESTATED))
 TERRITORY = Topic("contacts", "territory", contacts.Territory)
+CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
 DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"), minor=1)
@@ -99,6 +100,7 @@ TOPICS: tuple[Topic, ...] = (
     ACTIVITY,
     CONSENT,
     TERRITORY,
+    CUSTOM_FIELD,
     PIPELINE,
     DEAL,
     ORDER,

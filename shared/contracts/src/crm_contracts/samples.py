@@ -1,5 +1,6 @@
 """Examples made from a JSON schema: the same every time, and readable. Each is written once and kept for ever."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ _BY_NAME: Final[Mapping[str, Any]] = {
     "data": {"source_file": "2026-10.csv"},
     "description": "Bought within the last 90 days",
     "domain": "example.com",
+    "en": "Level",
     "evidence": {"form": "newsletter"},
     "external_ids": {"erp": "K-1001"},
     "first_name": "晓梅",
@@ -32,6 +34,7 @@ _BY_NAME: Final[Mapping[str, Any]] = {
     "name": "West Lake Trading",
     "next_step": "Send the offer",
     "number": "SO-2026-0001",
+    "pattern": "[a-z]{4,6}",
     "phones.number": "+8613800138000",
     "postal_code": "310000",
     "purpose": "marketing",
@@ -49,6 +52,7 @@ _BY_NAME: Final[Mapping[str, Any]] = {
     "title": "Head of purchasing",
     "wechat": "xiaomei_1990",
     "where": {"field": "address.region", "op": "eq", "value": "浙江"},
+    "zh": "级别",
 }
 _PLAIN: Final[Mapping[str, Any]] = {"integer": 1, "number": 1.5, "boolean": True, "null": None, "string": "text"}
 
@@ -65,7 +69,7 @@ def sample(schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str 
         return schema["const"]
     kind = schema.get("type", "string")
     for known in (_BY_NAME.get(name), _BY_NAME.get(name.rpartition(".")[2])):
-        if known is not None and _fits(known, kind):
+        if known is not None and _fits(known, kind, schema.get("pattern", "")):
             return known
     if schema.get("examples"):
         return schema["examples"][0]
@@ -82,6 +86,7 @@ def _likeliest(variants: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     return next((variant for variant in variants if variant.get("type") != "null"), variants[0])
 
 
-def _fits(value: Any, kind: str) -> bool:
+def _fits(value: Any, kind: str, pattern: str) -> bool:
     kinds: Mapping[str, type] = {"string": str, "object": dict, "array": list, "integer": int}
-    return kind in kinds and isinstance(value, kinds[kind])
+    matches = not isinstance(value, str) or re.search(pattern, value) is not None
+    return kind in kinds and isinstance(value, kinds[kind]) and matches

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
@@ -269,15 +270,25 @@ def _without_nulls(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+CustomName = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
 CustomFields = Annotated[
-    dict[
-        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")],
-        _Scalar | Annotated[list[_Scalar], Field(max_length=100)],
-    ],
+    dict[CustomName, _Scalar | Annotated[list[_Scalar], Field(max_length=100)]],
     Field(max_length=500, json_schema_extra=by_name),
     AfterValidator(_without_nulls),
 ]
 """Values under `custom`: scalars or lists of them, by snake_case name; null is the same as absent."""
+
+
+def _declared(schema: dict[str, Any]) -> None:
+    by_name(schema)
+    schema["x-relata-declared"] = True
+
+
+CustomValues = Annotated[
+    dict[CustomName, JsonValue], Field(max_length=500, json_schema_extra=_declared), AfterValidator(_without_nulls)
+]
+"""The same where tenants declare fields (`crm_contracts.custom_fields`): of what type a value is, the declaration says."""
 
 
 class Entity(Contract):

@@ -13,6 +13,7 @@ Ids = Mapping[str, str]
 
 CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities"
 CONSENTS, TERRITORIES = "/v1/contacts/{contact_id}/consents", "/v1/territories"
+CUSTOM_FIELDS = "/v1/custom-fields"
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
@@ -77,6 +78,13 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "where": {"field": "address.region", "op": "eq", "value": "浙江"},
         "team_id": ids[TEAMS],
         "owner_id": ids[USERS],
+    },
+    CUSTOM_FIELDS: lambda ids: {
+        "resource": "accounts",
+        "name": f"field_{uuid.uuid4().hex}",
+        "label": {"en": "Customer number", "zh": "客户编号"},
+        "type": "text",
+        "rules": [{"kind": "pattern", "pattern": "[A-Z]{2}[0-9]{4}"}],
     },
     IDENTITY_PROVIDERS: lambda ids: {
         "name": "企业登录",

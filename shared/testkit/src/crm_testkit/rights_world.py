@@ -16,6 +16,7 @@ from crm_testkit.one_of_everything import (
     CAMPAIGNS,
     CONSENTS,
     CONTACTS,
+    CUSTOM_FIELDS,
     DEALS,
     ORDERS,
     PIPELINES,
@@ -197,6 +198,8 @@ class Company:
             "team_id": TeamId.new(),
         }
         ids[TERRITORIES] = await self._make(TERRITORIES, {"name": named("territories"), **territory})
+        declared = {"resource": "activities", "name": "x", "type": "text"}
+        ids[CUSTOM_FIELDS] = await self._make(CUSTOM_FIELDS, {"label": {"en": named("custom-fields")}, **declared})
         ids[TEMPLATES] = await self._make(TEMPLATES, {"name": named("templates"), "subject": "x", "body_text": "x"})
         ids[SEGMENTS] = await self._make(SEGMENTS, {"name": named("segments")})
         about = {"segment_id": ids[SEGMENTS], "template_id": ids[TEMPLATES]}

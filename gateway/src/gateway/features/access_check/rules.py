@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from crm_contracts.sensitivity import ALWAYS_SHOWN, Classified, Sensitivity, classes_of
 from crm_contracts.tenancy import Role, RoleGrant
-from crm_kit.rights import Action, Level, RecordRights
+from crm_kit.custom_fields import DeclaredFields, declared_of
+from crm_kit.rights import CUSTOM, Action, Level, RecordRights
 from crm_kit.rights.grants import ACCESSES, EVERY_RESOURCE, LEVELS, WRITING, Access
 
 from gateway.features.access_check.schemas import Reason, Why
@@ -12,9 +13,15 @@ from gateway.features.roles.resources import MODEL_OF
 from gateway.features.roles.schemas import ReadyRole
 
 
-def class_of(resource: str, member: str) -> Classified | None:
-    """None of what is no member of the resource, and of what is shown with the record itself."""
+def class_of(resource: str, member: str, declared: DeclaredFields) -> Classified | None:
+    """None of what is no member of the resource, and of what is shown with the record itself.
+
+    A custom field is one by its name, as `custom.level`; what is not declared is as private as all of them were.
+    """
     classes = classes_of(MODEL_OF[resource])
+    whole, _, name = member.partition(".")
+    if name and whole == CUSTOM and CUSTOM in classes:
+        return declared_of(declared, resource).classes.get(name, classes[CUSTOM])
     return classes[member] if member in classes and member not in ALWAYS_SHOWN else None
 
 

@@ -25,7 +25,9 @@ Reason = Literal[
     "member_not_writable",
 ]
 RecordId = Annotated[str, StringConstraints(strict=True, max_length=100, pattern=r"^[a-z0-9_]+$")]
-MemberName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[a-z0-9_]+$")]
+MemberName = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")
+]
 
 
 class Check(Input):
@@ -34,7 +36,7 @@ class Check(Input):
     action: Action
     resource: Asked
     id: Annotated[RecordId | None, Field(description="Of the record; left out: whether at all, and how far")] = None
-    member: Annotated[MemberName | None, Field(description="Of the record, such as amount")] = None
+    member: Annotated[MemberName | None, Field(description="Of the record, such as amount, or custom.level")] = None
 
     @model_validator(mode="after")
     def _one_subject(self) -> Self:

@@ -6,7 +6,9 @@ from typing import Final, NamedTuple, cast
 
 import orjson
 from crm_contracts.ids import prefix_of
+from crm_contracts.sensitivity import Classified
 from crm_contracts.tenancy import Role
+from crm_kit.custom_fields import copied_custom_fields
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
@@ -54,7 +56,7 @@ class Checker:
         """Raises Forbidden, ValidationFailed, UpstreamUnavailable."""
         subject = await self._subject(check, pointer)
         resource = _resource(check)
-        member = class_of(resource, check.member) if check.member is not None else None
+        member = await self._class_of(resource, check.member) if check.member is not None else None
         if check.member is not None and member is None:
             raise _invalid(f"{pointer}/member", "unknown_member", _NO_MEMBER)
         lies = await self._inspect(subject.principal, resource, check) if check.id is not None else None
@@ -78,6 +80,9 @@ class Checker:
             missing_scope=missing,
             why=[*reasons(subject.roles, resource, check.action, distance, holding, sensitivity)],
         )
+
+    async def _class_of(self, resource: str, member: str) -> Classified | None:
+        return class_of(resource, member, await copied_custom_fields(self._session))
 
     async def _subject(self, check: Check, pointer: str) -> Subject:
         who = (check.user_id, check.key_id)

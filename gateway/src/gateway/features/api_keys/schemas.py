@@ -27,6 +27,8 @@ Scope = Literal[
     "consents:write",
     "contacts:read",
     "contacts:write",
+    "custom-fields:read",
+    "custom-fields:write",
     "customers:read",
     "dead-letters:read",
     "dead-letters:write",

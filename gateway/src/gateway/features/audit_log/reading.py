@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from crm_contracts.ids import AuditEntryId
 from crm_kit.audit import repository
 from crm_kit.audit.schemas import AuditEntry, EntryFilter, EntryList, EntryQuery
+from crm_kit.custom_fields import copied_custom_fields
 from crm_kit.db.session import Database
 from crm_kit.http.principal import Principal
 
@@ -41,11 +42,13 @@ class AuditReader:
         query = EntryQuery(**narrowed, before_at=before_at, before_id=before_id, limit=limit)
         services = [service for service in SERVICES if self.wanted.service in (None, service)]
         entries, degraded = await self._of_services(query, services)
-        if self.wanted.service in (None, _OWN):  # last, so that no connection is held while the services are asked
-            async with self.database.read(self.caller.tenant_id) as session:
+        # Last, so that no connection is held while the services are asked.
+        async with self.database.read(self.caller.tenant_id) as session:
+            if self.wanted.service in (None, _OWN):
                 entries += await repository.page(session, _OWN, query)
+            declared = await copied_custom_fields(session) if self.caller.rights is not None else {}
         entries.sort(key=place_of, reverse=True)
-        return [visible(entry, self.caller) for entry in entries[:limit]], degraded
+        return [visible(entry, self.caller, declared) for entry in entries[:limit]], degraded
 
     async def _of_services(
         self, query: EntryQuery, services: Sequence[Service]

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 
 from gateway.features.customers import models  # noqa: F401  # so that its tables are in the metadata
 from gateway.features.customers.backlog import compose_stale
-from gateway.features.customers.consumers import OWNERS, VIEW
+from gateway.features.customers.consumers import CUSTOM_FIELDS, OWNERS, VIEW
+from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.fast_view import FAST_VIEW
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import open_reader
@@ -23,6 +24,7 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     async with open_services(app, runtime), open_reader(runtime) as reader:
         app.state.view_reader = reader
         app.state.redacted_views = RedactedViews()
+        app.state.known_fields = KnownFields(runtime.database)
         app.state.live_composer = LiveComposer(
             runtime.database, app.state.services, app.state.settings.live_deadline_seconds
         )
@@ -32,7 +34,7 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
 FEATURE = Feature(
     router=router,
     fast_routes=lambda: (FAST_VIEW,),
-    consumers=(VIEW, OWNERS),
+    consumers=(VIEW, OWNERS, CUSTOM_FIELDS),
     workers={"stale-views": compose_stale},
     lifespan=_lifespan,
 )

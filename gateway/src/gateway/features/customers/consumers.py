@@ -1,6 +1,7 @@
-"""The projections' subscriptions: every entity of every service; and whose the customers are."""
+"""The projections' subscriptions: every entity of every service; whose the customers are, and what is declared of them."""
 
 from crm_contracts.registry import ACCOUNT, CONTACT, TOPICS
+from crm_kit.custom_fields import follow_custom_fields
 from crm_kit.inbox import Consumer, Projection
 from crm_kit.rights.copies import follow_owners
 
@@ -24,3 +25,5 @@ VIEW = Consumer(
 )
 
 OWNERS = follow_owners("gateway", {CONTACT: "account_id", ACCOUNT: None})
+
+CUSTOM_FIELDS = follow_custom_fields("gateway")

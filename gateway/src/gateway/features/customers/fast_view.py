@@ -9,6 +9,7 @@ from crm_kit.http.principal import Principal
 
 from gateway.access.authenticator import GatewayAuthenticator
 from gateway.access.explanation import HEADER
+from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.reading import View, ViewReader
 from gateway.features.customers.redacted_views import RedactedViews, Shown
 from gateway.features.customers.telling import read_of_all
@@ -48,8 +49,12 @@ def _shown(request: FastRequest, principal: Principal, customer_id: str, view: V
             return view.doc
         shown = Shown(view.doc, read_of_all(customer_id))
     else:
+        fields: KnownFields = request.state.known_fields
+        declared = fields.peek(principal.tenant_id) if principal.tenant_id is not None else None
+        if declared is None:
+            return None
         views: RedactedViews = request.state.redacted_views
-        found = views.kept(principal, customer_id, view.doc, utc_now())
+        found = views.kept(principal, customer_id, view.doc, utc_now(), declared)
         if found is None:
             return None
         shown = found

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import orjson
 from crm_kit.audit.reads import Read
+from crm_kit.custom_fields import DeclaredFields
 from crm_kit.http.principal import Principal
 
 from gateway.features.customers.redaction import redact
@@ -27,37 +28,42 @@ class Shown(NamedTuple):
 
 class _Kept(NamedTuple):
     doc: bytes
+    declared: DeclaredFields
     shown: Shown
     until: datetime | None
 
 
 class RedactedViews:
-    """What is kept counts for the very bytes it was made of, for equal scopes and rights, until a share of them ends."""
+    """What is kept counts for the very bytes it was made of, for equal scopes, rights and declarations of custom fields, until
+    a share of them ends.
+    """
 
     def __init__(self) -> None:
         self._kept: OrderedDict[_Key, _Kept] = OrderedDict()
 
     def shown(self, principal: Principal, sight: Sight, customer_id: str, doc: bytes) -> Shown:
         """The view as the caller sees it."""
-        kept = self.kept(principal, customer_id, doc, sight.now)
+        kept = self.kept(principal, customer_id, doc, sight.now, sight.declared)
         if kept is not None:
             return kept
         view = orjson.loads(doc)
         seen = redact(sight, view)
         shown = Shown(orjson.dumps(seen) if seen is not None else None, read_of_view(sight, view))
         key = _key(principal, customer_id)
-        self._kept[key] = _Kept(doc, shown, sight.changes_at)
+        self._kept[key] = _Kept(doc, sight.declared, shown, sight.changes_at)
         self._kept.move_to_end(key)
         if len(self._kept) > _SIZE:
             self._kept.popitem(last=False)
         return shown
 
-    def kept(self, principal: Principal, customer_id: str, doc: bytes, now: datetime) -> Shown | None:
+    def kept(
+        self, principal: Principal, customer_id: str, doc: bytes, now: datetime, declared: DeclaredFields
+    ) -> Shown | None:
         """The same where it is remembered."""
         kept = self._kept.get(_key(principal, customer_id))
-        if kept is not None and kept.doc == doc and (kept.until is None or kept.until > now):
-            return kept.shown
-        return None
+        if kept is None or kept.doc != doc or kept.declared != declared:
+            return None
+        return kept.shown if kept.until is None or kept.until > now else None
 
     @property
     def remembered(self) -> int:

@@ -212,7 +212,7 @@ class _Redaction:
         rights = self._sight.rights(resource, at)
         if rights.is_clear:
             return dict(value)
-        shown = redacted(model, value, rights, BESIDES)
+        shown = redacted(model, value, rights, BESIDES, self._sight.classes(resource))
         for told, names in ((self._left.missing, "redacted"), (self._left.masked, "masked")):
             told += [path for name in shown.pop(names, ()) if (path := f"{place}.{name}") not in told]
         return shown

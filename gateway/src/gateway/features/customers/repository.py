@@ -11,11 +11,14 @@ from typing import Any, Final
 
 import orjson
 from crm_kit.conditions import FieldSet, json_column
+from crm_kit.custom_fields import DeclaredFields, declared_of
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
 from crm_kit.resources import copies_reached
-from sqlalchemy import TextClause, and_, or_, select, text
+from crm_kit.rights import CUSTOM
+from sqlalchemy import TextClause, and_, cast, or_, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 
 from gateway.documents.fields import published_fields
 from gateway.features.customers.entities import EntityState, Json
@@ -275,10 +278,14 @@ def _fields_of(resource: str) -> FieldSet:
     return FieldSet.from_published(resource, published_fields(resource), partial(json_column, _entity.data))
 
 
-async def list_views(session: ReadSession, resources: Mapping[str, str], *, after: str, limit: int) -> Sequence[Any]:
+async def list_views(
+    session: ReadSession, resources: Mapping[str, str], declared: DeclaredFields, *, after: str, limit: int
+) -> Sequence[Any]:
     """Those that the caller may see, by id; `resources`: the kinds that are wanted, and the resource that each is of."""
+    custom = cast(_entity.data, JSONB)[CUSTOM]
+    fields = {each: declared_of(declared, each).among(_fields_of(each), custom) for each in resources.values()}
     seen = [
-        and_(_view.kind == kind, copies_reached(session, resource, _view.id, _fields_of(resource)))
+        and_(_view.kind == kind, copies_reached(session, resource, _view.id, fields[resource]))
         for kind, resource in resources.items()
     ]
     statement = (

@@ -10,7 +10,6 @@ from crm_contracts.types import ExternalKey, format_timestamp
 from crm_kit.audit.reads import note_reads
 from crm_kit.conditions import Field as SortField
 from crm_kit.conditions import FieldSet, FieldType
-from crm_kit.db.models import utc_now
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import FieldError, InvalidCursor, NotFound, Text, ValidationFailed
 from crm_kit.http import pagination
@@ -26,11 +25,12 @@ from sqlalchemy import column
 from starlette.responses import Response
 
 from gateway.features.customers import keys, repository
+from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.errors import SeveralCustomers
 from gateway.features.customers.reading import View
 from gateway.features.customers.redaction import standing_of
 from gateway.features.customers.schemas import Candidate, CustomerItem, CustomerView, Kind, TimelineEntry
-from gateway.features.customers.sight import OF_KIND, Sight, Standing, may_see, sight_of
+from gateway.features.customers.sight import OF_KIND, Sight, Standing, may_see
 from gateway.features.customers.telling import read_of
 from gateway.features.customers.view_route import ViewRoute, answer_view, view_parameters, view_response
 
@@ -86,12 +86,14 @@ async def list_customers(
     cursor: Cursor = None,
 ) -> Response:
     """Every customer, by id."""
-    seen = _sights(caller, kind)
+    seen = await _sights(request, caller, kind)
     sort = pagination.parse_sort("id", _BY_ID)
     cursors = _cursors(request, session.tenant_id, "customers", sorted(seen))
     after = _after(cursors, sort, cursor)
     resources = {each: OF_KIND[each][0] for each in seen}
-    rows = await repository.list_views(session, resources, after=after[0] if after else "", limit=limit + 1)
+    declared = next((sight.declared for sight in seen.values() if sight is not None), {})
+    begin = after[0] if after else ""
+    rows = await repository.list_views(session, resources, declared, after=begin, limit=limit + 1)
     more = cursors.write(sort, [rows[limit - 1].id]) if len(rows) > limit else None
     rows = rows[:limit]
     levels: dict[str, Level] = {}
@@ -104,11 +106,11 @@ async def list_customers(
     return _page(request, [_item(row, seen[row.kind], at) for row, at in zip(rows, standing, strict=True)], more)
 
 
-def _sights(caller: Principal, wanted: Kind | None) -> dict[str, Sight | None]:
+async def _sights(request: Request, caller: Principal, wanted: Kind | None) -> dict[str, Sight | None]:
     """By each kind that is wanted and may be seen, what is seen of it. Raises Forbidden where there is none."""
-    now = utc_now()
+    fields: KnownFields = request.app.state.known_fields
     kinds = [kind for kind in get_args(Kind) if wanted in (None, kind) and may_see(caller, kind)]
-    return {kind: sight_of(caller, kind, now) for kind in kinds or [wanted or "contact"]}
+    return {kind: await fields.sight(caller, kind) for kind in kinds or [wanted or "contact"]}
 
 
 def _standing_in(row: Any, sight: Sight | None, level: Level) -> Standing:
@@ -141,7 +143,7 @@ async def look_up_customer(
     wechat: Term = None,
 ) -> Response:
     """The one customer with this e-mail address, phone number, external id or WeChat id."""
-    seen = _sights(caller, None)
+    seen = await _sights(request, caller, None)
     given = {"email": email, "phone": phone, "external_id": external_id, "wechat": wechat}
     key = _lookup_key({name: value for name, value in given.items() if value is not None}, caller.region)
     matching = await repository.find_by_key(session, key, _MAX_CANDIDATES)
@@ -217,7 +219,8 @@ async def list_customer_timeline(
     """Everything that happened with a customer, newest first."""
     wanted = kinds.split(",") if kinds else None
     kind = prefix_of(customer_id) or ""
-    sight = sight_of(caller, kind, utc_now())
+    fields: KnownFields = request.app.state.known_fields
+    sight = await fields.sight(caller, kind)
     at = await _standing(session, sight, kind, customer_id)
     if sight is not None:
         wanted = sight.kinds(wanted, at)

@@ -12,9 +12,10 @@ from crm_contracts.sensitivity import OPEN, Classified, Sensitivity, mask_text
 from crm_contracts.tickets import Ticket, TicketMessage
 from crm_contracts.types import Entity
 from crm_kit.conditions import CheckedCondition, Field, InvalidCondition, Op, comparisons_in, evaluate, parse
+from crm_kit.custom_fields import DeclaredFields, declared_of
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import require
-from crm_kit.rights import EVERYTHING, NOTHING, Level, RecordRights, redacted
+from crm_kit.rights import EVERYTHING, NOTHING, Classes, Level, RecordRights, redacted
 from crm_kit.rights.grants import UNCONDITIONED, Holding
 
 from gateway.documents.fields import fields_of
@@ -82,6 +83,8 @@ class Sight:
         self._rights: dict[tuple[str, Level, Holding], RecordRights] = {}
         self._conditions: dict[str, list[CheckedCondition | None]] = {}
         self._timed = False
+        self.declared: DeclaredFields = {}
+        """What the tenant has declared of custom fields: by it these are shown, and tested by conditions."""
 
     def rights(self, resource: str, at: Standing) -> RecordRights:
         """To records of a resource that lie so, as far as the caller's scopes go too.
@@ -129,7 +132,7 @@ class Sight:
         found: list[CheckedCondition | None] = []
         for grant in rights.on(resource).conditioned if rights is not None else ():
             try:
-                found.append(parse(grant.where, fields_of(resource)))
+                found.append(parse(grant.where, fields_of(resource, self.declared)))
             except InvalidCondition:
                 found.append(None)
         return found
@@ -145,7 +148,11 @@ class Sight:
     def profile(self, kind: str, profile: Json, at: Standing) -> dict[str, Any]:
         """A contact or account by itself."""
         resource, model = OF_KIND[kind]
-        return redacted(model, profile, self.rights(resource, at))
+        return redacted(model, profile, self.rights(resource, at), declared=self.classes(resource))
+
+    def classes(self, resource: str) -> Classes:
+        """Of the custom fields of a resource."""
+        return declared_of(self.declared, resource).classes
 
     def name(self, kind: str, name: str | None, at: Standing) -> str | None:
         """What a customer is called, which may be an address of theirs."""

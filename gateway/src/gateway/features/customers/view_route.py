@@ -9,7 +9,6 @@ import orjson
 from crm_contracts.ids import AccountId, ContactId, prefix_of
 from crm_kit import context
 from crm_kit.audit.reads import note_reads
-from crm_kit.db.models import utc_now
 from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
 from crm_kit.http import etag
 from crm_kit.http.principal import Authenticator, Principal
@@ -19,13 +18,14 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.entities import Json
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import View, ViewReader, parse_consistency_token, wait_for
 from gateway.features.customers.redacted_views import RedactedViews
 from gateway.features.customers.redaction import redact
 from gateway.features.customers.selection import ALWAYS, SECTIONS, parse_selection, select
-from gateway.features.customers.sight import Sight, sight_of
+from gateway.features.customers.sight import Sight
 from gateway.features.customers.telling import read_of_all, read_of_view
 from gateway.recent_writes import REMEMBERED_SECONDS, RecentWrites
 
@@ -59,7 +59,8 @@ async def answer_view(request: Request) -> Response:
     kind = prefix_of(customer_id)
     if kind not in CUSTOMERS:
         raise _no_such_customer()
-    sight = sight_of(principal, kind, utc_now())
+    fields: KnownFields = request.app.state.known_fields
+    sight = await fields.sight(principal, kind)
     token = request.headers.get("consistency-token")
     if token is not None or request.scope["query_string"]:
         return await _answer_as_asked(request, principal, sight, customer_id, token)

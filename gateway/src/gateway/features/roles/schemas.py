@@ -17,6 +17,7 @@ Resource = Literal[
     "campaigns",
     "consents",
     "contacts",
+    "custom-fields",
     "customers",
     "dead-letters",
     "deals",

@@ -2,6 +2,7 @@
 
 from crm_contracts.ids import RoleId
 from crm_contracts.tenancy import Role
+from crm_kit.custom_fields import copied_custom_fields
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Text
 from crm_kit.http.principal import Principal
@@ -40,7 +41,8 @@ async def delete_role(session: WriteSession, row: RoleRow, _caller: Principal) -
 
 async def _write(session: WriteSession, row: RoleRow, data: RoleWrite) -> None:
     """Raises RoleNameTaken, ValidationFailed."""
-    check_conditions(data.grants)
+    if any(grant.where is not None for grant in data.grants):
+        check_conditions(data.grants, await copied_custom_fields(session))
     await repository.lock_names(session)
     holder = await repository.with_name(session, data.name)
     if data.name in READY or holder not in (None, row.id):

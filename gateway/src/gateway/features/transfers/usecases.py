@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from crm_contracts.ids import TransferId, prefix_of
 from crm_kit.conditions import InvalidCondition, parse
+from crm_kit.custom_fields import copied_custom_fields
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
@@ -96,7 +97,7 @@ async def _check(session: WriteSession, data: TransferWrite, resource: str) -> N
         faults.append(FieldError("/to/team_id", "not_found", _NO_SUCH["team_id"]))
     if data.where is not None:
         try:
-            parse(data.where, fields_of(resource), "/where")
+            parse(data.where, fields_of(resource, await copied_custom_fields(session)), "/where")
         except InvalidCondition as error:
             faults += condition_problem(error).errors
     for place, record_id in enumerate(data.ids):

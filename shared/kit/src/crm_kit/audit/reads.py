@@ -11,14 +11,14 @@ from functools import cache
 from typing import Any, Final
 
 from crm_contracts.ids import prefix_of
-from crm_contracts.sensitivity import Sensitivity, classes_of
+from crm_contracts.sensitivity import PRIVATE, Sensitivity, classes_of
 from crm_contracts.types import Entity
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
 from crm_kit.audit.entries import Entry, entry
 from crm_kit.http.principal import Principal
-from crm_kit.rights import Sights
+from crm_kit.rights import CUSTOM, Sights
 
 SENSITIVE: Final[tuple[Sensitivity, ...]] = ("personal", "private")
 
@@ -125,6 +125,8 @@ def _shown(entity: Entity, sights: Sights | None) -> Read:
     entity_id = str(entity.id)  # type: ignore[attr-defined]  # every entity type has its own id type
     rights = sights.of(entity_id) if sights is not None else None
     held = {each for name, each in _sensitive(type(entity)) if getattr(entity, name) not in _NOTHING}
+    if sights is not None and (declared := sights.declared(type(entity))):
+        held |= {declared.get(name, PRIVATE).sensitivity for name in getattr(entity, CUSTOM)} & set(SENSITIVE)
     return Read(entity_id, frozenset(each for each in held if rights is None or rights.reads(each)))
 
 

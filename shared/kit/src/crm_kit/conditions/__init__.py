@@ -4,7 +4,7 @@ It filters lists, defines segments, routes, assigns, tags and branches; there is
 """
 
 from crm_kit.conditions.evaluate import evaluate
-from crm_kit.conditions.fields import Document, Field, FieldSet, FieldType, Op
+from crm_kit.conditions.fields import Document, Field, FieldSet, FieldType, Held, Op
 from crm_kit.conditions.parse import (
     AllOf,
     AnyOf,
@@ -14,11 +14,12 @@ from crm_kit.conditions.parse import (
     InvalidCondition,
     Not,
     comparisons_in,
+    named_fields,
     parse,
 )
 from crm_kit.conditions.parse import Condition as CheckedCondition
 from crm_kit.conditions.query import parse_equality
-from crm_kit.conditions.schema import Condition, ConditionSchema, query_schema
+from crm_kit.conditions.schema import Condition, ConditionSchema, declared_name, query_schema
 from crm_kit.conditions.sql import compile_condition, is_guessed, json_column
 
 __all__ = [
@@ -34,14 +35,17 @@ __all__ = [
     "Field",
     "FieldSet",
     "FieldType",
+    "Held",
     "InvalidCondition",
     "Not",
     "Op",
     "comparisons_in",
     "compile_condition",
+    "declared_name",
     "evaluate",
     "is_guessed",
     "json_column",
+    "named_fields",
     "parse",
     "parse_equality",
     "query_schema",

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
+from crm_contracts.sensitivity import Sensitivity
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -100,6 +101,13 @@ _OPS: Final = {
 }
 
 
+class Held(NamedTuple):
+    """A JSONB column whose objects hold a value under `key`, as JSON spells it; a GIN index finds it by `@>`."""
+
+    column: Column
+    key: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
     """One field that conditions may test and lists may sort by.
@@ -111,10 +119,12 @@ class Field:
     value: where a document holds it: a dotted path, or a function of the document; the name if left out.
         A path that meets a list goes on in each of its elements.
     part_of: the member of the entity that it tells of, where `value` is a function.
+    sensitivity: its own, where it is not that of the member.
     choices: what a choice may be.
     nullable: False promises that the column is never null, which gives plainer SQL and plainer indexes.
     selective: few rows have any one of its elements, so that they are looked up first, whatever else a list asks for. A
     list in a table that has an `id`.
+    held: where it is also to be found by equality, or as an element. That must find nothing but what `column` would.
     grams: a column with the grams of the text, among others (`db/text_grams.py`), which finds what `contains` asks for.
     normalise: how text is spelled before it is compared, such as `str.casefold`: applied to what conditions ask for
         and to what documents hold. The column holds text that it leaves as it is. Must take parts of texts too.
@@ -125,11 +135,13 @@ class Field:
     column: Column | None = None
     value: str | Callable[[Document], object] | None = None
     part_of: str | None = None
+    sensitivity: Sensitivity | None = None
     choices: tuple[str, ...] = ()
     filterable: bool = True
     sortable: bool = False
     nullable: bool = True
     selective: bool = False
+    held: Held | None = None
     grams: Column | None = None
     normalise: Callable[[str], str] | None = None
 
@@ -172,11 +184,18 @@ def _follow(value: object, path: list[str]) -> object:
 
 
 class FieldSet:
-    """The fields of one resource, by name. `without`: operators that conditions over them may not use."""
+    """The fields of one resource, by name.
 
-    def __init__(self, name: str, fields: Iterable[Field], *, without: Collection[Op] = ()) -> None:
+    `without`: operators that conditions over them may not use. `declared_under`: a tenant may have more of them, whose names
+    begin with this and a dot (`with_fields`).
+    """
+
+    def __init__(
+        self, name: str, fields: Iterable[Field], *, without: Collection[Op] = (), declared_under: str | None = None
+    ) -> None:
         self.name = name
-        self._without = frozenset(without)
+        self.declared_under = declared_under
+        self.without = frozenset(without)
         self._fields: dict[str, Field] = {}
         for field in fields:
             if field.name in self._fields:
@@ -194,9 +213,13 @@ class FieldSet:
         field = self._fields.get(name)
         return field if field is not None and field.filterable else None
 
+    def may_declare(self, name: str) -> bool:
+        """Whether a tenant may have a field of this name that is not among these."""
+        return self.declared_under is not None and name.startswith(f"{self.declared_under}.")
+
     def ops(self, field: Field) -> frozenset[Op]:
         """The operators that conditions may use on one of these fields."""
-        return field.type.ops - self._without
+        return field.type.ops - self.without
 
     def sortable(self, name: str) -> Field | None:
         """The field of this name, if lists may be sorted by it."""
@@ -237,4 +260,4 @@ class FieldSet:
 
     def with_fields(self, extra: Iterable[Field]) -> FieldSet:
         """This set and more: the custom fields of a tenant, say."""
-        return FieldSet(self.name, [*self, *extra], without=self._without)
+        return FieldSet(self.name, [*self, *extra], without=self.without, declared_under=self.declared_under)

@@ -107,6 +107,19 @@ def comparisons_in(condition: Condition | None) -> Iterator[Comparison]:
             yield condition
 
 
+def named_fields(raw: object) -> Iterator[str]:
+    """What `raw` (parsed JSON) names as fields, whether it is a condition or not."""
+    waiting = [raw]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if isinstance(name := part.get("field"), str):
+                yield name
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+
+
 class _Parser:
     """Collects errors on the way; a part that has one is None."""
 

@@ -126,6 +126,15 @@ def _comparisons(fields: FieldSet) -> Iterator[JsonSchema]:
         value = {"enum": list(group[0].choices)} if group[0].choices else _VALUES[group[0].type.element]
         names = {"type": "string", "enum": [field.name for field in group]}
         yield from _by_operator(names, value, fields.ops(group[0]))
+    if fields.declared_under is not None:
+        ops = frozenset(op for kind in FieldType for op in kind.ops) - fields.without
+        names = {"type": "string", "pattern": f"^{declared_name(fields.declared_under)}$"}
+        yield from _by_operator(names, _ANY_VALUE, ops)
+
+
+def declared_name(under: str) -> str:
+    """A regular expression: how the fields are called that tenants declare under a member."""
+    return rf"{under}\.[a-z][a-z0-9_]*(\.[a-z]+)?"
 
 
 def _any_comparisons() -> Iterator[JsonSchema]:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, array
 from sqlalchemy.orm import InstrumentedAttribute
 
 from crm_kit.conditions.evaluate import earliest
-from crm_kit.conditions.fields import Field, FieldType, Op
+from crm_kit.conditions.fields import Field, FieldType, Held, Op
 from crm_kit.conditions.parse import AllOf, AnyOf, Comparison, Condition, Not, comparisons_in
 from crm_kit.db.text_grams import has_grams_of
 
@@ -129,6 +129,8 @@ def _test(field: Field, op: Op, value: Any, now: datetime) -> ColumnElement[bool
     """TRUE where a comparison that is neither negative nor `exists` holds."""
     if field.type.is_list:
         return _test_list(field, op, value)
+    if field.held is not None and op in (Op.EQ, Op.IN):
+        return _held(field.held, value if op is Op.IN else [value], field.type)
     column, kind = _column(field), field.type
     match op:
         case Op.EQ:
@@ -164,6 +166,8 @@ def _within_last(field: Field, length: timedelta, now: datetime) -> ColumnElemen
 def _test_list(field: Field, op: Op, value: Any) -> ColumnElement[bool]:
     """`@>` and `&&`, not `= ANY (column)`: these are what a GIN index on the array serves."""
     column, kind = _column(field), field.type.element
+    if field.held is not None and op is not Op.STARTS_WITH:
+        return _held(field.held, value if op is Op.IN else [value], kind, within_list=True)
     if field.selective and op is not Op.STARTS_WITH:
         return _looked_up(field, _array(value if op is Op.IN else [value], kind, like=column))
     if op is Op.IN:
@@ -173,6 +177,17 @@ def _test_list(field: Field, op: Op, value: Any) -> ColumnElement[bool]:
         pattern = bound(f"{_escaped(value)}%", kind)
         return sa.select(sa.literal_column("1")).where(sa.collate(element, "C").like(pattern)).exists()
     return column.bool_op("@>")(_array([value], kind, like=column))
+
+
+def _held(held: Held, values: Sequence[Any], kind: FieldType, *, within_list: bool = False) -> ColumnElement[bool]:
+    """One test for each value, since GIN serves no array of them."""
+
+    def one(value: Any) -> ColumnElement[bool]:
+        spelled = sa.literal(str(value), sa.Text()) if kind is FieldType.DATE else bound(value, kind)
+        inner = sa.func.jsonb_build_array(spelled) if within_list else spelled
+        return held.column.bool_op("@>")(sa.func.jsonb_build_object(sa.literal(held.key, sa.Text()), inner))
+
+    return sa.or_(*map(one, values))
 
 
 def _looked_up(field: Field, values: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -50,7 +50,8 @@ def add_mark(function: str, table: str, *, of: str, standing: str = "true") -> N
     """Makes the function of a `Standing` (`crm_kit.db.standing`): the rows of a table of entities whose column `of` has the
     value that is asked for, and of which `standing` holds.
 
-    It sets the tenant and shares the lock; a statement within it then sees what the lock's last holder has committed.
+    It sets the tenant and shares the lock, if one is given; a statement within it then sees what the lock's last holder has
+    committed.
     """
     op.execute(
         f"create function {function}(tenant text, lock bigint, wanted text) returns text"  # noqa: S608  # names of our own

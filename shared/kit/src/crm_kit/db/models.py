@@ -23,15 +23,18 @@ def id_column(*, nullable: bool = True, index: bool = False) -> Any:
     return Field(default=None, sa_type=CodePointText, nullable=nullable, index=index)
 
 
-def json_column(kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
-    """A JSONB column, an empty `kind` by default."""
+def json_column(kind: type[list[Any]] | type[dict[str, Any]], *, later: bool = False) -> Any:
+    """A JSONB column, an empty `kind` by default; `later`: it came after its table, and a release may write that does not
+    know it.
+    """
+    given = {"server_default": text(f"'{kind()}'::jsonb")} if later else {}
     # No factory: for each new row pydantic would inspect its signature, which costs more than all the rest of the row.
     # An empty collection it copies.
-    return Field(default=kind(), sa_type=JSONB, nullable=False)
+    return Field(default=kind(), sa_type=JSONB, nullable=False, sa_column_kwargs=given)
 
 
 def text_list_column(*, later: bool = False) -> Any:
-    """A text[] column, empty by default; `later`: it came after its table, and a release may write that does not know it."""
+    """A text[] column, empty by default; `later`: as of `json_column`."""
     given = {"server_default": text("'{}'::text[]")} if later else {}
     return Field(default=[], sa_type=ARRAY(Text(collation="C")), nullable=False, sa_column_kwargs=given)
 
@@ -43,6 +46,18 @@ def keys_index(name: str, column: str) -> Index:
     since PostgreSQL otherwise takes another index for that, and reads the whole tenant for each key (ADR 0028).
     """
     return Index(name, "tenant_id", column, postgresql_using="gin", postgresql_with={"fastupdate": "off"})
+
+
+def custom_index(table: str) -> Index:
+    """On the values under `custom`, by which equality and elements of lists are found. As `keys_index`."""
+    return Index(
+        f"{table}_custom",
+        "tenant_id",
+        "custom",
+        postgresql_using="gin",
+        postgresql_ops={"custom": "jsonb_path_ops"},
+        postgresql_with={"fastupdate": "off"},
+    )
 
 
 def columns(row: type[SQLModel]) -> Any:

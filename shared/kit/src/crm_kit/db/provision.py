@@ -10,12 +10,13 @@ import asyncpg
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _POWERLESS = "login nosuperuser nobypassrls nocreatedb nocreaterole noreplication"
-# Under row-level security an index serves only operators that are marked leakproof, and those of arrays are not: a
-# look-up in a list of texts would read the whole table. On text they compare and nothing else: no error of theirs shows
-# a value. Only a superuser may mark them; without it such look-ups are right, and slow.
-_LEAKPROOF_ARRAYS = (
+# Under row-level security an index serves only operators that are marked leakproof, and those of arrays and JSON are not: a
+# look-up in a list of texts would read the whole table. On text, and in JSON, they compare and nothing else: no error of
+# theirs shows a value. Only a superuser may mark them; without it such look-ups are right, and slow.
+_LEAKPROOF = (
     "alter function pg_catalog.arraycontains(anyarray, anyarray) leakproof",
     "alter function pg_catalog.arrayoverlap(anyarray, anyarray) leakproof",
+    "alter function pg_catalog.jsonb_contains(jsonb, jsonb) leakproof",
 )
 # Serialises two provisioning runs on one server; any constant does.
 _LOCK = 7_305_412_268
@@ -64,7 +65,7 @@ class ServiceDatabase:
             f"alter default privileges for role {owner} in schema public"
             f" grant select, insert, update, delete on tables to {app}",
             f"alter default privileges for role {owner} in schema public grant usage on sequences to {app}",
-            *_LEAKPROOF_ARRAYS,
+            *_LEAKPROOF,
         )
 
     def urls(self, server_url: str) -> ServiceUrls:

@@ -24,7 +24,7 @@ from sqlmodel import SQLModel
 
 from crm_kit.db.connecting import SESSION, Connection, TenantConnection, connect
 from crm_kit.db.sql import Sql
-from crm_kit.db.standing import Kept, Standing, StandingCache
+from crm_kit.db.standing import Kept, Standing, StandingCache, marks_of
 
 if TYPE_CHECKING:
     from crm_kit.rights import Sights
@@ -39,10 +39,12 @@ _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
 class ReadSession:
     """Reads of one tenant. PostgreSQL itself refuses a write in it."""
 
-    def __init__(self, session: AsyncSession, tenant_id: str | None) -> None:
+    def __init__(self, session: AsyncSession, tenant_id: str | None, standings: StandingCache) -> None:
         self._session = session
         self._tenant_id = tenant_id
+        self._standings = standings
         self._driver: Connection | None = None
+        self._known: dict[Hashable, Any] = {}
         self.sights: Sights | None = None
         """Of a request whose caller may not see everything; None elsewhere."""
 
@@ -93,18 +95,47 @@ class ReadSession:
         await self._settle()
         return await self._session.scalars(statement, parameters)
 
+    async def once(self, key: Hashable, load: Callable[[], Awaitable[ValueT]]) -> ValueT:
+        """What `load` answered the first time in this transaction: for what cannot change until it ends."""
+        if key not in self._known:
+            self._known[key] = await load()
+        found: ValueT = self._known[key]
+        return found
+
+    async def known(self, standing: Standing[ValueT]) -> ValueT:
+        """As it was when this transaction first asked; it may change meanwhile, unless nobody here knew it yet."""
+        if standing.key not in self._known:
+            await self._stand([standing], [None])
+        value: ValueT = self._known[standing.key]
+        return value
+
+    async def _stand(self, standings: Sequence[Standing[Any]], locks: Sequence[int | None]) -> None:
+        tenant_id = self.tenant_id
+        asked: dict[str, Any] = {"tenant": tenant_id}
+        for number, (standing, lock) in enumerate(zip(standings, locks, strict=True)):
+            asked |= {f"lock_{number}": lock, f"of_{number}": standing.of}
+        (marks,) = await self.fetch(marks_of(tuple(standing.function for standing in standings)), asked)
+        for number, (standing, lock) in enumerate(zip(standings, locks, strict=True)):
+            mark: str = marks[f"mark_{number}"]
+            kept = self._standings.get(tenant_id, standing)
+            if kept is None or kept.mark != mark:
+                if lock is None:  # what is kept must be what stood at its mark, and not what came a moment later
+                    await self._stand([standing], [standing.lock(tenant_id)])
+                    continue
+                kept = Kept(mark, await standing.load(self))
+                self._standings.keep(tenant_id, standing, kept)
+            self._known[standing.key] = kept.value
+
 
 class WriteSession(ReadSession):
     """Reads and writes of one tenant, in one transaction that its owner commits; nobody else does."""
 
     def __init__(self, session: AsyncSession, tenant_id: str | None, standings: StandingCache) -> None:
-        super().__init__(session, tenant_id)
-        self._standings = standings
+        super().__init__(session, tenant_id, standings)
         self.put_off: Any = None
         """While changes are gathered: what they are to be written by (`crm_kit.outbox.pending`)."""
         self.gathers = False
         """Whether changes may wait to be written together."""
-        self._known: dict[Hashable, Any] = {}
 
     async def _settle(self) -> None:
         if self.put_off is not None:
@@ -124,12 +155,12 @@ class WriteSession(ReadSession):
         finally:
             self.gathers, self.put_off = False, None
 
-    async def once(self, key: Hashable, load: Callable[[], Awaitable[ValueT]]) -> ValueT:
-        """What `load` answered the first time in this transaction: for what cannot change until it ends."""
-        if key not in self._known:
-            self._known[key] = await load()
-        found: ValueT = self._known[key]
-        return found
+    async def hold(self, *standings: Standing[Any]) -> None:
+        """Until the transaction ends they do not change; those that are not held yet are asked for by one statement."""
+        missing = [each for each in standings if (each.key, "held") not in self._known]
+        if missing:
+            await self._stand(missing, [each.lock(self.tenant_id) for each in missing])
+            self._known |= {(each.key, "held"): True for each in missing}
 
     async def plan_anew(self) -> None:
         """Until the transaction ends PostgreSQL plans each statement for its values and for its tables as they are now.
@@ -151,18 +182,8 @@ class WriteSession(ReadSession):
 
     async def standing(self, standing: Standing[ValueT]) -> ValueT:
         """As it is, and until the transaction ends it does not change."""
-        value: ValueT = await self.once((standing.space, standing.of), lambda: self._stand(standing))
-        return value
-
-    async def _stand(self, standing: Standing[ValueT]) -> ValueT:
-        tenant_id = self.tenant_id
-        asked = {"tenant": tenant_id, "lock": standing.lock(tenant_id), "of": standing.of}
-        mark = (await self.fetch(standing.marked, asked))[0]["mark"]
-        kept = self._standings.get(tenant_id, standing)
-        if kept is None or kept.mark != mark:
-            kept = Kept(mark, await standing.load(self))
-            self._standings.keep(tenant_id, standing, kept)
-        value: ValueT = kept.value
+        await self.hold(standing)
+        value: ValueT = self._known[standing.key]
         return value
 
     def add(self, *rows: object) -> None:
@@ -293,7 +314,7 @@ class Database:
     @asynccontextmanager
     async def read(self, tenant_id: str | None) -> AsyncIterator[ReadSession]:
         async with self._session(self._read_engine, tenant_id) as session:
-            yield ReadSession(session, tenant_id)
+            yield ReadSession(session, tenant_id, self.standings)
 
     @asynccontextmanager
     async def write(self, tenant_id: str | None) -> AsyncIterator[WriteSession]:

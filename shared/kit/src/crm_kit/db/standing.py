@@ -22,7 +22,9 @@ class Standing(Generic[ValueT]):
     """`space`: who changes it holds `lock_keys(session, space, [""])`. `of`: which of those that are changed under one lock.
 
     `function`: in the database (`migration_ops.add_mark`), tells by which mark it stands and shares the lock until the
-    transaction ends; `load` reads it.
+    transaction ends; for who only wants to know what the process knows it takes none. `load` reads it.
+
+    A write asks for several in one order, first for what the others speak of: it is that of their locks.
     """
 
     space: str
@@ -34,8 +36,9 @@ class Standing(Generic[ValueT]):
         return lock_number(tenant_id, self.space, "")
 
     @property
-    def marked(self) -> Sql:
-        return _marked(self.function)
+    def key(self) -> tuple[str, str]:
+        """By which a transaction, and for each tenant a process, knows it."""
+        return self.space, self.of
 
 
 class Kept(NamedTuple):
@@ -47,13 +50,13 @@ class StandingCache:
     """Of one process: for each tenant what it knew last."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str, str], Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, tuple[str, str]], Kept] = OrderedDict()
 
     def get(self, tenant_id: str, standing: Standing[Any]) -> Kept | None:
-        return self._kept.get((tenant_id, standing.space, standing.of))
+        return self._kept.get((tenant_id, standing.key))
 
     def keep(self, tenant_id: str, standing: Standing[Any], kept: Kept) -> None:
-        key = (tenant_id, standing.space, standing.of)
+        key = (tenant_id, standing.key)
         self._kept[key] = kept
         self._kept.move_to_end(key)
         while len(self._kept) > _MOST_KEPT:
@@ -61,5 +64,7 @@ class StandingCache:
 
 
 @cache
-def _marked(function: str) -> Sql:
-    return Sql(f"select {function}(:tenant, :lock, :of) as mark")  # a name of our own
+def marks_of(functions: tuple[str, ...]) -> Sql:
+    """The marks of several, `mark_0` and on; PostgreSQL works them out, and takes their locks, from left to right."""
+    marks = (f"{name}(:tenant, :lock_{n}, :of_{n}) as mark_{n}" for n, name in enumerate(functions))
+    return Sql(f"select {', '.join(marks)}")  # names of our own

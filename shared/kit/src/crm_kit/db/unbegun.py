@@ -27,6 +27,10 @@ class UnbegunSession(WriteSession):
     async def _settle(self) -> NoReturn:
         raise NeedsTransaction
 
+    async def hold(self, *standings: Standing[Any]) -> None:
+        for each in standings:
+            await self.standing(each)
+
     async def standing(self, standing: Standing[ValueT]) -> ValueT:
         kept = self.assumed.get(standing) or self._standings.get(self.tenant_id, standing)
         if kept is None:
@@ -34,6 +38,9 @@ class UnbegunSession(WriteSession):
         self.assumed[standing] = kept
         value: ValueT = kept.value
         return value
+
+    async def known(self, standing: Standing[ValueT]) -> ValueT:
+        return await self.standing(standing)
 
     def add(self, *_rows: object) -> NoReturn:
         raise NeedsTransaction

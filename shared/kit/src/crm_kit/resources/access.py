@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crm_contracts.ids import prefix_of
-from crm_contracts.sensitivity import ALWAYS_SHOWN, classes_of
+from crm_contracts.sensitivity import ALWAYS_SHOWN, PRIVATE, classes_of
 from sqlalchemy import ColumnElement, and_, case, exists, false, literal, null, or_, select, true
 
-from crm_kit.conditions import Field, FieldSet, InvalidCondition, compile_condition, parse
+from crm_kit.conditions import Field, FieldSet, InvalidCondition, compile_condition, named_fields, parse
 from crm_kit.db.models import columns, utc_now
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import Conflict, FieldError, Forbidden, Text
 from crm_kit.http.problems import json_pointer
 from crm_kit.resources.schemas import Inspection
-from crm_kit.rights import EVERYTHING, Action, Level, Ownership, RecordRights, Sights
+from crm_kit.rights import CUSTOM, EVERYTHING, Action, Level, Ownership, RecordRights, Sights
 from crm_kit.rights.grants import UNCONDITIONED, Grant, Holding, Reach
 
 if TYPE_CHECKING:
@@ -46,7 +46,14 @@ async def look_at(
         sights.note(place.id, rights, changing)
         if changing is not None and action in changing.actions:
             allowed.add(place.id)
+    await _tell_declared(session, resource)
     return frozenset(allowed)
+
+
+async def _tell_declared(session: ReadSession, resource: Resource[Any, Any, Any]) -> None:
+    """What is shown of custom fields is decided one by one."""
+    if session.sights is not None and resource.custom is not None:
+        session.sights.declare(resource.read, (await resource.declared(session)).classes)
 
 
 async def inspect(
@@ -86,7 +93,8 @@ async def _places(
         return [_Place(entity_id, "all", "all", UNCONDITIONED) for entity_id in ids]
     c = columns(resource.row)
     asked = [distance(resource.ownership, sights, mine.levels, each) for each in dict.fromkeys(("read", action))]
-    conditions = [holds(resource, grant) for grant in mine.conditioned]
+    fields = await _condition_fields(session, resource, mine.conditioned)
+    conditions = [holds(resource, grant, fields) for grant in mine.conditioned]
     rows: Sequence[Any] = (await session.execute(select(c.id, *asked, *conditions).where(c.id.in_(ids)))).all()
     return [
         _Place(row[0], row[1], row[len(asked)], frozenset(n for n, held in enumerate(row[len(asked) + 1 :]) if held))
@@ -102,13 +110,23 @@ def condition_of(grant: Grant, fields: FieldSet) -> ColumnElement[bool]:
         return false()
 
 
-def holds(resource: Resource[Any, Any, Any], grant: Grant) -> ColumnElement[bool]:
+async def _condition_fields(
+    session: ReadSession, resource: Resource[Any, Any, Any], conditioned: Iterable[Grant]
+) -> FieldSet:
+    """What the conditions of grants may name: fields of the resource; of a part, those of the whole."""
+    about = resource.within.resource if resource.within is not None else resource
+    fields: FieldSet = await about.fields_in(
+        session, (name for grant in conditioned for name in named_fields(grant.where))
+    )
+    return fields
+
+
+def holds(resource: Resource[Any, Any, Any], grant: Grant, fields: FieldSet) -> ColumnElement[bool]:
     """Where a grant's condition holds; of a part, where it holds for the whole."""
+    condition = condition_of(grant, fields)
     if resource.within is None:
-        return condition_of(grant, resource.fields)
-    about = resource.within.resource
-    condition = condition_of(grant, about.fields)
-    return resource.within.column.in_(select(columns(about.row).id).where(condition))
+        return condition
+    return resource.within.column.in_(select(columns(resource.within.resource.row).id).where(condition))
 
 
 def distance(ownership: Ownership, sights: Sights, levels: Iterable[Level], action: Action) -> ColumnElement[Any]:
@@ -136,6 +154,7 @@ async def check_created(
     if done is None or action not in (rights := mine.at(done, holding)).actions:
         raise forbidden(f"{resource.permission}:{action}")
     sights.note(entity_id, mine.at(seen or done, holding))
+    await _tell_declared(session, resource)
     return rights
 
 
@@ -151,27 +170,40 @@ async def _is_ahead(session: ReadSession, resource: Resource[Any, Any, Any], ent
 
 
 def check_written(
-    resource: Resource[Any, Any, Any], rights: RecordRights | None, action: Action, members: Collection[str]
+    session: ReadSession,
+    resource: Resource[Any, Any, Any],
+    rights: RecordRights | None,
+    action: Action,
+    members: Mapping[str, Any],
 ) -> None:
     """Raises Forbidden, which points at the members that the caller may not write. None: rights to everything.
 
-    It counts that a member was sent, not whether it differs: otherwise who may not see it could guess it.
+    It counts that a member was sent, not whether it differs: otherwise who may not see it could guess it. Custom fields that
+    are declared count one by one.
     """
-    if rights is None:
+    if rights is None or session.sights is None:
         return
-    classes = classes_of(resource.read)  # type: ignore[arg-type]  # a class is hashable
+    classes = {**classes_of(resource.read)}  # type: ignore[arg-type]  # a class is hashable
+    names = list(members)
+    if CUSTOM in members and (declared := session.sights.declared(resource.read)):
+        sent = members[CUSTOM]
+        inner = sent if isinstance(sent, Mapping) else declared  # null clears all of them
+        classes |= {f"{CUSTOM}.{name}": declared.get(name, PRIVATE) for name in inner}
+        names = [name for name in names if name != CUSTOM or sent is None] + [f"{CUSTOM}.{name}" for name in inner]
     written = rights.written.get(action, frozenset())
-    refused = [name for name in members if (classes[name].sensitivity if name in classes else "open") not in written]
+    refused = [name for name in names if (classes[name].sensitivity if name in classes else "open") not in written]
     if refused:
         text = Text("You may not write this", "无权写入此字段")
         raise Forbidden(
             Text(f"You may not write {', '.join(refused)}.", f"无权写入：{'、'.join(refused)}。"),
-            errors=[FieldError(json_pointer([name]), "not_writable", text) for name in refused],
+            errors=[FieldError(json_pointer(name.split(".")), "not_writable", text) for name in refused],
             members={"missing_permission": f"{resource.permission}.{refused[0]}:write"},
         )
 
 
-def reached(session: ReadSession, resource: Resource[Any, Any, Any], fields: Iterable[Field]) -> ColumnElement[bool]:
+async def reached(
+    session: ReadSession, resource: Resource[Any, Any, Any], tested: Iterable[Field]
+) -> ColumnElement[bool]:
     """The rows that a list may show which filters and sorts by these fields: those of which the caller reads them all.
 
     Raises Forbidden where that is none: by an order, or by what a filter leaves, a member can be guessed.
@@ -180,13 +212,14 @@ def reached(session: ReadSession, resource: Resource[Any, Any, Any], fields: Ite
     if sights is None or resource.is_administered("read"):
         return true()
     mine = sights.rights.on(resource.permission)
-    by_class = {resource.sensitivity_of(field): field.name for field in fields if field.name not in ALWAYS_SHOWN}
+    by_class = {resource.sensitivity_of(field): field.name for field in tested if field.name not in ALWAYS_SHOWN}
     grants = {each: mine.reading(each) for each in by_class or (None,)}
     if not all(grants.values()):
         if not mine.reading(None):
             raise forbidden(f"{resource.permission}:read")
         raise _not_by(resource, sorted(by_class[each] for each, found in grants.items() if each and not found))
-    near, condition = partial(resource.ownership.reached, rights=sights.rights), partial(holds, resource)
+    fields = await _condition_fields(session, resource, mine.conditioned)
+    near, condition = partial(resource.ownership.reached, rights=sights.rights), partial(holds, resource, fields=fields)
     return and_(*(reached_by(found, near, condition) for found in dict.fromkeys(grants.values())))
 
 

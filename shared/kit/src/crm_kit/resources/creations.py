@@ -16,7 +16,7 @@ from crm_kit.db.gathering import Gathering
 from crm_kit.db.models import EntityRow
 from crm_kit.db.rows import written_columns
 from crm_kit.db.sql import Sql
-from crm_kit.db.standing import Kept, Standing
+from crm_kit.db.standing import Standing
 from crm_kit.db.statement_pool import StatementPool
 from crm_kit.db.unbegun import NeedsTransaction, UnbegunSession
 from crm_kit.http.idempotency import Claim, kept_headers
@@ -94,12 +94,11 @@ _NOBODY_KNOWS: Final = (
 
 
 class _Place(NamedTuple):
-    """What goes into one statement: rows of one table, by what one thing, if any, must stand."""
+    """What goes into one statement: rows of one table, and by which marks what must stand, in the order of its locks."""
 
     tenant_id: str
     table: type[EntityRow]
-    assumed: Standing[Any] | None
-    mark: str
+    assumed: tuple[tuple[Standing[Any], str], ...]
 
 
 class Creations:
@@ -140,9 +139,13 @@ class Creations:
         assert self._pool is not None, "opened with the application"
         values: dict[str, Any] = {name: [row[name] for row in rows] for name in _COLUMNS}
         values["tenant"] = place.tenant_id
-        if place.assumed is not None:
-            values |= {"lock": place.assumed.lock(place.tenant_id), "of": place.assumed.of, "mark": place.mark}
-        statement = _statement(place.table, None if place.assumed is None else place.assumed.function)
+        for number, (standing, mark) in enumerate(place.assumed):
+            values |= {
+                f"lock_{number}": standing.lock(place.tenant_id),
+                f"of_{number}": standing.of,
+                f"mark_{number}": mark,
+            }
+        statement = _statement(place.table, tuple(standing.function for standing, _ in place.assumed))
         try:
             written = await self._pool.fetch(statement.query, *statement.arguments(values))
         except _NOBODY_KNOWS as error:
@@ -159,7 +162,7 @@ def _one_row(session: UnbegunSession) -> tuple[_Place, dict[str, Any]]:
     writing = session.put_off
     if not isinstance(writing, Pending) or writing.changed or writing.shares or writing.new_shares:
         raise NeedsTransaction
-    if len(writing.inserted) != 1 or len(writing.records) != 1 or len(writing.entries) != 1 or len(session.assumed) > 1:
+    if len(writing.inserted) != 1 or len(writing.records) != 1 or len(writing.entries) != 1:
         raise NeedsTransaction
     ((table, (row,)),) = writing.inserts.items()
     record, entry = writing.records[0], writing.entries[0]
@@ -181,8 +184,8 @@ def _one_row(session: UnbegunSession) -> tuple[_Place, dict[str, Any]]:
         "action": entry.action,
         "changes": entry.changes,
     }
-    assumed, kept = next(iter(session.assumed.items()), (None, Kept("", None)))
-    return _Place(session.tenant_id, table, assumed, kept.mark), values
+    assumed = tuple((standing, kept.mark) for standing, kept in session.assumed.items())
+    return _Place(session.tenant_id, table, assumed), values
 
 
 def _kept(tenant_id: str, claim: Claim | None, answer: Response) -> dict[str, Any]:
@@ -199,12 +202,13 @@ def _kept(tenant_id: str, claim: Claim | None, answer: Response) -> dict[str, An
 
 
 @cache
-def _statement(table: type[EntityRow], function: str | None) -> Sql:
+def _statement(table: type[EntityRow], functions: tuple[str, ...]) -> Sql:
     name = str(table.__tablename__)
     columns = [f'"{column.name}"' for column in written_columns(table)]
     begin = "set_config('app.tenant_id', :tenant, true) is not null"
-    if function is not None:  # which sets the tenant too
-        begin = f"{function}(:tenant, :lock, :of) = :mark"
+    for number, function in reversed(list(enumerate(functions))):  # one after the other: of AND no order is promised
+        stands = f"{function}(:tenant, :lock_{number}, :of_{number}) = :mark_{number}"
+        begin = f"case when {stands} then {begin} else false end"
     return Sql(
         _WRITE.format(
             begin=begin,

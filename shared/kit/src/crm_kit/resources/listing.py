@@ -1,5 +1,6 @@
 """Lists and searches: conditions, sort and keyset pages over a resource's rows."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -9,10 +10,12 @@ from sqlalchemy import ColumnElement, func, select
 
 from crm_kit.conditions import (
     CheckedCondition,
+    FieldSet,
     InvalidCondition,
     comparisons_in,
     compile_condition,
     is_guessed,
+    named_fields,
     parse,
     parse_equality,
 )
@@ -42,8 +45,10 @@ async def list_page(
     """The page that the query string asks for, of the rows `within` a sub-resource if that is given."""
     query = request.query_params
     filters = [(name, value) for name, value in query.multi_items() if name not in _PAGING]
+    sort = query.get("sort") or resource.default_sort
+    fields = await resource.fields_in(session, [*(name for name, _ in filters), *_sorted_by(sort.split(","))])
     try:
-        condition = parse_equality(filters, resource.fields)
+        condition = parse_equality(filters, fields)
     except InvalidCondition as error:
         raise condition_problem(error, query=True) from error
     limit = query.get("limit")
@@ -55,7 +60,8 @@ async def list_page(
         condition,
         # A sub-resource's rows are one more filter, and its path names them.
         filters=[request.url.path if within is not None else "", *sorted(filters)],
-        sort=query.get("sort") or resource.default_sort,
+        fields=fields,
+        sort=sort,
         limit=int(limit) if limit else pagination.DEFAULT_LIMIT,
         cursor=query.get("cursor") or None,
         secret=request.app.state.settings.secret,
@@ -69,9 +75,11 @@ async def search_page(
 ) -> Page[EntityT]:
     """The page that the body asks for."""
     condition = None
+    sort = body.sort or resource.default_sort
+    fields = await resource.fields_in(session, [*named_fields(body.where), *_sorted_by(body.sort)])
     if body.where is not None:
         try:
-            condition = parse(body.where, resource.fields, "/where")
+            condition = parse(body.where, fields, "/where")
         except InvalidCondition as error:
             raise condition_problem(error) from error
     return await _page(
@@ -79,11 +87,16 @@ async def search_page(
         resource,
         condition,
         filters=body.where,
-        sort=body.sort or resource.default_sort,
+        fields=fields,
+        sort=sort,
         limit=body.limit,
         cursor=body.cursor,
         secret=request.app.state.settings.secret,
     )
+
+
+def _sorted_by(names: Iterable[str]) -> Iterator[str]:
+    return (name.strip().removeprefix("-") for name in names)
 
 
 def next_link(request: Request, cursor: str | None) -> dict[str, str]:
@@ -100,6 +113,7 @@ async def _page(
     condition: CheckedCondition | None,
     *,
     filters: object,
+    fields: FieldSet,
     sort: str | list[str],
     limit: int,
     cursor: str | None,
@@ -108,9 +122,9 @@ async def _page(
     pointer: str = "/",
 ) -> Page[EntityT]:
     try:
-        keys = pagination.parse_sort(sort, resource.fields)
+        keys = pagination.parse_sort(sort, fields)
         tested = [*(test.field for test in comparisons_in(condition)), *(key.field for key in keys)]
-        statement: Any = select(resource.row).where(access.reached(session, resource, tested))
+        statement: Any = select(resource.row).where(await access.reached(session, resource, tested))
         if within is not None:
             statement = statement.where(within)
         wanted = pagination.PageRequest(keys, limit, cursor)

@@ -14,8 +14,10 @@ from sqlalchemy import ARRAY, ColumnElement, Select, any_, bindparam, literal, s
 from sqlalchemy import Text as SqlText
 
 from crm_kit.conditions import Field, FieldSet, FieldType
+from crm_kit.custom_fields import NOTHING_DECLARED, Declared
 from crm_kit.db.models import EntityRow, columns
 from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.db.standing import Standing
 from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
 from crm_kit.http import merge_patch
 from crm_kit.http.messages import message
@@ -23,7 +25,7 @@ from crm_kit.http.principal import Principal
 from crm_kit.http.problems import json_pointer, validation_problem
 from crm_kit.outbox import EntityEvents
 from crm_kit.resources import access
-from crm_kit.rights import Action, Ownership
+from crm_kit.rights import CUSTOM, Action, Ownership
 
 RowT = TypeVar("RowT", bound=EntityRow)
 WriteT = TypeVar("WriteT", bound=Input)
@@ -72,7 +74,8 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     `write` is the whole writable state: a create is one, a patch must lead to one. `create`, `update` and `delete`
     are the feature's use cases; one that is None is not offered. `match` holds the keys of upserts.
     `ownership`: whose a record is. `administered`: the actions that take the permission `admin` instead.
-    `within`: what they are parts of, in whose name permissions are given.
+    `within`: what they are parts of, in whose name permissions are given. `custom`: what tenants declare of the values under
+    `custom`; the use cases have them judged by it.
     """
 
     singular: str
@@ -90,6 +93,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     default_sort: str = "-created_at"
     administered: frozenset[Literal["read", "write"]] = frozenset()
     within: PartOf | None = None
+    custom: Standing[Declared] | None = None
 
     @property
     def read(self) -> type[EntityT]:
@@ -108,8 +112,20 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     def is_administered(self, action: Action) -> bool:
         return ("read" if action in ("read", "export") else "write") in self.administered
 
+    async def declared(self, session: ReadSession) -> Declared:
+        """What the tenant has declared of custom fields."""
+        return await session.known(self.custom) if self.custom is not None else NOTHING_DECLARED
+
+    async def fields_in(self, session: ReadSession, names: Iterable[str]) -> FieldSet:
+        """The fields that conditions and sorts may name, the tenant's own among them where one of the names asks for it."""
+        if self.custom is None or not any(self.fields.may_declare(name) for name in names):
+            return self.fields
+        return (await self.declared(session)).among(self.fields, columns(self.row)[CUSTOM])
+
     def sensitivity_of(self, field: Field) -> Sensitivity:
         """Of what a condition or a sort by this field tells of."""
+        if field.sensitivity is not None:
+            return field.sensitivity
         path = field.part_of or (field.value if isinstance(field.value, str) else field.name)
         declared = classes_of(self.read).get(path.partition(".")[0])
         return declared.sensitivity if declared else "private"

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import Field, WithJsonSchema, create_model
 from starlette.responses import Response
 
-from crm_kit.conditions import ConditionSchema, FieldSet, query_schema
+from crm_kit.conditions import ConditionSchema, FieldSet, declared_name, query_schema
 from crm_kit.db.models import EntityRow
 from crm_kit.http.pagination import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT, MAX_SORT_KEYS
 from crm_kit.http.problems import preferred_language
@@ -96,13 +96,18 @@ def _add_list(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> N
         response_model=Page[resource.read],  # type: ignore[name-defined]  # the model is a value here
         operation_id=f"list_{resource.plural_name}",
         summary=f"List {resource.plural}",
+        description=_LISTED_BY_CUSTOM if resource.custom is not None else None,
         openapi_extra={"parameters": _list_parameters(resource.fields), **_options(resource, "read")},
     )
 
 
+_LISTED_BY_CUSTOM = "A custom field filters by its name, as in `?custom.level=gold`, and sorts by it."
+
+
 def _list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
     sortable = [field.name for field in fields if field.sortable]
-    key = f"-?({'|'.join(sortable)})"
+    declared = [declared_name(fields.declared_under)] if fields.declared_under else []
+    key = f"-?({'|'.join([*sortable, *declared])})"
     parameters: list[dict[str, Any]] = [
         {"name": "limit", "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}},
         {"name": "cursor", "schema": _CURSOR, "description": "`next_cursor` of the page before"},
@@ -129,8 +134,12 @@ _CURSOR = {"type": "string", "maxLength": MAX_CURSOR_LENGTH, "pattern": "^[A-Za-
 
 def _sort_type(fields: FieldSet) -> Any:
     names = [prefix + field.name for field in fields if field.sortable for prefix in ("", "-")]
+    name: dict[str, Any] = {"type": "string", "enum": names}
+    if fields.declared_under:
+        declared = {"type": "string", "pattern": f"^-?{declared_name(fields.declared_under)}$"}
+        name = {"anyOf": [name, declared]}
     return Annotated[
-        list[Annotated[str, WithJsonSchema({"type": "string", "enum": names})]],
+        list[Annotated[str, WithJsonSchema(name)]],
         Field(max_length=MAX_SORT_KEYS, description="Field names, with - before them for descending"),
     ]
 

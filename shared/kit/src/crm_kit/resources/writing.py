@@ -1,6 +1,6 @@
 """Creating and changing records in the name of a caller: what the routes and the batch have in common."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 from crm_contracts.types import Entity, Input
@@ -24,12 +24,11 @@ async def create(
 ) -> EntityT:
     """Raises Forbidden where the caller may not have such a record or write one of its members."""
     assert resource.create is not None
-    written = data.model_fields_set
     try:
         entity = await resource.create(session, _owned(session, resource, data), caller)
     except Conflict as conflict:
         raise await access.discreet(session, resource, conflict) from conflict
-    await admit(session, resource, str(entity.id), written)  # type: ignore[attr-defined]  # every entity type has its own id type
+    await admit(session, resource, str(entity.id), data)  # type: ignore[attr-defined]  # every entity type has its own id type
     return entity
 
 
@@ -37,15 +36,16 @@ async def admit(
     session: WriteSession,
     resource: Resource[RowT, WriteT, EntityT],
     entity_id: str,
-    written: Collection[str] = (),
+    sent: Input | None = None,
     action: Action = "create",
 ) -> None:
-    """For a record that was just created, with these members sent: whether the caller may have made it.
+    """For a record that was just created of what was sent: whether the caller may have made it.
 
     Raises Forbidden, which undoes it.
     """
     rights = await access.check_created(session, resource, entity_id, action)
-    access.check_written(resource, rights, action, written)
+    members = {name: getattr(sent, name) for name in sent.model_fields_set} if sent is not None else {}
+    access.check_written(session, resource, rights, action, members)
 
 
 def _owned(session: WriteSession, resource: Resource[RowT, WriteT, EntityT], data: WriteT) -> WriteT:
@@ -74,7 +74,7 @@ async def change(
         return before
     rights = session.sights.changing(row.id)
     assert rights is not None, "locking has looked at it"
-    access.check_written(resource, rights, "update", patch.keys())
+    access.check_written(session, resource, rights, "update", patch)
     given = [
         name for name in resource.ownership.assigned_by & patch.keys() if getattr(data, name) != getattr(before, name)
     ]

@@ -2,13 +2,16 @@
 
 from crm_kit.rights.grants import EVERYTHING, NOTHING, Action, Level, RecordRights, ResourceRights, Rights
 from crm_kit.rights.ownership import TENANT_WIDE, Ownership, Through, owned_by, shares_column, through_copies
-from crm_kit.rights.sights import Sights, redacted
+from crm_kit.rights.sights import CUSTOM, UNDECLARED, Classes, Sights, custom_seen, redacted
 
 __all__ = [
+    "CUSTOM",
     "EVERYTHING",
     "NOTHING",
     "TENANT_WIDE",
+    "UNDECLARED",
     "Action",
+    "Classes",
     "Level",
     "Ownership",
     "RecordRights",
@@ -16,6 +19,7 @@ __all__ = [
     "Rights",
     "Sights",
     "Through",
+    "custom_seen",
     "owned_by",
     "redacted",
     "shares_column",

@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, columns, id_column, json_column, keys_index, text_list_column
+from crm_kit.db.models import (
+    CodePointText,
+    EntityRow,
+    columns,
+    custom_index,
+    id_column,
+    json_column,
+    keys_index,
+    text_list_column,
+)
 from crm_kit.db.text_grams import text_grams_column, text_grams_index
 from crm_kit.rights import owned_by, shares_column
 from sqlalchemy import Index, Text
@@ -27,6 +36,7 @@ class AccountRow(EntityRow, Base, table=True):
         Index("account_domain", "tenant_id", "domain"),
         keys_index("account_external_keys", "external_keys"),
         keys_index("account_tags", "tags"),
+        custom_index("account"),
         text_grams_column("name_grams", "name"),
         text_grams_index("account_name_grams", "name_grams"),
     )

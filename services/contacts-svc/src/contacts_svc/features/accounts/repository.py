@@ -9,6 +9,7 @@ from crm_kit.db.holders import KeyHolders
 from crm_kit.db.models import columns
 from crm_kit.db.session import WriteSession
 from crm_kit.resources import base_fields
+from crm_kit.rights import CUSTOM
 from sqlalchemy import select
 
 from contacts_svc.features.accounts.models import AccountRow
@@ -41,6 +42,7 @@ FIELDS = FieldSet(
         Field("territory_id", FieldType.ID, _c.territory_id),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
     ],
+    declared_under=CUSTOM,
 )
 
 

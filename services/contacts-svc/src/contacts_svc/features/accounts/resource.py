@@ -7,6 +7,7 @@ from contacts_svc.features.accounts import repository, usecases
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.accounts.models import ACCOUNT_OWNERSHIP, AccountRow
 from contacts_svc.features.accounts.schemas import AccountWrite
+from contacts_svc.features.declaring.repository import declared_for
 
 ACCOUNTS = Resource(
     singular="account",
@@ -21,4 +22,5 @@ ACCOUNTS = Resource(
     update=usecases.update_account,
     delete=usecases.delete_account,
     match=usecases.MATCHERS,
+    custom=declared_for("accounts"),
 )

@@ -5,7 +5,7 @@ from typing import Annotated
 from crm_contracts.contacts import ExternalIds, LifecycleStage
 from crm_contracts.ids import AccountId, TeamId, UserId
 from crm_contracts.sharing import SharesWrite
-from crm_contracts.types import CustomFields, Input, Name, Tag, Text
+from crm_contracts.types import CustomValues, Input, Name, Tag, Text
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
@@ -35,5 +35,5 @@ class AccountWrite(Input):
     team_id: TeamId | None = None
     external_ids: ExternalIds = {}
     tags: Annotated[list[Tag], Field(max_length=200)] = []
-    custom: CustomFields = {}
+    custom: CustomValues = {}
     shares: SharesWrite = []

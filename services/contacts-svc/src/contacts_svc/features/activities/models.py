@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, Moment, json_column
+from crm_kit.db.models import CodePointText, EntityRow, Moment, custom_index, json_column
 from sqlalchemy import Index, Text
 from sqlmodel import Field
 
@@ -17,6 +17,7 @@ class ActivityRow(EntityRow, Base, table=True):
         Index("activity_at", "tenant_id", "at", "id"),
         Index("activity_contact", "tenant_id", "contact_id", "at", "id"),
         Index("activity_account", "tenant_id", "account_id", "at", "id"),
+        custom_index("activity"),
     )
 
     kind: str = Field(sa_type=Text, nullable=False)
@@ -29,3 +30,4 @@ class ActivityRow(EntityRow, Base, table=True):
     account_id: str | None = Field(default=None, sa_type=CodePointText)
     actor_id: str | None = Field(default=None, sa_type=CodePointText)
     data: dict[str, Any] = json_column(dict)
+    custom: dict[str, Any] = json_column(dict, later=True)

@@ -7,7 +7,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
 from crm_kit.resources import Resource, base_fields
-from crm_kit.rights import Ownership, Through
+from crm_kit.rights import CUSTOM, Ownership, Through
 
 from contacts_svc.features.accounts.models import ACCOUNT_OWNERSHIP
 from contacts_svc.features.activities import usecases
@@ -15,6 +15,7 @@ from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.activities.models import ActivityRow
 from contacts_svc.features.activities.schemas import ActivityWrite
 from contacts_svc.features.contacts.models import CONTACT_OWNERSHIP
+from contacts_svc.features.declaring.repository import declared_for
 
 _c = columns(ActivityRow)
 
@@ -31,6 +32,7 @@ FIELDS = FieldSet(
         Field("account_id", FieldType.ID, _c.account_id),
         Field("actor_id", FieldType.TEXT, _c.actor_id),
     ],
+    declared_under=CUSTOM,
 )
 
 ACTIVITIES = Resource(
@@ -45,4 +47,5 @@ ACTIVITIES = Resource(
     create=usecases.log_activity,
     update=usecases.update_activity,
     delete=usecases.delete_activity,
+    custom=declared_for("activities"),
 )

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from crm_contracts.contacts import ActivityKind, Direction
 from crm_contracts.ids import AccountId, ContactId
-from crm_contracts.types import CustomFields, Input, LongText, Text, Timestamp
+from crm_contracts.types import CustomFields, CustomValues, Input, LongText, Text, Timestamp
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -19,7 +19,8 @@ class ActivityWrite(Input):
     contact_id: ContactId | None = None
     account_id: AccountId | None = None
     actor_id: Annotated[Text, StringConstraints(max_length=100)] | None = None
-    data: CustomFields = {}
+    data: Annotated[CustomFields, Field(description="What its source keeps of it")] = {}
+    custom: CustomValues = {}
 
     @model_validator(mode="after")
     def _about_somebody(self) -> Self:

@@ -10,17 +10,22 @@ from crm_kit.http.principal import Principal
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.activities.models import ActivityRow
 from contacts_svc.features.activities.schemas import ActivityWrite
+from contacts_svc.features.declaring.repository import declared_for
+
+_CUSTOM_FIELDS = declared_for("activities")
 
 
 async def log_activity(session: WriteSession, data: ActivityWrite, caller: Principal) -> Activity:
     row = new_row(ActivityRow, id=ActivityId.new(), kind=data.kind, at=data.at or utc_now(), actor_id=caller.subject)
     _write(row, data)
+    row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     return await ACTIVITY_EVENTS.created(session, row)
 
 
 async def update_activity(session: WriteSession, row: ActivityRow, data: ActivityWrite, _caller: Principal) -> None:
     before = ACTIVITY_EVENTS.snapshot(row)
     _write(row, data)
+    row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
     await ACTIVITY_EVENTS.updated(session, row, before)
 
 

@@ -37,13 +37,14 @@ def territory_fields(fields: FieldSet) -> FieldSet:
     Nor may it count back from now: that changes without an event.
     """
     kept = [field for field in fields if field.name not in _MOVED_BY_ASSIGNING]
-    return FieldSet(f"{fields.name}Territory", kept, without=[Op.WITHIN_LAST])
+    without = [Op.WITHIN_LAST]
+    return FieldSet(f"{fields.name}Territory", kept, without=without, declared_under=fields.declared_under)
 
 
 @lru_cache(maxsize=1000)
 def stored_condition(fields: FieldSet, text: str) -> CheckedCondition:
-    """A condition that was checked when it was stored, as JSON."""
-    return parse(orjson.loads(text), territory_fields(fields))
+    """A condition that was checked when it was stored, as JSON; `fields`: what it may name."""
+    return parse(orjson.loads(text), fields)
 
 
 def first_that_holds(

@@ -34,7 +34,7 @@ async def _require_contact(session: ReadSession, contact_id: str) -> None:
 async def record(request: Request, contact_id: EntityPath, data: ConsentWrite, session: Writing) -> Response:
     await _require_contact(session, contact_id)
     entry = await record_consent(session, contact_id, data)
-    await admit(session, CONSENTS, entry.id, data.model_fields_set)
+    await admit(session, CONSENTS, entry.id, data)
     return entity_response(request, entry, status=201, location=f"/v1/contacts/{contact_id}/consents/{entry.id}")
 
 

@@ -3,7 +3,16 @@
 from datetime import date
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, columns, id_column, json_column, keys_index, text_list_column
+from crm_kit.db.models import (
+    CodePointText,
+    EntityRow,
+    columns,
+    custom_index,
+    id_column,
+    json_column,
+    keys_index,
+    text_list_column,
+)
 from crm_kit.db.text_grams import text_grams_column, text_grams_index
 from crm_kit.rights import Through, owned_by, shares_column
 from sqlalchemy import Index, Text, text
@@ -41,6 +50,7 @@ class ContactRow(EntityRow, Base, table=True):
         keys_index("contact_phone_numbers", "phone_numbers"),
         keys_index("contact_external_keys", "external_keys"),
         keys_index("contact_tags", "tags"),
+        custom_index("contact"),
         text_grams_column("name_grams", "full_name", "first_name", "last_name"),
         text_grams_index("contact_name_grams", "name_grams"),
     )

@@ -9,6 +9,7 @@ from crm_kit.db.holders import KeyHolders
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.resources import base_fields
+from crm_kit.rights import CUSTOM
 from sqlalchemy import ARRAY, any_, literal, select
 from sqlalchemy import Text as SqlText
 
@@ -70,6 +71,7 @@ FIELDS = FieldSet(
         ),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
     ],
+    declared_under=CUSTOM,
 )
 
 

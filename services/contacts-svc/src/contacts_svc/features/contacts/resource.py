@@ -7,6 +7,7 @@ from contacts_svc.features.contacts import repository, usecases
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import CONTACT_OWNERSHIP, ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite
+from contacts_svc.features.declaring.repository import declared_for
 
 CONTACTS = Resource(
     singular="contact",
@@ -21,4 +22,5 @@ CONTACTS = Resource(
     update=usecases.update_contact,
     delete=usecases.delete_contact,
     match=usecases.MATCHERS,
+    custom=declared_for("contacts"),
 )

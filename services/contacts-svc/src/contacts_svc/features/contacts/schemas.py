@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from crm_contracts.contacts import ExternalIds, LifecycleStage
 from crm_contracts.ids import AccountId, TeamId, UserId
 from crm_contracts.sharing import SharesWrite
-from crm_contracts.types import CustomFields, Date, Input, LanguageTag, Name, Tag, Text
+from crm_contracts.types import CustomValues, Date, Input, LanguageTag, Name, Tag, Text
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -65,7 +65,7 @@ class ContactWrite(Input):
     team_id: TeamId | None = None
     external_ids: ExternalIds = {}
     tags: Annotated[list[Tag], Field(max_length=200)] = []
-    custom: CustomFields = {}
+    custom: CustomValues = {}
     shares: SharesWrite = []
 
     @model_validator(mode="after")

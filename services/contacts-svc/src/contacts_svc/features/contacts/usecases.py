@@ -21,13 +21,17 @@ from contacts_svc.features.contacts.errors import ExternalIdTaken
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
+from contacts_svc.features.declaring.repository import declared_for
 
-_TERRITORIES = standing_territories("contacts", repository.FIELDS)
+_CUSTOM_FIELDS = declared_for("contacts")
+_TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
 
 
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = new_row(ContactRow, id=ContactId.new())
     _write(row, data, caller.region)
+    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
+    row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     await _check(session, row, account_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     contact = await CONTACT_EVENTS.created(session, row)
@@ -38,6 +42,8 @@ async def create_contact(session: WriteSession, data: ContactWrite, caller: Prin
 async def update_contact(session: WriteSession, row: ContactRow, data: ContactWrite, caller: Principal) -> None:
     before, keys = CONTACT_EVENTS.snapshot(row), repository.Keys.of(row)
     _write(row, _with_followed_name(before, data), caller.region)
+    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
+    row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
     await _check(session, row, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await CONTACT_EVENTS.updated(session, row, before)
@@ -71,7 +77,6 @@ def _write(row: ContactRow, data: ContactWrite, region: str) -> None:
     row.external_keys = rules.external_keys(data.external_ids)
     row.address = data.address.model_dump(mode="json") if data.address else None
     row.tags = rules.unique(data.tags)
-    row.custom = dict(data.custom)
     row.shares = [share.model_dump(mode="json") for share in data.shares]
     for field in (
         "wechat",

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from contacts_svc.features.import_rows.rules import Columns, Fault, ImportResource, Json
+from contacts_svc.features.import_columns.rules import ImportResource
+from contacts_svc.features.import_rows.rules import Columns, Fault, Json
 
 OnMatch = Literal["update", "fill", "skip", "create"]
 Outcome = Literal["created", "updated", "unchanged", "duplicate", "conflict", "rejected"]
@@ -55,4 +56,5 @@ class ParsedRow:
     reference: Json = field(default_factory=dict)
     keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     name: str | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
     faults: Sequence[Fault] = ()

@@ -21,14 +21,15 @@ from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
+from contacts_svc.features.import_columns.rules import ImportResource
 from contacts_svc.features.import_rows import repository
 from contacts_svc.features.import_rows.errors import SeveralMatch
 from contacts_svc.features.import_rows.rules import (
     Fault,
-    ImportResource,
     Json,
     RowData,
     added,
+    column_of,
     read_object,
     same_name,
     with_defaults,
@@ -98,7 +99,7 @@ def parse(row: Row, terms: Terms, region: str) -> ParsedRow:
         return ParsedRow(row.number, terms.resource, faults=[Fault("unreadable", row.fault)])
     found = read_object(terms.resource, row.cells[0]) if terms.columns is None else terms.columns.read(row.cells)
     with_defaults(found, terms.defaults)
-    parsed = ParsedRow(row.number, found.resource, reference=found.reference)
+    parsed = ParsedRow(row.number, found.resource, reference=found.reference, places=found.places)
     faults = list(found.faults)
     resource = RESOURCES[found.resource]
     try:
@@ -120,7 +121,7 @@ def parse(row: Row, terms: Terms, region: str) -> ParsedRow:
 
 
 def _fault(error: FieldError, row: RowData) -> Fault:
-    return Fault(error.code, error.detail, row.column_of(error.pointer), error.pointer)
+    return Fault(error.code, error.detail, column_of(row.places, error.pointer), error.pointer)
 
 
 def _contact_keys(data: ContactWrite, region: str) -> Mapping[str, Sequence[str]]:
@@ -188,7 +189,7 @@ class _Page:
             ).items():
                 resource, name, key = spelled[place]
                 HOLDERS[resource][name].assume(self._session, key, f"{_PLANNED}{row_number}")
-        named = {getattr(row.data, "account_id", None) for row in parsed} - {None}
+        named = {row.data.account_id for row in parsed if isinstance(row.data, ContactWrite) and row.data.account_id}
         await accounts.look_up_accounts(self._session, named)
         sharing = await contacts.PHONES.of(self._session, wanted.get(("contacts", "phone"), ()))
         self._names = dict(await contacts.names_of(self._session, {id_ for ids in sharing.values() for id_ in ids}))
@@ -346,6 +347,8 @@ class _Page:
 
     def _refused(self, row: ParsedRow, problem: Problem) -> Result:
         body: Json = problem.body(self._terms.language)
+        for error in body.get("errors", ()):
+            error["column"] = column_of(row.places, error["pointer"])
         outcome: Outcome = "conflict" if isinstance(problem, Conflict | NotFound) else "rejected"
         return Result(row.number, row.resource, outcome, problem=body)
 

@@ -66,7 +66,7 @@ async def _read_page(session: WriteSession, row: ImportRow, caller: Principal) -
     size = _PAGE if session.sights is None else _SMALL_PAGE
     page = table.take(size)
     if page:
-        results = await take_in(session, terms_of(row), page, caller)
+        results = await take_in(session, await terms_of(session, row), page, caller)
         await rows.add_results(session, [result.stored(row.id) for result in results])
         names = [result.outcome if result.place == 0 else "accounts_created" for result in results]
         unlinked = ["unlinked" for result in results if result.reference is not None]

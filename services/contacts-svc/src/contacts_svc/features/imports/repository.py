@@ -8,8 +8,8 @@ from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.resources import base_fields
 from sqlalchemy import select
 
+from contacts_svc.features.import_columns.rules import ImportResource
 from contacts_svc.features.import_rows.models import ImportResultRow
-from contacts_svc.features.import_rows.rules import ImportResource
 from contacts_svc.features.imports.models import ImportRow
 from contacts_svc.features.imports.schemas import ImportStatus
 

@@ -17,8 +17,8 @@ from fastapi import File, Form, Query, Request, UploadFile
 from pydantic import Json
 from starlette.responses import Response, StreamingResponse
 
+from contacts_svc.features.import_columns.rules import ImportResource
 from contacts_svc.features.import_files.usecases import result_lines
-from contacts_svc.features.import_rows.rules import ImportResource
 from contacts_svc.features.import_rows.schemas import OnMatch, Outcome
 from contacts_svc.features.imports import usecases
 from contacts_svc.features.imports.events import UNPUBLISHED

@@ -9,7 +9,7 @@ from crm_contracts.types import Contract, Entity, Input, LanguageTag, Tag, Text,
 from crm_kit.tabular import Format
 from pydantic import Field, StringConstraints
 
-from contacts_svc.features.import_rows.rules import ImportResource
+from contacts_svc.features.import_columns.rules import ImportResource
 from contacts_svc.features.import_rows.schemas import OnMatch, Outcome
 
 ImportStatus = Literal["pending", "running", "planned", "succeeded", "failed", "cancelled", "reverting", "reverted"]

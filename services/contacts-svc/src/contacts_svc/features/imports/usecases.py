@@ -8,7 +8,7 @@ from typing import Any, Final
 from crm_contracts.ids import ImportId
 from crm_kit.db.models import utc_now
 from crm_kit.db.rows import new_row
-from crm_kit.db.session import WriteSession, storable
+from crm_kit.db.session import ReadSession, WriteSession, storable
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.http.problems import json_pointer
@@ -17,14 +17,10 @@ from crm_kit.jobs import start_job
 from crm_kit.tabular.inspecting import InspectedTable
 from crm_kit.timers import set_timer
 
+from contacts_svc.features.declaring.repository import declared_for
+from contacts_svc.features.import_columns.rules import DEFAULT_MATCH, guess_mapping, is_target, targets
 from contacts_svc.features.import_rows import repository as rows
-from contacts_svc.features.import_rows.rules import (
-    DEFAULT_MATCH,
-    Columns,
-    guess_mapping,
-    is_target,
-    targets,
-)
+from contacts_svc.features.import_rows.rules import Columns
 from contacts_svc.features.import_rows.schemas import Terms
 from contacts_svc.features.imports.errors import ImportBusy, ImportDone, ImportExpired, NothingToRevert
 from contacts_svc.features.imports.events import UNPUBLISHED
@@ -52,7 +48,8 @@ async def create_import(
     """It begins at once. Raises Forbidden, ValidationFailed."""
     _require(caller, options.resource, options.on_match)
     names = [column["name"] for column in table.columns]
-    mapping = guess_mapping(options.resource, names) | (options.mapping or {})
+    declared = await session.known(declared_for(options.resource))
+    mapping = guess_mapping(options.resource, names, declared.fields) | (options.mapping or {})
     if table.format == "ndjson":
         mapping = {}
     _check(options, names, mapping)
@@ -121,11 +118,14 @@ def _check(options: ImportOptions | ImportRow, names: list[str], mapping: Mappin
         raise ValidationFailed(Text("The import is not valid; see errors.", "导入无效，见 errors。"), errors=faults)
 
 
-def terms_of(row: ImportRow) -> Terms:
+async def terms_of(session: ReadSession, row: ImportRow) -> Terms:
     names = [column["name"] for column in row.columns]
     resource: Any = row.resource
     on_match: Any = row.on_match
-    columns = None if row.format == "ndjson" else Columns(resource, names, row.mapping, day_first=row.day_first)
+    columns = None
+    if row.format != "ndjson":
+        declared = await session.known(declared_for(resource))
+        columns = Columns(resource, names, row.mapping, day_first=row.day_first, declared=declared.fields)
     return Terms(
         import_id=row.id,
         resource=resource,

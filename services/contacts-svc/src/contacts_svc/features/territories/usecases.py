@@ -20,11 +20,12 @@ from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.accounts.models import AccountRow
 from contacts_svc.features.accounts.repository import FIELDS as ACCOUNT_FIELDS
 from contacts_svc.features.assignment.models import TerritoryRow
-from contacts_svc.features.assignment.repository import active_territories, lock_territories
-from contacts_svc.features.assignment.rules import follow, territory_fields
+from contacts_svc.features.assignment.repository import active_territories, assigning_fields, lock_territories
+from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.repository import FIELDS as CONTACT_FIELDS
+from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.territories import repository
 from contacts_svc.features.territories.errors import TooManyTerritories
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
@@ -84,8 +85,10 @@ async def delete_territory(session: WriteSession, row: TerritoryRow, _caller: Pr
 
 async def _decide_anew(session: WriteSession, row: TerritoryRow, data: TerritoryWrite) -> None:
     """Raises ValidationFailed and TooManyTerritories."""
+    await session.standing(declared_for(data.resource))  # no field goes until the territory that names it is there
+    assigned = ASSIGNED[data.resource]
     try:
-        parse(data.where, territory_fields(ASSIGNED[data.resource].fields), "/where")
+        parse(data.where, await assigning_fields(session, data.resource, assigned.row, assigned.fields), "/where")
     except InvalidCondition as error:
         raise condition_problem(error) from error
     await _evaluate_anew(session)
@@ -113,7 +116,7 @@ async def evaluate_some(session: WriteSession, step: Step) -> tuple[Step, timede
     locked is come back to.
     """
     assigned = ASSIGNED[step.resource]
-    territories = await active_territories(session, step.resource, assigned.fields)
+    territories = await active_territories(session, step.resource, assigned.row, assigned.fields)
     end = await repository.end_of_window(session, assigned.row, step.after)
     now = utc_now()
     ids = await repository.ids_to_reassign(session, assigned.row, territories, (step.after, end), now)

@@ -68,7 +68,7 @@ async def add(
 ) -> Response:
     ticket = await TICKETS.lock(session, ticket_id)
     message = await add_message(session, ticket, data, caller)
-    await admit(session, MESSAGES, message.id, data.model_fields_set, "update")
+    await admit(session, MESSAGES, message.id, data, "update")
     return entity_response(request, message, status=201, location=f"/v1/tickets/{ticket.id}/messages/{message.id}")
 
 

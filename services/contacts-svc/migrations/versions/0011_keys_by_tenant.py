@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0010_keys_by_tenant"
-down_revision = "0009_imports"
+revision = "0011_keys_by_tenant"
+down_revision = "0010_imports"
 branch_labels = None
 depends_on = None
 
@@ -18,7 +18,6 @@ _KEYS = (
 
 
 def upgrade() -> None:
-    op.execute("create extension if not exists btree_gin")
     for table, column in _KEYS:
         index = f"{table}_{column}"
         op.execute(f"drop index {index}")

@@ -5,8 +5,8 @@ from alembic import op
 from crm_kit.db.migration_ops import add_readers, protect
 from sqlalchemy.dialects import postgresql
 
-revision = "0009_imports"
-down_revision = "0008_matching_indexes"
+revision = "0010_imports"
+down_revision = "0009_custom_fields"
 branch_labels = None
 depends_on = None
 
