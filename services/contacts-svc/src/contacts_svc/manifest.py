@@ -5,7 +5,7 @@ from pathlib import Path
 from crm_kit.manifest import Manifest
 
 from contacts_svc.base import METADATA
-from contacts_svc.features import accounts, activities, consents, contacts, customers, territories
+from contacts_svc.features import accounts, activities, consents, contacts, customers, duplicates, territories
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
@@ -26,6 +26,7 @@ MANIFEST = Manifest(
         consents.FEATURE,
         territories.FEATURE,
         customers.FEATURE,
+        duplicates.FEATURE,
     ),
     publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS, TERRITORY_EVENTS),
 )

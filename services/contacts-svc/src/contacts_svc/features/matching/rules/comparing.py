@@ -5,14 +5,14 @@ from functools import partial
 from math import prod
 from typing import Final, NamedTuple
 
-from contacts_svc.features.duplicates.rules.addresses import Address, compare_streets, shared_places
-from contacts_svc.features.duplicates.rules.companies import compare_companies
-from contacts_svc.features.duplicates.rules.identifiers import compare_dates, compare_emails, compare_phones
-from contacts_svc.features.duplicates.rules.keys import address_key, email_key, name_key, phone_key
-from contacts_svc.features.duplicates.rules.names import Name, compare_names
-from contacts_svc.features.duplicates.rules.profile import Profile
-from contacts_svc.features.duplicates.rules.statistics import Statistics
-from contacts_svc.features.duplicates.rules.weights import LEAST_CHANCE, SHARED_BY_MANY
+from contacts_svc.features.matching.rules.addresses import Address, compare_streets, shared_places
+from contacts_svc.features.matching.rules.companies import compare_companies
+from contacts_svc.features.matching.rules.identifiers import compare_dates, compare_emails, compare_phones
+from contacts_svc.features.matching.rules.keys import address_key, email_key, name_key, phone_key
+from contacts_svc.features.matching.rules.names import Name, compare_names
+from contacts_svc.features.matching.rules.profile import Profile
+from contacts_svc.features.matching.rules.statistics import Statistics
+from contacts_svc.features.matching.rules.weights import LEAST_CHANCE, SHARED_BY_MANY
 
 _NEAR_SHARE: Final = 0.003
 """Of all words those that are like one."""

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from contacts_svc.features.duplicates.rules.comparing import Finding
-from contacts_svc.features.duplicates.rules.scoring import likelihoods
-from contacts_svc.features.duplicates.rules.weights import DEFAULTS, LEVELS, Level, Levels, Weights
+from contacts_svc.features.matching.rules.comparing import Finding
+from contacts_svc.features.matching.rules.scoring import likelihoods
+from contacts_svc.features.matching.rules.weights import DEFAULTS, LEVELS, Level, Levels, Weights
 
 _TRUSTED_PAIRS: Final = 200
 _TRUSTED_CONTACTS: Final = 50
@@ -48,9 +48,10 @@ def learn(pairs: Sequence[Sequence[Finding]], contacts: int, total: int) -> Weig
 
 def _posteriors(found: Iterable[Finding], weights: Weights, contacts: int) -> tuple[float, float]:
     """The probabilities that it is a match and that it is a related pair."""
-    of_match, of_related = likelihoods(found, weights, contacts)
-    match, related = 2.0**of_match, 2.0**of_related
-    return match / (1 + match + related), related / (1 + match + related)
+    match, related = likelihoods(found, weights, contacts)
+    most_likely = max(match, related, 0.0)
+    shares = 2.0 ** (match - most_likely), 2.0 ** (related - most_likely), 2.0**-most_likely
+    return shares[0] / sum(shares), shares[1] / sum(shares)
 
 
 def _levels(counts: Counts) -> Levels:

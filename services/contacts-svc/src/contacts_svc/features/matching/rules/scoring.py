@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from math import log2
 from typing import Final, NamedTuple
 
-from contacts_svc.features.duplicates.rules.comparing import Finding, findings
-from contacts_svc.features.duplicates.rules.profile import Profile
-from contacts_svc.features.duplicates.rules.statistics import Statistics
-from contacts_svc.features.duplicates.rules.weights import Weights
+from contacts_svc.features.matching.rules.comparing import Finding, findings
+from contacts_svc.features.matching.rules.profile import Profile
+from contacts_svc.features.matching.rules.statistics import Statistics
+from contacts_svc.features.matching.rules.weights import Weights
 
 REPORTED_FROM: Final = 0.5
 MERGED_FROM: Final = 0.99
@@ -47,14 +47,24 @@ def assess(one: Profile, other: Profile, statistics: Statistics) -> Assessment:
     """The same whichever comes first."""
     found = list(findings(one, other, statistics))
     match, related = likelihoods(found, statistics.weights, statistics.counted_as)
-    against = log2(1 + 2.0**related)  # whichever explains it better: chance, or that they are related
+    against = _of_either(related)
     why = [
         Reason(field, level, log2(statistics.weights.of(field, level).match / chance)) for field, level, chance in found
     ]
     if against > _TOLD_FROM:
         why.append(Reason("relation", "likely", -against))
-    odds = max(-_MAX_BITS, min(match - against, _MAX_BITS))
-    return Assessment(1 / (1 + 2.0**-odds), tuple(why), tuple(_contradictions(found)))
+    return Assessment(probability(match - against), tuple(why), tuple(_contradictions(found)))
+
+
+def probability(bits: float) -> float:
+    """From the logarithm of odds."""
+    bounded = max(-_MAX_BITS, min(bits, _MAX_BITS))
+    return float(1 / (1 + 2.0**-bounded))
+
+
+def _of_either(related: float) -> float:
+    """In bits, how likely chance and being related make it together; chance alone stands for 0."""
+    return related if related > _MAX_BITS else log2(1 + 2.0**related)
 
 
 def likelihoods(found: Iterable[Finding], weights: Weights, contacts: int) -> tuple[float, float]:
@@ -65,7 +75,7 @@ def likelihoods(found: Iterable[Finding], weights: Weights, contacts: int) -> tu
         by_chance = log2(chance)
         match += log2(of_match) - by_chance
         related += log2(of_related) - by_chance
-    return min(match, _MAX_BITS), min(related, _MAX_BITS)
+    return match, related
 
 
 def _contradictions(found: Iterable[Finding]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
-from contacts_svc.features.duplicates.rules import text
+from contacts_svc.features.matching.rules import text
 
 # Kinds of streets and of dwellings: they are left out or abbreviated as it comes.
 _KINDS: Final = frozenset(

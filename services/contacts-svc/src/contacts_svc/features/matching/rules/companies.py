@@ -5,7 +5,7 @@ from typing import Final
 
 from rapidfuzz import fuzz
 
-from contacts_svc.features.duplicates.rules import text
+from contacts_svc.features.matching.rules import text
 
 _FORMS: Final = frozenset(
     """

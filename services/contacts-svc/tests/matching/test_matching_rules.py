@@ -4,13 +4,13 @@ from datetime import date
 from typing import Any
 
 import pytest
-from contacts_svc.features.duplicates.rules.comparing import findings
-from contacts_svc.features.duplicates.rules.keys import match_keys
-from contacts_svc.features.duplicates.rules.learning import learn
-from contacts_svc.features.duplicates.rules.profile import Profile
-from contacts_svc.features.duplicates.rules.scoring import REPORTED_FROM, assess
-from contacts_svc.features.duplicates.rules.statistics import Counter, Statistics
-from contacts_svc.features.duplicates.rules.weights import LEVELS
+from contacts_svc.features.matching.rules.comparing import findings
+from contacts_svc.features.matching.rules.keys import match_keys
+from contacts_svc.features.matching.rules.learning import learn
+from contacts_svc.features.matching.rules.profile import Profile
+from contacts_svc.features.matching.rules.scoring import REPORTED_FROM, assess
+from contacts_svc.features.matching.rules.statistics import Counter, Statistics
+from contacts_svc.features.matching.rules.weights import LEVELS
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from typing import Final
 from zlib import crc32
 
-from contacts_svc.features.duplicates.rules.addresses import Address
-from contacts_svc.features.duplicates.rules.identifiers import LONG_LOCAL_PART, ROLES
-from contacts_svc.features.duplicates.rules.names import Name
-from contacts_svc.features.duplicates.rules.profile import Profile
-from contacts_svc.features.duplicates.rules.text import sound
+from contacts_svc.features.matching.rules.addresses import Address
+from contacts_svc.features.matching.rules.identifiers import LONG_LOCAL_PART, ROLES
+from contacts_svc.features.matching.rules.names import Name
+from contacts_svc.features.matching.rules.profile import Profile
+from contacts_svc.features.matching.rules.text import sound
 
 _MOST_WORDS: Final = 4
 """Of a name, that are keyed: a longer one is that of an organisation."""
+
+_MOST_PHONES: Final = 3
+"""Of a contact, that are keyed with the words of its name."""
 
 _DIALLED: Final = 8
 """Last digits of a number, by which it is found with or without its country and area code."""
@@ -69,9 +72,9 @@ def _parts(profile: Profile) -> Iterator[str]:
             yield f"n{address.numbers[0]}"
         if address.street:
             yield f"t{address.street[:4]}"
-    if profile.company:
-        yield f"o{profile.company[:4]}"
-    for phone in sorted(profile.phones):
+    if profile.account_id:
+        yield f"o{profile.account_id}"
+    for phone in sorted(profile.phones)[:_MOST_PHONES]:
         yield f"d{phone[-4:]}"
 
 
@@ -102,3 +105,8 @@ def _skeleton(word: str) -> str:
 def key_number(tenant_id: str, key: str) -> int:
     """As the index holds it: four bytes, the tenant's own. Keys may share one, which costs a comparison and no more."""
     return crc32(f"{tenant_id} {key}".encode()) - 2**31
+
+
+def key_numbers(tenant_id: str, profile: Profile) -> list[int]:
+    """Of all its match keys."""
+    return [key_number(tenant_id, key) for key in match_keys(profile)]

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from contacts_svc.features.contacts.rules import email_key
-from contacts_svc.features.duplicates.rules import text
-from contacts_svc.features.duplicates.rules.addresses import Address, address_of
-from contacts_svc.features.duplicates.rules.companies import company_of
-from contacts_svc.features.duplicates.rules.names import Name, name_of
+from contacts_svc.features.matching.rules import text
+from contacts_svc.features.matching.rules.addresses import Address, address_of
+from contacts_svc.features.matching.rules.companies import company_of
+from contacts_svc.features.matching.rules.names import Name, name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +56,35 @@ class Profile:
             text.fold(wechat).strip() or None if wechat else None,
             external_ids or {},
         )
+
+
+class ContactMembers(Protocol):
+    """What a contact is compared by, of a row or an entity."""
+
+    first_name: str | None
+    last_name: str | None
+    full_name: str | None
+    emails: list[dict[str, Any]]
+    phones: list[dict[str, Any]]
+    birthday: date | None
+    address: dict[str, Any] | None
+    account_id: str | None
+    wechat: str | None
+    external_ids: dict[str, str]
+
+
+def profile_of(contact: ContactMembers, company: str | None = None) -> Profile:
+    """`company`: the name of its account, where it is at hand."""
+    return Profile.of(
+        first_name=contact.first_name,
+        last_name=contact.last_name,
+        full_name=contact.full_name,
+        emails=contact.emails,
+        phones=contact.phones,
+        birthday=contact.birthday,
+        address=contact.address,
+        account_id=contact.account_id,
+        company=company,
+        wechat=contact.wechat,
+        external_ids=contact.external_ids,
+    )

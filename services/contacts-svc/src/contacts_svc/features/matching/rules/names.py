@@ -8,7 +8,7 @@ from nicknames import name_triplets
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from contacts_svc.features.contacts.rules import is_han, split_han
-from contacts_svc.features.duplicates.rules import text
+from contacts_svc.features.matching.rules import text
 
 _HONORIFICS: Final = frozenset("mr mrs ms miss dr prof sir madam mx jr sr herr frau mme".split())
 _HAN_HONORIFICS: Final = ("先生", "女士", "小姐", "太太", "老师", "经理", "总监", "总")

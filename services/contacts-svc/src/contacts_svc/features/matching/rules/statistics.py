@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from contacts_svc.features.duplicates.rules.profile import Profile
-from contacts_svc.features.duplicates.rules.weights import DEFAULTS, Weights
+from contacts_svc.features.matching.rules.profile import Profile
+from contacts_svc.features.matching.rules.weights import DEFAULTS, Weights
 
 # Shares of the most usual surnames in China, 2020 (Ministry of Public Security), by their pinyin, homophones together.
 _SURNAMES: Final[Mapping[str, float]] = {
