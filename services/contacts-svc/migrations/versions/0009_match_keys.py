@@ -36,7 +36,20 @@ def upgrade() -> None:
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id"),
     )
-    protect("duplicate_statistics")
+    op.create_table(
+        "duplicate_pair",
+        sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("older_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("newer_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("why", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("contradictions", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "older_id", "newer_id"),
+    )
+    op.create_index("duplicate_pair_newer", "duplicate_pair", ["tenant_id", "newer_id"], unique=False)
+    op.create_index("duplicate_pair_score", "duplicate_pair", ["tenant_id", "score"], unique=False)
+    protect("duplicate_statistics", "duplicate_pair")
 
 
 def downgrade() -> None:

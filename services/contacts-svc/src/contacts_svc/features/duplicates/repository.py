@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from crm_kit.db.models import columns
+from crm_kit.db.models import columns, utc_now
+from crm_kit.db.rows import insert_of, json_bytes, together
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
 from sqlalchemy import ARRAY, Text, any_, func, literal, select
@@ -11,7 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contacts_svc.features.accounts.models import AccountRow
 from contacts_svc.features.contacts.models import ContactRow
-from contacts_svc.features.duplicates.models import DuplicateStatisticsRow
+from contacts_svc.features.duplicates.models import DuplicatePairRow, DuplicateStatisticsRow
+from contacts_svc.features.matching.rules.profile import Profile
+from contacts_svc.features.matching.rules.scoring import Assessment
 from contacts_svc.features.matching.rules.statistics import Statistics
 from contacts_svc.features.matching.rules.stored import from_json, to_json
 from contacts_svc.features.matching.rules.weights import SHARED_BY_MANY
@@ -35,11 +38,40 @@ _HOLDERS = Sql(
 )
 
 
+_MEMBERS = "id, first_name, last_name, full_name, emails, phones, birthday, address, account_id, wechat, external_ids"
+_OF_CONTACTS = f"""
+    select {", ".join(f"contact.{name.strip()}" for name in _MEMBERS.split(","))}, account.name as company
+      from contact left join account on account.id = contact.account_id
+"""  # noqa: S608  # names of our own
+_PAGE = Sql(f"{_OF_CONTACTS} where contact.id > :after order by contact.id limit :most")
+_BY_ID = Sql(f"{_OF_CONTACTS} where contact.id = any(cast(:ids as text[]))")
+_SAMPLE = Sql(f"{_OF_CONTACTS} where mod(hashtext(contact.id), :of) = 0 limit :most")
+_UNKEYED = Sql(f"{_OF_CONTACTS} where contact.match_keys is null order by contact.id limit :most")
+
+_KEY = Sql(
+    """
+    update contact set match_keys = array(select jsonb_array_elements_text(new.keys)::int)
+      from jsonb_to_recordset(cast(:rows as text)::jsonb) as new(id text, keys jsonb)
+     where contact.id = new.id and contact.match_keys is null
+    """
+)
+_ADD_PAIRS = Sql(insert_of(DuplicatePairRow))
+_FORGET = Sql("delete from duplicate_pair where newer_id > :after and newer_id <= :last")
+
+
 class Compared(NamedTuple):
     """A contact, and the name of its account."""
 
     row: ContactRow
     company: str | None
+
+
+class Pair(NamedTuple):
+    """Two contacts that are probably one person."""
+
+    older_id: str
+    newer_id: str
+    said: Assessment
 
 
 async def holders(session: ReadSession, keys: Sequence[int]) -> Mapping[int, list[str]]:
@@ -76,3 +108,59 @@ async def keep_statistics(session: WriteSession, made: Statistics) -> None:
     values = {"tenant_id": session.tenant_id, "content": to_json(made), "made_at": await session.now()}
     statement = insert(DuplicateStatisticsRow).values(values)
     await session.execute(statement.on_conflict_do_update(index_elements=["tenant_id"], set_=values))
+
+
+async def count_contacts(session: ReadSession) -> int:
+    return int(await session.scalar(select(func.count(_c.id))))
+
+
+async def page(session: ReadSession, after: str, most: int) -> dict[str, Profile]:
+    """By id, in the order of ids."""
+    return _profiles(await session.fetch(_PAGE, {"after": after, "most": most}))
+
+
+async def profiles(session: ReadSession, ids: Sequence[str]) -> dict[str, Profile]:
+    return _profiles(await session.fetch(_BY_ID, {"ids": list(ids)}))
+
+
+async def sample(session: ReadSession, of: int, most: int) -> dict[str, Profile]:
+    """About one in `of` contacts, whatever they are."""
+    return _profiles(await session.fetch(_SAMPLE, {"of": of, "most": most}))
+
+
+async def unkeyed(session: ReadSession, most: int) -> dict[str, Profile]:
+    """Those whose match keys were never made."""
+    return _profiles(await session.fetch(_UNKEYED, {"most": most}))
+
+
+async def keep_keys(session: WriteSession, keys: Mapping[str, Sequence[int]]) -> None:
+    """Where somebody has written the contact meanwhile, its keys are made already."""
+    rows = [json_bytes({"id": id_, "keys": list(numbers)}) for id_, numbers in keys.items()]
+    await session.fetch(_KEY, {"rows": together(rows)})
+
+
+async def replace_pairs(session: WriteSession, after: str, last: str, pairs: Sequence[Pair]) -> None:
+    """Those whose newer contact lies beyond `after` and up to `last`."""
+    await session.fetch(_FORGET, {"after": after, "last": last})
+    if not pairs:
+        return
+    rows = [
+        json_bytes(
+            {
+                "tenant_id": session.tenant_id,
+                "older_id": pair.older_id,
+                "newer_id": pair.newer_id,
+                "score": pair.said.score,
+                "why": [reason._asdict() for reason in pair.said.why],
+                "contradictions": list(pair.said.contradictions),
+                "found_at": utc_now().isoformat(),
+            }
+        )
+        for pair in pairs
+    ]
+    await session.fetch(_ADD_PAIRS, {"rows": together(rows)})
+
+
+def _profiles(rows: Sequence[Any]) -> dict[str, Profile]:
+    """Of rows that were read past SQLAlchemy, whose own would take longer than all that is done with them."""
+    return {row["id"]: Profile.of(**{name: value for name, value in row.items() if name != "id"}) for row in rows}

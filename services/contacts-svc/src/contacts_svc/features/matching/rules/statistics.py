@@ -1,7 +1,7 @@
 """How usual names are, from a tenant's own contacts, and from what is known of the world where these are few. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from contacts_svc.features.matching.rules.profile import Profile
@@ -58,6 +58,14 @@ class Statistics:
             if profile.address is not None:
                 places.add({*profile.address.places, profile.address.postal_code} - {""})
         return cls(size, words.most_usual(), places.most_usual(), shared or {})
+
+    def scaled(self, size: int) -> Self:
+        """From those of a sample those of all."""
+        by = size / max(self.size, 1)
+        words, places = (
+            {each: round(count * by) for each, count in counts.items()} for counts in (self.words, self.places)
+        )
+        return replace(self, size=size, words=words, places=places)
 
     @property
     def counted_as(self) -> int:
