@@ -8,6 +8,7 @@ among these contacts. Then each contact is compared with those before it that sh
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal, NamedTuple
@@ -17,12 +18,12 @@ from crm_kit.db.session import ReadSession, WriteSession
 from contacts_svc.features.duplicates import repository
 from contacts_svc.features.duplicates.repository import Pair
 from contacts_svc.features.matching.rules.comparing import findings
-from contacts_svc.features.matching.rules.keys import key_number, key_numbers, match_keys
+from contacts_svc.features.matching.rules.keys import COMPARED_FROM, evidence, key_number, key_numbers, match_keys
 from contacts_svc.features.matching.rules.learning import learn
 from contacts_svc.features.matching.rules.profile import Profile
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM, assess
 from contacts_svc.features.matching.rules.statistics import Statistics
-from contacts_svc.features.matching.rules.weights import SHARED_BY_MANY, Weights
+from contacts_svc.features.matching.rules.weights import Weights
 
 _PAGE: Final = 500
 _SAMPLE: Final = 40_000
@@ -119,14 +120,12 @@ async def _block(session: ReadSession, page: Mapping[str, Profile]) -> _Block:
             by_number[number] = key
             having.setdefault(number, []).append(id_)
     holders = await repository.holders(session, list(by_number))
-    pairs = {
-        (older, newer)
-        for number, held in holders.items()
-        if len(held) <= SHARED_BY_MANY
-        for newer in having[number]
-        for older in held
-        if older < newer
-    }
+    worth: Counter[tuple[str, str]] = Counter()
+    for number, held in holders.items():
+        good_for = evidence(by_number[number], len(held))
+        if good_for:
+            worth.update(dict.fromkeys(((a, b) for b in having[number] for a in held if a < b), good_for))
+    pairs = [pair for pair, good_for in worth.items() if good_for >= COMPARED_FROM]
     older = await repository.profiles(session, list({older for older, _ in pairs} - page.keys()))
     known = older.keys() | page.keys()
     shared = {by_number[number]: len(held) for number, held in holders.items() if len(held) > 1}

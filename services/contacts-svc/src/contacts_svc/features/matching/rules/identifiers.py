@@ -60,5 +60,5 @@ def compare_dates(one: date, other: date) -> str:
         return "same"
     parts = (one.year == other.year) + (one.month == other.month) + (one.day == other.day)
     exchanged = one.year == other.year and (one.month, one.day) == (other.day, other.month)
-    digits = sum(a != b for a, b in zip(f"{one:%Y%m%d}", f"{other:%Y%m%d}", strict=True))
+    digits = sum(a != b for a, b in zip(one.isoformat(), other.isoformat(), strict=True))
     return "alike" if parts == 2 or exchanged or digits == 1 else "different"

@@ -13,6 +13,10 @@ from contacts_svc.features.matching.rules.identifiers import LONG_LOCAL_PART, RO
 from contacts_svc.features.matching.rules.names import Name
 from contacts_svc.features.matching.rules.profile import Profile
 from contacts_svc.features.matching.rules.text import sound
+from contacts_svc.features.matching.rules.weights import SHARED_BY_MANY
+
+COMPARED_FROM: Final = 2
+_FEW: Final = 5
 
 _MOST_WORDS: Final = 4
 """Of a name, that are keyed: a longer one is that of an organisation."""
@@ -56,7 +60,7 @@ def _of_name(profile: Profile) -> Iterator[str]:
         yield "s:" + ".".join(sorted(skeletons))
     for skeleton in skeletons:
         for part in _parts(profile):
-            yield f"{skeleton}.{part}"
+            yield f"{skeleton}..{part}"
 
 
 def _parts(profile: Profile) -> Iterator[str]:
@@ -76,6 +80,15 @@ def _parts(profile: Profile) -> Iterator[str]:
         yield f"o{profile.account_id}"
     for phone in sorted(profile.phones)[:_MOST_PHONES]:
         yield f"d{phone[-4:]}"
+
+
+def evidence(key: str, holders: int) -> int:
+    """What sharing a key is good for: two are compared from COMPARED_FROM on. A key that too many hold is good for nothing; one
+    of a word's skeleton for something, where few hold it or another comes to it.
+    """
+    if holders > SHARED_BY_MANY:
+        return 0
+    return COMPARED_FROM if key[1] == ":" or holders <= _FEW else 1
 
 
 def email_key(email: str) -> str:

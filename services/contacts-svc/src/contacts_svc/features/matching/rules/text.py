@@ -11,6 +11,7 @@ from pypinyin import Style, lazy_pinyin
 _SIMPLIFIED: Final = OpenCC("t2s")
 _HAN: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _HAN_OR_WORD: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+|[a-z]+|\d+")
+_MARKS: Final = re.compile(r"[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f]")
 _JOINERS: Final = re.compile(r"[.'’`´·\u200b-\u200f]")
 
 # Letters that Unicode does not take apart, as passports spell them (ICAO 9303, part 3).
@@ -19,7 +20,7 @@ _LETTERS: Final = str.maketrans(
 )
 
 _REMEMBERED: Final = 20_000
-"""Characters, and words: a few thousand make up most names."""
+"""Characters, words, short texts: a few thousand make up most names and towns."""
 
 # Characters that are read otherwise in surnames than elsewhere.
 _SURNAME_READINGS: Final = dict(
@@ -34,6 +35,7 @@ _SURNAME_READINGS: Final = dict(
 _CONFUSED: Final = re.compile(r"(?<=[zcs])h|(?<=[aei]n)g")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def fold(text: str) -> str:
     """In lower case, without marks and in simplified characters: `É`, `ｅ` and `e` are one, and so are `歐` and `欧`."""
     if text.isascii():
@@ -41,7 +43,7 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold().translate(_LETTERS)
     if _HAN.search(plain):
         plain = _SIMPLIFIED.convert(plain)
-    return "".join(each for each in unicodedata.normalize("NFD", plain) if not unicodedata.combining(each))
+    return _MARKS.sub("", unicodedata.normalize("NFD", plain))
 
 
 def words(folded: str) -> list[str]:
