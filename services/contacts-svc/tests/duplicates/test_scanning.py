@@ -75,8 +75,10 @@ async def test_what_is_no_duplicate_any_more_is_forgotten(service: ServiceUnderT
     gone = sorted(pairs)[0]
     body = {"full_name": "Someone Else", "phones": [{"number": "+13125550100"}], "wechat": "another"}
     assert (await tenant.client.patch(f"/v1/contacts/{gone[1]}", json=body)).status_code == 200
+    last = sorted(pairs)[-1]
+    assert (await tenant.client.delete(f"/v1/contacts/{last[1]}")).status_code == 204
     await _scan(database, tenant)
-    assert await _pairs(database, tenant) == pairs - {gone}
+    assert await _pairs(database, tenant) == pairs - {gone, last}
 
 
 async def test_a_scan_sees_one_tenant(service: ServiceUnderTest, database: Database) -> None:

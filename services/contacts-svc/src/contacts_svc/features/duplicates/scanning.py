@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final, Literal, NamedTuple
 
 from crm_kit.db.session import ReadSession, WriteSession
@@ -23,10 +24,11 @@ from contacts_svc.features.matching.rules.learning import learn
 from contacts_svc.features.matching.rules.profile import Profile
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM, assess
 from contacts_svc.features.matching.rules.statistics import Statistics
-from contacts_svc.features.matching.rules.weights import Weights
 
 _PAGE: Final = 500
-_SAMPLE: Final = 40_000
+_BEYOND_ALL: Final = "~"
+"""Sorts behind every id."""
+_SAMPLE: Final = 20_000
 """Contacts that names and places are counted of."""
 _LEARNED_OF: Final = 2_000
 """Contacts, of those, whose pairs the weights are learned from."""
@@ -63,23 +65,21 @@ async def _key(session: WriteSession) -> Step:
 async def _learn(session: WriteSession) -> None:
     size = await repository.count_contacts(session)
     sample = await repository.sample(session, max(1, size // _SAMPLE), 2 * _SAMPLE)
-    seen = Statistics.of(sample.values())
-    some = dict(list(sample.items())[:_LEARNED_OF])
-    block = await _block(session, some)
-    # In a thread: it takes seconds, in which the process answers others.
-    weights = await asyncio.to_thread(_learned, block, seen, max(size, 1))
-    await repository.keep_statistics(session, replace(seen.scaled(size), weights=weights))
+    block = await _block(session, dict(islice(sample.items(), _LEARNED_OF)))
+    await repository.keep_statistics(session, await asyncio.to_thread(_learned, block, sample, size))
 
 
-def _learned(block: _Block, seen: Statistics, size: int) -> Weights:
-    statistics = replace(seen.scaled(size), shared=block.shared)
-    found = [list(findings(one, other, statistics)) for one, other in map(block.profiles_of, block.pairs)]
-    return learn(found, len(block.page), statistics.counted_as)
+def _learned(block: _Block, sample: Mapping[str, Profile], size: int) -> Statistics:
+    seen = Statistics.of(sample.values()).scaled(size)
+    counted = replace(seen, shared=block.shared)
+    found = [list(findings(*block.profiles_of(pair), counted)) for pair in block.pairs]
+    return replace(seen, weights=learn(found, len(block.page), seen.counted_as))
 
 
 async def _compare(session: WriteSession, after: str) -> Step | None:
     page = await repository.page(session, after, _PAGE)
     if not page:
+        await repository.replace_pairs(session, after, _BEYOND_ALL, [])
         return None
     block = await _block(session, page)
     statistics = await repository.statistics(session)
