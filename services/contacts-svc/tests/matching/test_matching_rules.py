@@ -258,6 +258,14 @@ def test_verified_identities_that_contradict_are_never_merged_unasked(
     assert not said.may_merge
 
 
+def test_one_name_at_one_address_is_not_merged_unasked() -> None:
+    """They may be father and son."""
+    alike = Profile.of(full_name="葛磊落", phones=_PHONE, address=_HOME)
+    said = assess(alike, alike, NOTHING_KNOWN)
+    assert said.score >= REPORTED_FROM
+    assert not said.may_merge
+
+
 def test_what_is_usual_among_ones_own_is_learned() -> None:
     """Where one person's contacts often have another birthday, that comes to say little against."""
     people = [

@@ -14,6 +14,8 @@ REPORTED_FROM: Final = 0.5
 MERGED_FROM: Final = 0.99
 """Scores from which a pair is reported, and from which it may be merged without asking."""
 
+_ONES_OWN: Final = frozenset({"email", "birthday", "wechat", "external_ids"})
+
 _TOLD_FROM: Final = 1.0
 """Bits."""
 
@@ -39,8 +41,9 @@ class Assessment:
 
     @property
     def may_merge(self) -> bool:
-        """Without asking anybody."""
-        return self.score >= MERGED_FROM and not self.contradictions
+        """Without asking anybody: relatives of one name share house and telephone, so one thing must agree that is one's own."""
+        own = any(reason.level == "same" and reason.field in _ONES_OWN for reason in self.why)
+        return own and self.score >= MERGED_FROM and not self.contradictions
 
 
 def assess(one: Profile, other: Profile, statistics: Statistics) -> Assessment:
