@@ -53,6 +53,16 @@ async def test_a_creation_is_refused_for_the_sake_of_those_alone_that_its_creato
     assert (await me.client.post("/v1/contacts", json=_MEI)).status_code == 201
 
 
+async def test_who_may_not_read_is_told_of_nobody(service: ServiceUnderTest) -> None:
+    """As the key of a public form."""
+    tenant = service.tenant()
+    await tenant.create("/v1/contacts", **_MEI)
+    form = service.tenant(tenant.id, scopes=frozenset({"contacts:write"})).client
+    refused = await form.post("/v1/contacts?duplicates=refuse", json=_MEI)
+    assert (refused.status_code, refused.json()["missing_permission"]) == (403, "contacts:read")
+    assert (await form.post("/v1/contacts", json=_MEI)).status_code == 201
+
+
 async def test_a_read_of_duplicates_is_told_in_the_audit_log_like_any_other(service: ServiceUnderTest) -> None:
     tenant = service.tenant()
     one = await tenant.create("/v1/contacts", **_MEI, owner_id=_ME)

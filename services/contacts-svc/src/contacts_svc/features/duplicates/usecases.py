@@ -9,6 +9,7 @@ from crm_kit.db.rows import new_row
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, Forbidden, Text, ValidationFailed
 from crm_kit.http.principal import Principal
+from crm_kit.http.route import require
 from crm_kit.resources import CreateCheck
 from crm_kit.rights import EVERYTHING
 
@@ -86,12 +87,16 @@ def _reads_identity(session: ReadSession, contact_id: str) -> bool:
 
 
 async def refuse_duplicates(session: WriteSession, policy: str, data: ContactWrite, caller: Principal) -> None:
-    """For one that is about to be created. Raises DuplicateContacts, ValidationFailed."""
+    """For one that is about to be created. Raises DuplicateContacts, ValidationFailed.
+
+    Raises Forbidden for who may create and not read: the candidates are others' records.
+    """
     if policy == "allow":
         return
     if policy != "refuse":
         detail = Text("Must be allow or refuse", "必须是 allow 或 refuse")
         raise ValidationFailed(detail, errors=[FieldError("?duplicates", "choice", detail)])
+    require(caller, f"{CONTACTS.permission}:read")
     row = new_row(ContactRow, id="")
     write_members(session, row, data, caller)
     # Who creates the same person at the same time, and asks for this too, waits and then finds it.

@@ -13,12 +13,12 @@ from contacts_svc.features.matching.rules import text
 _KINDS: Final = frozenset(
     """
     street st str road rd avenue ave av boulevard blvd drive dr lane ln court ct place pl square sq terrace tce ter
-    highway hwy parkway pkwy circuit cct crescent cres cr close cl way parade pde grove gr strasse strabe rue via calle
+    highway hwy parkway pkwy circuit cct crescent cres cr close cl way parade pde grove gr strasse rue via calle
     apt apartment unit suite ste flat floor fl room rm no number level building bldg the of
     """.split()
 )
 _COMPASS: Final = {"north": "n", "south": "s", "east": "e", "west": "w"}
-_HAN_KINDS: Final = re.compile(r"[号栋幢座楼层室弄单元号楼]")
+_HAN_KINDS: Final = re.compile(r"[号栋幢座楼层室弄]|单元")
 _HAN_PLACES: Final = re.compile(
     r"^(?:中国)?((?:\w{2,7}?(?:省|自治区|特别行政区))?(?:\w{2,7}?(?:市|自治州|地区|盟))?(?:\w{1,7}?(?:新区|区|县|旗|市))?)(?=\S{2,})"
 )
