@@ -35,6 +35,6 @@ async def duplicates(
             contradictions=list(each.said.contradictions),
             may_merge=each.said.may_merge,
         )
-        for each in found
+        for each in found or ()
     ]
-    return json_response(request, Duplicates(data=data))
+    return json_response(request, Duplicates(data=data, withheld=found is None))

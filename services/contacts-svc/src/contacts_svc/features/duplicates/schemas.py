@@ -35,6 +35,9 @@ class Duplicates(Contract):
     """The likeliest first."""
 
     data: list[Duplicate]
+    withheld: Annotated[
+        bool, Field(description="Whether none is told because you do not read what identifies this contact's person")
+    ]
 
 
 class Candidate(Contract):

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.rows import new_row
 from crm_kit.db.session import ReadSession, WriteSession
-from crm_kit.errors import FieldError, Forbidden, Text, ValidationFailed
+from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import require
 from crm_kit.resources import CreateCheck
@@ -36,15 +36,10 @@ class Found(NamedTuple):
     said: Assessment
 
 
-async def duplicates_of_contact(session: ReadSession, contact_id: str, *, least: float) -> list[Found]:
-    """Raises NotFound, and Forbidden where the caller sees the contact and not what identifies a person."""
+async def duplicates_of_contact(session: ReadSession, contact_id: str, *, least: float) -> list[Found] | None:
+    """None where the caller sees the contact and not what identifies a person. Raises NotFound."""
     row = await CONTACTS.get(session, contact_id)
-    if not _reads_identity(session, row.id):
-        raise Forbidden(
-            Text("You may not read what duplicates are told by.", "无权读取用于判断重复的信息。"),
-            members={"missing_permission": "contacts.full_name:read"},
-        )
-    return await duplicates_of(session, row, least=least)
+    return await duplicates_of(session, row, least=least) if _reads_identity(session, row.id) else None
 
 
 async def duplicates_of(session: ReadSession, row: ContactRow, *, least: float) -> list[Found]:
