@@ -82,6 +82,17 @@ migration: $(VENV)/.ready ## draft a migration from the models: make migration s
 bench: $(VENV)/.ready ## measure this machine: the whole stack beside bare references; CONTACTS="10000 100000 1000000" SECONDS=4 ROUNDS=3, half an hour; renews docs/performance.md
 	@exec $(BIN)/python benchmarks/bench.py --contacts $(or $(CONTACTS),10000 100000 1000000) --seconds $(or $(SECONDS),4) --rounds $(or $(ROUNDS),3) --report docs/performance.json --page docs/performance.md
 
+bench-duplicates: $(VENV)/.ready .cache/splink/.ready ## how well duplicates are told, beside splink; FEBRL=FOLDER CSV="FILES" (labelled, of your own), ten minutes; renews docs/duplicates.md
+	@$(BIN)/python benchmarks/duplicates.py --splink-python .cache/splink/bin/python --febrl $(or $(FEBRL),../shared/data/febrl) --csv $(CSV) --report docs/duplicates.json --page docs/duplicates.md
+
+bench-duplicates-scan: $(VENV)/.ready ## how long a scan of CONTACTS=1000000 for duplicates takes
+	@$(BIN)/python benchmarks/duplicates_scan.py --contacts $(or $(CONTACTS),1000000)
+
+.cache/splink/.ready: benchmarks/requirements-duplicates.txt
+	@$(PYTHON) -m venv .cache/splink
+	@.cache/splink/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements-duplicates.txt
+	@touch $@
+
 lock: $(VENV)/.ready ## renew requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-header -o requirements.lock
 
@@ -98,4 +109,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check new-feature chaos soak schemathesis migration bench lock clean
+.PHONY: help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean

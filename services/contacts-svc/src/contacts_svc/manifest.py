@@ -12,6 +12,7 @@ from contacts_svc.features import (
     contacts,
     custom_fields,
     customers,
+    duplicates,
     imports,
     territories,
 )
@@ -38,6 +39,7 @@ MANIFEST = Manifest(
         custom_fields.FEATURE,
         imports.FEATURE,
         customers.FEATURE,
+        duplicates.FEATURE,
     ),
     publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS, TERRITORY_EVENTS, CUSTOM_FIELD_EVENTS),
 )

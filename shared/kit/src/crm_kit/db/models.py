@@ -43,7 +43,7 @@ def keys_index(name: str, column: str) -> Index:
     """On what the arrays of a column hold; it is found at once, however much was written just before.
 
     By default GIN puts new keys off into a list of up to 4 MB, through which every look-up then goes. The tenant is in it,
-    since PostgreSQL otherwise takes another index for that, and reads the whole tenant for each key (ADR 0028).
+    since PostgreSQL otherwise takes another index for that, and reads the whole tenant for each key (ADR 0029).
     """
     return Index(name, "tenant_id", column, postgresql_using="gin", postgresql_with={"fastupdate": "off"})
 

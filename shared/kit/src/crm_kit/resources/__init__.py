@@ -4,11 +4,12 @@ from crm_kit.resources.copies import copies_reached, copy_levels, rights_to_copy
 from crm_kit.resources.listing import condition_problem, list_page, next_link
 from crm_kit.resources.resource import Matcher, PartOf, Resource, base_fields, given, one_by_one
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
-from crm_kit.resources.routes import EntityPath, resource_router
+from crm_kit.resources.routes import CreateCheck, EntityPath, resource_router
 from crm_kit.resources.schemas import Page
 from crm_kit.resources.writing import admit, change, create
 
 __all__ = [
+    "CreateCheck",
     "EntityPath",
     "Matcher",
     "Page",

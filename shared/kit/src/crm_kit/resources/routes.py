@@ -1,6 +1,8 @@
 """The routes of a resource, made from its declaration."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from crm_contracts.types import Entity, Input
 from fastapi import APIRouter, Path, Request
@@ -9,7 +11,9 @@ from starlette.responses import Response
 
 from crm_kit.conditions import ConditionSchema, FieldSet, declared_name, query_schema
 from crm_kit.db.models import EntityRow
+from crm_kit.db.session import WriteSession
 from crm_kit.http.pagination import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT, MAX_SORT_KEYS
+from crm_kit.http.principal import Principal
 from crm_kit.http.problems import preferred_language
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
 from crm_kit.resources.batch import run_operations
@@ -33,6 +37,18 @@ EntityT = TypeVar("EntityT", bound=Entity)
 EntityPath = Annotated[str, Path(description="The entity's id")]
 
 
+@dataclass(frozen=True)
+class CreateCheck(Generic[WriteT]):
+    """What a client may ask for, by a query parameter, before a record is created.
+
+    `parameter`: as OpenAPI describes it. `check` is given its value and the data; it raises a Problem where nothing is to be
+    created. A request with a query takes the ordinary way, so that the fast path knows nothing of it.
+    """
+
+    parameter: Mapping[str, Any]
+    check: Callable[[WriteSession, str, WriteT, Principal], Awaitable[None]]
+
+
 class ResourceRouter(APIRouter):
     """Knows its resource."""
 
@@ -41,11 +57,13 @@ class ResourceRouter(APIRouter):
         self.resource = resource
 
 
-def resource_router(resource: Resource[RowT, WriteT, EntityT]) -> ResourceRouter:
+def resource_router(
+    resource: Resource[RowT, WriteT, EntityT], *, before_create: CreateCheck[WriteT] | None = None
+) -> ResourceRouter:
     """A router under `/v1/<plural>` with every operation that the resource offers; a feature adds its actions to it."""
     router = ResourceRouter(resource)
     if resource.create is not None:
-        _add_create(router, resource)
+        _add_create(router, resource, before_create)
     _add_list(router, resource)
     _add_search(router, resource)
     if resource.create is not None and resource.update is not None:
@@ -65,8 +83,12 @@ def _options(
     return route_options(needs="admin" if administered else needs, reads=reads)
 
 
-def _add_create(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
+def _add_create(
+    router: APIRouter, resource: Resource[RowT, WriteT, EntityT], before: CreateCheck[WriteT] | None
+) -> None:
     async def endpoint(request: Request, data: WriteT, session: Writing, caller: Caller) -> Response:
+        if before is not None and (asked := request.query_params.get(before.parameter["name"])) is not None:
+            await before.check(session, asked, data, caller)
         entity = await create(session, resource, data, caller)
         location = f"/v1/{resource.plural}/{entity.id}"  # type: ignore[attr-defined]  # every entity type has its own id type
         return entity_response(request, entity, status=201, location=location)
@@ -80,7 +102,10 @@ def _add_create(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         response_model=resource.read,
         operation_id=f"create_{resource.singular}",
         summary=f"Create a {resource.label.en}",
-        openapi_extra=_options(resource, "create"),
+        openapi_extra={
+            **_options(resource, "create"),
+            **({"parameters": [before.parameter]} if before is not None else {}),
+        },
     )
 
 

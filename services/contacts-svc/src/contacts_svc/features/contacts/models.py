@@ -15,8 +15,8 @@ from crm_kit.db.models import (
 )
 from crm_kit.db.text_grams import text_grams_column, text_grams_index
 from crm_kit.rights import Through, owned_by, shares_column
-from sqlalchemy import Index, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Index, Integer, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from contacts_svc.base import Base
@@ -25,6 +25,8 @@ from contacts_svc.features.accounts.models import ACCOUNT_OWNERSHIP
 
 class ContactRow(EntityRow, Base, table=True):
     """`email_keys`, `phone_numbers` and `external_keys` hold what equality is looked up by.
+
+    `match_keys`: the numbers of the keys that duplicates are found by; null where none were made yet, by a release that knew none.
 
     `territory_team_id` and `territory_owner_id`: what the territory gave; a team or owner that differs was named by somebody.
     """
@@ -51,6 +53,8 @@ class ContactRow(EntityRow, Base, table=True):
         keys_index("contact_external_keys", "external_keys"),
         keys_index("contact_tags", "tags"),
         custom_index("contact"),
+        keys_index("contact_match_keys", "match_keys"),
+        Index("contact_unkeyed", "tenant_id", "id", postgresql_where=text("match_keys is null")),
         text_grams_column("name_grams", "full_name", "first_name", "last_name"),
         text_grams_index("contact_name_grams", "name_grams"),
     )
@@ -81,6 +85,7 @@ class ContactRow(EntityRow, Base, table=True):
     territory_id: str | None = id_column()
     territory_team_id: str | None = id_column()
     territory_owner_id: str | None = id_column()
+    match_keys: list[int] | None = Field(default=None, sa_type=ARRAY(Integer))
 
 
 _c = columns(ContactRow)

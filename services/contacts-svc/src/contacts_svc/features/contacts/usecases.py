@@ -22,6 +22,8 @@ from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 from contacts_svc.features.declaring.repository import declared_for
+from contacts_svc.features.matching.rules.keys import key_numbers
+from contacts_svc.features.matching.rules.profile import profile_of
 
 _CUSTOM_FIELDS = declared_for("contacts")
 _TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
@@ -29,7 +31,7 @@ _TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
 
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = new_row(ContactRow, id=ContactId.new())
-    _write(row, data, caller.region)
+    write_members(session, row, data, caller)
     await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     await _check(session, row, account_changed=True)
@@ -41,7 +43,7 @@ async def create_contact(session: WriteSession, data: ContactWrite, caller: Prin
 
 async def update_contact(session: WriteSession, row: ContactRow, data: ContactWrite, caller: Principal) -> None:
     before, keys = CONTACT_EVENTS.snapshot(row), repository.Keys.of(row)
-    _write(row, _with_followed_name(before, data), caller.region)
+    write_members(session, row, _with_followed_name(before, data), caller)
     await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
     await _check(session, row, account_changed=row.account_id != before.account_id)
@@ -66,12 +68,13 @@ def _with_followed_name(before: Contact, data: ContactWrite) -> ContactWrite:
     return data
 
 
-def _write(row: ContactRow, data: ContactWrite, region: str) -> None:
+def write_members(session: WriteSession, row: ContactRow, data: ContactWrite, caller: Principal) -> None:
+    """All that is given, and what is looked up by. Raises ValidationFailed."""
     name = rules.complete_name(data.first_name, data.last_name, data.full_name)
     row.first_name, row.last_name, row.full_name = name
     row.emails = _emails(data)
     row.email_keys = rules.unique([rules.email_key(email["address"]) for email in row.emails])
-    row.phones = _phones(data.phones, region)
+    row.phones = _phones(data.phones, caller.region)
     row.phone_numbers = rules.unique([phone["number"] for phone in row.phones])
     row.external_ids = dict(data.external_ids)
     row.external_keys = rules.external_keys(data.external_ids)
@@ -90,6 +93,7 @@ def _write(row: ContactRow, data: ContactWrite, region: str) -> None:
         "team_id",
     ):
         setattr(row, field, getattr(data, field))
+    row.match_keys = key_numbers(session.tenant_id, profile_of(row))
 
 
 def _emails(data: ContactWrite) -> list[dict[str, Any]]:

@@ -1,0 +1,174 @@
+"""Every statement about duplicates."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from crm_kit.db.models import columns, utc_now
+from crm_kit.db.rows import insert_of, json_bytes, together
+from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.db.sql import Sql
+from sqlalchemy import ARRAY, Text, any_, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+
+from contacts_svc.features.accounts.models import AccountRow
+from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.duplicates.models import DuplicatePairRow, DuplicateStatisticsRow
+from contacts_svc.features.matching.rules.profile import Profile
+from contacts_svc.features.matching.rules.scoring import Assessment
+from contacts_svc.features.matching.rules.statistics import Statistics
+from contacts_svc.features.matching.rules.stored import from_json, to_json
+from contacts_svc.features.matching.rules.weights import SHARED_BY_MANY
+
+_c = columns(ContactRow)
+_s = columns(DuplicateStatisticsRow)
+
+_COUNTED_UP_TO: Final = 100_000
+"""Contacts, where no scan has counted them: more make little difference, and counting takes time."""
+
+# OFFSET and the second relation keep it a look-up in the index for each key, of which only so many rows are read: told of
+# the limit, PostgreSQL would rather walk the table until it has met them.
+_HOLDERS = Sql(
+    f"""
+    select sought.key, array_agg(found.id order by found.id) as ids from unnest(cast(:keys as int[])) as sought(key)
+      cross join lateral (
+        select held.id from (select id from contact where match_keys @> array[sought.key] offset 0) as held,
+                            (values (1)) as once limit {SHARED_BY_MANY + 1}) as found
+     group by sought.key
+    """  # noqa: S608  # a number of our own
+)
+
+
+_MEMBERS = "id, first_name, last_name, full_name, emails, phones, birthday, address, account_id, wechat, external_ids"
+_OF_CONTACTS = f"""
+    select {", ".join(f"contact.{name.strip()}" for name in _MEMBERS.split(","))}, account.name as company
+      from contact left join account on account.id = contact.account_id
+"""  # noqa: S608  # names of our own
+_PAGE = Sql(f"{_OF_CONTACTS} where contact.id > :after order by contact.id limit :most")
+_BY_ID = Sql(f"{_OF_CONTACTS} where contact.id = any(cast(:ids as text[]))")
+_SAMPLE = Sql(f"{_OF_CONTACTS} where mod(hashtext(contact.id), :of) = 0 limit :most")
+_UNKEYED = Sql(f"{_OF_CONTACTS} where contact.match_keys is null order by contact.id limit :most")
+
+_KEY = Sql(
+    """
+    update contact set match_keys = array(select jsonb_array_elements_text(new.keys)::int)
+      from jsonb_to_recordset(cast(:rows as text)::jsonb) as new(id text, keys jsonb)
+     where contact.id = new.id and contact.match_keys is null
+    """
+)
+_ADD_PAIRS = Sql(insert_of(DuplicatePairRow))
+_FORGET = Sql("delete from duplicate_pair where newer_id > :after and newer_id <= :last")
+
+
+class Compared(NamedTuple):
+    """A contact, and the name of its account."""
+
+    row: ContactRow
+    company: str | None
+
+
+class Pair(NamedTuple):
+    """Two contacts that are probably one person."""
+
+    older_id: str
+    newer_id: str
+    said: Assessment
+
+
+async def holders(session: ReadSession, keys: Sequence[int]) -> Mapping[int, list[str]]:
+    """The contacts that hold each key, at most one more than may share one that says something."""
+    rows = await session.fetch(_HOLDERS, {"keys": list(dict.fromkeys(keys))})
+    return {row["key"]: row["ids"] for row in rows}
+
+
+async def compared(session: ReadSession, ids: Sequence[str]) -> list[Compared]:
+    """In no order."""
+    a = columns(AccountRow)
+    wanted = literal(list(ids), ARRAY(Text()))
+    statement = select(ContactRow, a.name).outerjoin(AccountRow, a.id == _c.account_id).where(_c.id == any_(wanted))
+    found: Sequence[Any] = (await session.execute(statement)).all()
+    return [Compared(row, company) for row, company in found]
+
+
+async def company_of(session: ReadSession, account_id: str) -> str | None:
+    a = columns(AccountRow)
+    name: str | None = await session.scalar(select(a.name).where(a.id == account_id))
+    return name
+
+
+async def statistics(session: ReadSession) -> Statistics:
+    """As the last scan has left them; before the first one only how many contacts there are."""
+    content = await session.scalar(select(_s.content))
+    if content is not None:
+        return from_json(content)
+    some = select(_c.id).limit(_COUNTED_UP_TO).subquery()
+    return Statistics(size=await session.scalar(select(func.count()).select_from(some)))
+
+
+async def keep_statistics(session: WriteSession, made: Statistics) -> None:
+    values = {"tenant_id": session.tenant_id, "content": to_json(made), "made_at": await session.now()}
+    statement = insert(DuplicateStatisticsRow).values(values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["tenant_id"], set_=values))
+
+
+async def count_contacts(session: ReadSession) -> int:
+    return int(await session.scalar(select(func.count(_c.id))))
+
+
+async def page(session: ReadSession, after: str, most: int) -> dict[str, Profile]:
+    """By id, in the order of ids."""
+    return await _profiles(await session.fetch(_PAGE, {"after": after, "most": most}))
+
+
+async def profiles(session: ReadSession, ids: Sequence[str]) -> dict[str, Profile]:
+    return await _profiles(await session.fetch(_BY_ID, {"ids": list(ids)}))
+
+
+async def sample(session: ReadSession, of: int, most: int) -> dict[str, Profile]:
+    """About one in `of` contacts, whatever they are."""
+    return await _profiles(await session.fetch(_SAMPLE, {"of": of, "most": most}))
+
+
+async def unkeyed(session: ReadSession, most: int) -> dict[str, Profile]:
+    """Those whose match keys were never made."""
+    return await _profiles(await session.fetch(_UNKEYED, {"most": most}))
+
+
+async def keep_keys(session: WriteSession, keys: Mapping[str, Sequence[int]]) -> None:
+    """Where somebody has written the contact meanwhile, its keys are made already."""
+    rows = [json_bytes({"id": id_, "keys": list(numbers)}) for id_, numbers in keys.items()]
+    await session.fetch(_KEY, {"rows": together(rows)})
+
+
+async def replace_pairs(session: WriteSession, after: str, last: str, pairs: Sequence[Pair]) -> None:
+    """Those whose newer contact lies beyond `after` and up to `last`."""
+    await session.fetch(_FORGET, {"after": after, "last": last})
+    if not pairs:
+        return
+    rows = [
+        json_bytes(
+            {
+                "tenant_id": session.tenant_id,
+                "older_id": pair.older_id,
+                "newer_id": pair.newer_id,
+                "score": pair.said.score,
+                "why": [reason._asdict() for reason in pair.said.why],
+                "contradictions": list(pair.said.contradictions),
+                "found_at": utc_now().isoformat(),
+            }
+        )
+        for pair in pairs
+    ]
+    await session.fetch(_ADD_PAIRS, {"rows": together(rows)})
+
+
+async def _profiles(rows: Sequence[Any]) -> dict[str, Profile]:
+    """Of rows that were read past SQLAlchemy, whose own would take longer than all that is done with them.
+
+    In a thread: making thousands takes a second, in which the process answers others.
+    """
+    return await asyncio.to_thread(lambda: {row["id"]: _profile(row) for row in rows})
+
+
+def _profile(row: Mapping[str, Any]) -> Profile:
+    return Profile.of(**{name: value for name, value in row.items() if name != "id"})

@@ -1,0 +1,48 @@
+"""What clients are told of duplicates."""
+
+from typing import Annotated
+
+from crm_contracts.contacts import Contact
+from crm_contracts.types import Contract
+from pydantic import Field
+
+Score = Annotated[float, Field(ge=0, le=1, description="How probable it is that both are one person")]
+
+
+class Reason(Contract):
+    """What one field had to do with a score."""
+
+    field: Annotated[
+        str, Field(description="Such as name, email, phone; relation, where they are likely to be relatives")
+    ]
+    level: Annotated[str, Field(description="How far it agrees, such as same, alike, different")]
+    weight: Annotated[float, Field(description="In bits: twice as probable for each; below zero it speaks against")]
+
+
+class Duplicate(Contract):
+    """A contact that may be the same person."""
+
+    contact: Contact
+    score: Score
+    why: list[Reason]
+    contradictions: Annotated[
+        list[str], Field(description="Fields that say they are two persons; such are never merged without asking")
+    ]
+    may_merge: Annotated[bool, Field(description="Whether it is sure enough to be merged without asking")]
+
+
+class Duplicates(Contract):
+    """The likeliest first."""
+
+    data: list[Duplicate]
+    withheld: Annotated[
+        bool, Field(description="Whether none is told because you do not read what identifies this contact's person")
+    ]
+
+
+class Candidate(Contract):
+    """Of `duplicate_contacts`."""
+
+    id: str
+    score: Score
+    why: list[Reason]

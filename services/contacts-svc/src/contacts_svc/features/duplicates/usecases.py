@@ -1,0 +1,126 @@
+"""What can be asked about duplicates."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from crm_kit.db.locks import lock_keys
+from crm_kit.db.rows import new_row
+from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.http.principal import Principal
+from crm_kit.http.route import require
+from crm_kit.resources import CreateCheck
+from crm_kit.rights import EVERYTHING
+
+from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.resource import CONTACTS
+from contacts_svc.features.contacts.schemas import ContactWrite
+from contacts_svc.features.contacts.usecases import write_members
+from contacts_svc.features.duplicates import repository
+from contacts_svc.features.duplicates.errors import DuplicateContacts
+from contacts_svc.features.duplicates.schemas import Candidate, Reason
+from contacts_svc.features.matching.rules.keys import key_number, match_keys
+from contacts_svc.features.matching.rules.profile import profile_of
+from contacts_svc.features.matching.rules.scoring import REPORTED_FROM, Assessment, assess
+from contacts_svc.features.matching.rules.weights import SHARED_BY_MANY
+
+_MOST_COMPARED: Final = 200
+"""Contacts, of those that share a key: the ones that share most."""
+
+_MOST_NAMED: Final = 20
+
+
+class Found(NamedTuple):
+    row: ContactRow
+    said: Assessment
+
+
+async def duplicates_of_contact(session: ReadSession, contact_id: str, *, least: float) -> list[Found] | None:
+    """None where the caller sees the contact and not what identifies a person. Raises NotFound."""
+    row = await CONTACTS.get(session, contact_id)
+    return await duplicates_of(session, row, least=least) if _reads_identity(session, row.id) else None
+
+
+async def duplicates_of(session: ReadSession, row: ContactRow, *, least: float) -> list[Found]:
+    """Contacts that score at least so much, the likeliest first.
+
+    Left out is everybody of whom the caller does not read what identifies a person: a score tells of it.
+    """
+    company = await repository.company_of(session, row.account_id) if row.account_id is not None else None
+    profile = profile_of(row, company)
+    by_key = {key_number(session.tenant_id, key): key for key in match_keys(profile)}
+    holders = await repository.holders(session, list(by_key))
+    others = await repository.compared(session, _likeliest(holders, row.id))
+    seen = {each.id for each in await CONTACTS.seen(session, [other.row for other in others])}
+    shared = {by_key[number]: len(held) for number, held in holders.items()}
+    statistics = replace(await repository.statistics(session), shared=shared)
+    found = [
+        Found(other.row, assess(profile, profile_of(other.row, other.company), statistics))
+        for other in others
+        if other.row.id in seen and _reads_identity(session, other.row.id)
+    ]
+    return sorted(
+        (each for each in found if each.said.score >= least), key=lambda each: (-each.said.score, each.row.id)
+    )
+
+
+def _likeliest(holders: Mapping[int, Sequence[str]], except_id: str) -> list[str]:
+    counts: dict[str, int] = {}
+    for held in holders.values():
+        if len(held) <= SHARED_BY_MANY:
+            for id_ in held:
+                counts[id_] = counts.get(id_, 0) + 1
+    counts.pop(except_id, None)
+    return sorted(counts, key=lambda id_: (-counts[id_], id_))[:_MOST_COMPARED]
+
+
+def _reads_identity(session: ReadSession, contact_id: str) -> bool:
+    """Whether the caller, who sees the contact, reads what identifies a person."""
+    rights = session.sights.of(contact_id) if session.sights is not None else EVERYTHING
+    return rights is not None and rights.reads("personal")
+
+
+async def refuse_duplicates(session: WriteSession, policy: str, data: ContactWrite, caller: Principal) -> None:
+    """For one that is about to be created. Raises DuplicateContacts, ValidationFailed.
+
+    Raises Forbidden for who may create and not read: the candidates are others' records.
+    """
+    if policy == "allow":
+        return
+    if policy != "refuse":
+        detail = Text("Must be allow or refuse", "必须是 allow 或 refuse")
+        raise ValidationFailed(detail, errors=[FieldError("?duplicates", "choice", detail)])
+    require(caller, f"{CONTACTS.permission}:read")
+    row = new_row(ContactRow, id="")
+    write_members(session, row, data, caller)
+    # Who creates the same person at the same time, and asks for this too, waits and then finds it.
+    await lock_keys(session, "contact.match", map(str, row.match_keys or ()))
+    found = await duplicates_of(session, row, least=REPORTED_FROM)
+    if found:
+        candidates = [
+            Candidate(id=each.row.id, score=round(each.said.score, 4), why=reasons(each.said))
+            for each in found[:_MOST_NAMED]
+        ]
+        raise DuplicateContacts(
+            Text(f"It is probably {found[0].row.id}.", f"很可能是 {found[0].row.id}。"),
+            members={"candidates": [candidate.model_dump(mode="json") for candidate in candidates]},
+        )
+
+
+REFUSE_DUPLICATES: Final = CreateCheck(
+    parameter={
+        "name": "duplicates",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string", "enum": ["allow", "refuse"], "default": "allow"},
+        "description": "`refuse`: answer 409 and the candidates where there are contacts that are probably this one",
+    },
+    check=refuse_duplicates,
+)
+
+
+def reasons(said: Assessment) -> list[Reason]:
+    """What speaks loudest first."""
+    told = sorted(said.why, key=lambda reason: -abs(reason.weight))
+    return [Reason(field=each.field, level=each.level, weight=round(each.weight, 2)) for each in told]
