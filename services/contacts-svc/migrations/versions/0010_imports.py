@@ -49,7 +49,7 @@ def upgrade() -> None:
         sa.Column("linked", sa.BigInteger(), nullable=False),
         sa.Column("is_read", sa.Boolean(), nullable=False),
         sa.Column("reverted_to", sa.BigInteger(), nullable=True),
-        sa.Column("revert_place", sa.BigInteger(), nullable=False),
+        sa.Column("revert_turn", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "id"),
     )
     op.create_index("import_created", "import", ["tenant_id", "created_at", "id"], unique=False)

@@ -1,5 +1,6 @@
 """Names, telephone numbers, e-mail addresses and external ids, as pure rules."""
 
+import phonenumbers
 import pytest
 from contacts_svc.features.contacts.rules import (
     COMPOUND_SURNAMES,
@@ -200,3 +201,14 @@ def test_a_colon_belongs_to_one_side() -> None:
 @given(st.lists(st.text(max_size=2)))
 def test_the_first_occurrence_stays(values: list[str]) -> None:
     assert unique(values) == sorted(set(values), key=values.index)
+
+
+@given(st.from_regex(r"(\+86)?1[0-9]{10}", fullmatch=True).filter(str.isascii))
+def test_a_chinese_mobile_is_what_the_library_makes_of_it(number: str) -> None:
+    parsed = phonenumbers.parse(number, "CN")
+    if phonenumbers.is_valid_number(parsed):
+        expected = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        assert normalise_phone(number, "CN") == expected
+    else:
+        with pytest.raises(InvalidPhone):
+            normalise_phone(number, "CN")

@@ -44,7 +44,7 @@ async def ended(client: httpx.AsyncClient, import_id: str) -> dict[str, Any]:
 
 async def act(client: httpx.AsyncClient, import_id: str, action: str, **body: Any) -> dict[str, Any]:
     """Runs or reverts it, and waits for its end."""
-    answer = await client.post(f"/v1/imports/{import_id}/{action}", **({"json": body} if action == "run" else {}))
+    answer = await client.post(f"/v1/imports/{import_id}/{action}", json=body if action == "run" else None)
     assert answer.status_code == 200, answer.text
     return await ended(client, import_id)
 

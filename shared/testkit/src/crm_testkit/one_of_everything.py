@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 
+from crm_testkit.importing import imported
+
 Json = dict[str, Any]
 Ids = Mapping[str, str]
 """The id that each collection's path, as OpenAPI writes it, has given."""
@@ -19,7 +21,7 @@ TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
 API_KEYS, ALLOWED_ORIGINS = "/v1/api-keys", "/v1/allowed-origins"
 TEAMS, ROLES, USERS, IDENTITY_PROVIDERS = "/v1/teams", "/v1/roles", "/v1/users", "/v1/identity-providers"
-TRANSFERS = "/v1/transfers"
+TRANSFERS, IMPORTS, JOBS = "/v1/transfers", "/v1/imports", "/v1/jobs"
 SCIM_USERS, SCIM_GROUPS = "/scim/v2/Users", "/scim/v2/Groups"
 
 
@@ -99,12 +101,14 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
 
 
 async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
-    """Creates each of BODIES, and one sent message. Returns the ids by collection path."""
+    """Creates each of BODIES, one sent message and one import. Returns the ids by collection path."""
     await _until_there_is_one(client, PIPELINES)
     ids: dict[str, str] = {}
     for collection, body in BODIES.items():
         ids[collection] = (await create(client, collection, body(ids), ids))["id"]
     ids[MESSAGES] = await _send_one_message(client, ids)
+    found = await imported(client, "姓名,邮箱\n王伟,wang.wei@example.com\n".encode())
+    ids[IMPORTS], ids[JOBS] = found["id"], found["job_id"]
     return ids
 
 

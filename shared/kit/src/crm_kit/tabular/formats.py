@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
@@ -19,6 +20,8 @@ _SAMPLE: Final = 64 * 1024
 _SAMPLE_RECORDS: Final = 50
 _DELIMITERS: Final = (",", "\t", ";", "|")
 
+_PAIRS: Final = re.compile(rb"([\x81-\xfe])[\x40-\xfe]")
+_NEIGHBOURS: Final = re.compile(rb"[\x80-\xff]{2}")
 _ENCODINGS: Final = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252")
 """What spreadsheets write by default where they do not write UTF-8. GB 18030 holds GB 2312 and GBK."""
 
@@ -104,6 +107,10 @@ def guess_encoding(file: BinaryIO) -> str:
             break
     if not suspect:
         return "utf-8"
+    if _is_usual_chinese(suspect):
+        return "gb18030"
+    if not _NEIGHBOURS.search(suspect):  # single letters with accents among plain ones
+        return "cp1252"
     found = from_bytes(suspect, cp_isolation=list(_ENCODINGS)).best()
     return _known_encoding(found.encoding) if found is not None else "gb18030"
 
@@ -112,6 +119,16 @@ def _around(piece: bytes, place: int) -> bytes:
     """Whole lines of a piece that hold what is not UTF-8."""
     start = piece.rfind(b"\n", 0, place) + 1
     return piece[start : start + _SAMPLE]
+
+
+def _is_usual_chinese(sample: bytes) -> bool:
+    """Whether nearly all of it is hanzi of GB 2312's first level (leads B0 to D7), some behind those of hangul in EUC-KR (C8).
+
+    A statistical guess takes short tables of names for Korean.
+    """
+    leads = _PAIRS.findall(sample)
+    usual = [lead for lead in leads if b"\xb0" <= lead <= b"\xd7"]
+    return len(usual) > 0.9 * len(leads) and any(lead > b"\xc8" for lead in usual)
 
 
 def _is_object(sample: str) -> bool:

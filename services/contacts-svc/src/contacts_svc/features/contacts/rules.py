@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 import phonenumbers
@@ -86,12 +86,28 @@ def _joined(first: str | None, last: str | None) -> str | None:
     return f"{first} {last}"
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def normalise_phone(number: str, region: str) -> str:
     """E.164. A number without country code is one of `region` (ISO 3166-1). Raises InvalidPhone.
 
     An extension has no place in E.164 and is refused rather than dropped.
     """
+    plain = number.removeprefix("+86")
+    if (plain != number or region == "CN") and _chinese_mobile().fullmatch(plain):
+        return f"+86{plain}"  # what the library comes to, for a thirtieth of the time
+    return _normalise_phone(number, region)
+
+
+@cache
+def _chinese_mobile() -> re.Pattern[str]:
+    """By the library's own metadata; it has no prefix for trunk or carrier that the library would take off."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region("CN")
+    assert metadata is not None, "the library knows China"
+    assert metadata.mobile is not None
+    return re.compile(rf"(?!1(?:[12]|79))(?:{metadata.mobile.national_number_pattern})", re.ASCII)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _normalise_phone(number: str, region: str) -> str:
     try:
         parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException as error:

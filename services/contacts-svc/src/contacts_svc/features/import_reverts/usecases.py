@@ -26,7 +26,7 @@ async def take_back(
     """What came of each, in their order; each is undone by itself where it fails."""
     made = await repository.made_of(session, import_id, [result.entity_id for result in results if result.entity_id])
     created = [id_ for result in results if result.outcome == "created" and (id_ := result.entity_id)]
-    used = await repository.in_use(session, created)
+    used = await repository.in_use(session, import_id, created)
     found: list[Reverted] = []
     for result in results:
         entity_id = result.entity_id

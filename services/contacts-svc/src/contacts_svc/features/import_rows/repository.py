@@ -8,8 +8,9 @@ from crm_kit.db.models import columns
 from crm_kit.db.rows import insert_of, json_bytes, together
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, select
 
+from contacts_svc.features.accounts.models import AccountRow
 from contacts_svc.features.activities.models import ActivityRow
 from contacts_svc.features.consents.models import ConsentRow
 from contacts_svc.features.contacts.models import ContactRow
@@ -92,16 +93,23 @@ async def unlinked(session: ReadSession, import_id: str, after: int, limit: int)
     return (await session.scalars(statement.order_by(_r.row, _r.place).limit(limit))).all()
 
 
+_turn = _r.row * 2 + _r.place
+"""In the order of the file, and of what a row made one after the other."""
+
+
 async def done_before(
-    session: ReadSession, import_id: str, place: int, before: int | None, limit: int
+    session: ReadSession, import_id: str, resource: str, turn: int | None, limit: int
 ) -> Sequence[ImportResultRow]:
-    """What was created or updated, from the last row backwards."""
+    """What was created or updated of a resource, from the end of the file backwards. `turn`: of the last that was had."""
     statement = select(ImportResultRow).where(
-        _r.import_id == import_id, _r.place == place, _r.entity_id.is_not(None), _r.outcome.in_(("created", "updated"))
+        _r.import_id == import_id,
+        _r.resource == resource,
+        _r.entity_id.is_not(None),
+        _r.outcome.in_(("created", "updated")),
     )
-    if before is not None:
-        statement = statement.where(_r.row < before)
-    return (await session.scalars(statement.order_by(_r.row.desc()).limit(limit))).all()
+    if turn is not None:
+        statement = statement.where(_turn < turn)
+    return (await session.scalars(statement.order_by(_turn.desc()).limit(limit))).all()
 
 
 async def made_of(session: ReadSession, import_id: str, ids: Iterable[str]) -> Mapping[str, tuple[int, bool]]:
@@ -110,14 +118,21 @@ async def made_of(session: ReadSession, import_id: str, ids: Iterable[str]) -> M
     return {row["entity_id"]: (row["version"], row["created"]) for row in rows}
 
 
-async def in_use(session: ReadSession, ids: Sequence[str]) -> set[str]:
-    """Of records those that something of this service belongs to by now."""
+async def in_use(session: ReadSession, import_id: str, ids: Sequence[str]) -> set[str]:
+    """Of records those that something of this service belongs to by now, besides what the import itself created."""
     held: set[str] = set()
-    for column in (
-        columns(ActivityRow).contact_id,
-        columns(ActivityRow).account_id,
-        columns(ConsentRow).contact_id,
-        columns(ContactRow).account_id,
+    for row, column in (
+        (ActivityRow, columns(ActivityRow).contact_id),
+        (ActivityRow, columns(ActivityRow).account_id),
+        (ConsentRow, columns(ConsentRow).contact_id),
+        (ContactRow, columns(ContactRow).account_id),
+        (AccountRow, columns(AccountRow).parent_id),
     ):
-        held |= set(await session.scalars(select(func.distinct(column)).where(column.in_(ids))))
+        ours = exists().where(
+            _r.import_id == import_id,
+            _r.entity_id == columns(row).id,
+            _r.outcome == "created",
+            _r.reverted.is_(None),
+        )
+        held |= set(await session.scalars(select(func.distinct(column)).where(column.in_(ids), ~ours)))
     return held

@@ -10,6 +10,7 @@ from crm_kit.db.holders import KeyHolders
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Conflict, FieldError, NotFound, Problem, Text, ValidationFailed
 from crm_kit.http.principal import Principal
+from crm_kit.http.route import require
 from crm_kit.resources import Resource, access, change, create
 from crm_kit.tabular import Row
 from sqlalchemy.exc import IntegrityError
@@ -283,6 +284,7 @@ class _Page:
 
     async def _create(self, row: ParsedRow) -> list[Result]:
         reference, results = await self._refer(row)
+        require(self._caller, f"{row.resource}:create")
         data = row.data if reference is None else row.data.model_copy(update=reference)
         entity: Entity = await create(self._session, RESOURCES[row.resource], data, self._caller)
         entity_id = str(entity.id)  # type: ignore[attr-defined]  # every entity type has its own id type
@@ -292,6 +294,7 @@ class _Page:
 
     async def _update(self, row: ParsedRow, entity_id: str) -> list[Result]:
         resource = RESOURCES[row.resource]
+        require(self._caller, f"{row.resource}:update")
         stored = self._rows.get(entity_id) or await resource.lock(self._session, entity_id)
         reference, results = await self._refer(row)
         before = resource.events.snapshot(stored)
@@ -326,6 +329,7 @@ class _Page:
             return ({member: found} if not found.startswith(_PLANNED) else {}), []
         if row.account is None or not self._terms.create_accounts:
             return None, []
+        require(self._caller, "accounts:create")
         self._is_changing = True  # the account must not stay where the row is refused
         account = await create(self._session, ACCOUNTS, row.account, self._caller)
         made = Result(row.number, "accounts", "created", str(account.id), account.version, place=1)

@@ -28,6 +28,9 @@ _PAGE: Final = 500
 _SMALL_PAGE: Final = 50
 """For callers who do not see everything: each row is looked at by itself, behind a savepoint of its own."""
 
+_TAKEN_BACK_IN_TURN: Final = ("contacts", "accounts")
+"""What belongs to others before these."""
+
 _TABLES: Final = OpenTables()
 
 
@@ -129,17 +132,19 @@ async def _import_ended(session: WriteSession, import_id: str, status: JobStatus
 
 
 async def _revert_step(session: WriteSession, import_id: str, caller: Principal) -> Progress:
-    """What the rows themselves became first, then the accounts that were made for them."""
     row = await _locked(session, import_id)
-    page = await rows.done_before(session, row.id, row.revert_place, row.reverted_to, _SMALL_PAGE)
+    resource = _TAKEN_BACK_IN_TURN[row.revert_turn]
+    page = await rows.done_before(session, row.id, resource, row.reverted_to, _SMALL_PAGE)
     came = await take_back(session, row.id, page, caller)
     row.reverted = _counted(row.reverted or {}, came)
     if page:
-        row.reverted_to = page[-1].row
+        row.reverted_to = page[-1].row * 2 + page[-1].place
     is_finished = False
     if len(page) < _SMALL_PAGE:
-        is_finished = row.revert_place == 1
-        row.revert_place, row.reverted_to = 1, None
+        is_finished = resource == _TAKEN_BACK_IN_TURN[-1]
+        row.revert_turn, row.reverted_to = (
+            (row.revert_turn, row.reverted_to) if is_finished else (row.revert_turn + 1, None)
+        )
     _came_on(row)
     await session.flush()
     total = sum(row.counts.get(name, 0) for name in ("created", "updated", "accounts_created"))

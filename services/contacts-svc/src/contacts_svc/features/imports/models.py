@@ -14,7 +14,7 @@ from contacts_svc.base import Base
 class ImportRow(EntityRow, Base, table=True):
     """`position`: the last row that was taken in; `linked` and `reverted_to`: how far references, and a revert, have come.
 
-    `revert_place`: which of the things that a row made are being taken back, as in ImportResultRow.
+    `revert_turn`: which resource is being taken back.
     """
 
     __tablename__ = "import"
@@ -52,4 +52,4 @@ class ImportRow(EntityRow, Base, table=True):
     linked: int = Field(default=0, sa_type=BigInteger, nullable=False)
     is_read: bool = Field(default=False, sa_type=Boolean, nullable=False)
     reverted_to: int | None = Field(default=None, sa_type=BigInteger)
-    revert_place: int = Field(default=0, sa_type=BigInteger, nullable=False)
+    revert_turn: int = Field(default=0, sa_type=BigInteger, nullable=False)

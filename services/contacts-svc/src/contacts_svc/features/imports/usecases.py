@@ -155,7 +155,7 @@ async def run_import(session: WriteSession, row: ImportRow, data: ImportRun, cal
     if not stopped:
         _change(row, data)
         await rows.forget_results(session, row.id)
-        row.position = row.done = row.linked = row.revert_place = 0
+        row.position = row.done = row.linked = row.revert_turn = 0
         row.is_read, row.reverted, row.reverted_to, row.counts = False, None, None, dict(_NO_COUNTS)
     _require(caller, row.resource, row.on_match)
     row.dry_run, row.status = data.dry_run, "pending"
@@ -199,7 +199,7 @@ async def revert_import(session: WriteSession, row: ImportRow, caller: Principal
         raise NothingToRevert
     require(caller, f"{row.resource}:delete")
     require(caller, f"{row.resource}:update")
-    row.status, row.reverted, row.reverted_to, row.revert_place = "reverting", {}, None, 0
+    row.status, row.reverted, row.reverted_to, row.revert_turn = "reverting", {}, None, 0
     row.job_id = await start_job(session, REVERT_JOB, row.id, caller)
     await UNPUBLISHED.updated(session, row, before)
 
