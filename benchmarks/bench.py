@@ -26,14 +26,15 @@ from crm_testkit.soak.memory import proportional_mb
 from dataset import Dataset, Filler
 from freshness import freshness
 from idle import idle_stack
+from imports import compared
 from load import Outcome, drive
 from operations import Operation, Operations, ReferenceName, Requests
-from references import References, copied_contacts, fill_references, running_references
+from references import References, fill_references, running_references
 from report import table, write_page
 from settling import caught_up, quiet
 from writes import cpu_seconds
 
-_COPIED_ROWS = 20_000
+_IMPORTED_ROWS = 100_000
 
 
 class Bench:
@@ -123,7 +124,7 @@ async def measure(chosen: argparse.Namespace) -> dict[str, Any]:
                 fresh = await freshness(client, rate=200, seconds=15, kind="patch")
                 result.setdefault("change to view at 200 writes/s, ms", {})[str(size)] = fresh
         if not chosen.only:
-            result["COPY (R4), rows/s"] = round(await copied_contacts(stack, _COPIED_ROWS))
+            result["import"] = await compared(stack, client, _IMPORTED_ROWS)
         result["memory at the end, MB"] = {name: round(proportional_mb(pid)) for name, pid in stack.pids.items()}
         return result | {"rows": bench.rows}
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import asyncpg
 from contacts_svc.features.contacts.models import ContactRow
-from contacts_svc.features.duplicates.scanning import Step, scan_some
+from contacts_svc.features.duplicates.jobs import Step, scan_some
 from contacts_svc.features.duplicates.usecases import duplicates_of_contact
 from contacts_svc.features.matching.rules.keys import key_numbers
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM

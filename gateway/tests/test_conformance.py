@@ -129,6 +129,7 @@ class TestConformance(ServiceConformance):
         "/scim/v2/Groups": "the teams of `/v1/teams` in the shape of another standard (`scim/` tests it)",
         "/scim/v2/Users": "the users of `/v1/users` in the shape of another standard (`scim/` tests it)",
         "/v1/dead-letters": "events that fail make them (`dead_letters/` tests them)",
+        "/v1/jobs": "what takes long makes them (`tests/e2e/test_imports.py` tests them)",
         "/v1/transfers": "what they come to changes them (`transfers/` and `tests/e2e/test_transfers.py` test them)",
         "/v1/tenants": "the installation's admin key alone makes and changes them, which is of no tenant",
     }

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from contacts_svc.features.duplicates.scanning import Step, scan_some
+from contacts_svc.features.duplicates.jobs import Step, scan_some
 from crm_kit.db.session import Database
 from crm_testkit.service import ServiceUnderTest, Tenant
 from sqlalchemy import text

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import httpx
 import pytest
-from crm_testkit.importing import act, counts, imported, rows_of, upload
+from crm_testkit.importing import act, counts, ended, imported, rows_of, upload
 from crm_testkit.service import ServiceUnderTest, Tenant
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 _PEOPLE = """姓名,手机,邮箱,公司,生日,标签,备注
 王伟,138 0013 8000,wang.wei@example.com,云帆科技,1990/1/2,"vip;老客户",x
@@ -100,3 +103,67 @@ async def test_what_is_wrong_with_the_form_is_told(tenant: Tenant) -> None:
     assert without.status_code == 422, without.text
     plain = await tenant.client.post("/v1/imports", json={"file": "x"})
     assert plain.status_code == 415, plain.text
+
+
+async def test_a_repeated_request_is_one_import(tenant: Tenant) -> None:
+    async def send(content: bytes, **form: str) -> httpx.Response:
+        return await tenant.client.post(
+            "/v1/imports", files={"file": ("x.csv", content)}, data=form, headers={"Idempotency-Key": "once"}
+        )
+
+    first, again = await send(_PEOPLE), await send(_PEOPLE)
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
+    assert again.headers["idempotent-replayed"] == "true"
+    for other in (await send(_PEOPLE + b"x"), await send(_PEOPLE, dry_run="true")):
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused"), other.text
+    assert counts(await ended(tenant.client, first.json()["id"])) == {"created": 3, "accounts_created": 1}
+
+
+_NAMES = st.sampled_from(["王伟", "李娜", "Ann Lee", ""])
+_MAILS = st.sampled_from(["a@x.com", "A@x.com", "b@x.com", "no address", ""])
+_PHONES = st.sampled_from(["13800138000", "+86 138 0013 8000", "13900139000", "1", ""])
+_COMPANIES = st.sampled_from(["云帆", "海川", ""])
+_ROW = st.tuples(_NAMES, _MAILS, _PHONES, _COMPANIES, st.sampled_from(["E1", "E2", ""]), st.sampled_from(["甲", ""]))
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    there=st.lists(_ROW, max_size=3),
+    rows=st.lists(_ROW, min_size=1, max_size=8),
+    on_match=st.sampled_from(["update", "fill", "skip"]),
+)
+async def test_whatever_the_rows_the_plan_is_what_is_done_and_all_of_it_is_taken_back(
+    service: ServiceUnderTest, there: list[tuple[str, ...]], rows: list[tuple[str, ...]], on_match: str
+) -> None:
+    tenant = service.tenant()
+    header = "姓名,邮箱,电话,公司,external_ids.erp,职位"
+
+    def content(lines: list[tuple[str, ...]]) -> bytes:
+        return "\n".join([header, *map(",".join, [*lines, ("-", "", "", "", "", "")])]).encode()
+
+    await imported(tenant.client, content(there), on_match="update")
+    before = await _states(tenant)
+    planned = await imported(tenant.client, content(rows), on_match=on_match, dry_run=True)
+    assert await _states(tenant) == before
+    done = await act(tenant.client, planned["id"], "run")
+    assert counts(done) == counts(planned), await rows_of(tenant.client, done["id"])
+    told = await rows_of(tenant.client, done["id"])
+    made = {row["id"] for row in told if row["outcome"] == "created"}
+    after = await _states(tenant)
+    assert made == after.keys() - before.keys()
+    if any(counts(done).get(name) for name in ("created", "updated", "accounts_created")):
+        reverted = await act(tenant.client, planned["id"], "revert")
+        assert reverted["status"] == "reverted"
+        assert {name for name, number in reverted["reverted"].items() if number} <= {"deleted", "restored"}, reverted
+    assert await _states(tenant) == before
+
+
+async def _states(tenant: Tenant) -> dict[str, Any]:
+    """Every contact and account, without what changes with each version."""
+    found = {}
+    for resource in ("contacts", "accounts"):
+        for record in (await tenant.read(f"/v1/{resource}", limit=200))["data"]:
+            found[record["id"]] = {
+                name: value for name, value in record.items() if name not in ("version", "updated_at")
+            }
+    return found

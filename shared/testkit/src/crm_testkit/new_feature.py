@@ -198,7 +198,7 @@ def _extend_manifest(path: Path, names: dict[str, str]) -> Path:
     text = re.sub(r"(features=\(\s*)", lambda match: f"{match[1]}{names['plural']}.FEATURE, ", text, count=1)
     text = re.sub(r"(publishes=\(\s*)", lambda match: f"{match[1]}{names['SINGULAR']}_EVENTS, ", text, count=1)
     text = re.sub(
-        r"(from (\w+)\.features import [^\n(]+\n)",
+        r"(from (\w+)\.features import (?:\([^)]*\)|[^\n(]+)\n)",
         lambda match: (
             f"{match[1]}from {match[2]}.features.{names['plural']}.events import {names['SINGULAR']}_EVENTS\n"
         ),

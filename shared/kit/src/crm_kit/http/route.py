@@ -150,7 +150,10 @@ class TransactionRoute(APIRoute):
                     response = await _in(database.read(principal.realm), principal, parsed, endpoint)
                     await tell_noted(request)
                     return response
-                return await write(database, principal, parsed, endpoint, sensitive=sensitive)
+                try:
+                    return await write(database, principal, parsed, endpoint, sensitive=sensitive)
+                finally:
+                    await parsed.close()  # a file that came with it
 
         return handle
 

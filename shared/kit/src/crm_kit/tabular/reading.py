@@ -103,6 +103,8 @@ def _bounded(number: int, cells: Sequence[str]) -> Row:
 
 
 def _object(number: int, line: str) -> Row:
+    if "\ufffd" in line:
+        return Row(number, [], Text("Characters that are not of the file's encoding", "包含不属于文件编码的字符"))
     try:
         found = parse_json(line.encode())
     except MalformedJson as error:

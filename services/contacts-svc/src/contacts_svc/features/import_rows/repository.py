@@ -57,11 +57,9 @@ async def copy_file(session: ReadSession, import_id: str, into: BinaryIO) -> Non
 
 
 async def forget_file(session: WriteSession, import_id: str) -> None:
-    """The file, and what rows were before: they are personal data, and from then on the import cannot be reverted."""
-    for table in (ImportChunkRow, ImportKeyRow):
-        await session.execute(delete(table).where(columns(table).import_id == import_id))
-    bare = Sql("update import_result set before = null, after = null, problem = null where import_id = :import_id")
-    await session.fetch(bare, {"import_id": import_id})
+    """With what became of its rows: both are personal data, and from then on the import cannot be reverted."""
+    await session.execute(delete(ImportChunkRow).where(_k.import_id == import_id))
+    await forget_results(session, import_id)
 
 
 async def forget_results(session: WriteSession, import_id: str) -> None:

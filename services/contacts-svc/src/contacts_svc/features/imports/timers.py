@@ -1,20 +1,28 @@
 """Forgets the file of an import after its time."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from crm_kit.db.session import WriteSession
 from crm_kit.settings import ServiceSettings
 from crm_kit.timers import TimerHandler
 from pydantic import JsonValue
 
-from contacts_svc.features.import_rows.repository import forget_file, forget_results
-from contacts_svc.features.imports.usecases import FORGET_IMPORT
+from contacts_svc.features.imports import repository
+from contacts_svc.features.imports.usecases import BUSY, FORGET_IMPORT, forget_import
+
+_LATER: Final = timedelta(hours=1)
+"""Where its job still runs."""
 
 
 async def _forget(session: WriteSession, import_id: str, _payload: Mapping[str, JsonValue]) -> datetime | None:
-    await forget_file(session, import_id)
-    await forget_results(session, import_id)
+    row = await repository.lock(session, import_id)
+    if row is None:
+        return None
+    if row.status in BUSY:
+        return await session.now() + _LATER
+    await forget_import(session, row)
     return None
 
 

@@ -34,7 +34,7 @@ FORGET_IMPORT: Final = "forget_import"
 IMPORT_JOB: Final = "import"
 REVERT_JOB: Final = "import_revert"
 _NO_COUNTS: Final[Mapping[str, int]] = {}
-_BUSY: Final = frozenset({"pending", "running", "reverting"})
+BUSY: Final = frozenset({"pending", "running", "reverting"})
 
 
 async def create_import(
@@ -59,7 +59,7 @@ async def create_import(
         id=import_id,
         resource=options.resource,
         dry_run=options.dry_run,
-        filename=storable(filename)[:300] if filename else None,
+        filename=storable(filename.replace("\\", "/").rpartition("/")[2])[:300] if filename else None,
         size=await rows.keep_file(session, import_id, table.file),
         rows=table.rows,
         format=table.format,
@@ -180,7 +180,7 @@ def _change(row: ImportRow, data: ImportRun) -> None:
 
 
 def _check_idle(row: ImportRow) -> None:
-    if row.status in _BUSY:
+    if row.status in BUSY:
         raise ImportBusy(
             Text("Wait for its job, or cancel that.", "请等待其任务结束或取消任务。"), members={"job_id": row.job_id}
         )
@@ -206,8 +206,15 @@ async def revert_import(session: WriteSession, row: ImportRow, caller: Principal
 
 async def delete_import(session: WriteSession, row: ImportRow, _caller: Principal) -> None:
     """Its file and what became of its rows; what was taken in stays. Raises ImportBusy."""
-    if row.status in _BUSY:
+    if row.status in BUSY:
         raise ImportBusy
     await rows.forget_file(session, row.id)
-    await rows.forget_results(session, row.id)
     await UNPUBLISHED.deleted(session, row)
+
+
+async def forget_import(session: WriteSession, row: ImportRow) -> None:
+    """Its time is over: that it was, and how many rows became what, stays."""
+    before = UNPUBLISHED.snapshot(row)
+    await rows.forget_file(session, row.id)
+    row.columns = [{**column, "samples": []} for column in row.columns]
+    await UNPUBLISHED.updated(session, row, before)
