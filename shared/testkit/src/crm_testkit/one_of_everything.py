@@ -107,9 +107,14 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
     for collection, body in BODIES.items():
         ids[collection] = (await create(client, collection, body(ids), ids))["id"]
     ids[MESSAGES] = await _send_one_message(client, ids)
-    found = await imported(client, "姓名,邮箱\n王伟,wang.wei@example.com\n".encode())
-    ids[IMPORTS], ids[JOBS] = found["id"], found["job_id"]
+    ids[IMPORTS], ids[JOBS] = await import_a_file(client)
     return ids
+
+
+async def import_a_file(client: httpx.AsyncClient) -> tuple[str, str]:
+    """The ids of the import and of its job."""
+    found = await imported(client, "姓名,邮箱\n王伟,wang.wei@example.com\n".encode())
+    return found["id"], found["job_id"]
 
 
 async def create(client: httpx.AsyncClient, collection: str, body: Json, ids: Ids) -> Json:

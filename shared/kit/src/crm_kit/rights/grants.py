@@ -177,12 +177,17 @@ class ResourceRights:
 
     @cached_property
     def levels(self) -> tuple[Level, ...]:
-        """Those that make a difference, nearest first; the last reaches farthest."""
-        reaching = [(level, self.at(level), self.at_most(level)) for level in LEVELS]
+        """Those that make a difference, nearest first; the last reaches farthest.
+
+        Where a condition is given for a level, what lies within it is told apart: another that gives the same beyond it may
+        not hold.
+        """
+        conditioned = {grant.level for grant in self.conditioned}
+        reaching = [(level, self.at(level)) for level in LEVELS]
         return tuple(
-            here[0]
-            for here, beyond in zip(reaching, [*reaching[1:], None], strict=True)
-            if here[2].actions and (beyond is None or here[1:] != beyond[1:])
+            level
+            for (level, here), beyond in zip(reaching, [*reaching[1:], None], strict=True)
+            if level in conditioned or (here.actions and (beyond is None or here != beyond[1]))
         )
 
 
