@@ -125,8 +125,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
     if authenticator is None:  # who is asked by the gateway, and verifies its tokens
         app.include_router(dead_letters)
         app.include_router(states)
-        if manifest.jobs:
-            app.include_router(jobs)
+        app.include_router(jobs)
         app.include_router(audit)
         app.include_router(inspection)
     _add_operations(app, runtime)

@@ -1,4 +1,7 @@
-"""Jobs over HTTP, for the gateway: outside `/v1`, so that no client reaches it."""
+"""Jobs over HTTP, for the gateway, which asks every service: outside `/v1`, so that no client reaches it.
+
+A service that has no kinds of jobs has no table of them either.
+"""
 
 from typing import Annotated
 
@@ -23,27 +26,29 @@ def _manifest(request: Request) -> Manifest:
 
 @router.get("")
 async def list_jobs(request: Request, session: Reading, query: Annotated[JobQuery, Query()]) -> Response:
-    jobs = await repository.page(session, _manifest(request).name, query)
+    manifest = _manifest(request)
+    jobs = await repository.page(session, manifest.name, query) if manifest.jobs else []
     session.sights = None  # whoever sees a job sees all of it
     return json_response(request, JobList(data=jobs))
 
 
 @router.get("/{job_id}")
 async def get_job(request: Request, job_id: str, session: Reading) -> Response:
-    row = await repository.find(session, job_id)
+    manifest = _manifest(request)
+    row = await repository.find(session, job_id) if manifest.jobs else None
     if row is None:
         raise NotFound
     session.sights = None
-    return entity_response(request, repository.told(row, _manifest(request).name))
+    return entity_response(request, repository.told(row, manifest.name))
 
 
 @router.post("/{job_id}/cancel")
 async def cancel(request: Request, job_id: str, session: Writing) -> Response:
-    row = await repository.lock(session, job_id)
+    manifest = _manifest(request)
+    row = await repository.lock(session, job_id) if manifest.jobs else None
     if row is None:
         raise NotFound
     session.sights = None
     check_if_match(request, row.version)
-    manifest = _manifest(request)
     row = await cancel_job(session, manifest.jobs[row.kind], row)
     return entity_response(request, repository.told(row, manifest.name))

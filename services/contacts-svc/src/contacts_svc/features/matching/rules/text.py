@@ -1,12 +1,17 @@
 """What written words are compared by: one case, one script, no marks, Chinese in simplified characters and in pinyin. Pure."""
 
+import os
 import re
 import unicodedata
 from functools import lru_cache
 from typing import Final
 
 from opencc import OpenCC
-from pypinyin import Style, lazy_pinyin
+
+# Read as it is imported. Its phrases take 44 MB of every process, and hold hardly a name.
+os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
+
+from pypinyin import Style, lazy_pinyin  # behind what it reads
 
 _SIMPLIFIED: Final = OpenCC("t2s")
 _HAN: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
