@@ -72,10 +72,6 @@ FAULTS = {
     "choice_gone": "what was there before",
     "fixed": "as above",
     "not_re2": "regular expressions have a grammar",
-    "unreadable": "what makes a table of a file",
-    "unknown_column": "the file's own columns",
-    "nothing_mapped": "as above",
-    "duplicate_target": "two columns of a file mean one thing",
     "undeclared": "the tenant's own declarations",
     "not_plain": "as above",
     "archived": "as above",
@@ -110,6 +106,9 @@ DECLARATION_FAULTS = {
     "/rules/": "bounds are of the type of the field",
 }
 """Where in a custom field: what is wrong there hangs on other members."""
+
+FORM_FAULTS = frozenset({"file", "format", "encoding", "delimiter", "sheet", "mapping", "match", "defaults"})
+"""Fields of an import: what is right in them is JSON in a text, a list in one string, or for the file itself to say."""
 
 TERRITORY_FAULTS = {
     "unknown_field": "which fields there are to name hangs on `resource`",
@@ -160,7 +159,11 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
 
     of_declaration = problem["instance"].startswith("/v1/custom-fields")
 
+    of_file = problem["instance"] == "/v1/imports"
+
     def semantic(fault: dict[str, Any]) -> bool:
+        if of_file and fault["pointer"].split("/")[1] in FORM_FAULTS:
+            return True
         if of_declaration and fault["pointer"].startswith(tuple(DECLARATION_FAULTS)):
             return True
         if fault["code"] in _OF_DECLARED and _names_custom_field(fault, body):

@@ -81,6 +81,21 @@ def build_openapi(app: FastAPI, manifest: Manifest) -> dict[str, Any]:
     return app.openapi_schema
 
 
+def _tell_forms(document: dict[str, Any]) -> None:
+    """A form has no null, and we take no field that is not named."""
+    for item in document["paths"].values():
+        content = item.get("post", {}).get("requestBody", {}).get("content", {}).get("multipart/form-data")
+        if content is None:
+            continue
+        form = document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
+        form["additionalProperties"] = False
+        for field in form["properties"].values():
+            kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
+            if len(kinds) == 1:
+                del field["anyOf"]
+                field.update(kinds[0])
+
+
 def complete(document: dict[str, Any], service: str, package: str) -> None:
     """Adds security, problem answers and common headers to each operation.
 
@@ -93,6 +108,7 @@ def complete(document: dict[str, Any], service: str, package: str) -> None:
     for schema in schemas.values():
         _tell_defaults(schema)
         _tell_what_may_be_missing(schema)
+    _tell_forms(document)
     schemas["Problem"] = PROBLEM_SCHEMA
     # Once, and not with every operation: of the merged document they would be the half.
     components["responses"] = {_component(code): _problem(code) for code in sorted({*_ALWAYS, *_WITH_BODY, *_ON_WRITE})}
