@@ -162,7 +162,7 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
     of_file = problem["instance"] == "/v1/imports"
 
     def semantic(fault: dict[str, Any]) -> bool:
-        if of_file and fault["pointer"].split("/")[1] in FORM_FAULTS:
+        if of_file and fault["pointer"].removeprefix("/").partition("/")[0] in FORM_FAULTS:
             return True
         if of_declaration and fault["pointer"].startswith(tuple(DECLARATION_FAULTS)):
             return True
