@@ -1,14 +1,22 @@
 """Lists of what lies in several services, newest first: ids are made in the order of time, in all services alike."""
 
 from collections.abc import Sequence
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Annotated, Final, Generic, Protocol, TypeVar
 
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import InvalidCursor, Text
 from crm_kit.http import pagination
 from fastapi import Request
+from pydantic import Field as Described
 from sqlalchemy import column
+
+PageLimit = Annotated[int, Described(ge=1, le=pagination.MAX_LIMIT)]
+PageCursor = Annotated[
+    str | None,
+    Described(max_length=pagination.MAX_CURSOR_LENGTH, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"}),
+]
+"""What the query of such a list says of its page."""
 
 _NEWEST_FIRST: Final = pagination.parse_sort(
     "-id", FieldSet("merged", [Field("id", FieldType.TEXT, column("id"), sortable=True, nullable=False)])

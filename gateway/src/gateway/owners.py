@@ -1,6 +1,8 @@
-"""Asking whoever of the services has something whose id does not say where it lies."""
+"""Asking the services for what may lie in any of them: for the one thing of an id, which does not say where, and for lists."""
 
+from collections.abc import Sequence
 from typing import Final, TypeVar
+from urllib.parse import urlencode
 
 import orjson
 from crm_contracts.types import Contract
@@ -8,7 +10,7 @@ from crm_kit.errors import NotFound, Problem, Text, UpstreamFailed, problem_clas
 from crm_kit.http.principal import Principal
 from crm_kit.http.problems import PROBLEM_TYPE
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from gateway.upstream import SERVICES, Answer, Service, ServiceClient, UpstreamUnavailable
 
@@ -28,7 +30,7 @@ async def ask_owner(request: Request, caller: Principal, target: str, *, method:
     method = method or request.method
     seconds: float = settings.live_deadline_seconds if method == "GET" else settings.upstream_read_seconds
     client: ServiceClient = request.app.state.services
-    answers = await client.call_each(caller, SERVICES, method, target, headers=passed_on(request), timeout=seconds)
+    answers = await client.call_each(caller, SERVICES, method, target, headers=_passed_on(request), timeout=seconds)
     problem: Problem = NotFound()
     for service, answer in answers.items():
         if answer is None:
@@ -41,7 +43,19 @@ async def ask_owner(request: Request, caller: Principal, target: str, *, method:
     raise problem
 
 
-def passed_on(request: Request) -> dict[str, str]:
+async def ask_each(
+    request: Request, caller: Principal, services: Sequence[Service], path: str, query: BaseModel, model: type[ModelT]
+) -> tuple[list[ModelT], list[Service]]:
+    """The lists of those that answered, and who did not answer in time."""
+    params = urlencode(query.model_dump(mode="json", exclude_none=True))
+    client: ServiceClient = request.app.state.services
+    seconds: float = request.app.state.settings.live_deadline_seconds
+    return await client.read_each(
+        caller, services, f"{path}?{params}", model, headers=_passed_on(request), timeout=seconds
+    )
+
+
+def _passed_on(request: Request) -> dict[str, str]:
     """Of the client's headers those that the services are to see."""
     return {name: request.headers[name] for name in _FORWARDED if name in request.headers}
 

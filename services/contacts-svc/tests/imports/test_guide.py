@@ -1,29 +1,27 @@
 """What the guide shows is what happens."""
 
-import json
 import re
-from pathlib import Path
 
 from contacts_svc.features.import_columns.rules import is_target, targets
+from crm_testkit.guides import examples, guide
 from crm_testkit.importing import ended, imported
 from crm_testkit.service import ServiceUnderTest
 
-GUIDE = (Path(__file__).parents[4] / "docs/guides/importing.md").read_text(encoding="utf-8")
-EXAMPLE = re.compile(r"```http\n(\S+) (\S+)\n(.*?)\n\nHTTP/1.1 (\d+)\n(.*?)\n```", re.S)
+GUIDE = guide("importing.md")
 
 
 async def test_every_example_is_answered_as_it_says(service: ServiceUnderTest) -> None:
     tenant = service.tenant()
     content = "姓名,邮箱,备注\n王伟,w@x.com,经理\n".encode()
     made = await imported(tenant.client, content, dry_run=True)
-    examples = EXAMPLE.findall(GUIDE)
-    assert len(examples) == 2
-    for method, path, body, status, told in examples:
-        answer = await tenant.client.request(method, path.replace("import_…", made["id"]), json=json.loads(body))
-        assert answer.status_code == int(status), answer.text
+    told = list(examples(GUIDE))
+    assert len(told) == 2
+    for example in told:
+        path = example.path.replace("import_…", made["id"])
+        answer = await tenant.client.request(example.method, path, json=example.body)
+        assert answer.status_code == example.status, answer.text
         shown = answer.json()
-        expected = json.loads(told)
-        assert {name: shown[name] for name in expected} == expected
+        assert {name: shown[name] for name in example.answer} == example.answer
         await ended(tenant.client, made["id"])
 
 

@@ -7,6 +7,8 @@ from crm_kit.http import pagination
 from crm_kit.resources import Page
 from pydantic import ConfigDict, Field
 
+from gateway.merged_lists import PageCursor, PageLimit
+
 Place = Literal["gateway", "contacts", "pipeline", "tickets", "campaigns"]
 
 
@@ -19,11 +21,8 @@ class AuditLogFilter(EntryFilter):
 class AuditLogQuery(AuditLogFilter):
     """A page of them."""
 
-    limit: Annotated[int, Field(ge=1, le=pagination.MAX_LIMIT)] = pagination.DEFAULT_LIMIT
-    cursor: Annotated[
-        str | None,
-        Field(max_length=pagination.MAX_CURSOR_LENGTH, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"}),
-    ] = None
+    limit: PageLimit = pagination.DEFAULT_LIMIT
+    cursor: PageCursor = None
 
 
 class AuditEntryPage(Page[AuditEntry]):

@@ -7,7 +7,7 @@ from crm_contracts.ids import DeadLetterId, prefix_of
 from crm_kit.db.session import ReadSession
 from crm_kit.dead_letters import repository
 from crm_kit.dead_letters import router as own
-from crm_kit.dead_letters.schemas import DeadLetter, DeadLetterContent, LetterFilter, LetterQuery, Replay
+from crm_kit.dead_letters.schemas import DeadLetter, DeadLetterContent, LetterFilter, LetterList, LetterQuery, Replay
 from crm_kit.errors import NotFound
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing
@@ -16,14 +16,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from gateway.features.dead_letters.schemas import DeadLetterPage, DeadLetterQuery
-from gateway.features.dead_letters.services import PATH, list_letters
 from gateway.merged_lists import MergedPage
-from gateway.owners import ask_owner, read_answer
+from gateway.owners import ask_each, ask_owner, read_answer
 from gateway.upstream import SERVICES
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead-letters"], route_class=TransactionRoute)
 
 _OWN: Final = "gateway"
+_PATH: Final = "/internal/dead-letters"
 
 
 @router.get("", operation_id="list_dead_letters", response_model=DeadLetterPage)
@@ -38,7 +38,8 @@ async def list_dead_letters(
     after = merged.after(query.cursor)
     asked = LetterQuery(**narrowed, before=DeadLetterId(after) if after else None, limit=query.limit + 1)
     services = [service for service in SERVICES if query.service in (None, service)]
-    letters, degraded = await list_letters(request, caller, asked, services)
+    lists, degraded = await ask_each(request, caller, services, _PATH, asked, LetterList)
+    letters = [letter for one in lists for letter in one.data]
     if query.service in (None, _OWN):  # last, so that no connection is held while the services are asked
         letters += await repository.page(session, _OWN, asked)
     page, next_cursor = merged.cut(letters)
@@ -55,7 +56,7 @@ async def get_dead_letter(request: Request, entity_id: EntityPath, session: Read
         return await own.get_letter(request, entity_id, session)
     except NotFound:
         _check_form(entity_id)
-    answer = await ask_owner(request, caller, f"{PATH}/{entity_id}")
+    answer = await ask_owner(request, caller, f"{_PATH}/{entity_id}")
     return entity_response(request, read_answer(DeadLetterContent, answer))
 
 
@@ -67,7 +68,7 @@ async def replay_dead_letter(request: Request, entity_id: EntityPath, session: W
         return await own.replay_letter(request, entity_id, session)
     except NotFound:
         _check_form(entity_id)
-    answer = await ask_owner(request, caller, f"{PATH}/{entity_id}/replay")
+    answer = await ask_owner(request, caller, f"{_PATH}/{entity_id}/replay")
     return json_response(request, read_answer(Replay, answer))
 
 
@@ -79,7 +80,7 @@ async def discard_dead_letter(request: Request, entity_id: EntityPath, session: 
         return await own.discard_letter(request, entity_id, session)
     except NotFound:
         _check_form(entity_id)
-    answer = await ask_owner(request, caller, f"{PATH}/{entity_id}")
+    answer = await ask_owner(request, caller, f"{_PATH}/{entity_id}")
     return Response(status_code=204, headers={"Consistency-Token": answer.headers["Consistency-Token"]})
 
 

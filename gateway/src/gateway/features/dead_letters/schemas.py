@@ -7,16 +7,15 @@ from crm_kit.http import pagination
 from crm_kit.resources import Page
 from pydantic import ConfigDict, Field
 
+from gateway.merged_lists import PageCursor, PageLimit
+
 Place = Literal["gateway", "contacts", "pipeline", "tickets", "campaigns"]
 
 
 class DeadLetterQuery(LetterFilter):
     service: Annotated[Place | None, Field(description="Where it lies")] = None
-    limit: Annotated[int, Field(ge=1, le=pagination.MAX_LIMIT)] = pagination.DEFAULT_LIMIT
-    cursor: Annotated[
-        str | None,
-        Field(max_length=pagination.MAX_CURSOR_LENGTH, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"}),
-    ] = None
+    limit: PageLimit = pagination.DEFAULT_LIMIT
+    cursor: PageCursor = None
 
 
 class DeadLetterPage(Page[DeadLetter]):

@@ -1,7 +1,6 @@
 """Jobs over HTTP: asked of whichever service does them."""
 
 from typing import Annotated, Final
-from urllib.parse import urlencode
 
 from crm_contracts.ids import JobId, prefix_of
 from crm_kit.errors import NotFound
@@ -14,8 +13,8 @@ from starlette.responses import Response, StreamingResponse
 from gateway.features.jobs.events import events_of
 from gateway.features.jobs.schemas import JobListQuery, JobPage
 from gateway.merged_lists import MergedPage
-from gateway.owners import ask_owner, passed_on, read_answer
-from gateway.upstream import SERVICES, ServiceClient
+from gateway.owners import ask_each, ask_owner, read_answer
+from gateway.upstream import SERVICES
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=TransactionRoute)
 
@@ -33,15 +32,7 @@ async def list_jobs(
     after = merged.after(query.cursor)
     narrowed = {name: wanted[name] for name in JobFilter.model_fields}
     asked = JobQuery(**narrowed, before=JobId(after) if after else None, limit=query.limit + 1)
-    client: ServiceClient = request.app.state.services
-    lists, degraded = await client.read_each(
-        caller,
-        SERVICES,
-        f"{_PATH}?{urlencode(asked.model_dump(mode='json', exclude_none=True))}",
-        JobList,
-        headers=passed_on(request),
-        timeout=request.app.state.settings.live_deadline_seconds,
-    )
+    lists, degraded = await ask_each(request, caller, SERVICES, _PATH, asked, JobList)
     page, next_cursor = merged.cut([job for one in lists for job in one.data])
     found = JobPage(data=page, next_cursor=next_cursor, degraded=degraded)
     body = found.model_dump_json(exclude=None if degraded else {"degraded"})

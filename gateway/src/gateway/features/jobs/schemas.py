@@ -7,15 +7,13 @@ from crm_kit.jobs.schemas import Job, JobFilter
 from crm_kit.resources import Page
 from pydantic import ConfigDict, Field
 
+from gateway.merged_lists import PageCursor, PageLimit
 from gateway.upstream import Service
 
 
 class JobListQuery(JobFilter):
-    limit: Annotated[int, Field(ge=1, le=pagination.MAX_LIMIT)] = pagination.DEFAULT_LIMIT
-    cursor: Annotated[
-        str | None,
-        Field(max_length=pagination.MAX_CURSOR_LENGTH, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"}),
-    ] = None
+    limit: PageLimit = pagination.DEFAULT_LIMIT
+    cursor: PageCursor = None
 
 
 class JobPage(Page[Job]):

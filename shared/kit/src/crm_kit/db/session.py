@@ -102,6 +102,14 @@ class ReadSession:
         found: ValueT = self._known[key]
         return found
 
+    async def plan_anew(self) -> None:
+        """Until the transaction ends PostgreSQL plans each statement for its values and for its tables as they are now.
+
+        For work on many rows at once, and for what one value has by the thousand another has once: a plan that was kept is for
+        any value, and may be from when a table was small.
+        """
+        await self.once("plan anew", partial(self.execute, _PLAN_ANEW))
+
     async def known(self, standing: Standing[ValueT]) -> ValueT:
         """As it was when this transaction first asked; it may change meanwhile, unless nobody here knew it yet."""
         if standing.key not in self._known:
@@ -161,13 +169,6 @@ class WriteSession(ReadSession):
         if missing:
             await self._stand(missing, [each.lock(self.tenant_id) for each in missing])
             self._known |= {(each.key, "held"): True for each in missing}
-
-    async def plan_anew(self) -> None:
-        """Until the transaction ends PostgreSQL plans each statement for its values and for its tables as they are now.
-
-        For work on many rows at once: a plan that was kept from when a table was small reads all of it for each of them.
-        """
-        await self.once("plan anew", partial(self.execute, _PLAN_ANEW))
 
     def knows(self, key: Hashable) -> bool:
         """Whether something was noted in this transaction, and not undone with a savepoint."""

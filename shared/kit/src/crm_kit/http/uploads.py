@@ -26,10 +26,7 @@ def upload_paths(routers: Iterable[APIRouter | None]) -> frozenset[str]:
 
 
 class UploadedRequest(Request):
-    """A request whose form was read before FastAPI asks for it, so that no transaction is open while the file comes in.
-
-    `body()` answers a digest of the form, which stands for it under an Idempotency-Key.
-    """
+    """A request whose form was read before FastAPI asks for it, so that no transaction is open while the file comes in."""
 
     @classmethod
     async def of(cls, request: HTTPConnection) -> Self:
@@ -41,16 +38,19 @@ class UploadedRequest(Request):
         form = await request.form(max_files=1, max_fields=_MAX_FIELDS)
         uploaded = cls(request.scope)
         uploaded._form = form  # what Starlette's own Request.form() caches
+        return uploaded
+
+    async def body(self) -> bytes:
+        """A digest of the form, which stands for it under an Idempotency-Key: nobody else asks."""
         digest = hashlib.sha256()
-        for name, value in form.multi_items():
+        for name, value in (await self.form()).multi_items():
             digest.update(f"{name}\0".encode())
             if isinstance(value, UploadFile):
                 digest.update(f"{value.filename}\0".encode())
                 digest.update(await asyncio.to_thread(_digest, value.file))
             else:
                 digest.update(f"{value}\0".encode())
-        uploaded._body = digest.digest()  # as above
-        return uploaded
+        return digest.digest()
 
 
 def _digest(file: BinaryIO) -> bytes:

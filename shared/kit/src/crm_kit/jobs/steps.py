@@ -30,9 +30,8 @@ Ended = Callable[[WriteSession, str, JobStatus], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """`about`: the type of the record that it works on."""
+    """`name`: as the job tells it."""
 
     name: str
-    about: str
     step: Step
     ended: Ended

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from crm_contracts.types import Entity, Input
 from fastapi import Request
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 
 from crm_kit.conditions import (
     CheckedCondition,
@@ -31,8 +31,6 @@ RowT = TypeVar("RowT", bound=EntityRow)
 WriteT = TypeVar("WriteT", bound=Input)
 EntityT = TypeVar("EntityT", bound=Entity)
 
-# What one owner or one tag has by the thousand another has once: a plan for any value would be slow for one of them.
-_PLANNED_FOR_ITS_VALUES = select(func.set_config("plan_cache_mode", "force_custom_plan", True))
 _PAGING = ("limit", "cursor", "sort")
 
 
@@ -145,7 +143,7 @@ async def _fetch(
     wanted: pagination.PageRequest,
     cursors: pagination.Cursors,
 ) -> pagination.Page[Any]:
-    await session.execute(_PLANNED_FOR_ITS_VALUES)
+    await session.plan_anew()  # what one owner or one tag has by the thousand another has once
     if condition is None:
         return await pagination.fetch_page(session, statement, wanted, cursors)
     now = utc_now()

@@ -74,7 +74,7 @@ def write_members(session: WriteSession, row: ContactRow, data: ContactWrite, ca
     row.first_name, row.last_name, row.full_name = name
     row.emails = _emails(data)
     row.email_keys = rules.unique([rules.email_key(email["address"]) for email in row.emails])
-    row.phones = _phones(data.phones, caller.region)
+    row.phones = normalised_phones(data.phones, caller.region)
     row.phone_numbers = rules.unique([phone["number"] for phone in row.phones])
     row.external_ids = dict(data.external_ids)
     row.external_keys = rules.external_keys(data.external_ids)
@@ -104,7 +104,8 @@ def _emails(data: ContactWrite) -> list[dict[str, Any]]:
     return emails
 
 
-def _phones(phones: Sequence[PhoneWrite], region: str) -> list[dict[str, Any]]:
+def normalised_phones(phones: Sequence[PhoneWrite], region: str) -> list[dict[str, Any]]:
+    """As they are stored. Raises ValidationFailed with every number that could not be dialled."""
     faults: list[FieldError] = []
     normalised: list[dict[str, Any]] = []
     for index, phone in enumerate(phones):
@@ -142,7 +143,7 @@ def _email_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[s
 def _phone_keys(data: Mapping[str, JsonValue], caller: Principal) -> Sequence[str]:
     """The first number."""
     written = given(ContactWrite, data, "phones").phones
-    number: str = _phones(written[:1], caller.region)[0]["number"]
+    number: str = normalised_phones(written[:1], caller.region)[0]["number"]
     return [number]
 
 

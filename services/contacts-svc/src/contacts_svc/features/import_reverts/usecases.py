@@ -1,7 +1,7 @@
 """Taking back what became of rows."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Literal
 
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import NotFound, Problem
@@ -16,8 +16,6 @@ from contacts_svc.features.import_rows.usecases import RESOURCES
 
 Reverted = Literal["deleted", "restored", "partly", "changed_since", "in_use", "gone", "refused"]
 """`partly`: some members have been changed since, and stay. `in_use`: something else belongs to it by now."""
-
-TAKEN_BACK: Final[frozenset[Reverted]] = frozenset({"deleted", "restored"})
 
 
 async def take_back(

@@ -22,6 +22,7 @@ from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
+from contacts_svc.features.contacts.usecases import normalised_phones
 from contacts_svc.features.import_columns.rules import ImportResource
 from contacts_svc.features.import_rows import repository
 from contacts_svc.features.import_rows.errors import SeveralMatch
@@ -127,15 +128,7 @@ def _fault(error: FieldError, row: RowData) -> Fault:
 
 def _contact_keys(data: ContactWrite, region: str) -> Mapping[str, Sequence[str]]:
     """Raises ValidationFailed for a number that cannot be dialled."""
-    numbers: list[str] = []
-    for place, phone in enumerate(data.phones):
-        try:
-            numbers.append(contact_rules.normalise_phone(phone.number, region))
-        except contact_rules.InvalidPhone:
-            detail = Text(
-                "Must be a valid phone number, best with its country code", "必须是有效的电话号码，最好带国家代码"
-            )
-            raise ValidationFailed(detail, errors=[FieldError(f"/phones/{place}/number", "phone", detail)]) from None
+    numbers = [phone["number"] for phone in normalised_phones(data.phones, region)]
     return {
         "external_id": contact_rules.external_keys(data.external_ids),
         "email": contact_rules.unique([contact_rules.email_key(email.address) for email in data.emails]),
@@ -251,10 +244,11 @@ class _Page:
         if matched is None:
             return await self._create(row)
         if matched.startswith(_PLANNED):
+            number = matched.removeprefix(_PLANNED)
             outcome: Outcome = "duplicate" if terms.on_match == "skip" else "updated"
             told = {
                 "code": "same_file",
-                "detail": self._told(Text(f"As in row {matched[4:]}", f"与第 {matched[4:]} 行相同")),
+                "detail": self._told(Text(f"As in row {number}", f"与第 {number} 行相同")),
             }
             return [Result(row.number, row.resource, outcome, problem=told)]
         if terms.on_match == "skip":
@@ -300,13 +294,7 @@ class _Page:
         before = resource.events.snapshot(stored)
         given = row.data.model_dump(mode="json", exclude_unset=True) | (reference or {})
         if "phones" in given:
-            given["phones"] = [
-                {
-                    "number": contact_rules.normalise_phone(each["number"], self._caller.region),
-                    "label": each.get("label"),
-                }
-                for each in given["phones"]
-            ]
+            given["phones"] = normalised_phones(row.data.phones, self._caller.region)
         present = before.model_dump(mode="json")
         patch = added(present, given, fill=self._terms.on_match == "fill", email_key=contact_rules.email_key)
         self._is_changing = True

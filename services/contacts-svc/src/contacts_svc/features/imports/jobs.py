@@ -160,6 +160,6 @@ async def _revert_ended(session: WriteSession, import_id: str, status: JobStatus
 
 
 JOBS: Final = (
-    JobKind(IMPORT_JOB, "import", _import_step, _import_ended),
-    JobKind(REVERT_JOB, "import", _revert_step, _revert_ended),
+    JobKind(IMPORT_JOB, _import_step, _import_ended),
+    JobKind(REVERT_JOB, _revert_step, _revert_ended),
 )

@@ -16,7 +16,7 @@ ImportStatus = Literal["pending", "running", "planned", "succeeded", "failed", "
 MatchKey = Literal["external_id", "email", "phone", "domain", "name"]
 ColumnName = Annotated[Text, StringConstraints(max_length=200)]
 Target = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=150)]
-Mapping_ = dict[ColumnName, Target | None]
+ColumnMapping = dict[ColumnName, Target | None]
 
 
 class Defaults(Input):
@@ -46,7 +46,7 @@ class ImportOptions(Input):
     )
     sheet: Annotated[Text | None, Field(description="Of XLSX; the first by default")] = None
     mapping: Annotated[
-        Mapping_ | None,
+        ColumnMapping | None,
         Field(
             max_length=500,
             description='What each column means, such as {"手机": "phone"}; null for none. Columns that are not named are guessed',
@@ -80,7 +80,7 @@ class ImportOptions(Input):
 class ImportRun(Input):
     """Runs the import with what is changed here; all else stays as it was."""
 
-    mapping: Annotated[Mapping_ | None, Field(max_length=500)] = None
+    mapping: Annotated[ColumnMapping | None, Field(max_length=500)] = None
     match: Annotated[list[MatchKey] | None, Field(max_length=3)] = None
     on_match: OnMatch | None = None
     defaults: Defaults | None = None

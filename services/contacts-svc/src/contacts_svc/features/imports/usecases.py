@@ -33,7 +33,6 @@ KEPT: Final = timedelta(days=30)
 FORGET_IMPORT: Final = "forget_import"
 IMPORT_JOB: Final = "import"
 REVERT_JOB: Final = "import_revert"
-_NO_COUNTS: Final[Mapping[str, int]] = {}
 BUSY: Final = frozenset({"pending", "running", "reverting"})
 
 
@@ -156,7 +155,7 @@ async def run_import(session: WriteSession, row: ImportRow, data: ImportRun, cal
         _change(row, data)
         await rows.forget_results(session, row.id)
         row.position = row.done = row.linked = row.revert_turn = 0
-        row.is_read, row.reverted, row.reverted_to, row.counts = False, None, None, dict(_NO_COUNTS)
+        row.is_read, row.reverted, row.reverted_to, row.counts = False, None, None, {}
     _require(caller, row.resource, row.on_match)
     row.dry_run, row.status = data.dry_run, "pending"
     row.job_id = await start_job(session, IMPORT_JOB, row.id, caller)
