@@ -21,6 +21,9 @@ _SAMPLE_RECORDS: Final = 50
 _DELIMITERS: Final = (",", "\t", ";", "|")
 
 _PAIRS: Final = re.compile(rb"([\x81-\xfe])[\x40-\xfe]")
+_NO_TABLES: Final = frozenset("idna mbcs oem palmos punycode raw_unicode_escape undefined unicode_escape utf_7".split())
+"""Python's own encodings, and one that may spell half a character: nobody writes a table in them."""
+
 _NEIGHBOURS: Final = re.compile(rb"[\x80-\xff]{2}")
 _ENCODINGS: Final = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252")
 """What spreadsheets write by default where they do not write UTF-8. GB 18030 holds GB 2312 and GBK."""
@@ -80,9 +83,9 @@ def _known_encoding(name: str) -> str:
     """Raises UnreadableTable."""
     try:
         codec = codecs.lookup(name)
-    except LookupError:
+    except (LookupError, ValueError):
         codec = None
-    if codec is None or not getattr(codec, "_is_text_encoding", True):
+    if codec is None or not getattr(codec, "_is_text_encoding", True) or codec.name.replace("-", "_") in _NO_TABLES:
         raise UnreadableTable(Text(f"The encoding {name!r} is not known.", f"未知的编码 {name!r}。"), "encoding")
     return "gb18030" if codec.name in ("gb2312", "gbk") else codec.name
 

@@ -99,7 +99,12 @@ class TableReader:
 def _bounded(number: int, cells: Sequence[str]) -> Row:
     if len(cells) > MAX_COLUMNS and any(cells[MAX_COLUMNS:]):
         return Row(number, [], Text(f"More than {MAX_COLUMNS} columns", f"超过 {MAX_COLUMNS} 列"))
-    return Row(number, [restored(cell.strip()) for cell in cells[:MAX_COLUMNS]])
+    return Row(number, [restored(_without_nul(cell).strip()) for cell in cells[:MAX_COLUMNS]])
+
+
+def _without_nul(cell: str) -> str:
+    """No database holds it; what stands for it is told from what was written."""
+    return cell.replace("\0", "\ufffd")
 
 
 def _object(number: int, line: str) -> Row:

@@ -103,8 +103,9 @@ def read_object(resource: ImportResource, given: Mapping[str, Any]) -> RowData:
     file holds both.
     """
     data = dict(given)
-    named = data.pop("resource", resource)
-    if named not in KNOWN_HEADERS:
+    said = data.pop("resource", resource)
+    named = next((each for each in KNOWN_HEADERS if each == said), None)
+    if named is None:
         text = Text("Must be contacts or accounts", "必须是 contacts 或 accounts")
         return RowData(resource, faults=[Fault("choice", text, None, "/resource")])
     found = RowData(named)
@@ -225,10 +226,9 @@ def _reference(name: str, row: RowData, column: str, text: str) -> None:
 def with_defaults(row: RowData, defaults: Mapping[str, Any]) -> None:
     """What every row says that does not say otherwise. Tags are added."""
     for name, value in defaults.items():
-        if name == "tags":
-            row.data["tags"] = list(dict.fromkeys([*row.data.get("tags", []), *value]))
-        else:
-            row.data.setdefault(name, value)
+        given = row.data.setdefault(name, value)
+        if name == "tags" and isinstance(given, list):
+            row.data["tags"] = [*given, *(tag for tag in value if tag not in given)]
 
 
 def same_name(one: str | None, other: str | None) -> bool:

@@ -101,7 +101,7 @@ def parse(row: Row, terms: Terms, region: str) -> ParsedRow:
         return ParsedRow(row.number, terms.resource, faults=[Fault("unreadable", row.fault)])
     found = read_object(terms.resource, row.cells[0]) if terms.columns is None else terms.columns.read(row.cells)
     with_defaults(found, terms.defaults)
-    parsed = ParsedRow(row.number, found.resource, reference=found.reference, places=found.places)
+    parsed = ParsedRow(row.number, found.resource, places=found.places)
     faults = list(found.faults)
     resource = RESOURCES[found.resource]
     try:
@@ -109,10 +109,9 @@ def parse(row: Row, terms: Terms, region: str) -> ParsedRow:
         parsed.keys = _contact_keys(parsed.data, region) if found.resource == "contacts" else _keys(parsed.data)
     except ValidationFailed as problem:
         faults += [_fault(error, found) for error in problem.errors]
-    if found.reference.get("name"):
+    if found.reference:
         try:
-            parsed.account = ACCOUNTS.validated(found.reference)
-            parsed.reference = parsed.account.model_dump(mode="json", exclude_unset=True)
+            parsed.account, parsed.reference = _validated(found.reference)
         except ValidationFailed as problem:
             faults += [_fault(error.below("/account"), found) for error in problem.errors]
     if isinstance(parsed.data, ContactWrite):
@@ -140,11 +139,20 @@ def _keys(data: AccountWrite) -> Mapping[str, Sequence[str]]:
     return _account_keys({"name": data.name, "domain": data.domain, "external_ids": data.external_ids})
 
 
+def _validated(reference: Json) -> tuple[AccountWrite | None, Json]:
+    """The account that is created where there is none, if it has a name; and what it is looked up by. Raises ValidationFailed."""
+    if reference.get("name"):
+        account = ACCOUNTS.validated(reference)
+        return account, account.model_dump(mode="json", exclude_unset=True)
+    named = {name: value for name, value in reference.items() if name != "name"}
+    looked_for: AccountWrite = ACCOUNTS.validated({**named, "name": "-"})
+    return None, looked_for.model_dump(mode="json", include=set(named))
+
+
 def _account_keys(reference: Json) -> Mapping[str, Sequence[str]]:
     """What an account is looked up by, the surest first."""
-    external = reference.get("external_ids")
     return {
-        "external_id": contact_rules.external_keys(external) if isinstance(external, dict) else [],
+        "external_id": contact_rules.external_keys(reference.get("external_ids", {})),
         "domain": [reference["domain"]] if reference.get("domain") else [],
         "name": [reference["name"]] if reference.get("name") else [],
     }
