@@ -39,7 +39,7 @@ def _marked(mark: str) -> list[psutil.Process]:
 def _kill_one(mark: str, module: str) -> bool:
     for process in _marked(mark):
         with suppress(psutil.Error):
-            if process.cmdline()[1:] == ["-m", module, "serve"]:
+            if process.cmdline()[:1] == [f"{module} serve"]:
                 process.kill()
                 return True
     return False

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-import psutil
 import pytest
 from crm_local.ports import find_free_ports
 from crm_local.stack import LocalStack
@@ -88,7 +87,7 @@ async def test_a_request_that_outlasts_the_grace_period_is_a_clean_503(on_embedd
 
 async def test_readiness_goes_first_and_the_process_exits_0(on_embedded: Relata) -> None:
     [port] = find_free_ports(1)
-    environment = psutil.Process(on_embedded.stack.pids["contacts"]).environ()
+    environment = on_embedded.stack.environment_of("contacts")
     replica = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "contacts_svc", "serve"),
         env={**environment, "PORT": str(port), "SHUTDOWN_DELAY_SECONDS": "1"},

@@ -12,6 +12,7 @@ from pathlib import Path
 from crm_kit.db.processes import end_with_parent, watch_parent
 
 from crm_local.errors import StackError
+from crm_local.fork_server import ForkedProcess, ForkServer, Order
 from crm_local.tenant import answers_ready
 
 LOG_BYTES = 10_000_000
@@ -23,11 +24,20 @@ _POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
+class ForkedModule:
+    """`python -m <module> <arguments>`, forked instead of executed."""
+
+    server: ForkServer
+    module: str
+    arguments: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """What to run under which name, and the port on which it then answers."""
 
     name: str
-    command: Sequence[str]
+    command: Sequence[str] | ForkedModule
     environment: Mapping[str, str]
     port: int
     log_file: Path
@@ -40,7 +50,7 @@ class Child:
         self.program = program
         self._say = say
         self._changed = changed
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | ForkedProcess | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._quick_ends = 0
@@ -56,19 +66,10 @@ class Child:
         """Start the process; raises `StackError` if it cannot be executed."""
         program = self.program
         bound_log(program.log_file)
-        try:
-            with program.log_file.open("ab") as log:
-                self._process = await asyncio.create_subprocess_exec(
-                    *program.command,
-                    env=program.environment,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,  # Ctrl-C is for the supervisor, which stops all in order
-                    preexec_fn=end_with_parent(signal.SIGKILL),
-                )
-        except OSError as error:
-            raise StackError(f"{program.name} cannot be started: {error.strerror} ({error.filename})") from error
+        if isinstance(program.command, ForkedModule):
+            self._process = await _fork(program.command, program)
+        else:
+            self._process = await _execute(program.command, program)
         self._watcher = watch_parent(self._process.pid, signal.SIGKILL)
         self._started_at = time.monotonic()
 
@@ -159,6 +160,32 @@ class Child:
             self._watcher.kill()
             self._watcher.communicate()
             self._watcher = None
+
+
+async def _fork(command: ForkedModule, program: Program) -> ForkedProcess:
+    order = Order(
+        module=command.module,
+        arguments=list(command.arguments),
+        environment=program.environment,
+        log_file=str(program.log_file),
+    )
+    return await command.server.start(order)
+
+
+async def _execute(command: Sequence[str], program: Program) -> asyncio.subprocess.Process:
+    try:
+        with program.log_file.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                *command,
+                env=program.environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the supervisor, which stops all in order
+                preexec_fn=end_with_parent(signal.SIGKILL),
+            )
+    except OSError as error:
+        raise StackError(f"{program.name} cannot be started: {error.strerror} ({error.filename})") from error
 
 
 def bound_log(path: Path) -> None:

@@ -3,22 +3,23 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Self
 from urllib.parse import urlsplit, urlunsplit
 
-from crm_local.child import Child, Program, bound_log
+from crm_local.child import Child, ForkedModule, Program, bound_log
 from crm_local.configuration import MODULES, PROCESSES, Configuration
 from crm_local.credentials import Credentials, ensure_credentials
 from crm_local.database import Database
 from crm_local.errors import StackError
+from crm_local.fork_server import ForkServer
 from crm_local.ports import HOST, find_free_ports, require_free, require_reachable
 from crm_local.run_folder import RunFolder, write_json
 from crm_local.tenant import Tenant, answers_ready, ensure_tenant, offer_sign_in
 
 POSTGRES = "postgres"
+_FORK_SERVER = "fork-server"
 _READY_SECONDS = 90.0
 # How long a service may finish the requests under way; less than `stop_seconds`.
 _GRACE_SECONDS = 5
@@ -32,7 +33,7 @@ def _quiet(_: str) -> None:
 class LocalStack:
     """PostgreSQL, gateway and services in one folder; an asynchronous context manager.
 
-    `programs` replaces the command of a process by name (default `python -m <module> serve`), `environment`
+    `programs` replaces the command of a process by name (default `<module> serve`, forked), `environment`
     adds variables to all of them. `fast` gives up durability, for tests. Who has not stopped `stop_seconds` after
     SIGTERM is killed. `say` gets one line whenever something happens that a person should know.
     Create and use it in the main thread: its processes end with the thread that starts them.
@@ -59,6 +60,7 @@ class LocalStack:
         self._stop_seconds = stop_seconds
         self._told: dict[str, int] = {}
         self._database = Database(self.folder.postgres, self.folder.log_file(POSTGRES), say, self._write_dev, fast=fast)
+        self._fork_server = ForkServer(self.folder.log_file(_FORK_SERVER))
         self._children: dict[str, Child] = {}
         self._credentials: Credentials | None = None
         self._tenant: Tenant | None = None
@@ -117,6 +119,8 @@ class LocalStack:
         if self.configuration.bus == "kafka":
             await require_reachable(self.configuration.brokers)
         credentials = self._credentials = ensure_credentials(self.folder.secrets)
+        if set(self._programs) != set(PROCESSES):
+            await self._fork_server.prepare()  # it imports while the database starts
         await self._open_database(credentials)
         for name in PROCESSES:
             self._children[name] = Child(self._program(name, credentials), self._say, self._write_dev)
@@ -147,6 +151,7 @@ class LocalStack:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(child.stop(self._stop_seconds) for child in self._children.values()))
+        await self._fork_server.stop()
         await self._database.stop()
         if self.folder.is_open:
             self.folder.dev_file.unlink(missing_ok=True)
@@ -207,11 +212,11 @@ class LocalStack:
     async def _bound_logs(self) -> None:
         while True:
             await asyncio.sleep(_LOG_CHECK_SECONDS)
-            for name in (*PROCESSES, POSTGRES):
+            for name in (*PROCESSES, POSTGRES, _FORK_SERVER):
                 await asyncio.to_thread(bound_log, self.folder.log_file(name))
 
     def _program(self, name: str, credentials: Credentials) -> Program:
-        command = self._programs.get(name) or (sys.executable, "-m", MODULES[name], "serve")
+        command = self._programs.get(name) or ForkedModule(self._fork_server, MODULES[name], ("serve",))
         return Program(
             name=name,
             command=command,

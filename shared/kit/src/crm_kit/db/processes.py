@@ -17,15 +17,15 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def end_with_parent(signum: signal.Signals) -> Callable[[], None] | None:
-    """A `preexec_fn` that has the kernel send `signum` to the child when its parent ends.
+def end_with_parent(signum: signal.Signals, parent: int | None = None) -> Callable[[], None] | None:
+    """A `preexec_fn` that has the kernel send `signum` to the child when its parent (default: this process) ends.
 
     Linux binds this to the *thread* that starts the child: start long-lived children in the main thread.
     None where the kernel has no such call (macOS): use `watch_parent` there.
     """
     if _libc is None:
         return None
-    libc, number, parent = _libc, int(signum), os.getpid()
+    libc, number, parent = _libc, int(signum), parent or os.getpid()
 
     def request() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
