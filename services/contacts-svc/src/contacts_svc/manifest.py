@@ -14,6 +14,7 @@ from contacts_svc.features import (
     customers,
     duplicates,
     imports,
+    merges,
     territories,
 )
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
@@ -21,13 +22,14 @@ from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
+from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, territories, custom fields and imports",
+    summary="Contacts, accounts, activities, consents, territories, custom fields, imports and merges",
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
@@ -40,6 +42,15 @@ MANIFEST = Manifest(
         imports.FEATURE,
         customers.FEATURE,
         duplicates.FEATURE,
+        merges.FEATURE,
     ),
-    publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS, TERRITORY_EVENTS, CUSTOM_FIELD_EVENTS),
+    publishes=(
+        CONTACT_EVENTS,
+        ACCOUNT_EVENTS,
+        ACTIVITY_EVENTS,
+        CONSENT_EVENTS,
+        TERRITORY_EVENTS,
+        CUSTOM_FIELD_EVENTS,
+        MERGE_EVENTS,
+    ),
 )

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, TeamId, TerritoryId, UserId
+from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, MergeId, TeamId, TerritoryId, UserId
 from crm_contracts.sensitivity import ADDRESS, COMMERCIAL, EMAILS, NAME, OPEN, PERSONAL, PHONE, PHONES, PRIVATE
 from crm_contracts.sharing import Share
 from crm_contracts.types import (
@@ -27,6 +27,7 @@ ActivityKind = Literal["call", "email", "meeting", "note", "visit", "chat", "pag
 Direction = Literal["inbound", "outbound"]
 Channel = Literal["email", "sms", "wechat", "phone", "push", "post"]
 ConsentStatus = Literal["granted", "withdrawn"]
+MergeStatus = Literal["merged", "undone"]
 TerritoryResource = Literal["contacts", "accounts"]
 LegalBasis = Literal["consent", "contract", "legitimate_interest", "legal_obligation", "vital_interest", "public_task"]
 
@@ -54,6 +55,13 @@ class Address(Contract):
     country: Annotated[str | None, Field(description="ISO 3166-1 alpha-2")]
 
 
+class ExternalId(Contract):
+    """The id that another system gave."""
+
+    system: str
+    id: str
+
+
 class Contact(Entity):
     """A person."""
 
@@ -78,6 +86,25 @@ class Contact(Entity):
     custom: Annotated[CustomValues, PRIVATE]
     shares: Annotated[list[Share], OPEN] = []
     territory_id: Annotated[TerritoryId | None, Field(description="Which territory assigned it"), OPEN] = None
+    merged_from: Annotated[
+        list[ContactId], Field(description="Contacts that were merged into it, and not given back since"), OPEN
+    ] = []
+    other_external_ids: Annotated[
+        list[ExternalId],
+        Field(description="Those of merged contacts in systems that gave this one another id; they lead here too"),
+        PERSONAL,
+    ] = []
+
+
+class Merge(Entity):
+    """Contacts that became one. `undone`: each is its own again."""
+
+    id: Annotated[MergeId, OPEN]
+    into_id: Annotated[ContactId, Field(description="The contact that is left"), OPEN]
+    from_ids: Annotated[list[ContactId], Field(description="Those that were merged into it"), OPEN]
+    status: Annotated[str, known(MergeStatus), OPEN]
+    actor_id: Annotated[str | None, OPEN]
+    undone_at: Annotated[Timestamp | None, OPEN]
 
 
 class Account(Entity):

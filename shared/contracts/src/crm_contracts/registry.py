@@ -58,10 +58,11 @@ USER = Topic("gateway", "user", tenancy.User)
 ROLE = Topic("gateway", "role", tenancy.Role)
 IDENTITY_PROVIDER = Topic("gateway", "identity_provider", sign_in.IdentityProvider)
 
-CONTACT = Topic("contacts", "contact", contacts.Contact, minor=1)
+CONTACT = Topic("contacts", "contact", contacts.Contact, (*BASIC, "merged", "unmerged"), minor=2)
 ACCOUNT = Topic("contacts", "account", contacts.Account, minor=1)
 ACTIVITY = Topic("contacts", "activity", contacts.Activity, minor=1)
 CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted", RESTATED))
+MERGE = Topic("contacts", "merge", contacts.Merge, ("created", "undone", "deleted", RESTATED))
 TERRITORY = Topic("contacts", "territory", contacts.Territory)
 CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
 
@@ -74,7 +75,7 @@ TICKET_MESSAGE = Topic("tickets", "ticket_message", tickets.TicketMessage)
 
 TEMPLATE = Topic("campaigns", "template", campaigns.Template)
 SEGMENT = Topic("campaigns", "segment", campaigns.Segment)
-SEGMENT_MEMBER = Topic("campaigns", "segment_member", campaigns.SegmentMember, ("created", "deleted", RESTATED))
+SEGMENT_MEMBER = Topic("campaigns", "segment_member", campaigns.SegmentMember, BASIC, minor=1)
 CAMPAIGN = Topic(
     "campaigns",
     "campaign",
@@ -87,7 +88,7 @@ MESSAGE = Topic(
     campaigns.Message,
     ("queued", "updated", "sent", "skipped", "failed", "cancelled", "deleted", RESTATED),
 )
-UNSUBSCRIBE = Topic("campaigns", "unsubscribe", campaigns.Unsubscribe, ("created", "deleted", RESTATED))
+UNSUBSCRIBE = Topic("campaigns", "unsubscribe", campaigns.Unsubscribe, BASIC, minor=1)
 
 TOPICS: tuple[Topic, ...] = (
     TENANT,
@@ -99,6 +100,7 @@ TOPICS: tuple[Topic, ...] = (
     ACCOUNT,
     ACTIVITY,
     CONSENT,
+    MERGE,
     TERRITORY,
     CUSTOM_FIELD,
     PIPELINE,

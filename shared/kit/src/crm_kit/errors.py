@@ -189,6 +189,15 @@ class RequestInProgress(Conflict):
     )
 
 
+class Merged(Problem):
+    """It was merged into another record, which `merged_into` names."""
+
+    status = 410
+    code = "merged"
+    title = Text("It has been merged into another record", "该记录已合并到其他记录")
+    advice = Text("Use the record named in merged_into instead.", "请改用 merged_into 所示的记录。")
+
+
 class PreconditionFailed(Problem):
     status = 412
     code = "precondition_failed"

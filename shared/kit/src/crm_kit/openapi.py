@@ -42,6 +42,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 _ALWAYS = (400, 401, 403, 404, 405, 422, 429, 500, 503)
 _WITH_BODY = (413, 415)
 _ON_WRITE = (409, 412)
+_OF_ONE = (410,)
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 _MAPS_OF_SCHEMAS = frozenset({"properties", "patternProperties", "$defs"})
 _DATA = frozenset({"const", "enum", "examples"})
@@ -111,7 +112,9 @@ def complete(document: dict[str, Any], service: str, package: str) -> None:
     _tell_forms(document)
     schemas["Problem"] = PROBLEM_SCHEMA
     # Once, and not with every operation: of the merged document they would be the half.
-    components["responses"] = {_component(code): _problem(code) for code in sorted({*_ALWAYS, *_WITH_BODY, *_ON_WRITE})}
+    components["responses"] = {
+        _component(code): _problem(code) for code in sorted({*_ALWAYS, *_WITH_BODY, *_ON_WRITE, *_OF_ONE})
+    }
     components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "description": "An API key"}}
     document["security"] = [{"bearer": []}]
     document["x-problems"] = [
@@ -171,6 +174,7 @@ def _complete_operation(operation: dict[str, Any], method: str, service: str) ->
         *_ALWAYS,
         *(_ON_WRITE if method != "get" else ()),
         *(_WITH_BODY if "requestBody" in operation else ()),
+        *(_OF_ONE if any(each["in"] == "path" for each in operation.get("parameters", ())) else ()),
     ]
     responses = operation.setdefault("responses", {})
     responses.pop("422", None)

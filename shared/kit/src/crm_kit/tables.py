@@ -5,11 +5,21 @@ from sqlalchemy import MetaData
 from crm_kit.audit.tables import AUDIT_TABLES
 from crm_kit.http.idempotency import IDEMPOTENCY
 from crm_kit.inbox import CONSUMER_POSITION, PARKED_EVENT
+from crm_kit.merging.tables import MERGING_TABLES
 from crm_kit.outbox import OUTBOX
 from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.timers import TIMER
 
-KIT_TABLES = (OUTBOX, CONSUMER_POSITION, PARKED_EVENT, IDEMPOTENCY, TIMER, *AUDIT_TABLES, *RIGHTS_TABLES)
+KIT_TABLES = (
+    OUTBOX,
+    CONSUMER_POSITION,
+    PARKED_EVENT,
+    IDEMPOTENCY,
+    TIMER,
+    *AUDIT_TABLES,
+    *RIGHTS_TABLES,
+    *MERGING_TABLES,
+)
 
 SYSTEM_TABLES = {
     "outbox": "select, update, delete",

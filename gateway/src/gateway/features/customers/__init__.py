@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from crm_kit.manifest import Feature
+from crm_kit.merging import MergedReferences
 from crm_kit.runtime import Runtime
 from fastapi import FastAPI
 
 from gateway.features.customers import models  # noqa: F401  # so that its tables are in the metadata
 from gateway.features.customers.backlog import compose_stale
-from gateway.features.customers.consumers import CUSTOM_FIELDS, OWNERS, VIEW
+from gateway.features.customers.consumers import CUSTOM_FIELDS, MERGES, OWNERS, VIEW
 from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.fast_view import FAST_VIEW
 from gateway.features.customers.live import LiveComposer
@@ -34,7 +35,8 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
 FEATURE = Feature(
     router=router,
     fast_routes=lambda: (FAST_VIEW,),
-    consumers=(VIEW, OWNERS, CUSTOM_FIELDS),
+    consumers=(VIEW, OWNERS, MERGES, CUSTOM_FIELDS),
     workers={"stale-views": compose_stale},
+    timers=MergedReferences().timers,
     lifespan=_lifespan,
 )

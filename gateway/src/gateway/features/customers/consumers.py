@@ -1,8 +1,9 @@
 """The projections' subscriptions: every entity of every service; whose the customers are, and what is declared of them."""
 
-from crm_contracts.registry import ACCOUNT, CONTACT, TOPICS
+from crm_contracts.registry import ACCOUNT, CONTACT, MERGE, TOPICS
 from crm_kit.custom_fields import follow_custom_fields
 from crm_kit.inbox import Consumer, Projection
+from crm_kit.merging import follow_merges
 from crm_kit.rights.copies import follow_owners
 
 from gateway.features.customers import rebuilding
@@ -25,5 +26,7 @@ VIEW = Consumer(
 )
 
 OWNERS = follow_owners("gateway", {CONTACT: "account_id", ACCOUNT: None})
+
+MERGES = follow_merges("gateway", MERGE)
 
 CUSTOM_FIELDS = follow_custom_fields("gateway")

@@ -9,13 +9,15 @@ import orjson
 from crm_contracts.ids import AccountId, ContactId, prefix_of
 from crm_kit import context
 from crm_kit.audit.reads import note_reads
+from crm_kit.db.session import Database
 from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
 from crm_kit.http import etag
 from crm_kit.http.principal import Authenticator, Principal
 from crm_kit.http.route import acting_as, tell_noted
+from crm_kit.merging import merged_into
 from fastapi import Request
 from fastapi.routing import APIRoute
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.features.customers.declared_fields import KnownFields
@@ -70,7 +72,7 @@ async def answer_view(request: Request) -> Response:
         await _catch_up(request, principal.tenant_id, customer_id)
     view = await reader.read(principal.tenant_id, customer_id)
     if view is None:
-        raise _no_such_customer()
+        return await _elsewhere(request, principal.tenant_id, customer_id)
     return view_response(request, principal, customer_id, view, sight)
 
 
@@ -139,17 +141,31 @@ async def _answer_as_asked(
             composer: LiveComposer = state.live_composer
             document = await composer.compose(principal, customer_id, view.version if view else 0)
             if document is None:
-                raise _no_such_customer()
+                return await _elsewhere(request, tenant_id, customer_id)
             body = _seen(request, sight, document)
             return Response(
                 orjson.dumps(select(body, paths) if paths is not None else body), media_type="application/json"
             )
     if view is None:
-        raise _no_such_customer()
+        return await _elsewhere(request, tenant_id, customer_id)
     if paths is None:
         return view_response(request, principal, customer_id, view, sight)
     narrowed = select(_seen(request, sight, orjson.loads(view.doc)), paths)
     return _with_version(request, view.version, orjson.dumps(narrowed))
+
+
+async def _elsewhere(request: Request, tenant_id: str, customer_id: str) -> Response:
+    """Sends the client on where the customer was merged into another; that can be undone, so it is not for ever.
+
+    Raises NotFound.
+    """
+    database: Database = request.app.state.database
+    async with database.read(tenant_id) as session:
+        survivor_id = await merged_into(session, customer_id)
+    if survivor_id is None:
+        raise _no_such_customer()
+    target = str(request.url.replace(path=f"/v1/customers/{survivor_id}", netloc="", scheme=""))
+    return JSONResponse({"merged_into": survivor_id}, 307, {"Location": target})
 
 
 def _check_parameters(request: Request) -> None:

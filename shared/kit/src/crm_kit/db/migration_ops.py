@@ -15,6 +15,7 @@ from crm_kit.audit.tables import (
 )
 from crm_kit.db.text_grams import TEXT_GRAMS, TEXT_GRAMS_SOUGHT
 from crm_kit.http.idempotency import CLAIM_FUNCTION
+from crm_kit.merging.tables import CURRENT_FUNCTION, MERGING_TABLES
 from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.tables import SYSTEM_TABLES
 
@@ -92,6 +93,14 @@ def create_rights_tables() -> None:
     for table in RIGHTS_TABLES:
         table.create(op.get_bind(), checkfirst=True)
     protect(*(table.name for table in RIGHTS_TABLES))
+
+
+def create_merging_tables() -> None:
+    """What merged records are followed by. As `create_audit_log`: in the shape of their first release."""
+    for table in MERGING_TABLES:
+        table.create(op.get_bind(), checkfirst=True)
+    protect(*(table.name for table in MERGING_TABLES))
+    op.execute(CURRENT_FUNCTION)
 
 
 def create_text_grams() -> None:

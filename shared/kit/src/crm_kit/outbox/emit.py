@@ -88,6 +88,21 @@ class EntityEvents(Generic[RowT, EntityT]):
                 writing.shares[row.id] = _shares(entity)
         return True
 
+    async def restored(self, session: WriteSession, row: RowT, version: int) -> EntityT:
+        """Publishes a row that was deleted as `version - 1` and has just been put back."""
+        row.version = version
+        row.updated_at = utc_now()
+        entity = self.snapshot(row)
+        body = entity.model_dump(mode="json")
+        changed = sorted(name for name, value in body.items() if value is not None and name not in BOOKKEEPING)
+        async with pending(session) as writing:
+            writing.changed.append(row)
+            writing.records += self._records(session, row, "created", body, changed)
+            writing.entries.append(self._told(row, "created", changes_of(None, encoded(body))))
+            if body.get("shares"):
+                writing.shares[row.id] = _shares(entity)
+        return entity
+
     async def restated(self, session: WriteSession, entity_id: str) -> bool:
         """Publishes the entity as it is once more, under its version; False where there is none.
 

@@ -18,7 +18,7 @@ from crm_kit.custom_fields import NOTHING_DECLARED, Declared
 from crm_kit.db.models import EntityRow, columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.standing import Standing
-from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
+from crm_kit.errors import FieldError, Merged, NotFound, Problem, Text, ValidationFailed
 from crm_kit.http import merge_patch
 from crm_kit.http.messages import message
 from crm_kit.http.principal import Principal
@@ -75,7 +75,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     are the feature's use cases; one that is None is not offered. `match` holds the keys of upserts.
     `ownership`: whose a record is. `administered`: the actions that take the permission `admin` instead.
     `within`: what they are parts of, in whose name permissions are given. `custom`: what tenants declare of the values under
-    `custom`; the use cases have them judged by it.
+    `custom`; the use cases have them judged by it. `successor`: into which record one that is there no more was merged.
     """
 
     singular: str
@@ -94,6 +94,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     administered: frozenset[Literal["read", "write"]] = frozenset()
     within: PartOf | None = None
     custom: Standing[Declared] | None = None
+    successor: Callable[[ReadSession, str], Awaitable[str | None]] | None = None
 
     @property
     def read(self) -> type[EntityT]:
@@ -133,7 +134,9 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     async def get(self, session: ReadSession, entity_id: str) -> RowT:
         """Raises NotFound; so is what the caller may not see, and another tenant's."""
         row: RowT | None = await session.scalar(_by_id(self.row), _wanted(entity_id))
-        if row is None or not await access.look_at(session, self, [row.id]):
+        if row is None:
+            raise await self.absent(session, entity_id)
+        if not await access.look_at(session, self, [row.id]):
             raise self.not_found(entity_id)
         return row
 
@@ -144,7 +147,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
         """
         row: RowT | None = await session.scalar(_locked_by_id(self.row), _wanted(entity_id))
         if row is None:
-            raise self.not_found(entity_id)
+            raise await self.absent(session, entity_id)
         if not await access.look_at(session, self, [row.id], action):
             if session.sights is not None and session.sights.of(row.id) is None:
                 raise self.not_found(entity_id)
@@ -164,6 +167,16 @@ class Resource(Generic[RowT, WriteT, EntityT]):
         """Of rows that were read otherwise, those that the caller may see."""
         seen = await access.look_at(session, self, [row.id for row in rows])
         return [row for row in rows if row.id in seen]
+
+    async def absent(self, session: ReadSession, entity_id: str) -> Problem:
+        """Why there is no such record: Merged where the caller sees the one that it was merged into, else NotFound."""
+        successor = await self.successor(session, entity_id) if self.successor is not None else None
+        if successor is None or not await access.look_at(session, self, [successor]):
+            return self.not_found(entity_id)
+        return Merged(
+            Text(f"{entity_id} has been merged into {successor}.", f"{entity_id} 已合并到 {successor}。"),
+            members={"merged_into": successor},
+        )
 
     def not_found(self, entity_id: str) -> NotFound:
         shown = entity_id if entity_id.isprintable() and len(entity_id) <= 100 else "…"

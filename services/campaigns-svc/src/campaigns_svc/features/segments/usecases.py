@@ -7,6 +7,7 @@ from crm_contracts.ids import SegmentId, SegmentMemberId, prefix_of
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import NotFound, Text
 from crm_kit.http.principal import Principal
+from crm_kit.merging import current, current_all
 from crm_kit.timers import set_timer
 
 from campaigns_svc.features.campaigns.repository import unfinished_campaign_of_segment
@@ -42,7 +43,7 @@ async def delete_segment(session: WriteSession, row: SegmentRow, _caller: Princi
 
 async def add_members(session: WriteSession, row: SegmentRow, contact_ids: Sequence[str]) -> MembersAdded:
     """`row` must be locked. Contacts may be ahead of their events; those who are members already stay as they are."""
-    wanted = list(dict.fromkeys(contact_ids))
+    wanted = list(dict.fromkeys(await current_all(session, contact_ids)))
     known = await repository.members_among(session, row.id, wanted)
     added = [
         SegmentMemberRow(id=SegmentMemberId.new(), segment_id=row.id, contact_id=contact_id)
@@ -60,7 +61,8 @@ async def add_members(session: WriteSession, row: SegmentRow, contact_ids: Seque
 
 async def remove_member(session: WriteSession, row: SegmentRow, contact_id: str) -> None:
     """`row` must be locked. Raises NotFound where the contact is no member."""
-    member = await repository.lock_member(session, row.id, contact_id) if prefix_of(contact_id) == "contact" else None
+    known = await current(session, contact_id)
+    member = await repository.lock_member(session, row.id, known) if prefix_of(known) == "contact" else None
     if member is None:
         raise NotFound(Text("This contact is not a member.", "该联系人不是成员。"))
     before = SEGMENT_EVENTS.snapshot(row)

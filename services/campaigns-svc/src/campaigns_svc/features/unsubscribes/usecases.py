@@ -2,6 +2,7 @@
 
 from crm_contracts.ids import UnsubscribeId
 from crm_kit.db.session import WriteSession
+from crm_kit.merging import current
 
 from campaigns_svc.features.audience import repository as audience
 from campaigns_svc.features.messages import repository as messages
@@ -19,7 +20,8 @@ async def unsubscribe(session: WriteSession, link: UnsubscribeLink) -> None:
     Works when the message itself is no longer there.
     """
     await repository.lock_message_link(session, link.message_id)
-    consent = await audience.deciding_consent(session, link.contact_id, link.channel, link.purpose)
+    contact_id = await current(session, link.contact_id)
+    consent = await audience.deciding_consent(session, contact_id, link.channel, link.purpose)
     last = await repository.latest_of_message(session, link.message_id)
     at = withdrawal_time(await session.now(), consent.at if consent else None, last)
     if at is None:
@@ -27,7 +29,7 @@ async def unsubscribe(session: WriteSession, link: UnsubscribeLink) -> None:
     row = UnsubscribeRow(
         id=UnsubscribeId.new(),
         message_id=link.message_id,
-        contact_id=link.contact_id,
+        contact_id=contact_id,
         channel=link.channel,
         purpose=link.purpose,
         at=at,

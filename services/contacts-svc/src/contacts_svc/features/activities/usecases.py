@@ -6,6 +6,7 @@ from crm_kit.db.models import utc_now
 from crm_kit.db.rows import new_row
 from crm_kit.db.session import WriteSession
 from crm_kit.http.principal import Principal
+from crm_kit.merging import with_current
 
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.activities.models import ActivityRow
@@ -16,6 +17,7 @@ _CUSTOM_FIELDS = declared_for("activities")
 
 
 async def log_activity(session: WriteSession, data: ActivityWrite, caller: Principal) -> Activity:
+    data = await with_current(session, data, "contact_id")
     row = new_row(ActivityRow, id=ActivityId.new(), kind=data.kind, at=data.at or utc_now(), actor_id=caller.subject)
     _write(row, data)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
@@ -24,6 +26,7 @@ async def log_activity(session: WriteSession, data: ActivityWrite, caller: Princ
 
 async def update_activity(session: WriteSession, row: ActivityRow, data: ActivityWrite, _caller: Principal) -> None:
     before = ACTIVITY_EVENTS.snapshot(row)
+    data = await with_current(session, data, "contact_id", before.contact_id)
     _write(row, data)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
     await ACTIVITY_EVENTS.updated(session, row, before)

@@ -11,6 +11,7 @@ from crm_kit.inbox import Consumer
 from contacts_svc.features.consents import repository
 from contacts_svc.features.consents.schemas import ConsentWrite
 from contacts_svc.features.consents.usecases import record_consent
+from contacts_svc.features.contacts.repository import survivor_of
 
 
 async def withdraw_for_unsubscribes(session: WriteSession, events: Sequence[Event]) -> None:
@@ -18,7 +19,8 @@ async def withdraw_for_unsubscribes(session: WriteSession, events: Sequence[Even
         if event.entity is None or event.deleted:
             continue
         unsubscribe = Unsubscribe.model_validate(event.entity)
-        if not await repository.contact_exists(session, unsubscribe.contact_id):
+        contact_id = await survivor_of(session, unsubscribe.contact_id) or unsubscribe.contact_id
+        if not await repository.contact_exists(session, contact_id):
             continue  # deleted since: there is nobody left to write to
         withdrawal = ConsentWrite.model_validate(
             {
@@ -30,7 +32,7 @@ async def withdraw_for_unsubscribes(session: WriteSession, events: Sequence[Even
                 "evidence": {"message_id": unsubscribe.message_id},
             }
         )
-        await record_consent(session, unsubscribe.contact_id, withdrawal, origin_id=unsubscribe.id)
+        await record_consent(session, contact_id, withdrawal, origin_id=unsubscribe.id)
 
 
 UNSUBSCRIBES = Consumer(name="contacts.unsubscribes", topics=(UNSUBSCRIBE,), handle=withdraw_for_unsubscribes)

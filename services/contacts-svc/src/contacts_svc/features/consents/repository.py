@@ -59,3 +59,15 @@ async def deciding_entries(session: ReadSession, contact_id: str) -> Sequence[Co
 async def newest_entries(session: ReadSession, contact_id: str, limit: int) -> Sequence[ConsentRow]:
     statement = select(ConsentRow).where(_c.contact_id == contact_id).order_by(_c.at.desc(), _c.id.desc()).limit(limit)
     return (await session.scalars(statement)).all()
+
+
+async def of_origin(session: ReadSession, prefix: str) -> Sequence[ConsentRow]:
+    """Entries that follow from what begins with `prefix`; locked."""
+    statement = select(ConsentRow).where(_c.origin_id.startswith(prefix, autoescape=True)).order_by(_c.id)
+    return (await session.scalars(statement.with_for_update())).all()
+
+
+async def withdrawn_since(session: ReadSession, contact_id: str, since: datetime) -> Sequence[ConsentRow]:
+    """Withdrawals that entered a contact's ledger since then."""
+    those = (_c.contact_id == contact_id, _c.status == "withdrawn", _c.created_at >= since)
+    return (await session.scalars(select(ConsentRow).where(*those).order_by(_c.number))).all()

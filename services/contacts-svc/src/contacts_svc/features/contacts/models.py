@@ -6,6 +6,7 @@ from typing import Any
 from crm_kit.db.models import (
     CodePointText,
     EntityRow,
+    TenantRow,
     columns,
     custom_index,
     id_column,
@@ -15,7 +16,7 @@ from crm_kit.db.models import (
 )
 from crm_kit.db.text_grams import text_grams_column, text_grams_index
 from crm_kit.rights import Through, owned_by, shares_column
-from sqlalchemy import Index, Integer, Text, text
+from sqlalchemy import BigInteger, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
@@ -86,6 +87,21 @@ class ContactRow(EntityRow, Base, table=True):
     territory_team_id: str | None = id_column()
     territory_owner_id: str | None = id_column()
     match_keys: list[int] | None = Field(default=None, sa_type=ARRAY(Integer))
+    merged_from: list[str] = text_list_column(later=True)
+    other_external_ids: list[dict[str, str]] = json_column(list, later=True)
+
+
+class MergedContactRow(TenantRow, Base, table=True):
+    """A contact while it is merged into another: `content` is its whole row in JSON, with the version that it had."""
+
+    __tablename__ = "merged_contact"
+    __table_args__ = (Index("merged_contact_into", "tenant_id", "into_id", "id"),)
+
+    id: str = Field(primary_key=True, sa_type=CodePointText)
+    merge_id: str = Field(sa_type=CodePointText, nullable=False)
+    into_id: str = Field(sa_type=CodePointText, nullable=False)
+    version: int = Field(sa_type=BigInteger, nullable=False)
+    content: dict[str, Any] = json_column(dict)
 
 
 _c = columns(ContactRow)

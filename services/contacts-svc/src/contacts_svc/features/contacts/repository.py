@@ -1,13 +1,15 @@
 """Every statement about contacts beyond those that all resources have, and the fields that these can name."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple, Self, get_args
+from typing import Final, NamedTuple, Self, get_args
 
 from crm_contracts.contacts import LifecycleStage
+from crm_contracts.ids import ContactId, prefix_of
 from crm_kit.conditions import Document, Field, FieldSet, FieldType
 from crm_kit.db.holders import KeyHolders
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.db.sql import Sql
 from crm_kit.resources import base_fields
 from crm_kit.rights import CUSTOM
 from sqlalchemy import ARRAY, any_, literal, select
@@ -91,6 +93,22 @@ async def names_of(session: ReadSession, contact_ids: Collection[str]) -> Mappin
         return {}
     statement = select(_c.id, _c.full_name).where(_c.id == any_(literal(list(contact_ids), ARRAY(SqlText()))))
     return {row.id: row.full_name for row in await session.execute(statement)}
+
+
+_SURVIVOR: Final = Sql(
+    "with recursive walked(id, steps) as ("
+    ' select cast(:id as text) collate "C", 0'
+    " union all select m.into_id, walked.steps + 1 from walked join merged_contact m on m.id = walked.id"
+    ") select id from walked order by steps desc limit 1"
+)
+
+
+async def survivor_of(session: ReadSession, contact_id: str) -> str | None:
+    """The contact that a merged one went into, at the end of all merges; None for one that was not merged."""
+    if prefix_of(contact_id) != ContactId.prefix:
+        return None
+    survivor: str = (await session.fetch(_SURVIVOR, {"id": contact_id}))[0]["id"]
+    return survivor if survivor != contact_id else None
 
 
 class Keys(NamedTuple):

@@ -23,4 +23,5 @@ CONTACTS = Resource(
     delete=usecases.delete_contact,
     match=usecases.MATCHERS,
     custom=declared_for("contacts"),
+    successor=repository.survivor_of,
 )

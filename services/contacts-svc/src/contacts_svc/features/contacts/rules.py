@@ -153,6 +153,15 @@ def external_keys(external_ids: Mapping[str, str]) -> list[str]:
     return sorted(external_key(system, value) for system, value in external_ids.items())
 
 
+def displaced(
+    before: Mapping[str, str], now: Mapping[str, str], others: Sequence[Mapping[str, str]]
+) -> list[dict[str, str]]:
+    """The other external ids after one of them has become a contact's own: what was its own in that system is another now."""
+    known = {(each["system"], each["id"]) for each in others}
+    known |= {item for item in before.items() if (item[0], now.get(item[0])) in known}
+    return [{"system": system, "id": id_} for system, id_ in sorted(known - set(now.items()))]
+
+
 def unique(values: Sequence[str]) -> list[str]:
     """In the order of their first occurrence."""
     return list(dict.fromkeys(values))

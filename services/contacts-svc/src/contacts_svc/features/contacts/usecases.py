@@ -42,13 +42,27 @@ async def create_contact(session: WriteSession, data: ContactWrite, caller: Prin
 
 
 async def update_contact(session: WriteSession, row: ContactRow, data: ContactWrite, caller: Principal) -> None:
-    before, keys = CONTACT_EVENTS.snapshot(row), repository.Keys.of(row)
-    write_members(session, row, _with_followed_name(before, data), caller)
+    before = CONTACT_EVENTS.snapshot(row)
+    await rewrite_contact(session, row, before, _with_followed_name(before, data), caller)
+
+
+async def rewrite_contact(
+    session: WriteSession,
+    row: ContactRow,
+    before: Contact,
+    data: ContactWrite,
+    caller: Principal,
+    action: str = "updated",
+) -> None:
+    """All that is written becomes `data`; the event is told by `action`."""
+    keys = repository.Keys.of(row)
+    row.other_external_ids = rules.displaced(before.external_ids, data.external_ids, row.other_external_ids)
+    write_members(session, row, data, caller)
     await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
     await _check(session, row, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
-    await CONTACT_EVENTS.updated(session, row, before)
+    await CONTACT_EVENTS.updated(session, row, before, action=action)
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 
 
@@ -77,7 +91,8 @@ def write_members(session: WriteSession, row: ContactRow, data: ContactWrite, ca
     row.phones = normalised_phones(data.phones, caller.region)
     row.phone_numbers = rules.unique([phone["number"] for phone in row.phones])
     row.external_ids = dict(data.external_ids)
-    row.external_keys = rules.external_keys(data.external_ids)
+    others = [rules.external_key(each["system"], each["id"]) for each in row.other_external_ids]
+    row.external_keys = rules.unique([*rules.external_keys(data.external_ids), *others])
     row.address = data.address.model_dump(mode="json") if data.address else None
     row.tags = rules.unique(data.tags)
     row.shares = [share.model_dump(mode="json") for share in data.shares]
@@ -125,6 +140,11 @@ async def _check(session: WriteSession, row: ContactRow, *, account_changed: boo
     if account_changed and row.account_id is not None and not await account_exists(session, row.account_id):
         detail = Text("There is no such account", "不存在该客户公司")
         raise ValidationFailed(detail, errors=[FieldError("/account_id", "not_found", detail)])
+    await refuse_taken(session, row)
+
+
+async def refuse_taken(session: WriteSession, row: ContactRow) -> None:
+    """Raises ExternalIdTaken where another contact has one of its external ids."""
     holder = await repository.holder_of_external_key(session, row.external_keys, row.id)
     if holder is not None:
         contact_id, key = holder

@@ -9,6 +9,7 @@ from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
+from crm_kit.merging import with_current
 
 from pipeline_svc import lines
 from pipeline_svc.features.deals import rules
@@ -21,6 +22,7 @@ from pipeline_svc.features.pipelines.usecases import ensure_default_pipeline
 
 
 async def create_deal(session: WriteSession, data: DealWrite, caller: Principal) -> Deal:
+    data = await with_current(session, data, "contact_id")
     pipeline = await _pipeline(session, data.pipeline_id, data.stage_id, caller)
     stage = _stage(pipeline, data.stage_id)
     row = DealRow(
@@ -40,6 +42,7 @@ async def create_deal(session: WriteSession, data: DealWrite, caller: Principal)
 async def update_deal(session: WriteSession, row: DealRow, data: DealWrite, caller: Principal) -> None:
     """A change of `stage_id` or `pipeline_id` is a move; where only the pipeline changes, to its first stage."""
     before = DEAL_EVENTS.snapshot(row)
+    data = await with_current(session, data, "contact_id", before.contact_id)
     if (data.pipeline_id, data.stage_id) == (before.pipeline_id, before.stage_id):
         if data.lost_reason != before.lost_reason and before.status != "lost":
             raise _fault("/lost_reason", "not_lost", _ONLY_LOST)

@@ -9,6 +9,7 @@ from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
+from crm_kit.merging import with_current
 from crm_kit.resources import Matcher, given, one_by_one
 from pydantic import JsonValue
 
@@ -22,6 +23,7 @@ from pipeline_svc.features.orders.schemas import OrderWrite
 
 
 async def create_order(session: WriteSession, data: OrderWrite, _caller: Principal) -> Order:
+    data = await with_current(session, data, "contact_id")
     total = _total(data, None)
     if data.external_id is not None:
         await _claim_external_id(session, data.source, data.external_id)
@@ -44,6 +46,7 @@ async def create_order(session: WriteSession, data: OrderWrite, _caller: Princip
 async def update_order(session: WriteSession, row: OrderRow, data: OrderWrite, _caller: Principal) -> None:
     """`number` and `placed_at` stay where they are cleared."""
     before = ORDER_EVENTS.snapshot(row)
+    data = await with_current(session, data, "contact_id", before.contact_id)
     number = data.number or before.number
     if data.external_id is not None and (data.source, data.external_id) != (before.source, before.external_id):
         await _claim_external_id(session, data.source, data.external_id)

@@ -7,6 +7,7 @@ from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text
 from crm_kit.http.principal import Principal
+from crm_kit.merging import with_current
 
 from tickets_svc.features.tickets import repository, rules
 from tickets_svc.features.tickets.errors import TicketFull, TransitionRefused, open_a_new_one
@@ -17,6 +18,7 @@ from tickets_svc.features.tickets.schemas import AuthorWrite, MessageWrite, Tick
 
 async def create_ticket(session: WriteSession, data: TicketWrite, caller: Principal) -> Ticket:
     """A ticket may enter in any status: those of another system come with theirs."""
+    data = await with_current(session, data, "contact_id")
     now = utc_now()
     row = TicketRow(id=TicketId.new(), number=0, subject=data.subject, created_at=now, updated_at=now, timeline_at=now)
     _write(row, data)
@@ -33,6 +35,7 @@ async def create_ticket(session: WriteSession, data: TicketWrite, caller: Princi
 async def update_ticket(session: WriteSession, row: TicketRow, data: TicketWrite, caller: Principal) -> None:
     """The ticket's messages go with it to another customer."""
     before = TICKET_EVENTS.snapshot(row)
+    data = await with_current(session, data, "contact_id", before.contact_id)
     _write(row, data)
     _move(row, data.status)
     message = _new_message(row, data.message, caller) if data.message else None
@@ -40,7 +43,7 @@ async def update_ticket(session: WriteSession, row: TicketRow, data: TicketWrite
     if message is not None:
         await MESSAGE_EVENTS.created(session, message)
     if (row.contact_id, row.account_id) != (before.contact_id, before.account_id):
-        await _take_messages_along(session, row)
+        await take_messages_along(session, row)
 
 
 async def delete_ticket(session: WriteSession, row: TicketRow, _caller: Principal) -> None:
@@ -175,7 +178,8 @@ def _usual_author(author: AuthorWrite, ticket: TicketRow, caller: Principal) -> 
     return ticket.contact_id if author.kind == "contact" else None
 
 
-async def _take_messages_along(session: WriteSession, ticket: TicketRow) -> None:
+async def take_messages_along(session: WriteSession, ticket: TicketRow) -> None:
+    """To the customer to whom the ticket belongs by now."""
     for message in await repository.messages_elsewhere(session, ticket):
         before = MESSAGE_EVENTS.snapshot(message)
         message.contact_id, message.account_id = ticket.contact_id, ticket.account_id

@@ -1,0 +1,16 @@
+"""Merged records are followed"""
+
+from crm_kit.db.migration_ops import create_merging_tables
+
+revision = "0006_merging"
+down_revision = "0005_readers"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    create_merging_tables()
+
+
+def downgrade() -> None:
+    raise NotImplementedError("Migrations go forward only; restore a backup instead.")

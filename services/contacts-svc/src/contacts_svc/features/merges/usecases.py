@@ -1,0 +1,203 @@
+"""Merging contacts, and taking a merge back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crm_contracts.contacts import Contact
+from crm_contracts.ids import ContactId, MergeId
+from crm_kit import context
+from crm_kit.db.session import WriteSession
+from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.http.principal import Principal
+from crm_kit.resources import access
+
+from contacts_svc.features.accounts.repository import account_exists
+from contacts_svc.features.contacts import repository as contacts
+from contacts_svc.features.contacts.events import CONTACT_EVENTS
+from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.resource import CONTACTS
+from contacts_svc.features.contacts.schemas import ContactWrite
+from contacts_svc.features.contacts.usecases import delete_contact, refuse_taken, rewrite_contact
+from contacts_svc.features.merges import ledgers, repository, rules
+from contacts_svc.features.merges.errors import MergeUndone, SurvivorMerged
+from contacts_svc.features.merges.events import MERGE_EVENTS
+from contacts_svc.features.merges.models import MergeRow
+from contacts_svc.features.merges.schemas import MergeResult, MergeWrite
+
+
+class _OnlyShown(Exception):
+    """Undoes a dry run."""
+
+    def __init__(self, result: MergeResult) -> None:
+        self.result = result
+
+
+async def merge_contacts(
+    session: WriteSession, survivor: ContactRow, data: MergeWrite, caller: Principal
+) -> MergeResult:
+    """Into a contact that was locked with those of `lock_for_merge`."""
+    if not data.dry_run:
+        return await _merge(session, survivor, data, caller)
+    try:
+        async with session.savepoint():
+            raise _OnlyShown(await _merge(session, survivor, data, caller))
+    except _OnlyShown as shown:
+        return shown.result.model_copy(update={"merge": None})
+
+
+async def lock_for_merge(session: WriteSession, survivor_id: str, from_ids: Sequence[ContactId]) -> ContactRow:
+    """The survivor's row; all are locked in one order. Raises Problem where one is not there, or the caller may not.
+
+    Who merges sees what each of them holds in the others' place, so they must be shown everything of all of them.
+    """
+    unknown = [(number, id_) for number, id_ in enumerate(from_ids) if id_ == survivor_id]
+    if unknown or len(set(from_ids)) < len(from_ids):
+        text = Text("Name other contacts, each once", "请指定其他联系人，且每个只出现一次")
+        raise ValidationFailed(text, errors=[FieldError("/from", "distinct", text)])
+    rows = await CONTACTS.lock_all(session, [survivor_id, *from_ids])
+    survivor = rows.get(survivor_id)
+    if survivor is None:
+        raise await CONTACTS.absent(session, survivor_id)
+    seen = await access.look_at(session, CONTACTS, [survivor_id], "update")
+    deletable = await access.look_at(session, CONTACTS, [id_ for id_ in from_ids if id_ in rows], "delete")
+    hidden = [id_ for id_ in rows if session.sights is not None and session.sights.of(id_) is None]
+    if survivor_id in hidden:
+        raise CONTACTS.not_found(survivor_id)
+    missing = [number for number, id_ in enumerate(from_ids) if id_ not in rows or id_ in hidden]
+    if missing:
+        text = Text("There is no such contact", "不存在该联系人")
+        raise ValidationFailed(text, errors=[FieldError(f"/from/{number}", "not_found", text) for number in missing])
+    if survivor_id not in seen:
+        raise access.forbidden("contacts:update")
+    if not deletable.issuperset(from_ids):
+        raise access.forbidden("contacts:delete")
+    if session.sights is not None:
+        for id_ in rows:
+            rights = session.sights.of(id_)
+            if rights is None or not rights.is_clear:
+                raise access.forbidden("contacts:read")
+    return survivor
+
+
+async def _merge(session: WriteSession, row: ContactRow, data: MergeWrite, caller: Principal) -> MergeResult:
+    before = CONTACT_EVENTS.snapshot(row)
+    others_by_id = await CONTACTS.lock_all(session, data.from_)
+    others = [others_by_id[id_] for id_ in data.from_]
+    merged = [CONTACT_EVENTS.snapshot(other) for other in others]
+    chosen = data.fields.rules()
+    _check_rules(chosen, [before, *merged])
+    state = CONTACTS.validated(_given(rules.combined(before, merged, chosen)))
+    merge_id = MergeId.new()
+    for other in others:
+        await repository.keep(session, merge_id, row.id, other.id)
+        await delete_contact(session, other, caller)
+    here = context.current()
+    merge = MergeRow(
+        id=merge_id,
+        into_id=row.id,
+        from_ids=list(data.from_),
+        actor_id=here.actor_id if here else None,
+        rules=dict(chosen),
+        before=before.model_dump(mode="json"),
+    )
+    row.merged_from = sorted([*row.merged_from, *data.from_])
+    row.other_external_ids = rules.other_external_ids(state.external_ids, [before, *merged])
+    await rewrite_contact(session, row, before, state, caller, "merged")
+    after = CONTACT_EVENTS.snapshot(row)
+    merge.after = after.model_dump(mode="json")
+    entries = await ledgers.join(session, merge_id, row.id, data.from_)
+    told = await MERGE_EVENTS.created(session, merge)
+    return MergeResult(merge=told, contact=after, changed=_changed(before, after), consents=entries)
+
+
+async def undo_merge(session: WriteSession, merge: MergeRow, caller: Principal) -> None:
+    """Each of the merged is its own again, as it was; the survivor keeps what was written to it since.
+
+    Raises MergeUndone, SurvivorMerged, and ExternalIdTaken where another contact has by now what one of them had.
+    """
+    if merge.status != "merged":
+        raise MergeUndone
+    if (further := await repository.merged_contact(session, merge.into_id)) is not None:
+        raise SurvivorMerged(
+            Text(
+                f"{merge.into_id} was merged by {further.merge_id}.", f"{merge.into_id} 已由 {further.merge_id} 合并。"
+            ),
+            members={"merge_id": further.merge_id},
+        )
+    rows = await CONTACTS.lock_all(session, [merge.into_id])
+    survivor = rows.get(merge.into_id)
+    before = MERGE_EVENTS.snapshot(merge)
+    frozen = await repository.merged_contacts(session, merge.into_id)
+    state = await _without(session, merge, survivor, frozen)
+    versions = {}
+    returned = []
+    for contact_id in merge.from_ids:
+        row, versions[contact_id] = await repository.put_back(session, contact_id)
+        returned.append(row)
+    if survivor is not None and state is not None:
+        present = CONTACT_EVENTS.snapshot(survivor)
+        given_back = [frozen[ContactId(id_)] for id_ in merge.from_ids]
+        survivor.merged_from = [id_ for id_ in survivor.merged_from if id_ not in merge.from_ids]
+        survivor.other_external_ids = rules.other_external_ids(state.external_ids, [present], given_back)
+        await rewrite_contact(session, survivor, present, state, caller, "unmerged")
+    for row in returned:
+        await _return(session, row, versions[row.id])
+    await ledgers.part(session, merge)
+    merge.status = "undone"
+    merge.undone_at = await session.now()
+    await MERGE_EVENTS.updated(session, merge, before, action="undone")
+
+
+async def _without(
+    session: WriteSession, merge: MergeRow, survivor: ContactRow | None, frozen: dict[ContactId, Contact]
+) -> ContactWrite | None:
+    """What the survivor would hold had there not been this merge; later ones are made anew on what was there without it."""
+    old, new = merge.after, rules.state_of(Contact.model_validate(merge.before))
+    for later in await repository.later_merges(session, merge):
+        base = Contact.model_validate({**later.before, **rules.rebased(old, later.before, new)})
+        new = rules.combined(base, [frozen[ContactId(id_)] for id_ in later.from_ids], later.rules)  # type: ignore[arg-type]  # as they were taken in
+        old = later.after
+        later.before = base.model_dump(mode="json")
+        later.after = {**later.after, **new}
+    if survivor is None:
+        return None
+    state = rules.rebased(old, rules.state_of(CONTACT_EVENTS.snapshot(survivor)), new)
+    if state["account_id"] is not None and not await account_exists(session, state["account_id"]):
+        state["account_id"] = None
+    validated: ContactWrite = CONTACTS.validated(_given(state))
+    return validated
+
+
+async def _return(session: WriteSession, row: ContactRow, version: int) -> None:
+    if row.account_id is not None and not await account_exists(session, row.account_id):
+        row.account_id = None
+    await refuse_taken(session, row)
+    await CONTACT_EVENTS.restored(session, row, version + 2)  # its deletion was one more
+    contacts.note_keys(session, row.id, contacts.Keys(), contacts.Keys.of(row))
+
+
+def _given(state: rules.Json) -> dict[str, Any]:
+    """Members that hold nothing are left out, as a client would leave them."""
+    return {name: value for name, value in state.items() if value is not None}
+
+
+def _check_rules(chosen: Any, contacts_: Sequence[Contact]) -> None:
+    known = {*(contact.id for contact in contacts_), "non_empty", "newest", "oldest", "all"}
+    text = Text("Must be one of the contacts that are merged", "必须是参与合并的联系人之一")
+    faults = [
+        FieldError(f"/fields/{name.replace('.', '/')}", "not_merged", text)
+        for name, rule in chosen.items()
+        if rule not in known
+    ]
+    wrong = Text("all is for lists and maps", "all 只适用于列表和映射")
+    faults += [
+        FieldError(f"/fields/{name.replace('.', '/')}", "choice", wrong)
+        for name, rule in chosen.items()
+        if rule == "all" and name not in rules.TAKEN_TOGETHER
+    ]
+    if faults:
+        raise ValidationFailed(faults[0].detail, errors=faults)
+
+
+def _changed(before: Contact, after: Contact) -> list[str]:
+    return [name for name in rules.WRITTEN if getattr(before, name) != getattr(after, name)]
