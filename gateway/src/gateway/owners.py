@@ -43,6 +43,16 @@ async def ask_owner(request: Request, caller: Principal, target: str, *, method:
     raise problem
 
 
+async def ask_one(request: Request, caller: Principal, service: Service, target: str) -> Answer:
+    """What one service answers to a GET. Raises its problem, or UpstreamUnavailable."""
+    client: ServiceClient = request.app.state.services
+    seconds: float = request.app.state.settings.live_deadline_seconds
+    answer = await client.call(caller, service, "GET", target, headers=_passed_on(request), timeout=seconds)
+    if not answer.is_success:
+        raise _problem(service, answer)
+    return answer
+
+
 async def ask_each(
     request: Request, caller: Principal, services: Sequence[Service], path: str, query: BaseModel, model: type[ModelT]
 ) -> tuple[list[ModelT], list[Service]]:

@@ -21,6 +21,7 @@ from crm_kit.http.origin import OriginOf, told_by_gateway
 from crm_kit.http.principal import Authenticator, TokenVerifier
 from crm_kit.jobs.router import router as jobs
 from crm_kit.manifest import Manifest
+from crm_kit.merging.router import router as merging
 from crm_kit.openapi import build_openapi
 from crm_kit.resources.creations import Creations
 from crm_kit.resources.fast_create import FastCreate
@@ -126,6 +127,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         app.include_router(dead_letters)
         app.include_router(states)
         app.include_router(jobs)
+        app.include_router(merging)
         app.include_router(audit)
         app.include_router(inspection)
     _add_operations(app, runtime)

@@ -38,6 +38,8 @@ Scope = Literal[
     "imports:write",
     "jobs:read",
     "jobs:write",
+    "merges:read",
+    "merges:write",
     "messages:read",
     "orders:read",
     "orders:write",

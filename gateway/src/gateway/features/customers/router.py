@@ -29,7 +29,14 @@ from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.errors import SeveralCustomers
 from gateway.features.customers.reading import View
 from gateway.features.customers.redaction import standing_of
-from gateway.features.customers.schemas import Candidate, CustomerItem, CustomerView, Kind, TimelineEntry
+from gateway.features.customers.schemas import (
+    Candidate,
+    CustomerItem,
+    CustomerView,
+    Kind,
+    MergedCustomer,
+    TimelineEntry,
+)
 from gateway.features.customers.sight import OF_KIND, Sight, Standing, may_see
 from gateway.features.customers.telling import read_of
 from gateway.features.customers.view_route import ViewRoute, answer_view, view_parameters, view_response
@@ -201,6 +208,7 @@ router.add_api_route(
     methods=["GET"],
     operation_id="get_customer",
     response_model=CustomerView,
+    responses={307: {"description": "The customer was merged into the one at Location", "model": MergedCustomer}},
     openapi_extra={"parameters": view_parameters()},
     route_class_override=ViewRoute,
 )

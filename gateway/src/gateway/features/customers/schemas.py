@@ -208,3 +208,9 @@ class Candidate(TypedDict):
     id: str
     kind: Kind
     name: str | None
+
+
+class MergedCustomer(Contract):
+    """Where a merged customer is found."""
+
+    merged_into: ContactId

@@ -12,7 +12,7 @@ from gateway.features.roles.schemas import ReadyRole
 _EVERY_ACTION: Final[list[str]] = [*ACTIONS]
 _EDIT: Final = ["read", "create", "update"]
 _READ: Final = ["read"]
-_CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents"]
+_CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents", "merges"]
 _SALES: Final = ["deals", "orders"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
 _SETTINGS: Final = ["pipelines", "territories", "custom-fields", "users", "teams", "roles"]

@@ -2,7 +2,7 @@
 
 from crm_kit.merging.current import current, current_all, current_of, merged_into, with_current
 from crm_kit.merging.following import MergedReferences, follow_merges
-from crm_kit.merging.repository import Moved, Reference, manifest
+from crm_kit.merging.repository import Moved, Reference
 from crm_kit.merging.tables import MERGED_RECORD, MERGING_TABLES, MOVED_REFERENCE
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "current_all",
     "current_of",
     "follow_merges",
-    "manifest",
     "merged_into",
     "with_current",
 ]

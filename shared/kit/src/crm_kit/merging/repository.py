@@ -55,7 +55,7 @@ _NOTE: Final = Sql(
 _FORGET: Final = Sql("delete from moved_reference where entity_id = any(cast(:entities as text[]))")
 _MANIFEST: Final = Sql(
     "select entity_id, home_id, placed_id from moved_reference where home_id = any(cast(:homes as text[]))"
-    " and entity_id > :after order by entity_id limit :limit"
+    " and (cast(:before as text) is null or entity_id < :before) order by entity_id desc limit :limit"
 )
 
 
@@ -70,10 +70,10 @@ async def misplaced(session: ReadSession, targets: Mapping[str, str], limit: int
     return [Moved(*row.values()) for row in await session.fetch(_MISPLACED, asked)]
 
 
-async def manifest(session: ReadSession, merge_id: str, after: str, limit: int) -> list[Moved]:
-    """What refers to another record because of a merge, by id."""
+async def manifest(session: ReadSession, merge_id: str, before: str | None, limit: int) -> list[Moved]:
+    """What refers to another record because of a merge, by id, the last first."""
     homes = await homes_of(session, merge_id)
-    rows = await session.fetch(_MANIFEST, {"homes": homes, "after": after, "limit": limit})
+    rows = await session.fetch(_MANIFEST, {"homes": homes, "before": before, "limit": limit})
     return [Moved(*row.values()) for row in rows]
 
 

@@ -6,11 +6,10 @@ from crm_contracts.contacts import MergeStatus
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
-from crm_kit.resources import PartOf, Resource, base_fields
+from crm_kit.resources import Resource, base_fields
 from crm_kit.rights import Ownership, Through
 
 from contacts_svc.features.contacts.models import CONTACT_OWNERSHIP
-from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.merges.models import MergeRow
 from contacts_svc.features.merges.schemas import MergeWrite
@@ -34,7 +33,6 @@ MERGES = Resource(
         ],
     ),
     ownership=Ownership(through=(Through(_c.into_id, CONTACT_OWNERSHIP),)),
-    within=PartOf(CONTACTS, _c.into_id),
     create=None,
     update=None,
     delete=None,
