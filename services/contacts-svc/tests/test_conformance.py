@@ -17,7 +17,10 @@ _CONTACT_ID = ContactId.new()
 
 class TestConformance(ServiceConformance):
     manifest = MANIFEST
-    without_sample = {"/v1/imports": "a file comes as a form; see tests/imports"}
+    without_sample = {
+        "/v1/imports": "a file comes as a form; see tests/imports",
+        "/v1/merges": "made by merging contacts; see tests/merges",
+    }
     samples = (
         Sample(
             path="/v1/contacts",

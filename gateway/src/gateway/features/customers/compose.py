@@ -88,10 +88,8 @@ def identities(profile: Json) -> list[dict[str, Any]]:
     for kind in ("phone", "wechat", "domain"):
         if profile.get(kind):
             found.append({"type": kind, "value": profile[kind]})
-    found += [
-        {"type": "external_id", "system": system, "value": value}
-        for system, value in sorted(profile["external_ids"].items())
-    ]
+    given = {*profile["external_ids"].items(), *((e["system"], e["id"]) for e in profile.get("other_external_ids", ()))}
+    found += [{"type": "external_id", "system": system, "value": value} for system, value in sorted(given)]
     return found
 
 

@@ -7,8 +7,10 @@ from crm_contracts.ids import prefix_of
 from crm_contracts.types import Input
 
 from crm_kit.db.locks import lock_keys, lock_number
+from crm_kit.db.models import EntityRow
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
+from crm_kit.merging import repository
 
 _SPACE: Final = "merged_record"
 _CURRENT: Final = Sql("select id, current_id from current_records(:tenant, :lock, cast(:ids as text[]))")
@@ -39,11 +41,19 @@ async def current_all(session: WriteSession, record_ids: Sequence[IdT]) -> list[
     ]
 
 
-async def with_current(session: WriteSession, data: InputT, member: str, stored: str | None = None) -> InputT:
-    """What a client wrote, with `current` of its reference `member`; one that stays as it is stored is not asked for."""
+async def with_current(session: WriteSession, data: InputT, member: str, row: EntityRow | None = None) -> InputT:
+    """What a client wrote, with `current` of its reference `member`; one that stays as the row has it is not asked for.
+
+    One that changes is the client's from now on: no undoing gives it back.
+    """
     given = getattr(data, member)
-    now = await current(session, given) if given is not None and given != stored else given
-    return data if now == given else data.model_copy(update={member: now})
+    if row is not None:
+        if given == getattr(row, member):
+            return data
+        await repository.forget(session, [row.id])
+    if given is None or (now := await current(session, given)) == given:
+        return data
+    return data.model_copy(update={member: now})
 
 
 async def current_of(session: ReadSession, record_ids: Iterable[str]) -> Mapping[str, str]:

@@ -26,7 +26,7 @@ async def log_activity(session: WriteSession, data: ActivityWrite, caller: Princ
 
 async def update_activity(session: WriteSession, row: ActivityRow, data: ActivityWrite, _caller: Principal) -> None:
     before = ACTIVITY_EVENTS.snapshot(row)
-    data = await with_current(session, data, "contact_id", before.contact_id)
+    data = await with_current(session, data, "contact_id", row)
     _write(row, data)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
     await ACTIVITY_EVENTS.updated(session, row, before)

@@ -42,7 +42,7 @@ async def create_deal(session: WriteSession, data: DealWrite, caller: Principal)
 async def update_deal(session: WriteSession, row: DealRow, data: DealWrite, caller: Principal) -> None:
     """A change of `stage_id` or `pipeline_id` is a move; where only the pipeline changes, to its first stage."""
     before = DEAL_EVENTS.snapshot(row)
-    data = await with_current(session, data, "contact_id", before.contact_id)
+    data = await with_current(session, data, "contact_id", row)
     if (data.pipeline_id, data.stage_id) == (before.pipeline_id, before.stage_id):
         if data.lost_reason != before.lost_reason and before.status != "lost":
             raise _fault("/lost_reason", "not_lost", _ONLY_LOST)

@@ -46,7 +46,7 @@ async def create_order(session: WriteSession, data: OrderWrite, _caller: Princip
 async def update_order(session: WriteSession, row: OrderRow, data: OrderWrite, _caller: Principal) -> None:
     """`number` and `placed_at` stay where they are cleared."""
     before = ORDER_EVENTS.snapshot(row)
-    data = await with_current(session, data, "contact_id", before.contact_id)
+    data = await with_current(session, data, "contact_id", row)
     number = data.number or before.number
     if data.external_id is not None and (data.source, data.external_id) != (before.source, before.external_id):
         await _claim_external_id(session, data.source, data.external_id)

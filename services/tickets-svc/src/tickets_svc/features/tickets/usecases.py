@@ -35,7 +35,7 @@ async def create_ticket(session: WriteSession, data: TicketWrite, caller: Princi
 async def update_ticket(session: WriteSession, row: TicketRow, data: TicketWrite, caller: Principal) -> None:
     """The ticket's messages go with it to another customer."""
     before = TICKET_EVENTS.snapshot(row)
-    data = await with_current(session, data, "contact_id", before.contact_id)
+    data = await with_current(session, data, "contact_id", row)
     _write(row, data)
     _move(row, data.status)
     message = _new_message(row, data.message, caller) if data.message else None
