@@ -12,6 +12,7 @@ from contacts_svc.features import (
     contacts,
     custom_fields,
     customers,
+    duplicate_scans,
     duplicates,
     imports,
     merges,
@@ -43,6 +44,7 @@ MANIFEST = Manifest(
         customers.FEATURE,
         duplicates.FEATURE,
         merges.FEATURE,
+        duplicate_scans.FEATURE,
     ),
     publishes=(
         CONTACT_EVENTS,

@@ -1,5 +1,7 @@
 """Duplicates show nobody more than the records themselves do."""
 
+import asyncio
+
 from crm_contracts.ids import UserId
 from crm_kit.rights import Rights
 from crm_kit.rights.grants import ACTIONS, Grant
@@ -69,3 +71,24 @@ async def test_a_read_of_duplicates_is_told_in_the_audit_log_like_any_other(serv
     await me.read(f"/v1/contacts/{one['id']}/duplicates")
     told = await tenant.client.get("/internal/audit-log", params={"action": "read"})
     assert other["id"] in {entry["entity_id"] for entry in told.json()["data"]}
+
+
+async def test_pairs_are_told_to_who_reads_what_identifies_both(service: ServiceUnderTest) -> None:
+    tenant = service.tenant()
+    owners = (_ME, _ME, UserId.new())
+    mine, also_mine, others = [await tenant.create("/v1/contacts", **_MEI, owner_id=owner) for owner in owners]
+    scan = await tenant.create("/v1/duplicate-scans")
+    async with asyncio.timeout(60):
+        while (await tenant.read(f"/v1/duplicate-scans/{scan['id']}"))["status"] != "succeeded":
+            await asyncio.sleep(0.05)
+    pairs = {frozenset(pair["contact_ids"]): pair["id"] for pair in (await tenant.read("/v1/duplicates"))["data"]}
+    assert len(pairs) == 3
+    permitted = Grant(frozenset({"duplicates"}), frozenset(ACTIONS), "all", _OPEN)
+    me = _somebody(service, tenant, _grant("own", **_OPEN), permitted)
+    (told,) = (await me.read("/v1/duplicates"))["data"]
+    assert set(told["contact_ids"]) == {mine["id"], also_mine["id"]}
+    hidden = pairs[frozenset({mine["id"], others["id"]})]
+    for method, path in (("GET", f"/v1/duplicates/{hidden}"), ("POST", f"/v1/duplicates/{hidden}/dismiss")):
+        assert (await me.client.request(method, path)).status_code == 404
+    masked = _somebody(service, tenant, _grant("all", open="read", personal="masked"), permitted)
+    assert (await masked.client.get("/v1/duplicates")).status_code == 403

@@ -12,7 +12,7 @@ from gateway.features.roles.schemas import ReadyRole
 _EVERY_ACTION: Final[list[str]] = [*ACTIONS]
 _EDIT: Final = ["read", "create", "update"]
 _READ: Final = ["read"]
-_CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents", "merges"]
+_CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents", "merges", "duplicates"]
 _SALES: Final = ["deals", "orders"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
 _SETTINGS: Final = ["pipelines", "territories", "custom-fields", "users", "teams", "roles"]
@@ -44,7 +44,7 @@ READY: Final[Mapping[str, ReadyRole]] = {
             "sales_manager",
             "The teams' customers and sales, and handing them on",
             _grant([*_CUSTOMERS, *_SALES], _EVERY_ACTION, "team", _ALL_FIELDS),
-            _grant(["imports", "jobs", "transfers"], _EDIT, "own", _ALL_FIELDS),
+            _grant(["imports", "jobs", "transfers", "duplicate-scans"], _EDIT, "own", _ALL_FIELDS),
             _grant(["tickets", "messages"], _READ, "team", {"open": "read", "personal": "read", "commercial": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),
         ),
@@ -60,7 +60,7 @@ READY: Final[Mapping[str, ReadyRole]] = {
             "Every customer, with their orders; tickets in full",
             _grant(_CUSTOMERS, _EDIT, "all", {"open": "write", "personal": "write", "commercial": "write"}),
             _grant(["tickets"], [*_EDIT, "delete", "assign"], "all", _ALL_FIELDS),
-            _grant(["imports", "jobs", "transfers"], _EDIT, "own", _ALL_FIELDS),
+            _grant(["imports", "jobs", "transfers", "duplicate-scans"], _EDIT, "own", _ALL_FIELDS),
             _grant(["orders"], _READ, "all", {"open": "read", "commercial": "read"}),
             _grant(["messages"], _READ, "all", {"open": "read", "personal": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),

@@ -21,6 +21,8 @@ Resource = Literal[
     "customers",
     "dead-letters",
     "deals",
+    "duplicate-scans",
+    "duplicates",
     "imports",
     "jobs",
     "merges",

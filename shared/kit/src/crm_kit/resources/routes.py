@@ -122,14 +122,15 @@ def _add_list(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> N
         operation_id=f"list_{resource.plural_name}",
         summary=f"List {resource.plural}",
         description=_LISTED_BY_CUSTOM if resource.custom is not None else None,
-        openapi_extra={"parameters": _list_parameters(resource.fields), **_options(resource, "read")},
+        openapi_extra={"parameters": list_parameters(resource.fields), **_options(resource, "read")},
     )
 
 
 _LISTED_BY_CUSTOM = "A custom field filters by its name, as in `?custom.level=gold`, and sorts by it."
 
 
-def _list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
+def list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
+    """What a list of records with these fields takes, as OpenAPI describes it."""
     sortable = [field.name for field in fields if field.sortable]
     declared = [declared_name(fields.declared_under)] if fields.declared_under else []
     key = f"-?({'|'.join([*sortable, *declared])})"

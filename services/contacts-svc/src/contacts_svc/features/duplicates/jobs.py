@@ -35,10 +35,11 @@ _LEARNED_OF: Final = 2_000
 
 
 class Step(NamedTuple):
-    """What comes next: contacts beyond the id `after`."""
+    """What comes next: contacts beyond the id `after`; `done` of them have been compared."""
 
     phase: Literal["key", "learn", "compare"] = "key"
     after: str = ""
+    done: int = 0
 
 
 async def scan_some(session: WriteSession, step: Step) -> Step | None:
@@ -50,7 +51,7 @@ async def scan_some(session: WriteSession, step: Step) -> Step | None:
             await _learn(session)
             return Step("compare")
         case "compare":
-            return await _compare(session, step.after)
+            return await _compare(session, step)
 
 
 async def _key(session: WriteSession) -> Step:
@@ -76,7 +77,8 @@ def _learned(block: _Block, sample: Mapping[str, Profile], size: int) -> Statist
     return replace(seen, weights=learn(found, len(block.page), seen.counted_as))
 
 
-async def _compare(session: WriteSession, after: str) -> Step | None:
+async def _compare(session: WriteSession, step: Step) -> Step | None:
+    after = step.after
     page = await repository.page(session, after, _PAGE)
     if not page:
         await repository.replace_pairs(session, after, _BEYOND_ALL, [])
@@ -86,7 +88,7 @@ async def _compare(session: WriteSession, after: str) -> Step | None:
     found = await asyncio.to_thread(_scored, block, replace(statistics, shared=block.shared))
     last = next(reversed(page))
     await repository.replace_pairs(session, after, last, found)
-    return Step("compare", last)
+    return Step("compare", last, step.done + len(page))
 
 
 def _scored(block: _Block, statistics: Statistics) -> list[Pair]:

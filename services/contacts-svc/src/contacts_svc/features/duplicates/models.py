@@ -1,10 +1,10 @@
-"""What is known of a tenant's contacts as a whole."""
+"""What is known of a tenant's contacts as a whole, and which of them are probably one."""
 
 from datetime import datetime
 from typing import Any
 
-from crm_kit.db.models import CodePointText, Moment, TenantRow, json_column, utc_now
-from sqlalchemy import Index
+from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, json_column, utc_now
+from sqlalchemy import Index, Text
 from sqlmodel import Field
 
 from contacts_svc.base import Base
@@ -19,18 +19,20 @@ class DuplicateStatisticsRow(TenantRow, Base, table=True):
     made_at: datetime = Field(default_factory=utc_now, sa_type=Moment, nullable=False)
 
 
-class DuplicatePairRow(TenantRow, Base, table=True):
+class DuplicatePairRow(EntityRow, Base, table=True):
     """Two contacts that a scan has found, the older first. `why` and `contradictions`: as they were then."""
 
     __tablename__ = "duplicate_pair"
     __table_args__ = (
-        Index("duplicate_pair_newer", "tenant_id", "newer_id"),
-        Index("duplicate_pair_score", "tenant_id", "score"),
+        Index("duplicate_pair_once", "tenant_id", "newer_id", "older_id", unique=True),
+        Index("duplicate_pair_older", "tenant_id", "older_id"),
+        Index("duplicate_pair_score", "tenant_id", "status", "score", "id"),
     )
 
-    older_id: str = Field(primary_key=True, sa_type=CodePointText)
-    newer_id: str = Field(primary_key=True, sa_type=CodePointText)
+    older_id: str = Field(sa_type=CodePointText, nullable=False)
+    newer_id: str = Field(sa_type=CodePointText, nullable=False)
     score: float = Field(nullable=False)
     why: list[dict[str, Any]] = json_column(list)
     contradictions: list[str] = json_column(list)
-    found_at: datetime = Field(default_factory=utc_now, sa_type=Moment, nullable=False)
+    may_merge: bool = Field(default=False, nullable=False)
+    status: str = Field(default="open", sa_type=Text, nullable=False)

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from crm_contracts.ids import DuplicateId, prefix_of
 from crm_kit.db.models import columns, utc_now
 from crm_kit.db.rows import insert_of, json_bytes, together
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
-from sqlalchemy import ARRAY, Text, any_, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, any_, func, literal, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from contacts_svc.features.accounts.models import AccountRow
@@ -22,6 +23,7 @@ from contacts_svc.features.matching.rules.weights import SHARED_BY_MANY
 
 _c = columns(ContactRow)
 _s = columns(DuplicateStatisticsRow)
+_pair = columns(DuplicatePairRow)
 
 _COUNTED_UP_TO: Final = 100_000
 """Contacts, where no scan has counted them: more make little difference, and counting takes time."""
@@ -56,8 +58,16 @@ _KEY = Sql(
      where contact.id = new.id and contact.match_keys is null
     """
 )
-_ADD_PAIRS = Sql(insert_of(DuplicatePairRow))
-_FORGET = Sql("delete from duplicate_pair where newer_id > :after and newer_id <= :last")
+_ADD_PAIRS = Sql(
+    f"{insert_of(DuplicatePairRow)} on conflict (tenant_id, newer_id, older_id) do update"
+    " set score = excluded.score, why = excluded.why, contradictions = excluded.contradictions,"
+    " may_merge = excluded.may_merge, updated_at = excluded.updated_at, version = duplicate_pair.version + 1"
+    " where duplicate_pair.status = 'open' and duplicate_pair.score <> excluded.score"
+)
+_FORGET = Sql(
+    "delete from duplicate_pair where newer_id > :after and newer_id <= :last and status = 'open'"
+    " and older_id || newer_id <> all(cast(:found as text[]))"
+)
 
 
 class Compared(NamedTuple):
@@ -141,20 +151,27 @@ async def keep_keys(session: WriteSession, keys: Mapping[str, Sequence[int]]) ->
 
 
 async def replace_pairs(session: WriteSession, after: str, last: str, pairs: Sequence[Pair]) -> None:
-    """Those whose newer contact lies beyond `after` and up to `last`."""
-    await session.fetch(_FORGET, {"after": after, "last": last})
+    """Those whose newer contact lies beyond `after` and up to `last`; what somebody has dismissed stays so."""
+    found = [pair.older_id + pair.newer_id for pair in pairs]
+    await session.fetch(_FORGET, {"after": after, "last": last, "found": found})
     if not pairs:
         return
+    now = utc_now().isoformat()
     rows = [
         json_bytes(
             {
                 "tenant_id": session.tenant_id,
+                "id": DuplicateId.new(),
+                "version": 1,
+                "created_at": now,
+                "updated_at": now,
                 "older_id": pair.older_id,
                 "newer_id": pair.newer_id,
                 "score": pair.said.score,
                 "why": [reason._asdict() for reason in pair.said.why],
                 "contradictions": list(pair.said.contradictions),
-                "found_at": utc_now().isoformat(),
+                "may_merge": pair.said.may_merge,
+                "status": "open",
             }
         )
         for pair in pairs
@@ -172,3 +189,33 @@ async def _profiles(rows: Sequence[Any]) -> dict[str, Profile]:
 
 def _profile(row: Mapping[str, Any]) -> Profile:
     return Profile.of(**{name: value for name, value in row.items() if name != "id"})
+
+
+async def dismissed_with(session: ReadSession, contact_id: str) -> frozenset[str]:
+    """The contacts of whom somebody has said that they are not this one."""
+    older = select(_pair.older_id).where(_pair.newer_id == contact_id, _pair.status == "dismissed")
+    newer = select(_pair.newer_id).where(_pair.older_id == contact_id, _pair.status == "dismissed")
+    return frozenset((await session.scalars(older.union_all(newer))).all())
+
+
+def among(contacts: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Pairs of which both contacts are there, and among those of which the condition holds."""
+    some = select(_c.id).where(contacts)
+    return and_(_pair.older_id.in_(some), _pair.newer_id.in_(some))
+
+
+async def lock_mergeable(session: WriteSession, after: str, limit: int) -> Sequence[DuplicatePairRow]:
+    """Pairs that may be merged without asking, by id."""
+    statement = (
+        select(DuplicatePairRow)
+        .where(_pair.id > after, _pair.status == "open", _pair.may_merge, among(true()))
+        .order_by(_pair.id)
+        .limit(limit)
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def pair(session: ReadSession, pair_id: str, told: ColumnElement[bool]) -> DuplicatePairRow | None:
+    wanted = pair_id if prefix_of(pair_id) else ""
+    row: DuplicatePairRow | None = await session.scalar(select(DuplicatePairRow).where(_pair.id == wanted, told))
+    return row

@@ -1,9 +1,11 @@
 """What clients are told of duplicates."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from crm_contracts.contacts import Contact
-from crm_contracts.types import Contract
+from crm_contracts.ids import ContactId, DuplicateId
+from crm_contracts.sensitivity import OPEN
+from crm_contracts.types import Contract, Entity
 from pydantic import Field
 
 Score = Annotated[float, Field(ge=0, le=1, description="How probable it is that both are one person")]
@@ -38,6 +40,21 @@ class Duplicates(Contract):
     withheld: Annotated[
         bool, Field(description="Whether none is told because you do not read what identifies this contact's person")
     ]
+
+
+PairStatus = Literal["open", "dismissed"]
+
+
+class DuplicatePair(Entity):
+    """Two contacts that a scan has found to be probably one person."""
+
+    id: Annotated[DuplicateId, OPEN]
+    contact_ids: Annotated[list[ContactId], Field(description="The older one first"), OPEN]
+    score: Annotated[Score, OPEN]
+    why: Annotated[list[Reason], OPEN]
+    contradictions: Annotated[list[str], OPEN]
+    may_merge: Annotated[bool, Field(description="Whether it is sure enough to be merged without asking"), OPEN]
+    status: Annotated[PairStatus, Field(description="dismissed: somebody has said that they are two persons"), OPEN]
 
 
 class Candidate(Contract):

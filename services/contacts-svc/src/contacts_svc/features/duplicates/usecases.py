@@ -10,16 +10,21 @@ from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import require
-from crm_kit.resources import CreateCheck
+from crm_kit.resources import CreateCheck, access
 from crm_kit.rights import EVERYTHING
+from sqlalchemy import ColumnElement
 
+from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
 from contacts_svc.features.contacts.usecases import write_members
 from contacts_svc.features.duplicates import repository
 from contacts_svc.features.duplicates.errors import DuplicateContacts
-from contacts_svc.features.duplicates.schemas import Candidate, Reason
+from contacts_svc.features.duplicates.events import UNPUBLISHED
+from contacts_svc.features.duplicates.models import DuplicatePairRow
+from contacts_svc.features.duplicates.resource import DUPLICATES
+from contacts_svc.features.duplicates.schemas import Candidate, PairStatus, Reason
 from contacts_svc.features.matching.rules.keys import key_number, match_keys
 from contacts_svc.features.matching.rules.profile import profile_of
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM, Assessment, assess
@@ -39,7 +44,10 @@ class Found(NamedTuple):
 async def duplicates_of_contact(session: ReadSession, contact_id: str, *, least: float) -> list[Found] | None:
     """None where the caller sees the contact and not what identifies a person. Raises NotFound."""
     row = await CONTACTS.get(session, contact_id)
-    return await duplicates_of(session, row, least=least) if _reads_identity(session, row.id) else None
+    if not _reads_identity(session, row.id):
+        return None
+    dismissed = await repository.dismissed_with(session, row.id)
+    return [each for each in await duplicates_of(session, row, least=least) if each.row.id not in dismissed]
 
 
 async def duplicates_of(session: ReadSession, row: ContactRow, *, least: float) -> list[Found]:
@@ -79,6 +87,29 @@ def _reads_identity(session: ReadSession, contact_id: str) -> bool:
     """Whether the caller, who sees the contact, reads what identifies a person."""
     rights = session.sights.of(contact_id) if session.sights is not None else EVERYTHING
     return rights is not None and rights.reads("personal")
+
+
+async def told_pairs(session: ReadSession) -> ColumnElement[bool]:
+    """The pairs of whose both contacts the caller reads what identifies a person. Raises Forbidden where that is nobody."""
+    identifying = contacts.FIELDS.get("email")
+    assert identifying is not None
+    return repository.among(await access.reached(session, CONTACTS, [identifying]))
+
+
+async def pair(session: ReadSession, pair_id: str) -> DuplicatePairRow:
+    """Raises NotFound, also for one that the caller is not told of."""
+    row = await repository.pair(session, pair_id, await told_pairs(session))
+    if row is None:
+        raise DUPLICATES.not_found(pair_id)
+    await access.look_at(session, DUPLICATES, [row.id])
+    return row
+
+
+async def set_status(session: WriteSession, row: DuplicatePairRow, status: PairStatus) -> None:
+    """Dismissed ones are not told again, by any later scan either."""
+    before = UNPUBLISHED.snapshot(row)
+    row.status = status
+    await UNPUBLISHED.updated(session, row, before)
 
 
 async def refuse_duplicates(session: WriteSession, policy: str, data: ContactWrite, caller: Principal) -> None:

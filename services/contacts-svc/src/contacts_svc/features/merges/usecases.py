@@ -10,6 +10,7 @@ from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.resources import access
+from crm_kit.rights import EVERYTHING
 
 from contacts_svc.features.accounts.repository import account_exists
 from contacts_svc.features.contacts import repository as contacts
@@ -107,6 +108,9 @@ async def _merge(session: WriteSession, row: ContactRow, data: MergeWrite, calle
     merge.after = after.model_dump(mode="json")
     entries = await ledgers.join(session, merge_id, row.id, data.from_)
     told = await MERGE_EVENTS.created(session, merge)
+    if session.sights is not None:  # who was shown everything of all contacts may see what comes of them
+        for id_ in (told.id, *(entry.id for entry in entries)):
+            session.sights.note(id_, EVERYTHING)
     return MergeResult(merge=told, contact=after, changed=_changed(before, after), consents=entries)
 
 
