@@ -274,6 +274,19 @@ async def test_every_step_is_told(service: ServiceUnderTest) -> None:
     assert [event.action for event in merges] == ["created", "undone"]
 
 
+async def test_what_is_declared_meanwhile_keeps_nobody_from_being_given_back(service: ServiceUnderTest) -> None:
+    tenant = service.tenant()
+    wei, again = await _two(tenant)
+    merge = (await _merge(tenant, wei, again))["merge"]
+    label = {"en": "Size", "zh": "规模"}
+    declared = {"resource": "contacts", "label": label, "sensitivity": "open"}
+    await tenant.create("/v1/custom-fields", name="level", type="number", **declared)
+    await tenant.create("/v1/custom-fields", name="size", type="number", required=True, **declared)
+    assert (await _undo(tenant, merge)).status_code == 200
+    for before in (wei, again):
+        assert _content(await tenant.read(f"/v1/contacts/{before['id']}")) == _content(before)
+
+
 async def test_another_tenants_contact_is_no_contact(service: ServiceUnderTest) -> None:
     stranger = await service.tenant().create("/v1/contacts", full_name="Stranger")
     tenant = service.tenant()

@@ -52,14 +52,19 @@ async def rewrite_contact(
     before: Contact,
     data: ContactWrite,
     caller: Principal,
+    *,
     action: str = "updated",
+    stood: bool = False,
 ) -> None:
-    """All that is written becomes `data`; the event is told by `action`."""
+    """All that is written becomes `data`; the event is told by `action`. `stood`: its custom values were the contact's before,
+    and are not judged again.
+    """
     keys = repository.Keys.of(row)
     row.other_external_ids = rules.displaced(before.external_ids, data.external_ids, row.other_external_ids)
     write_members(session, row, data, caller)
     await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
-    row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
+    stored = data.custom if stood else before.custom
+    row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, stored, now=utc_now())
     await _check(session, row, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await CONTACT_EVENTS.updated(session, row, before, action=action)

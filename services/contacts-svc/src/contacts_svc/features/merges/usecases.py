@@ -103,7 +103,7 @@ async def _merge(session: WriteSession, row: ContactRow, data: MergeWrite, calle
     )
     row.merged_from = sorted([*row.merged_from, *data.from_])
     row.other_external_ids = rules.other_external_ids(state.external_ids, [before, *merged])
-    await rewrite_contact(session, row, before, state, caller, "merged")
+    await rewrite_contact(session, row, before, state, caller, action="merged")
     after = CONTACT_EVENTS.snapshot(row)
     merge.after = after.model_dump(mode="json")
     entries = await ledgers.join(session, merge_id, row.id, data.from_)
@@ -143,7 +143,7 @@ async def undo_merge(session: WriteSession, merge: MergeRow, caller: Principal) 
         given_back = [frozen[ContactId(id_)] for id_ in merge.from_ids]
         survivor.merged_from = [id_ for id_ in survivor.merged_from if id_ not in merge.from_ids]
         survivor.other_external_ids = rules.other_external_ids(state.external_ids, [present], given_back)
-        await rewrite_contact(session, survivor, present, state, caller, "unmerged")
+        await rewrite_contact(session, survivor, present, state, caller, action="unmerged", stood=True)
     for row in returned:
         await _return(session, row, versions[row.id])
     await ledgers.part(session, merge)
