@@ -54,6 +54,23 @@ class Address(Contract):
     country: Annotated[str | None, Field(description="ISO 3166-1 alpha-2")]
 
 
+class LifecycleChange(Contract):
+    """A move from one lifecycle stage to another."""
+
+    stage: str
+    from_stage: str
+    reason: str | None
+    at: Timestamp
+    actor_id: str | None
+
+
+LifecycleReason = Annotated[str | None, Field(description="Why it is in its stage"), COMMERCIAL]
+LifecycleChangedAt = Annotated[
+    Timestamp | None, Field(description="When it came into its stage; null where it was there from the first"), OPEN
+]
+LifecycleHistory = Annotated[list[LifecycleChange], Field(description="Oldest first; the newest 30"), COMMERCIAL]
+
+
 class Contact(Entity):
     """A person."""
 
@@ -78,6 +95,9 @@ class Contact(Entity):
     custom: Annotated[CustomValues, PRIVATE]
     shares: Annotated[list[Share], OPEN] = []
     territory_id: Annotated[TerritoryId | None, Field(description="Which territory assigned it"), OPEN] = None
+    lifecycle_reason: LifecycleReason = None
+    lifecycle_changed_at: LifecycleChangedAt = None
+    lifecycle_history: LifecycleHistory = []
 
 
 class Account(Entity):
@@ -99,6 +119,9 @@ class Account(Entity):
     custom: Annotated[CustomValues, PRIVATE]
     shares: Annotated[list[Share], OPEN] = []
     territory_id: Annotated[TerritoryId | None, Field(description="Which territory assigned it"), OPEN] = None
+    lifecycle_reason: LifecycleReason = None
+    lifecycle_changed_at: LifecycleChangedAt = None
+    lifecycle_history: LifecycleHistory = []
 
 
 class Activity(Entity):
