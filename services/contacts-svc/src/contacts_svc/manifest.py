@@ -14,6 +14,7 @@ from contacts_svc.features import (
     customers,
     duplicates,
     imports,
+    lifecycle,
     territories,
 )
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
@@ -21,13 +22,14 @@ from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
+from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, territories, custom fields and imports",
+    summary="Contacts, accounts, activities, consents, lifecycle, territories, custom fields and imports",
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
@@ -37,9 +39,18 @@ MANIFEST = Manifest(
         consents.FEATURE,
         territories.FEATURE,
         custom_fields.FEATURE,
+        lifecycle.FEATURE,
         imports.FEATURE,
         customers.FEATURE,
         duplicates.FEATURE,
     ),
-    publishes=(CONTACT_EVENTS, ACCOUNT_EVENTS, ACTIVITY_EVENTS, CONSENT_EVENTS, TERRITORY_EVENTS, CUSTOM_FIELD_EVENTS),
+    publishes=(
+        CONTACT_EVENTS,
+        ACCOUNT_EVENTS,
+        ACTIVITY_EVENTS,
+        CONSENT_EVENTS,
+        TERRITORY_EVENTS,
+        CUSTOM_FIELD_EVENTS,
+        LIFECYCLE_EVENTS,
+    ),
 )

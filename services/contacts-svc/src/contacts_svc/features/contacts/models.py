@@ -1,11 +1,12 @@
 """The contact table."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from crm_kit.db.models import (
     CodePointText,
     EntityRow,
+    Moment,
     columns,
     custom_index,
     id_column,
@@ -75,6 +76,9 @@ class ContactRow(EntityRow, Base, table=True):
     birthday: date | None = None
     source: str | None = Field(default=None, sa_type=CodePointText)
     lifecycle_stage: str = Field(default="lead", sa_type=Text, nullable=False)
+    lifecycle_reason: str | None = Field(default=None, sa_type=Text)
+    lifecycle_changed_at: datetime | None = Field(default=None, sa_type=Moment)
+    lifecycle_history: list[dict[str, Any]] = json_column(list, later=True)
     owner_id: str | None = Field(default=None, sa_type=CodePointText)
     team_id: str | None = Field(default=None, sa_type=CodePointText)
     external_ids: dict[str, str] = json_column(dict)

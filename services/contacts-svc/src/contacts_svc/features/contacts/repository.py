@@ -1,9 +1,8 @@
 """Every statement about contacts beyond those that all resources have, and the fields that these can name."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple, Self, get_args
+from typing import NamedTuple, Self
 
-from crm_contracts.contacts import LifecycleStage
 from crm_kit.conditions import Document, Field, FieldSet, FieldType
 from crm_kit.db.holders import KeyHolders
 from crm_kit.db.models import columns
@@ -55,9 +54,9 @@ FIELDS = FieldSet(
         Field("language", FieldType.TEXT, _c.language),
         Field("birthday", FieldType.DATE, _c.birthday, sortable=True),
         Field("source", FieldType.TEXT, _c.source),
-        Field(
-            "lifecycle_stage", FieldType.CHOICE, _c.lifecycle_stage, choices=get_args(LifecycleStage), nullable=False
-        ),
+        Field("lifecycle_stage", FieldType.TEXT, _c.lifecycle_stage, nullable=False),
+        Field("lifecycle_reason", FieldType.TEXT, _c.lifecycle_reason),
+        Field("lifecycle_changed_at", FieldType.DATETIME, _c.lifecycle_changed_at),
         Field("owner_id", FieldType.ID, _c.owner_id),
         Field("team_id", FieldType.ID, _c.team_id),
         Field("territory_id", FieldType.ID, _c.territory_id),

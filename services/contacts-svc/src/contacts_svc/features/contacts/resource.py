@@ -23,4 +23,5 @@ CONTACTS = Resource(
     delete=usecases.delete_contact,
     match=usecases.MATCHERS,
     custom=declared_for("contacts"),
+    momentary=frozenset({"lifecycle_reason"}),
 )

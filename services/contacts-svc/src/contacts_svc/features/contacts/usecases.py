@@ -24,6 +24,7 @@ from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.matching.rules.keys import key_numbers
 from contacts_svc.features.matching.rules.profile import profile_of
+from contacts_svc.features.stages.repository import STAGES
 
 _CUSTOM_FIELDS = declared_for("contacts")
 _TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
@@ -32,8 +33,9 @@ _TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = new_row(ContactRow, id=ContactId.new())
     write_members(session, row, data, caller)
-    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
+    (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
     await _check(session, row, account_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     contact = await CONTACT_EVENTS.created(session, row)
@@ -44,11 +46,14 @@ async def create_contact(session: WriteSession, data: ContactWrite, caller: Prin
 async def update_contact(session: WriteSession, row: ContactRow, data: ContactWrite, caller: Principal) -> None:
     before, keys = CONTACT_EVENTS.snapshot(row), repository.Keys.of(row)
     write_members(session, row, _with_followed_name(before, data), caller)
-    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
+    moved = (await session.standing(STAGES)).move(
+        row, data.lifecycle_stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject
+    )
     await _check(session, row, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
-    await CONTACT_EVENTS.updated(session, row, before)
+    await CONTACT_EVENTS.updated(session, row, before, action="lifecycle_changed" if moved else "updated")
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 
 
@@ -88,7 +93,6 @@ def write_members(session: WriteSession, row: ContactRow, data: ContactWrite, ca
         "language",
         "birthday",
         "source",
-        "lifecycle_stage",
         "owner_id",
         "team_id",
     ):
