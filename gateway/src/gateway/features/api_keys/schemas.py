@@ -38,6 +38,8 @@ Scope = Literal[
     "imports:write",
     "jobs:read",
     "jobs:write",
+    "lifecycle:read",
+    "lifecycle:write",
     "messages:read",
     "orders:read",
     "orders:write",

@@ -30,7 +30,7 @@ OF_KIND: Final[Mapping[str, tuple[str, type[Entity]]]] = {
 """The resource that customers of a kind are of, and their entity."""
 
 BESIDES: Final[Mapping[str, Classified]] = dict.fromkeys(
-    ("stage_name", "from_stage_name", "ticket_id", "ticket_number", "visibility", "author"), OPEN
+    ("stage_name", "from_stage_name", "from_stage", "ticket_id", "ticket_number", "visibility", "author"), OPEN
 )
 """What entries and summaries say besides the members of their entity."""
 

@@ -15,7 +15,7 @@ _READ: Final = ["read"]
 _CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents"]
 _SALES: Final = ["deals", "orders"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
-_SETTINGS: Final = ["pipelines", "territories", "custom-fields", "users", "teams", "roles"]
+_SETTINGS: Final = ["pipelines", "territories", "custom-fields", "lifecycle", "users", "teams", "roles"]
 
 _ALL_FIELDS: Final[Mapping[str, str]] = dict.fromkeys(SENSITIVITIES, "write")
 _ORGANISATION: Final[Mapping[str, str]] = {"open": "write", "personal": "masked"}
@@ -35,9 +35,9 @@ READY: Final[Mapping[str, ReadyRole]] = {
         _role("owner", "Everything", _grant(["*"], _EVERY_ACTION, "all", _ALL_FIELDS), admin=True),
         _role(
             "admin",
-            "Users, teams, roles, keys, territories and custom fields; customers masked, without amounts",
+            "Users, teams, roles, keys, territories, custom fields and the lifecycle; customers masked, without amounts",
             _grant(["*"], _READ, "all", _ORGANISATION),
-            _grant(["territories", "custom-fields"], [*_EDIT, "delete"], "all", _ORGANISATION),
+            _grant(["territories", "custom-fields", "lifecycle"], [*_EDIT, "delete"], "all", _ORGANISATION),
             admin=True,
         ),
         _role(

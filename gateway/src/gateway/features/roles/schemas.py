@@ -23,6 +23,7 @@ Resource = Literal[
     "deals",
     "imports",
     "jobs",
+    "lifecycle",
     "messages",
     "orders",
     "pipelines",
