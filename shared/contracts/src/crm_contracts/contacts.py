@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, TeamId, TerritoryId, UserId
+from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, PoolId, TeamId, TerritoryId, UserId
+from crm_contracts.pools import PoolMove
 from crm_contracts.sensitivity import ADDRESS, COMMERCIAL, EMAILS, NAME, OPEN, PERSONAL, PHONE, PHONES, PRIVATE
 from crm_contracts.sharing import Share
 from crm_contracts.types import (
@@ -98,6 +99,13 @@ class Contact(Entity):
     lifecycle_reason: LifecycleReason = None
     lifecycle_changed_at: LifecycleChangedAt = None
     lifecycle_history: LifecycleHistory = []
+    pool_id: Annotated[
+        PoolId | None, Field(description="The pool that it is in while nobody owns it, and goes back to"), OPEN
+    ] = None
+    returns_at: Annotated[
+        Timestamp | None, Field(description="When it goes back into the pool, unless something is done"), OPEN
+    ] = None
+    pool_history: Annotated[list[PoolMove], Field(description="Oldest first; the newest 30"), COMMERCIAL] = []
 
 
 class Account(Entity):
