@@ -8,6 +8,7 @@ from contacts_svc.base import METADATA
 from contacts_svc.features import (
     accounts,
     activities,
+    claims,
     consents,
     contacts,
     custom_fields,
@@ -15,6 +16,7 @@ from contacts_svc.features import (
     duplicates,
     imports,
     lifecycle,
+    pools,
     territories,
 )
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
@@ -23,13 +25,14 @@ from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
 from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
+from contacts_svc.features.pools.events import POOL_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, lifecycle, territories, custom fields and imports",
+    summary="Contacts, accounts, activities, consents, lifecycle, pools, territories, custom fields and imports",
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
@@ -40,6 +43,8 @@ MANIFEST = Manifest(
         territories.FEATURE,
         custom_fields.FEATURE,
         lifecycle.FEATURE,
+        pools.FEATURE,
+        claims.FEATURE,
         imports.FEATURE,
         customers.FEATURE,
         duplicates.FEATURE,
@@ -52,5 +57,6 @@ MANIFEST = Manifest(
         TERRITORY_EVENTS,
         CUSTOM_FIELD_EVENTS,
         LIFECYCLE_EVENTS,
+        POOL_EVENTS,
     ),
 )

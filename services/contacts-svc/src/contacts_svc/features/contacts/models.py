@@ -46,6 +46,8 @@ class ContactRow(EntityRow, Base, table=True):
         Index(
             "contact_territory", "tenant_id", "territory_id", "id", postgresql_where=text("territory_id is not null")
         ),
+        Index("contact_pool", "tenant_id", "pool_id", "owner_id", "id", postgresql_where=text("pool_id is not null")),
+        Index("contact_returns", "tenant_id", "returns_at", postgresql_where=text("returns_at is not null")),
         Index("contact_account", "tenant_id", "account_id", "id", postgresql_where=text("account_id is not null")),
         Index("contact_stage", "tenant_id", "lifecycle_stage", "created_at", "id"),
         Index("contact_source", "tenant_id", "source", "id", postgresql_where=text("source is not null")),
@@ -89,10 +91,19 @@ class ContactRow(EntityRow, Base, table=True):
     territory_id: str | None = id_column()
     territory_team_id: str | None = id_column()
     territory_owner_id: str | None = id_column()
+    pool_id: str | None = id_column()
+    returns_at: datetime | None = Field(default=None, sa_type=Moment)
+    pool_history: list[dict[str, Any]] = json_column(list, later=True)
     match_keys: list[int] | None = Field(default=None, sa_type=ARRAY(Integer))
 
 
 _c = columns(ContactRow)
 
-CONTACT_OWNERSHIP = owned_by(_c, falls_to_creator=True, through=(Through(_c.account_id, ACCOUNT_OWNERSHIP),))
+CONTACT_OWNERSHIP = owned_by(
+    _c,
+    falls_to_creator=True,
+    unowned_by=_c.pool_id,
+    given_with=(_c.pool_id,),
+    through=(Through(_c.account_id, ACCOUNT_OWNERSHIP),),
+)
 """Also whoever its account belongs to."""

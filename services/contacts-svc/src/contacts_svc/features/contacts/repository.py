@@ -9,7 +9,7 @@ from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.resources import base_fields
 from crm_kit.rights import CUSTOM
-from sqlalchemy import ARRAY, any_, literal, select
+from sqlalchemy import ARRAY, and_, any_, literal, select
 from sqlalchemy import Text as SqlText
 
 from contacts_svc.features.accounts.repository import address_fields
@@ -22,6 +22,10 @@ _c = columns(ContactRow)
 def _external_keys(document: Document) -> list[str]:
     given = document.get("external_ids")
     return rules.external_keys(given) if isinstance(given, dict) else []
+
+
+def _is_pooled(document: Document) -> bool:
+    return document.get("pool_id") is not None and document.get("owner_id") is None
 
 
 FIELDS = FieldSet(
@@ -60,6 +64,16 @@ FIELDS = FieldSet(
         Field("owner_id", FieldType.ID, _c.owner_id),
         Field("team_id", FieldType.ID, _c.team_id),
         Field("territory_id", FieldType.ID, _c.territory_id),
+        Field("pool_id", FieldType.ID, _c.pool_id),
+        Field(
+            "pooled",
+            FieldType.BOOLEAN,
+            and_(_c.pool_id.is_not(None), _c.owner_id.is_(None)),
+            value=_is_pooled,
+            part_of="pool_id",
+            nullable=False,
+        ),
+        Field("returns_at", FieldType.DATETIME, _c.returns_at, sortable=True),
         Field(
             "external_id",
             FieldType.TEXT_LIST,

@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 
 from crm_contracts.contacts import ExternalIds
-from crm_contracts.ids import AccountId, TeamId, UserId
+from crm_contracts.ids import AccountId, PoolId, TeamId, UserId
 from crm_contracts.sharing import SharesWrite
 from crm_contracts.types import CustomValues, Date, Input, LanguageTag, Name, Tag, Text
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -77,6 +77,9 @@ class ContactWrite(Input):
     lifecycle_reason: LifecycleReasonWrite = None
     owner_id: UserId | None = None
     team_id: TeamId | None = None
+    pool_id: Annotated[
+        PoolId | None, Field(description="The pool that it is in while nobody owns it, and goes back to")
+    ] = None
     external_ids: ExternalIds = {}
     tags: Annotated[list[Tag], Field(max_length=200)] = []
     custom: CustomValues = {}

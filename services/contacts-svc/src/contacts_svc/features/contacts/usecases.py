@@ -24,6 +24,7 @@ from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.matching.rules.keys import key_numbers
 from contacts_svc.features.matching.rules.profile import profile_of
+from contacts_svc.features.pooling.usecases import keep_in_step
 from contacts_svc.features.stages.repository import STAGES
 
 _CUSTOM_FIELDS = declared_for("contacts")
@@ -38,6 +39,7 @@ async def create_contact(session: WriteSession, data: ContactWrite, caller: Prin
     (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
     await _check(session, row, account_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
+    await keep_in_step(session, row, None, caller)
     contact = await CONTACT_EVENTS.created(session, row)
     repository.note_keys(session, row.id, repository.Keys(), repository.Keys.of(row))
     return contact
@@ -53,6 +55,7 @@ async def update_contact(session: WriteSession, row: ContactRow, data: ContactWr
     )
     await _check(session, row, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
+    await keep_in_step(session, row, before, caller)
     await CONTACT_EVENTS.updated(session, row, before, action="lifecycle_changed" if moved else "updated")
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 
@@ -95,6 +98,7 @@ def write_members(session: WriteSession, row: ContactRow, data: ContactWrite, ca
         "source",
         "owner_id",
         "team_id",
+        "pool_id",
     ):
         setattr(row, field, getattr(data, field))
     row.match_keys = key_numbers(session.tenant_id, profile_of(row))
