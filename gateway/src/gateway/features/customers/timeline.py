@@ -95,6 +95,19 @@ def _contact(contact: Json) -> Iterator[Entry]:
     title = contact_name(contact)
     yield _entry(contact, "contact", "created", contact["created_at"], "contact.created", title)
     yield from _lifecycle(contact, "contact", title)
+    for move in contact.get("pool_history", ()):
+        yield _entry(
+            contact,
+            "contact",
+            f"pool-{move['at']}",
+            move["at"],
+            f"contact.{move['kind']}",
+            title,
+            actor=move["actor_id"],
+            pool_id=move["pool_id"],
+            owner_id=move["user_id"],
+            pool_reason=move["reason"],
+        )
 
 
 def _account(account: Json) -> Iterator[Entry]:
