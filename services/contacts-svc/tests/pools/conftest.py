@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 from crm_contracts.ids import UserId
 from crm_kit.rights import Rights
 from crm_kit.rights.grants import ACTIONS, Grant
+from crm_testkit.passing_time import let_pass
 from crm_testkit.service import ServiceUnderTest, Tenant
 
 WRITE = dict.fromkeys(("open", "personal", "commercial", "private"), "write")
@@ -29,6 +29,11 @@ def _grants() -> list[Grant]:
     pooled = Grant(frozenset({"contacts"}), frozenset({"read"}), "all", masked, UNCLAIMED)
     claims = Grant(frozenset({"claims"}), frozenset({"create", "update"}), "own", {"open": "write"})
     return [own, pooled, claims]
+
+
+@pytest.fixture
+def salesperson_grants() -> list[Grant]:
+    return _grants()
 
 
 @pytest.fixture
@@ -57,21 +62,6 @@ def later(service: ServiceUnderTest, tenant: Tenant) -> Callable[[timedelta], Aw
     """Lets time pass for the tenant: all that is kept of it comes so much sooner."""
 
     async def pass_by(time: timedelta) -> None:
-        connection = await asyncpg.connect(service.urls.app)
-        try:
-            await connection.execute("select set_config('app.tenant_id', $1, false)", tenant.id)
-            await connection.execute("update contact set returns_at = returns_at - $1::interval", time)
-            await connection.execute("update activity set at = at - $1::interval", time)
-            await connection.execute("update pool_claim set at = at - $1::interval", time)
-            await connection.execute(
-                """update contact set pool_history = (
-                     select coalesce(jsonb_agg(jsonb_set(move, '{at}', to_jsonb(to_char(
-                       ((move->>'at')::timestamptz - $1::interval) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
-                     ))) order by place), '[]') from jsonb_array_elements(pool_history) with ordinality as e(move, place))""",
-                time,
-            )
-            await connection.execute("update timer set due_at = due_at - $1::interval", time)
-        finally:
-            await connection.close()
+        await let_pass(service.urls.app, tenant.id, time)
 
     return pass_by

@@ -81,6 +81,5 @@ async def lock_due(session: WriteSession, except_id: str, now: datetime) -> Sequ
 async def last_activities(session: ReadSession, contact_ids: Sequence[str], now: datetime) -> Mapping[str, datetime]:
     """By contact. Not of the future: what is planned is not done."""
     c = _activity
-    statement = select(c.contact_id, func.max(c.at)).where(c.contact_id.in_(contact_ids), c.at <= now)
-    found = (await session.execute(statement.group_by(c.contact_id))).all()
-    return {contact_id: at for contact_id, at in found}
+    statement = select(c.contact_id, func.max(c.at).label("at")).where(c.contact_id.in_(contact_ids), c.at <= now)
+    return {row.contact_id: row.at for row in await session.execute(statement.group_by(c.contact_id))}
