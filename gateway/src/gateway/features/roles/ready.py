@@ -57,7 +57,7 @@ READY: Final[Mapping[str, ReadyRole]] = {
             "sales_manager",
             "The teams' customers and sales, and handing them on",
             _grant([*_CUSTOMERS, *_SALES], _EVERY_ACTION, "team", _ALL_FIELDS),
-            _grant(["claims"], ["update"], "team", _ALL_FIELDS),
+            _grant(["claims"], _EDIT, "team", _ALL_FIELDS),
             _grant(["imports", "jobs", "transfers"], _EDIT, "own", _ALL_FIELDS),
             _grant(["tickets", "messages"], _READ, "team", {"open": "read", "personal": "read", "commercial": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),
@@ -74,7 +74,7 @@ READY: Final[Mapping[str, ReadyRole]] = {
             "Beside another role: contacts that nobody has claimed, masked, and claiming them",
             _grant(["contacts"], _READ, "all", {"open": "read", "personal": "masked"}, _UNCLAIMED),
             _grant(["customers"], _READ, "own", {"open": "read"}),
-            _grant(["claims"], ["create", "update"], "own", {"open": "write"}),
+            _grant(["claims"], _EDIT, "own", {"open": "write"}),
             _grant(["pools"], _READ, "all", {"open": "read"}),
         ),
         _role(
