@@ -8,7 +8,7 @@ import asyncpg
 _SOONER: Final = (
     "update activity set at = at - $1::interval",
     "update pool_claim set at = at - $1::interval",
-    """update contact set returns_at = returns_at - $1::interval, pool_history = (
+    """update contact set created_at = created_at - $1::interval, returns_at = returns_at - $1::interval, pool_history = (
          select coalesce(jsonb_agg(jsonb_set(move, '{at}', to_jsonb(to_char(
              ((move->>'at')::timestamptz - $1::interval) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
              order by place), '[]')

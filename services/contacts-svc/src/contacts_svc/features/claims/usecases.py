@@ -177,10 +177,11 @@ async def _return_all(session: WriteSession, rows: Sequence[ContactRow], now: da
     async with session.gathered():
         for row in rows:
             assert row.pool_id is not None, "what is of no pool does not go back"
-            last, before = active_at.get(row.id), CONTACT_EVENTS.snapshot(row)
-            if last is not None:  # its event may not have come round yet
-                row.returns_at = put_off(row.returns_at, pools[row.pool_id].return_after_days, last)
-            if row.returns_at is None or row.returns_at <= now:
+            before, days = CONTACT_EVENTS.snapshot(row), pools[row.pool_id].return_after_days
+            # Looked at anew: an activity's event may be under way, and the pool may give more days than it did.
+            last = max([*(move.at for move in before.pool_history[-1:]), active_at.get(row.id, row.created_at)])
+            row.returns_at = put_off(row.returns_at, days, last) if days is not None else None
+            if row.returns_at is not None and row.returns_at <= now:
                 await _give_back(session, row, before, "returned", None, str(here.actor_id), now)
                 given_back.add(row.id)
             else:

@@ -19,7 +19,7 @@ async def create_pool(session: WriteSession, data: PoolWrite, _caller: Principal
 
 
 async def update_pool(session: WriteSession, row: PoolRow, data: PoolWrite, _caller: Principal) -> None:
-    """Limits count from the next claim on, another number of days from the next activity."""
+    """Limits count from the next claim on, fewer days from the next activity, more when a contact comes due."""
     before = POOL_EVENTS.snapshot(row)
     for name, value in _columns(data).items():
         setattr(row, name, value)
