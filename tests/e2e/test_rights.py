@@ -113,7 +113,9 @@ async def test_every_operation_shows_each_role_what_it_may_see_and_no_more(
 ) -> None:
     document = (await company.client.get("/openapi.json")).json()
     ready = (await company.client.get("/v1/roles/ready")).json()["data"]
-    roles = [(MatrixRole(one["name"], one["grants"], one["admin"]), True) for one in ready]
+    # Those under a condition, which holds for none of these records, are tried by themselves (test_lifecycle_and_pool.py).
+    plain = [one for one in ready if all(grant["where"] is None for grant in one["grants"])]
+    roles = [(MatrixRole(one["name"], one["grants"], one["admin"]), True) for one in plain]
     trial = Trial(company, document)
     await trial.prepare()
     for role, is_ready in [*roles, *((role, False) for role in OWN_ROLES)]:

@@ -2,7 +2,7 @@
 
 from contacts_svc.manifest import MANIFEST
 from crm_contracts.ids import ContactId, TeamId, UserId
-from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, CUSTOM_FIELD, TERRITORY
+from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, CUSTOM_FIELD, POOL, TERRITORY
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.service import Tenant
 
@@ -88,6 +88,16 @@ class TestConformance(ServiceConformance):
             text="name",
             clears="owner_id",
             integer="position",
+            equals=("name", "name"),
+        ),
+        Sample(
+            path="/v1/pools",
+            topic=POOL,
+            body=lambda n, _: {"name": f"Pool {n}", "hold_limit": 50, "team_ids": [TeamId.new()]},
+            patch={"return_after_days": 30},
+            text="name",
+            clears="hold_limit",
+            integer="hold_limit",
             equals=("name", "name"),
         ),
         Sample(

@@ -6,7 +6,7 @@ from crm_kit.db.migration_ops import add_readers, create_merging_tables, protect
 from sqlalchemy.dialects import postgresql
 
 revision = "0016_merges"
-down_revision = "0012_match_keys"
+down_revision = "0015_pools"
 branch_labels = None
 depends_on = None
 

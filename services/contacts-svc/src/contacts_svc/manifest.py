@@ -8,6 +8,7 @@ from contacts_svc.base import METADATA
 from contacts_svc.features import (
     accounts,
     activities,
+    claims,
     consents,
     contacts,
     custom_fields,
@@ -15,7 +16,9 @@ from contacts_svc.features import (
     duplicate_scans,
     duplicates,
     imports,
+    lifecycle,
     merges,
+    pools,
     territories,
 )
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
@@ -23,14 +26,16 @@ from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
+from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
+from contacts_svc.features.pools.events import POOL_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, territories, custom fields, imports and merges",
+    summary="Contacts, accounts, activities, consents, lifecycle, pools, territories, custom fields, imports and merges",
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
@@ -40,6 +45,9 @@ MANIFEST = Manifest(
         consents.FEATURE,
         territories.FEATURE,
         custom_fields.FEATURE,
+        lifecycle.FEATURE,
+        pools.FEATURE,
+        claims.FEATURE,
         imports.FEATURE,
         customers.FEATURE,
         duplicates.FEATURE,
@@ -54,5 +62,7 @@ MANIFEST = Manifest(
         TERRITORY_EVENTS,
         CUSTOM_FIELD_EVENTS,
         MERGE_EVENTS,
+        LIFECYCLE_EVENTS,
+        POOL_EVENTS,
     ),
 )

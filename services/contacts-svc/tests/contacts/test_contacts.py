@@ -41,7 +41,7 @@ async def test_a_number_without_country_code_is_of_the_tenants_region(service: S
         ({"emails": [{"address": f"{n}@x.cn", "primary": True} for n in range(2)]}, "", "primary_email"),
         ({"phones": [{"number": "+8613800138000"}, {"number": "12345"}]}, "/phones/1/number", "phone"),
         ({"full_name": "a", "birthday": "2026-02-30"}, "/birthday", "format"),
-        ({"full_name": "a", "lifecycle_stage": "friend"}, "/lifecycle_stage", "choice"),
+        ({"full_name": "a", "lifecycle_stage": "friend"}, "/lifecycle_stage", "unknown_stage"),
         ({"full_name": "a", "account_id": "account_01jd3zq8w9e2vbx7k5m4n6p8qr"}, "/account_id", "not_found"),
         ({"full_name": "a", "account_id": "contact_01jd3zq8w9e2vbx7k5m4n6p8qr"}, "/account_id", "format"),
         ({"full_name": "a", "custom": {"Bad Name": 1}}, None, "format"),

@@ -43,6 +43,7 @@ def _contacts(draw: st.DrawFn) -> Contact:
             "birthday": None,
             "source": draw(_TEXT),
             "lifecycle_stage": draw(st.sampled_from(["lead", "customer"])),
+            "lifecycle_reason": draw(_TEXT),
             "owner_id": None,
             "team_id": None,
             "external_ids": draw(st.dictionaries(st.sampled_from(["shop", "erp"]), st.sampled_from("123"))),

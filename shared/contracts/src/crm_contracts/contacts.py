@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, MergeId, TeamId, TerritoryId, UserId
+from crm_contracts.ids import AccountId, ActivityId, ConsentId, ContactId, MergeId, PoolId, TeamId, TerritoryId, UserId
+from crm_contracts.pools import PoolMove
 from crm_contracts.sensitivity import ADDRESS, COMMERCIAL, EMAILS, NAME, OPEN, PERSONAL, PHONE, PHONES, PRIVATE
 from crm_contracts.sharing import Share
 from crm_contracts.types import (
@@ -62,6 +63,23 @@ class ExternalId(Contract):
     id: str
 
 
+class LifecycleChange(Contract):
+    """A move from one lifecycle stage to another."""
+
+    stage: str
+    from_stage: str
+    reason: str | None
+    at: Timestamp
+    actor_id: str | None
+
+
+LifecycleReason = Annotated[str | None, Field(description="Why it is in its stage"), COMMERCIAL]
+LifecycleChangedAt = Annotated[
+    Timestamp | None, Field(description="When it came into its stage; null where it was there from the first"), OPEN
+]
+LifecycleHistory = Annotated[list[LifecycleChange], Field(description="Oldest first; the newest 30"), COMMERCIAL]
+
+
 class Contact(Entity):
     """A person."""
 
@@ -94,6 +112,16 @@ class Contact(Entity):
         Field(description="Those of merged contacts in systems that gave this one another id; they lead here too"),
         PERSONAL,
     ] = []
+    lifecycle_reason: LifecycleReason = None
+    lifecycle_changed_at: LifecycleChangedAt = None
+    lifecycle_history: LifecycleHistory = []
+    pool_id: Annotated[
+        PoolId | None, Field(description="The pool that it is in while nobody owns it, and goes back to"), OPEN
+    ] = None
+    returns_at: Annotated[
+        Timestamp | None, Field(description="When it goes back into the pool, unless something is done"), OPEN
+    ] = None
+    pool_history: Annotated[list[PoolMove], Field(description="Oldest first; the newest 30"), COMMERCIAL] = []
 
 
 class Merge(Entity):
@@ -126,6 +154,9 @@ class Account(Entity):
     custom: Annotated[CustomValues, PRIVATE]
     shares: Annotated[list[Share], OPEN] = []
     territory_id: Annotated[TerritoryId | None, Field(description="Which territory assigned it"), OPEN] = None
+    lifecycle_reason: LifecycleReason = None
+    lifecycle_changed_at: LifecycleChangedAt = None
+    lifecycle_history: LifecycleHistory = []
 
 
 class Activity(Entity):

@@ -4,6 +4,7 @@ import os
 import re
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -46,6 +47,13 @@ def new_id(prefix: str) -> str:
     value = _generator.next()
     digits = [_PAIRS[(value >> shift) & 1023] for shift in range(120, -1, -10)]
     return f"{prefix}_{''.join(digits)}"
+
+
+def moment_of(value: str) -> datetime:
+    """When a well-formed id was made, to the millisecond: its first ten digits are UUIDv7's time."""
+    digits = value.rpartition("_")[2][:10]
+    millis = sum(_ALPHABET.index(digit) << shift for digit, shift in zip(digits, range(45, -1, -5), strict=True))
+    return datetime.fromtimestamp(millis / 1000, UTC)
 
 
 def prefix_of(value: str) -> str | None:
@@ -140,6 +148,12 @@ class ConsentId(Id, prefix="consent"): ...
 
 
 class TerritoryId(Id, prefix="territory"): ...
+
+
+class LifecycleId(Id, prefix="lifecycle"): ...
+
+
+class PoolId(Id, prefix="pool"): ...
 
 
 class ImportId(Id, prefix="import"): ...

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from crm_contracts import campaigns, contacts, custom_fields, pipeline, sign_in, tenancy, tickets
+from crm_contracts import campaigns, contacts, custom_fields, lifecycle, pipeline, pools, sign_in, tenancy, tickets
 from crm_contracts.types import Entity
 
 PARTITIONS = 12
@@ -58,13 +58,21 @@ USER = Topic("gateway", "user", tenancy.User)
 ROLE = Topic("gateway", "role", tenancy.Role)
 IDENTITY_PROVIDER = Topic("gateway", "identity_provider", sign_in.IdentityProvider)
 
-CONTACT = Topic("contacts", "contact", contacts.Contact, (*BASIC, "merged", "unmerged"), minor=2)
-ACCOUNT = Topic("contacts", "account", contacts.Account, minor=1)
+CONTACT = Topic(
+    "contacts",
+    "contact",
+    contacts.Contact,
+    (*BASIC, "lifecycle_changed", "claimed", "released", "returned", "merged", "unmerged"),
+    minor=2,
+)
+ACCOUNT = Topic("contacts", "account", contacts.Account, (*BASIC, "lifecycle_changed"), minor=2)
 ACTIVITY = Topic("contacts", "activity", contacts.Activity, minor=1)
 CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted", RESTATED))
 MERGE = Topic("contacts", "merge", contacts.Merge, ("created", "undone", "deleted", RESTATED))
 TERRITORY = Topic("contacts", "territory", contacts.Territory)
 CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
+LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
+POOL = Topic("contacts", "pool", pools.Pool)
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
 DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"), minor=1)
@@ -103,6 +111,8 @@ TOPICS: tuple[Topic, ...] = (
     MERGE,
     TERRITORY,
     CUSTOM_FIELD,
+    LIFECYCLE,
+    POOL,
     PIPELINE,
     DEAL,
     ORDER,

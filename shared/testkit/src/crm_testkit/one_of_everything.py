@@ -15,7 +15,7 @@ Ids = Mapping[str, str]
 
 CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities"
 CONSENTS, TERRITORIES = "/v1/contacts/{contact_id}/consents", "/v1/territories"
-CUSTOM_FIELDS = "/v1/custom-fields"
+CUSTOM_FIELDS, POOLS = "/v1/custom-fields", "/v1/pools"
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
@@ -88,6 +88,7 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "type": "text",
         "rules": [{"kind": "pattern", "pattern": "[A-Z]{2}[0-9]{4}"}],
     },
+    POOLS: lambda ids: {"name": "华东公海", "team_ids": [ids[TEAMS]], "hold_limit": 200, "return_after_days": 30},
     IDENTITY_PROVIDERS: lambda ids: {
         "name": "企业登录",
         "issuer": "https://login.example.com",

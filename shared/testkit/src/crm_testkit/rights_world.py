@@ -20,6 +20,7 @@ from crm_testkit.one_of_everything import (
     DEALS,
     ORDERS,
     PIPELINES,
+    POOLS,
     SEGMENTS,
     TEAMS,
     TEMPLATES,
@@ -200,6 +201,7 @@ class Company:
         ids[TERRITORIES] = await self._make(TERRITORIES, {"name": named("territories"), **territory})
         declared = {"resource": "activities", "name": "x", "type": "text"}
         ids[CUSTOM_FIELDS] = await self._make(CUSTOM_FIELDS, {"label": {"en": named("custom-fields")}, **declared})
+        ids[POOLS] = await self._make(POOLS, {"name": named("pools")})
         ids[TEMPLATES] = await self._make(TEMPLATES, {"name": named("templates"), "subject": "x", "body_text": "x"})
         ids[SEGMENTS] = await self._make(SEGMENTS, {"name": named("segments")})
         about = {"segment_id": ids[SEGMENTS], "template_id": ids[TEMPLATES]}
@@ -213,6 +215,7 @@ _NEVER_ASKED: Final = ("/v1/tenants", "/v1/customers/lookup")
 _BODIES: Final[Mapping[str, dict[str, Any]]] = {
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
+    "release_contact": {"reason": "x"},
     "check_access": {"checks": [{"action": "read", "resource": "deals"}]},
 }
 """Of operations that would refuse an empty one before they look for the record."""

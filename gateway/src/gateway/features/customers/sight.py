@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from crm_contracts.campaigns import Message
 from crm_contracts.contacts import Account, Activity, Consent, Contact
 from crm_contracts.pipeline import Deal, Order
-from crm_contracts.sensitivity import OPEN, Classified, Sensitivity, mask_text
+from crm_contracts.sensitivity import COMMERCIAL, OPEN, Classified, Sensitivity, mask_text
 from crm_contracts.tickets import Ticket, TicketMessage
 from crm_contracts.types import Entity
 from crm_kit.conditions import CheckedCondition, Field, InvalidCondition, Op, comparisons_in, evaluate, parse
@@ -29,8 +29,8 @@ OF_KIND: Final[Mapping[str, tuple[str, type[Entity]]]] = {
 }
 """The resource that customers of a kind are of, and their entity."""
 
-BESIDES: Final[Mapping[str, Classified]] = dict.fromkeys(
-    ("stage_name", "from_stage_name", "ticket_id", "ticket_number", "visibility", "author"), OPEN
+BESIDES: Final[Mapping[str, Classified]] = {"pool_reason": COMMERCIAL} | dict.fromkeys(
+    ("stage_name", "from_stage_name", "from_stage", "ticket_id", "ticket_number", "visibility", "author"), OPEN
 )
 """What entries and summaries say besides the members of their entity."""
 

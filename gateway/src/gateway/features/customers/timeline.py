@@ -94,10 +94,41 @@ def _entry(
 def _contact(contact: Json) -> Iterator[Entry]:
     title = contact_name(contact)
     yield _entry(contact, "contact", "created", contact["created_at"], "contact.created", title)
+    yield from _lifecycle(contact, "contact", title)
+    for move in contact.get("pool_history", ()):
+        yield _entry(
+            contact,
+            "contact",
+            f"pool-{move['at']}",
+            move["at"],
+            f"contact.{move['kind']}",
+            title,
+            actor=move["actor_id"],
+            pool_id=move["pool_id"],
+            owner_id=move["user_id"],
+            pool_reason=move["reason"],
+        )
 
 
 def _account(account: Json) -> Iterator[Entry]:
     yield _entry(account, "account", "created", account["created_at"], "account.created", account["name"])
+    yield from _lifecycle(account, "account", account["name"])
+
+
+def _lifecycle(customer: Json, type_: str, title: str | None) -> Iterator[Entry]:
+    for change in customer.get("lifecycle_history", ()):
+        yield _entry(
+            customer,
+            type_,
+            f"lifecycle-{change['at']}",  # a place in the history changes when its beginning is lost
+            change["at"],
+            f"{type_}.lifecycle_changed",
+            f"{title or customer['id']} → {change['stage']}",
+            actor=change["actor_id"],
+            lifecycle_stage=change["stage"],
+            from_stage=change["from_stage"],
+            lifecycle_reason=change["reason"],
+        )
 
 
 def _activity(activity: Json) -> Iterator[Entry]:

@@ -1,7 +1,7 @@
 """The roles that every tenant has. They come with the release, so that they cover what it brings. Pure."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from crm_contracts.sensitivity import SENSITIVITIES
 from crm_contracts.tenancy import Records, RoleGrant
@@ -15,14 +15,27 @@ _READ: Final = ["read"]
 _CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents", "merges", "duplicates"]
 _SALES: Final = ["deals", "orders"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
-_SETTINGS: Final = ["pipelines", "territories", "custom-fields", "users", "teams", "roles"]
+_SETTINGS: Final = ["pipelines", "territories", "custom-fields", "lifecycle", "pools", "users", "teams", "roles"]
 
 _ALL_FIELDS: Final[Mapping[str, str]] = dict.fromkeys(SENSITIVITIES, "write")
+_UNCLAIMED: Final = {
+    "all": [
+        {"field": "pool_id", "op": "exists"},
+        {"not": {"field": "owner_id", "op": "exists"}},
+    ]
+}
 _ORGANISATION: Final[Mapping[str, str]] = {"open": "write", "personal": "masked"}
 
 
-def _grant(resources: list[str], actions: list[str], records: Records, fields: Mapping[str, str]) -> RoleGrant:
-    return RoleGrant(resources=resources, actions=actions, records=records, fields=dict(fields))
+def _grant(
+    resources: list[str],
+    actions: list[str],
+    records: Records,
+    fields: Mapping[str, str],
+    where: Mapping[str, Any] | None = None,
+) -> RoleGrant:
+    condition = dict(where) if where is not None else None
+    return RoleGrant(resources=resources, actions=actions, records=records, fields=dict(fields), where=condition)
 
 
 def _role(name: str, description: str, *grants: RoleGrant, admin: bool = False) -> ReadyRole:
@@ -35,15 +48,16 @@ READY: Final[Mapping[str, ReadyRole]] = {
         _role("owner", "Everything", _grant(["*"], _EVERY_ACTION, "all", _ALL_FIELDS), admin=True),
         _role(
             "admin",
-            "Users, teams, roles, keys, territories and custom fields; customers masked, without amounts",
+            "Users, teams, roles, keys, territories, custom fields, the lifecycle and pools; customers masked, without amounts",
             _grant(["*"], _READ, "all", _ORGANISATION),
-            _grant(["territories", "custom-fields"], [*_EDIT, "delete"], "all", _ORGANISATION),
+            _grant(["territories", "custom-fields", "lifecycle", "pools"], [*_EDIT, "delete"], "all", _ORGANISATION),
             admin=True,
         ),
         _role(
             "sales_manager",
             "The teams' customers and sales, and handing them on",
             _grant([*_CUSTOMERS, *_SALES], _EVERY_ACTION, "team", _ALL_FIELDS),
+            _grant(["claims"], _EDIT, "team", _ALL_FIELDS),
             _grant(["imports", "jobs", "transfers", "duplicate-scans"], _EDIT, "own", _ALL_FIELDS),
             _grant(["tickets", "messages"], _READ, "team", {"open": "read", "personal": "read", "commercial": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),
@@ -54,6 +68,14 @@ READY: Final[Mapping[str, ReadyRole]] = {
             _grant([*_CUSTOMERS, *_SALES], _EDIT, "own", _ALL_FIELDS),
             _grant(["tickets", "messages"], _READ, "own", {"open": "read", "personal": "read", "commercial": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),
+        ),
+        _role(
+            "pool",
+            "Beside another role: contacts that nobody has claimed, masked, and claiming them",
+            _grant(["contacts"], _READ, "all", {"open": "read", "personal": "masked"}, _UNCLAIMED),
+            _grant(["customers"], _READ, "own", {"open": "read"}),
+            _grant(["claims"], _EDIT, "own", {"open": "write"}),
+            _grant(["pools"], _READ, "all", {"open": "read"}),
         ),
         _role(
             "support_agent",

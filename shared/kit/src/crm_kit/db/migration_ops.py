@@ -47,20 +47,21 @@ def add_readers(*tables: str) -> None:
         )
 
 
-def add_mark(function: str, table: str, *, of: str, standing: str = "true") -> None:
+def add_mark(function: str, table: str, *, of: str | None, standing: str = "true") -> None:
     """Makes the function of a `Standing` (`crm_kit.db.standing`): the rows of a table of entities whose column `of` has the
-    value that is asked for, and of which `standing` holds.
+    value that is asked for, and of which `standing` holds. Without a column: all of the tenant's.
 
     It sets the tenant and shares the lock, if one is given; a statement within it then sees what the lock's last holder has
     committed.
     """
+    which = f"t.{of} = wanted and {standing}" if of is not None else standing
     op.execute(
         f"create function {function}(tenant text, lock bigint, wanted text) returns text"  # noqa: S608  # names of our own
         " language plpgsql volatile security invoker as $$ begin"
         " perform set_config('app.tenant_id', tenant, true);"
         " perform pg_advisory_xact_lock_shared(lock # hashtextextended(current_schema(), 0));"
         " return (select md5(coalesce(string_agg(concat_ws(' ', t.id, t.version, t.updated_at), ',' order by t.id), ''))"
-        f" from {table} t where t.tenant_id = tenant and t.{of} = wanted and {standing});"
+        f" from {table} t where t.tenant_id = tenant and {which});"
         " end $$"
     )
 

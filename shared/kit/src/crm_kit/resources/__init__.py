@@ -5,7 +5,7 @@ from crm_kit.resources.listing import condition_problem, list_page, next_link
 from crm_kit.resources.resource import Matcher, PartOf, Resource, base_fields, given, one_by_one
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
 from crm_kit.resources.routes import CreateCheck, EntityPath, list_parameters, resource_router
-from crm_kit.resources.schemas import Page
+from crm_kit.resources.schemas import Page, merge_patch_type
 from crm_kit.resources.writing import admit, change, create
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "json_response",
     "list_page",
     "list_parameters",
+    "merge_patch_type",
     "next_link",
     "one_by_one",
     "resource_router",

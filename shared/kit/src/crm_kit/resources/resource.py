@@ -76,6 +76,8 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     `ownership`: whose a record is. `administered`: the actions that take the permission `admin` instead.
     `within`: what they are parts of, in whose name permissions are given. `custom`: what tenants declare of the values under
     `custom`; the use cases have them judged by it. `successor`: into which record one that is there no more was merged.
+    `momentary`: members that are said of a change, such as the reason for it:
+    a patch that does not send them says none.
     """
 
     singular: str
@@ -95,6 +97,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     within: PartOf | None = None
     custom: Standing[Declared] | None = None
     successor: Callable[[ReadSession, str], Awaitable[str | None]] | None = None
+    momentary: frozenset[str] = frozenset()
 
     @property
     def read(self) -> type[EntityT]:
@@ -191,7 +194,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
             raise ValidationFailed(
                 text, errors=[FieldError(json_pointer([name]), "unknown_field", text) for name in unknown]
             )
-        state = entity.model_dump(mode="json", include=set(known))
+        state = entity.model_dump(mode="json", include=known.keys() - self.momentary)
         # Only at the top: what a client keeps under `custom` may be null on purpose.
         written = {name: value for name, value in state.items() if value is not None}
         return self.validated(merge_patch.apply(written, dict(patch)))

@@ -54,8 +54,9 @@ def _owned(session: WriteSession, resource: Resource[RowT, WriteT, EntityT], dat
     owner = resource.ownership.owner
     if user_id is None or not resource.ownership.falls_to_creator or owner is None:
         return data
-    name = str(owner.key)
-    return data if getattr(data, name) else data.model_copy(update={name: user_id})
+    name, unowned = str(owner.key), resource.ownership.unowned_by
+    is_given = getattr(data, name) or (unowned is not None and getattr(data, str(unowned.key)) is not None)
+    return data if is_given else data.model_copy(update={name: user_id})
 
 
 async def change(

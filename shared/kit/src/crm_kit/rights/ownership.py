@@ -32,7 +32,9 @@ class Ownership:
     """How a record is somebody's: by its own `owner` and `team`, by being shared, and `through` what it belongs to.
 
     `id`: the record's own, where it can be shared or others belong to it. `falls_to_creator`: what a user creates without
-    an owner is theirs. One that declares nothing belongs to the tenant as a whole: only grants of the level `all` reach it.
+    an owner is theirs, unless `unowned_by` says that nobody is to own it. `given_with`: members besides by which a record
+    is given to somebody, or kept from somebody. One that declares nothing belongs to the tenant as a whole: only grants of
+    the level `all` reach it.
     """
 
     id: Column | None = None
@@ -41,11 +43,13 @@ class Ownership:
     shares: Table | None = None
     through: tuple[Through, ...] = ()
     falls_to_creator: bool = False
+    unowned_by: Column | None = None
+    given_with: tuple[Column, ...] = ()
 
     @property
     def assigned_by(self) -> frozenset[str]:
         """The members by which a record is given to somebody."""
-        named = {str(column.key) for column in (self.owner, self.team) if column is not None}
+        named = {str(column.key) for column in (self.owner, self.team, *self.given_with) if column is not None}
         return frozenset(named if self.shares is None else {*named, "shares"})
 
     @property

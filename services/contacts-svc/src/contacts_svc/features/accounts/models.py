@@ -1,10 +1,12 @@
 """The account table."""
 
+from datetime import datetime
 from typing import Any
 
 from crm_kit.db.models import (
     CodePointText,
     EntityRow,
+    Moment,
     columns,
     custom_index,
     id_column,
@@ -50,6 +52,9 @@ class AccountRow(EntityRow, Base, table=True):
     phone: str | None = Field(default=None, sa_type=CodePointText)
     address: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     lifecycle_stage: str = Field(default="lead", sa_type=Text, nullable=False)
+    lifecycle_reason: str | None = Field(default=None, sa_type=Text)
+    lifecycle_changed_at: datetime | None = Field(default=None, sa_type=Moment)
+    lifecycle_history: list[dict[str, Any]] = json_column(list, later=True)
     owner_id: str | None = Field(default=None, sa_type=CodePointText)
     team_id: str | None = Field(default=None, sa_type=CodePointText)
     external_ids: dict[str, str] = json_column(dict)

@@ -1,9 +1,8 @@
 """Every statement about accounts beyond those that all resources have, and the fields that these can name."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Self, get_args
+from typing import Any, NamedTuple, Self
 
-from crm_contracts.contacts import LifecycleStage
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.holders import KeyHolders
 from crm_kit.db.models import columns
@@ -34,9 +33,9 @@ FIELDS = FieldSet(
         Field("parent_id", FieldType.ID, _c.parent_id),
         Field("phone", FieldType.TEXT, _c.phone),
         *address_fields(_c.address),
-        Field(
-            "lifecycle_stage", FieldType.CHOICE, _c.lifecycle_stage, choices=get_args(LifecycleStage), nullable=False
-        ),
+        Field("lifecycle_stage", FieldType.TEXT, _c.lifecycle_stage, nullable=False),
+        Field("lifecycle_reason", FieldType.TEXT, _c.lifecycle_reason),
+        Field("lifecycle_changed_at", FieldType.DATETIME, _c.lifecycle_changed_at),
         Field("owner_id", FieldType.ID, _c.owner_id),
         Field("team_id", FieldType.ID, _c.team_id),
         Field("territory_id", FieldType.ID, _c.territory_id),

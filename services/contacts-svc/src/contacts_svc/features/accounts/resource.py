@@ -23,4 +23,5 @@ ACCOUNTS = Resource(
     delete=usecases.delete_account,
     match=usecases.MATCHERS,
     custom=declared_for("accounts"),
+    momentary=frozenset({"lifecycle_reason"}),
 )

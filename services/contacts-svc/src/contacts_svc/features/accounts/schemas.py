@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from crm_contracts.contacts import ExternalIds, LifecycleStage
+from crm_contracts.contacts import ExternalIds
 from crm_contracts.ids import AccountId, TeamId, UserId
 from crm_contracts.sharing import SharesWrite
 from crm_contracts.types import CustomValues, Input, Name, Tag, Text
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from contacts_svc.features.accounts import rules
-from contacts_svc.features.contacts.schemas import AddressWrite
+from contacts_svc.features.contacts.schemas import AddressWrite, LifecycleReasonWrite, LifecycleStageWrite
 
 
 def _domain(value: str) -> str:
@@ -30,7 +30,8 @@ class AccountWrite(Input):
     parent_id: AccountId | None = None
     phone: Annotated[Text, StringConstraints(min_length=3, max_length=40)] | None = None
     address: AddressWrite | None = None
-    lifecycle_stage: LifecycleStage = "lead"
+    lifecycle_stage: LifecycleStageWrite = None
+    lifecycle_reason: LifecycleReasonWrite = None
     owner_id: UserId | None = None
     team_id: TeamId | None = None
     external_ids: ExternalIds = {}

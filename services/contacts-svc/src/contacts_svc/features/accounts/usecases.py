@@ -22,6 +22,7 @@ from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.declaring.repository import declared_for
+from contacts_svc.features.stages.repository import STAGES
 
 _LABEL = Text("account", "客户公司")
 _CUSTOM_FIELDS = declared_for("accounts")
@@ -31,8 +32,9 @@ _TERRITORIES = standing_territories("accounts", AccountRow, repository.FIELDS)
 async def create_account(session: WriteSession, data: AccountWrite, caller: Principal) -> Account:
     row = new_row(AccountRow, id=AccountId.new(), name=data.name)
     _write(row, data, caller.region)
-    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
+    (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
     await _check(session, row, parent_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     account = await ACCOUNT_EVENTS.created(session, row)
@@ -44,11 +46,14 @@ async def create_account(session: WriteSession, data: AccountWrite, caller: Prin
 async def update_account(session: WriteSession, row: AccountRow, data: AccountWrite, caller: Principal) -> None:
     before, keys = ACCOUNT_EVENTS.snapshot(row), repository.Keys.of(row)
     _write(row, data, caller.region)
-    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
+    moved = (await session.standing(STAGES)).move(
+        row, data.lifecycle_stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject
+    )
     await _check(session, row, parent_changed=row.parent_id != before.parent_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
-    await ACCOUNT_EVENTS.updated(session, row, before)
+    await ACCOUNT_EVENTS.updated(session, row, before, action="lifecycle_changed" if moved else "updated")
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 
 
@@ -66,7 +71,7 @@ def _write(row: AccountRow, data: AccountWrite, region: str) -> None:
     row.address = data.address.model_dump(mode="json") if data.address else None
     row.tags = contact_rules.unique(data.tags)
     row.shares = [share.model_dump(mode="json") for share in data.shares]
-    for field in ("name", "domain", "industry", "size", "parent_id", "lifecycle_stage", "owner_id", "team_id"):
+    for field in ("name", "domain", "industry", "size", "parent_id", "owner_id", "team_id"):
         setattr(row, field, getattr(data, field))
 
 

@@ -54,11 +54,11 @@ def first_that_holds(
     return next((each for each in territories if evaluate(each.condition, record, now=now)), None)
 
 
-def reassigned(present: Assignment, holding: ActiveTerritory | None) -> Assignment:
+def reassigned(present: Assignment, holding: ActiveTerritory | None, *, gives_owner: bool = True) -> Assignment:
     """What the territory that holds, or none, makes of a record.
 
     A team that no territory gave was named by somebody, and then the record follows none. Otherwise what the former one
-    gave is taken back; an owner that somebody named stays.
+    gave is taken back; an owner that somebody named stays. `gives_owner`: not to what is of a pool, whose owners claim it.
     """
     team_id, owner_id, _, given_team, given_owner = present
     if team_id is not None and team_id != given_team:
@@ -66,7 +66,7 @@ def reassigned(present: Assignment, holding: ActiveTerritory | None) -> Assignme
     named = owner_id if owner_id != given_owner else None
     if holding is None:
         return Assignment(None, named, None, None, None)
-    gives = holding.owner_id if named is None else None
+    gives = holding.owner_id if named is None and gives_owner else None
     return Assignment(holding.team_id, named or gives, holding.id, holding.team_id, gives)
 
 
@@ -88,5 +88,6 @@ def follow(row: Assignable, territories: Sequence[ActiveTerritory], *, now: date
         return
     holding = first_that_holds(territories, row.model_dump(), now=now) if territories else None
     present = Assignment(*(getattr(row, name) for name in Assignment._fields))
-    for name, value in reassigned(present, holding)._asdict().items():
+    pooled = getattr(row, "pool_id", None) is not None
+    for name, value in reassigned(present, holding, gives_owner=not pooled)._asdict().items():
         setattr(row, name, value)

@@ -1,11 +1,12 @@
 """The contact table."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from crm_kit.db.models import (
     CodePointText,
     EntityRow,
+    Moment,
     TenantRow,
     columns,
     custom_index,
@@ -46,6 +47,8 @@ class ContactRow(EntityRow, Base, table=True):
         Index(
             "contact_territory", "tenant_id", "territory_id", "id", postgresql_where=text("territory_id is not null")
         ),
+        Index("contact_pool", "tenant_id", "pool_id", "owner_id", "id", postgresql_where=text("pool_id is not null")),
+        Index("contact_returns", "tenant_id", "returns_at", postgresql_where=text("returns_at is not null")),
         Index("contact_account", "tenant_id", "account_id", "id", postgresql_where=text("account_id is not null")),
         Index("contact_stage", "tenant_id", "lifecycle_stage", "created_at", "id"),
         Index("contact_source", "tenant_id", "source", "id", postgresql_where=text("source is not null")),
@@ -76,6 +79,9 @@ class ContactRow(EntityRow, Base, table=True):
     birthday: date | None = None
     source: str | None = Field(default=None, sa_type=CodePointText)
     lifecycle_stage: str = Field(default="lead", sa_type=Text, nullable=False)
+    lifecycle_reason: str | None = Field(default=None, sa_type=Text)
+    lifecycle_changed_at: datetime | None = Field(default=None, sa_type=Moment)
+    lifecycle_history: list[dict[str, Any]] = json_column(list, later=True)
     owner_id: str | None = Field(default=None, sa_type=CodePointText)
     team_id: str | None = Field(default=None, sa_type=CodePointText)
     external_ids: dict[str, str] = json_column(dict)
@@ -86,6 +92,9 @@ class ContactRow(EntityRow, Base, table=True):
     territory_id: str | None = id_column()
     territory_team_id: str | None = id_column()
     territory_owner_id: str | None = id_column()
+    pool_id: str | None = id_column()
+    returns_at: datetime | None = Field(default=None, sa_type=Moment)
+    pool_history: list[dict[str, Any]] = json_column(list, later=True)
     match_keys: list[int] | None = Field(default=None, sa_type=ARRAY(Integer))
     merged_from: list[str] = text_list_column(later=True)
     other_external_ids: list[dict[str, str]] = json_column(list, later=True)
@@ -106,5 +115,11 @@ class MergedContactRow(TenantRow, Base, table=True):
 
 _c = columns(ContactRow)
 
-CONTACT_OWNERSHIP = owned_by(_c, falls_to_creator=True, through=(Through(_c.account_id, ACCOUNT_OWNERSHIP),))
+CONTACT_OWNERSHIP = owned_by(
+    _c,
+    falls_to_creator=True,
+    unowned_by=_c.pool_id,
+    given_with=(_c.pool_id,),
+    through=(Through(_c.account_id, ACCOUNT_OWNERSHIP),),
+)
 """Also whoever its account belongs to."""

@@ -1,9 +1,8 @@
 """Every statement about contacts beyond those that all resources have, and the fields that these can name."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, NamedTuple, Self, get_args
+from typing import Final, NamedTuple, Self
 
-from crm_contracts.contacts import LifecycleStage
 from crm_contracts.ids import ContactId, prefix_of
 from crm_kit.conditions import Document, Field, FieldSet, FieldType
 from crm_kit.db.holders import KeyHolders
@@ -12,7 +11,7 @@ from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
 from crm_kit.resources import base_fields
 from crm_kit.rights import CUSTOM
-from sqlalchemy import ARRAY, any_, literal, select
+from sqlalchemy import ARRAY, and_, any_, literal, select
 from sqlalchemy import Text as SqlText
 
 from contacts_svc.features.accounts.repository import address_fields
@@ -25,6 +24,10 @@ _c = columns(ContactRow)
 def _external_keys(document: Document) -> list[str]:
     given = document.get("external_ids")
     return rules.external_keys(given) if isinstance(given, dict) else []
+
+
+def _is_pooled(document: Document) -> bool:
+    return document.get("pool_id") is not None and document.get("owner_id") is None
 
 
 FIELDS = FieldSet(
@@ -57,12 +60,22 @@ FIELDS = FieldSet(
         Field("language", FieldType.TEXT, _c.language),
         Field("birthday", FieldType.DATE, _c.birthday, sortable=True),
         Field("source", FieldType.TEXT, _c.source),
-        Field(
-            "lifecycle_stage", FieldType.CHOICE, _c.lifecycle_stage, choices=get_args(LifecycleStage), nullable=False
-        ),
+        Field("lifecycle_stage", FieldType.TEXT, _c.lifecycle_stage, nullable=False),
+        Field("lifecycle_reason", FieldType.TEXT, _c.lifecycle_reason),
+        Field("lifecycle_changed_at", FieldType.DATETIME, _c.lifecycle_changed_at),
         Field("owner_id", FieldType.ID, _c.owner_id),
         Field("team_id", FieldType.ID, _c.team_id),
         Field("territory_id", FieldType.ID, _c.territory_id),
+        Field("pool_id", FieldType.ID, _c.pool_id),
+        Field(
+            "pooled",
+            FieldType.BOOLEAN,
+            and_(_c.pool_id.is_not(None), _c.owner_id.is_(None)),
+            value=_is_pooled,
+            part_of="pool_id",
+            nullable=False,
+        ),
+        Field("returns_at", FieldType.DATETIME, _c.returns_at, sortable=True),
         Field(
             "external_id",
             FieldType.TEXT_LIST,

@@ -24,4 +24,5 @@ CONTACTS = Resource(
     match=usecases.MATCHERS,
     custom=declared_for("contacts"),
     successor=repository.survivor_of,
+    momentary=frozenset({"lifecycle_reason"}),
 )

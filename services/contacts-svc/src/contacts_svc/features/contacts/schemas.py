@@ -2,8 +2,8 @@
 
 from typing import Annotated, Self
 
-from crm_contracts.contacts import ExternalIds, LifecycleStage
-from crm_contracts.ids import AccountId, TeamId, UserId
+from crm_contracts.contacts import ExternalIds
+from crm_contracts.ids import AccountId, PoolId, TeamId, UserId
 from crm_contracts.sharing import SharesWrite
 from crm_contracts.types import CustomValues, Date, Input, LanguageTag, Name, Tag, Text
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -47,6 +47,19 @@ class AddressWrite(Input):
     country: Annotated[Country | None, Field(description="ISO 3166-1 alpha-2")] = None
 
 
+LifecycleStageWrite = Annotated[
+    Annotated[Text, StringConstraints(min_length=1, max_length=100)] | None,
+    Field(
+        description="One of the tenant's stages (`/v1/lifecycle`); of a new record the initial one if left out",
+        examples=["customer"],
+    ),
+]
+LifecycleReasonWrite = Annotated[
+    Name | None,
+    Field(description="Why it comes into its stage; without another stage it mends the reason that was given"),
+]
+
+
 class ContactWrite(Input):
     first_name: Name | None = None
     last_name: Name | None = None
@@ -60,9 +73,13 @@ class ContactWrite(Input):
     language: LanguageTag | None = None
     birthday: Date | None = None
     source: Text | None = None
-    lifecycle_stage: LifecycleStage = "lead"
+    lifecycle_stage: LifecycleStageWrite = None
+    lifecycle_reason: LifecycleReasonWrite = None
     owner_id: UserId | None = None
     team_id: TeamId | None = None
+    pool_id: Annotated[
+        PoolId | None, Field(description="The pool that it is in while nobody owns it, and goes back to")
+    ] = None
     external_ids: ExternalIds = {}
     tags: Annotated[list[Tag], Field(max_length=200)] = []
     custom: CustomValues = {}

@@ -1,7 +1,7 @@
 """What can be done with a contact."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from crm_contracts.contacts import Contact
 from crm_contracts.ids import ContactId
@@ -24,6 +24,9 @@ from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.matching.rules.keys import key_numbers
 from contacts_svc.features.matching.rules.profile import profile_of
+from contacts_svc.features.pooling.usecases import keep_in_step
+from contacts_svc.features.stages.repository import STAGES
+from contacts_svc.features.stages.rules import put
 
 _CUSTOM_FIELDS = declared_for("contacts")
 _TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
@@ -32,10 +35,12 @@ _TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = new_row(ContactRow, id=ContactId.new())
     write_members(session, row, data, caller)
-    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
+    (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
     await _check(session, row, account_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
+    await keep_in_step(session, row, None, caller)
     contact = await CONTACT_EVENTS.created(session, row)
     repository.note_keys(session, row.id, repository.Keys(), repository.Keys.of(row))
     return contact
@@ -53,21 +58,24 @@ async def rewrite_contact(
     data: ContactWrite,
     caller: Principal,
     *,
-    action: str = "updated",
-    stood: bool = False,
+    merging: Literal["merged", "unmerged"] | None = None,
 ) -> None:
-    """All that is written becomes `data`; the event is told by `action`. `stood`: its custom values were the contact's before,
-    and are not judged again.
-    """
+    """All that is written becomes `data`. `merging`: stage and custom values were some contact's before, and are not judged."""
     keys = repository.Keys.of(row)
     row.other_external_ids = rules.displaced(before.external_ids, data.external_ids, row.other_external_ids)
     write_members(session, row, data, caller)
-    await session.hold(_CUSTOM_FIELDS, _TERRITORIES)
-    stored = data.custom if stood else before.custom
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
+    stored = before.custom if merging is None else data.custom
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, stored, now=utc_now())
+    stages, moved = await session.standing(STAGES), False
+    if merging is None:
+        moved = stages.move(row, data.lifecycle_stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject)
+    elif (stage := stages.standing_for(data.lifecycle_stage)) != row.lifecycle_stage:
+        put(row, stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject)
     await _check(session, row, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
-    await CONTACT_EVENTS.updated(session, row, before, action=action)
+    await keep_in_step(session, row, before, caller)
+    await CONTACT_EVENTS.updated(session, row, before, action=merging or ("lifecycle_changed" if moved else "updated"))
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 
 
@@ -108,9 +116,9 @@ def write_members(session: WriteSession, row: ContactRow, data: ContactWrite, ca
         "language",
         "birthday",
         "source",
-        "lifecycle_stage",
         "owner_id",
         "team_id",
+        "pool_id",
     ):
         setattr(row, field, getattr(data, field))
     row.match_keys = key_numbers(session.tenant_id, profile_of(row))

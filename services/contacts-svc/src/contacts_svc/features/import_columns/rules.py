@@ -20,6 +20,7 @@ _ADDRESS: Final[Mapping[str, Sequence[str]]] = {
 _SHARED: Final[Mapping[str, Sequence[str]]] = {
     **_ADDRESS,
     "lifecycle_stage": ("lifecycle stage", "stage", "lifecycle", "客户阶段", "生命周期", "生命周期阶段"),
+    "lifecycle_reason": ("lifecycle reason", "stage reason", "阶段原因", "阶段变更原因"),
     "tags": ("tags", "tag", "labels", "标签", "客户标签"),
     "owner_id": ("owner id", "owner", "负责人id"),
     "team_id": ("team id", "团队id"),

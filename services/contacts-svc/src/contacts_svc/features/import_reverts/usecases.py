@@ -64,7 +64,9 @@ async def _take_back(
         return "deleted"
     row = await resource.lock(session, entity_id)
     present = resource.events.snapshot(row).model_dump(mode="json")
-    patch, kept = restoring(present, result.before or {}, result.after or {})
+    # What follows from other members, as a history does, is not written but follows from them again.
+    before = {name: value for name, value in (result.before or {}).items() if name in resource.write.model_fields}
+    patch, kept = restoring(present, before, result.after or {})
     if patch:
         await change(session, resource, row, patch, caller)
     return "partly" if kept and patch else "changed_since" if kept else "restored"

@@ -16,17 +16,6 @@ from contacts_svc.features.import_columns.rules import KNOWN_HEADERS, ImportReso
 
 Json = dict[str, Any]
 
-LIFECYCLE_STAGES: Final[Mapping[str, str]] = {
-    "订阅者": "subscriber",
-    "线索": "lead",
-    "潜在客户": "lead",
-    "意向客户": "qualified",
-    "客户": "customer",
-    "成交客户": "customer",
-    "忠诚客户": "loyal",
-    "流失客户": "lapsed",
-}
-
 _AMBIGUOUS: Final = Text("It could be day/month or month/day: set day_first", "无法判断日与月的先后：请设置 day_first")
 _MOBILE: Final = re.compile(r"mobile|cell|手机|移动", re.IGNORECASE)
 
@@ -68,7 +57,9 @@ Writer = Callable[[RowData, str, str], None]
 
 
 class Columns:
-    """What to do with each cell of a row. `mapping`: what the columns mean; `declared`: the custom fields, by name."""
+    """What to do with each cell of a row. `mapping`: what the columns mean; `declared`: the custom fields, by name; `stage`:
+    the name of the lifecycle stage that a cell speaks of.
+    """
 
     def __init__(
         self,
@@ -78,10 +69,11 @@ class Columns:
         *,
         day_first: bool | None,
         declared: Mapping[str, CustomField],
+        stage: Callable[[str], str],
     ) -> None:
         self._resource: ImportResource = resource
         self._writers = [
-            (place, column, _writer(target, column, day_first, declared))
+            (place, column, _writer(target, column, day_first, declared, stage))
             for place, column in enumerate(columns)
             if (target := mapping.get(column)) is not None
         ]
@@ -121,7 +113,13 @@ def read_object(resource: ImportResource, given: Mapping[str, Any]) -> RowData:
     return found
 
 
-def _writer(target: str, column: str, day_first: bool | None, declared: Mapping[str, CustomField]) -> Writer:
+def _writer(
+    target: str,
+    column: str,
+    day_first: bool | None,
+    declared: Mapping[str, CustomField],
+    stage: Callable[[str], str],
+) -> Writer:
     head, _, rest = target.partition(".")
     if head == "custom" and rest in declared:
         return partial(_custom, declared[rest], day_first)
@@ -137,7 +135,7 @@ def _writer(target: str, column: str, day_first: bool | None, declared: Mapping[
         case "size":
             return _size
         case "lifecycle_stage":
-            return _stage
+            return partial(_stage, stage)
         case "account" | "parent" if rest:
             return partial(_reference, rest)
         case "external_ids" | "custom" | "address":
@@ -200,8 +198,8 @@ def _size(row: RowData, column: str, text: str) -> None:
         row.faults.append(Fault("integer", Text("Must be a whole number", "必须是整数"), column, "/size"))
 
 
-def _stage(row: RowData, column: str, text: str) -> None:
-    row.data["lifecycle_stage"] = LIFECYCLE_STAGES.get(text, text.casefold())
+def _stage(stage: Callable[[str], str], row: RowData, column: str, text: str) -> None:
+    row.data["lifecycle_stage"] = stage(text)
     row.places["/lifecycle_stage"] = column
 
 
@@ -266,6 +264,8 @@ def added(present: Json, given: Json, *, fill: bool, email_key: Callable[[str], 
                 patch[name] = inner
             case _ if not (fill and old is not None):
                 patch[name] = value
+    if "lifecycle_stage" in given and "lifecycle_stage" not in patch:
+        patch.pop("lifecycle_reason", None)  # it is why the record would have come there
     return patch
 
 

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from crm_contracts.contacts import LifecycleStage
 from crm_contracts.ids import ImportId, JobId, TeamId, UserId
 from crm_contracts.sensitivity import OPEN, PRIVATE
 from crm_contracts.types import Contract, Entity, Input, LanguageTag, Tag, Text, Timestamp
 from crm_kit.tabular import Format
 from pydantic import Field, StringConstraints
 
+from contacts_svc.features.contacts.schemas import LifecycleReasonWrite, LifecycleStageWrite
 from contacts_svc.features.import_columns.rules import ImportResource
 from contacts_svc.features.import_rows.schemas import OnMatch, Outcome
 
@@ -23,7 +23,8 @@ class Defaults(Input):
     """What every row says that does not say otherwise; the tags are added to a row's own."""
 
     source: Text | None = None
-    lifecycle_stage: LifecycleStage | None = None
+    lifecycle_stage: LifecycleStageWrite = None
+    lifecycle_reason: LifecycleReasonWrite = None
     owner_id: UserId | None = None
     team_id: TeamId | None = None
     language: LanguageTag | None = None

@@ -26,6 +26,7 @@ from contacts_svc.features.imports.errors import ImportBusy, ImportDone, ImportE
 from contacts_svc.features.imports.events import UNPUBLISHED
 from contacts_svc.features.imports.models import ImportRow
 from contacts_svc.features.imports.schemas import Import, ImportOptions, ImportRun
+from contacts_svc.features.stages.repository import STAGES
 
 KEPT: Final = timedelta(days=30)
 """So long an import can be run, reverted and its rows read."""
@@ -124,7 +125,15 @@ async def terms_of(session: ReadSession, row: ImportRow) -> Terms:
     columns = None
     if row.format != "ndjson":
         declared = await session.known(declared_for(resource))
-        columns = Columns(resource, names, row.mapping, day_first=row.day_first, declared=declared.fields)
+        stages = await session.known(STAGES)
+        columns = Columns(
+            resource,
+            names,
+            row.mapping,
+            day_first=row.day_first,
+            declared=declared.fields,
+            stage=stages.spelled,
+        )
     return Terms(
         import_id=row.id,
         resource=resource,

@@ -20,6 +20,8 @@ Rule = Choice | ContactId
 
 _NAME: Final = ("first_name", "last_name", "full_name")
 
+_LIFECYCLE: Final = ("lifecycle_stage", "lifecycle_reason")
+
 _SINGLE: Final = (
     "wechat",
     "title",
@@ -28,10 +30,13 @@ _SINGLE: Final = (
     "language",
     "birthday",
     "source",
-    "lifecycle_stage",
     "owner_id",
     "team_id",
+    "pool_id",
 )
+_TOGETHER: Final[Mapping[str, Sequence[str]]] = {"name": _NAME, "lifecycle_stage": _LIFECYCLE}
+"""Members that only say something together, by the name of their rule."""
+
 _LISTS: Final[Mapping[str, Callable[[Any], Hashable]]] = {
     "emails": lambda email: email_key(email["address"]),
     "phones": lambda phone: phone["number"],
@@ -45,7 +50,7 @@ _MAPS: Final = ("external_ids", "custom")
 TAKEN_TOGETHER: Final = frozenset((*_LISTS, *_MAPS))
 """Members of which all contacts' values can stand side by side."""
 
-WRITTEN: Final = (*_NAME, *_SINGLE, *_LISTS, *_MAPS)
+WRITTEN: Final = (*_NAME, *_LIFECYCLE, *_SINGLE, *_LISTS, *_MAPS)
 """The members that a merge decides."""
 
 
@@ -55,8 +60,10 @@ def state_of(contact: Contact) -> Json:
 
 
 def combined(survivor: Contact, others: Sequence[Contact], rules: Mapping[str, Rule]) -> Json:
-    """What the survivor holds after the merge. `rules`: by member, `name` for the three parts of the name, `custom.<name>` for
-    a custom field; a member without a rule takes all of lists and maps, and of others what is not empty.
+    """What the survivor holds after the merge.
+
+    `rules`: by member, `name` for the three parts of the name, `lifecycle_stage` for stage and reason, `custom.<name>` for a custom
+    field. A member without a rule takes all of lists and maps, and of others what is not empty.
     """
     contacts = [survivor, *others]
     states = {contact.id: state_of(contact) for contact in contacts}
@@ -71,8 +78,10 @@ def combined(survivor: Contact, others: Sequence[Contact], rules: Mapping[str, R
         order = orders.get(rule, survivor_first)
         return next((values[id_] for id_ in order if not _is_empty(values[id_])), values[survivor.id])
 
-    names = pick(rules.get("name", "non_empty"), {id_: _name(state) for id_, state in states.items()})
-    result: Json = dict(zip(_NAME, names, strict=True))
+    result: Json = {}
+    for name, members in _TOGETHER.items():
+        parts = {id_: _parts(state, members) for id_, state in states.items()}
+        result |= zip(members, pick(rules.get(name, "non_empty"), parts), strict=True)
     for member in (*_SINGLE, *_LISTS, *_MAPS):
         values = {id_: state[member] for id_, state in states.items()}
         rule = rules.get(member, "all" if member in TAKEN_TOGETHER else "non_empty")
@@ -95,8 +104,9 @@ def combined(survivor: Contact, others: Sequence[Contact], rules: Mapping[str, R
 def rebased(base: Json, present: Json, new_base: Json) -> Json:
     """What became of `base` since, made of `new_base` instead: what was changed, added or taken away stays so."""
     result: Json = dict(present)
-    if _name(present) == _name(base):
-        result |= {member: new_base[member] for member in _NAME}
+    for members in _TOGETHER.values():
+        if _parts(present, members) == _parts(base, members):
+            result |= {member: new_base[member] for member in members}
     for member in _SINGLE:
         if present[member] == base[member]:
             result[member] = new_base[member]
@@ -125,8 +135,8 @@ def _external_keys(contact: Contact) -> list[tuple[str, str]]:
     return [*contact.external_ids.items(), *((each.system, each.id) for each in contact.other_external_ids)]
 
 
-def _name(state: Json) -> tuple[Any, ...]:
-    return tuple(state[member] for member in _NAME)
+def _parts(state: Json, members: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(state[member] for member in members)
 
 
 def _is_empty(value: Any) -> bool:

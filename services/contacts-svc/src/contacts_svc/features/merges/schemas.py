@@ -30,9 +30,10 @@ class MergeFields(Input):
     language: FieldRule | None = None
     birthday: FieldRule | None = None
     source: FieldRule | None = None
-    lifecycle_stage: FieldRule | None = None
+    lifecycle_stage: Annotated[FieldRule | None, Field(description="With the reason for it")] = None
     owner_id: FieldRule | None = None
     team_id: FieldRule | None = None
+    pool_id: FieldRule | None = None
     external_ids: FieldRule | None = None
     tags: FieldRule | None = None
     shares: FieldRule | None = None

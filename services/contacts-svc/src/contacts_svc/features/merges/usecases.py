@@ -24,6 +24,9 @@ from contacts_svc.features.merges.errors import MergeUndone, SurvivorMerged
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.merges.models import MergeRow
 from contacts_svc.features.merges.schemas import MergeResult, MergeWrite
+from contacts_svc.features.pooling.repository import hold_pool
+from contacts_svc.features.pooling.usecases import set_return
+from contacts_svc.features.stages.repository import STAGES
 
 
 class _OnlyShown(Exception):
@@ -103,7 +106,7 @@ async def _merge(session: WriteSession, row: ContactRow, data: MergeWrite, calle
     )
     row.merged_from = sorted([*row.merged_from, *data.from_])
     row.other_external_ids = rules.other_external_ids(state.external_ids, [before, *merged])
-    await rewrite_contact(session, row, before, state, caller, action="merged")
+    await rewrite_contact(session, row, before, state, caller, merging="merged")
     after = CONTACT_EVENTS.snapshot(row)
     merge.after = after.model_dump(mode="json")
     entries = await ledgers.join(session, merge_id, row.id, data.from_)
@@ -143,7 +146,7 @@ async def undo_merge(session: WriteSession, merge: MergeRow, caller: Principal) 
         given_back = [frozen[ContactId(id_)] for id_ in merge.from_ids]
         survivor.merged_from = [id_ for id_ in survivor.merged_from if id_ not in merge.from_ids]
         survivor.other_external_ids = rules.other_external_ids(state.external_ids, [present], given_back)
-        await rewrite_contact(session, survivor, present, state, caller, action="unmerged", stood=True)
+        await rewrite_contact(session, survivor, present, state, caller, merging="unmerged")
     for row in returned:
         await _return(session, row, versions[row.id])
     await ledgers.part(session, merge)
@@ -168,6 +171,8 @@ async def _without(
     state = rules.rebased(old, rules.state_of(CONTACT_EVENTS.snapshot(survivor)), new)
     if state["account_id"] is not None and not await account_exists(session, state["account_id"]):
         state["account_id"] = None
+    if state["pool_id"] is not None and await hold_pool(session, state["pool_id"]) is None:
+        state["pool_id"] = None
     validated: ContactWrite = CONTACTS.validated(_given(state))
     return validated
 
@@ -175,9 +180,13 @@ async def _without(
 async def _return(session: WriteSession, row: ContactRow, version: int) -> None:
     if row.account_id is not None and not await account_exists(session, row.account_id):
         row.account_id = None
+    if row.pool_id is not None and await hold_pool(session, row.pool_id) is None:
+        row.pool_id = row.returns_at = None
+    row.lifecycle_stage = (await session.standing(STAGES)).standing_for(row.lifecycle_stage)
     await refuse_taken(session, row)
     await CONTACT_EVENTS.restored(session, row, version + 2)  # its deletion was one more
     contacts.note_keys(session, row.id, contacts.Keys(), contacts.Keys.of(row))
+    await set_return(session, row)  # its timer may have come while it was not there
 
 
 def _given(state: rules.Json) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from crm_kit.conditions import compile_condition
 from crm_kit.db.models import EntityRow, columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.timers import TIMER
-from sqlalchemy import ColumnElement, and_, case, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, and_, case, false, func, literal, not_, null, or_, select
 
 from contacts_svc.features.assignment.models import TerritoryRow
 from contacts_svc.features.assignment.rules import ActiveTerritory
@@ -45,10 +45,18 @@ async def ids_to_reassign(
         holds = [(compile_condition(each.condition, now=now), literal(each.id)) for each in territories]
         holding = case(*holds, else_=null())
     names = ("id", "team_id", "owner_id", "territory_id", "territory_team_id", "territory_owner_id")
+    pooled = c.pool_id.is_not(None) if "pool_id" in c else false()
     bounds = c.id > after if end is None else and_(c.id > after, c.id <= end)
     # Materialised by `offset`: PostgreSQL would evaluate all conditions anew wherever the outcome is named.
-    each = select(*(c[name] for name in names), holding.label("holding")).where(bounds).offset(0).subquery().c
-    gives = case((or_(each.owner_id.is_(None), each.owner_id == each.territory_owner_id), _c.owner_id), else_=null())
+    each = (
+        select(*(c[name] for name in names), holding.label("holding"), pooled.label("pooled"))
+        .where(bounds)
+        .offset(0)
+        .subquery()
+        .c
+    )
+    unnamed = or_(each.owner_id.is_(None), each.owner_id == each.territory_owner_id)
+    gives = case((and_(unnamed, not_(each.pooled)), _c.owner_id), else_=null())
     statement = (
         select(each.id)
         .outerjoin(TerritoryRow, _c.id == each.holding)

@@ -1,0 +1,1 @@
+"""Pooling: what a contact keeps of its pool, and `pools` manages."""

@@ -1,0 +1,1 @@
+"""Stages: the lifecycle that contacts and accounts are held against, and `lifecycle` manages."""
