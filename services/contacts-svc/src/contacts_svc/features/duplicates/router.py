@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from crm_kit.db.session import WriteSession
+from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.http.route import Reading, TransactionRoute, Writing, route_options
 from crm_kit.resources import (
     EntityPath,
     Page,
+    access,
     check_if_match,
     entity_response,
     json_response,
@@ -18,10 +19,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
+from contacts_svc.features.duplicates import repository
 from contacts_svc.features.duplicates.events import UNPUBLISHED
+from contacts_svc.features.duplicates.models import DuplicatePairRow
 from contacts_svc.features.duplicates.resource import DUPLICATES
 from contacts_svc.features.duplicates.schemas import Duplicate, DuplicatePair, Duplicates, PairStatus
-from contacts_svc.features.duplicates.usecases import duplicates_of_contact, pair, reasons, set_status, told_pairs
+from contacts_svc.features.duplicates.usecases import duplicates_of_contact, reasons, set_status, told_pairs
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM
 
 router = APIRouter(route_class=TransactionRoute)
@@ -75,7 +78,7 @@ async def pairs(request: Request, session: Reading) -> Response:
     summary="One pair",
 )
 async def one(request: Request, entity_id: EntityPath, session: Reading) -> Response:
-    return entity_response(request, UNPUBLISHED.snapshot(await pair(session, entity_id)))
+    return entity_response(request, UNPUBLISHED.snapshot(await _pair(session, entity_id)))
 
 
 @router.post(
@@ -103,8 +106,17 @@ async def reopen(request: Request, entity_id: EntityPath, session: Writing) -> R
     return await _change(request, session, entity_id, "open")
 
 
+async def _pair(session: ReadSession, pair_id: str) -> DuplicatePairRow:
+    """Raises NotFound, also for one that the caller is not told of."""
+    row = await repository.pair(session, pair_id, await told_pairs(session))
+    if row is None:
+        raise DUPLICATES.not_found(pair_id)
+    await access.look_at(session, DUPLICATES, [row.id])
+    return row
+
+
 async def _change(request: Request, session: WriteSession, entity_id: str, status: PairStatus) -> Response:
-    await pair(session, entity_id)
+    await _pair(session, entity_id)
     row = await DUPLICATES.lock(session, entity_id)
     check_if_match(request, row.version)
     await set_status(session, row, status)

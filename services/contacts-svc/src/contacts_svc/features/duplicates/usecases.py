@@ -23,7 +23,6 @@ from contacts_svc.features.duplicates import repository
 from contacts_svc.features.duplicates.errors import DuplicateContacts
 from contacts_svc.features.duplicates.events import UNPUBLISHED
 from contacts_svc.features.duplicates.models import DuplicatePairRow
-from contacts_svc.features.duplicates.resource import DUPLICATES
 from contacts_svc.features.duplicates.schemas import Candidate, PairStatus, Reason
 from contacts_svc.features.matching.rules.keys import key_number, match_keys
 from contacts_svc.features.matching.rules.profile import profile_of
@@ -94,15 +93,6 @@ async def told_pairs(session: ReadSession) -> ColumnElement[bool]:
     identifying = contacts.FIELDS.get("email")
     assert identifying is not None
     return repository.among(await access.reached(session, CONTACTS, [identifying]))
-
-
-async def pair(session: ReadSession, pair_id: str) -> DuplicatePairRow:
-    """Raises NotFound, also for one that the caller is not told of."""
-    row = await repository.pair(session, pair_id, await told_pairs(session))
-    if row is None:
-        raise DUPLICATES.not_found(pair_id)
-    await access.look_at(session, DUPLICATES, [row.id])
-    return row
 
 
 async def set_status(session: WriteSession, row: DuplicatePairRow, status: PairStatus) -> None:
