@@ -20,6 +20,8 @@ class TestConformance(ServiceConformance):
     without_sample = {
         "/v1/imports": "a file comes as a form; see tests/imports",
         "/v1/merges": "made by merging contacts; see tests/merges",
+        "/v1/duplicates": "found by scans; see tests/duplicates",
+        "/v1/duplicate-scans": "one at a time, and changed by its job; see tests/duplicates",
     }
     samples = (
         Sample(

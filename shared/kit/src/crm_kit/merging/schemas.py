@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 class MovedReference(Contract):
     """An entity that referred to one record and refers to another because of a merge."""
 
-    id: Annotated[str, Field(description="The entity, such as deal_…")]
+    id: Annotated[str, Field(description="The entity")]
     from_id: Annotated[str, Field(description="To what it referred, and will again if the merge is undone")]
     to_id: Annotated[str, Field(description="To what it refers since")]
 

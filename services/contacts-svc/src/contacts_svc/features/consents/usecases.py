@@ -1,5 +1,8 @@
 """What can be done with the ledger: append."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from crm_contracts.contacts import Consent
 from crm_contracts.ids import ConsentId
 from crm_kit import context
@@ -9,7 +12,7 @@ from crm_kit.timers import set_timer
 from contacts_svc.features.consents import repository
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.consents.models import ConsentRow
-from contacts_svc.features.consents.rules import EXPIRY
+from contacts_svc.features.consents.rules import EXPIRY, stricter
 from contacts_svc.features.consents.schemas import ConsentWrite
 
 
@@ -42,3 +45,44 @@ async def record_consent(
     if entry.status == "granted" and entry.expires_at is not None:
         await set_timer(session, EXPIRY, entry.id, entry.expires_at)
     return entry
+
+
+async def join_ledgers(
+    session: WriteSession, merge_id: str, survivor_id: str, from_ids: Sequence[str]
+) -> list[Consent]:
+    """What a merge means for consents: the stricter wins. Answers what enters the survivor's ledger.
+
+    The ledgers of the others stay as they are, for the day on which they are given back.
+    """
+    entries = [entry for each in (survivor_id, *from_ids) for entry in await repository.deciding_entries(session, each)]
+    present = [CONSENT_EVENTS.snapshot(entry) for entry in entries]
+    appended = []
+    for decides in stricter(survivor_id, present):
+        data = _once_more(decides, "merge", {"merge_id": merge_id, "consent_id": decides.id})
+        appended.append(await record_consent(session, survivor_id, data, origin_id=f"{merge_id}:{decides.id}"))
+    return appended
+
+
+async def part_ledgers(
+    session: WriteSession, merge_id: str, survivor_id: str, from_ids: Sequence[str], since: datetime
+) -> None:
+    """Takes what a merge appended out of the survivor's ledger; what was withdrawn there since is withdrawn for all: nobody who
+    said no is written to again because of an undoing.
+    """
+    appended = await repository.of_origin(session, f"{merge_id}:")
+    ours = {row.id for row in appended}
+    for row in await repository.withdrawn_since(session, survivor_id, since):
+        if row.id in ours:
+            continue
+        entry = CONSENT_EVENTS.snapshot(row)
+        for contact_id in from_ids:
+            data = _once_more(entry, "merge_undone", {"merge_id": merge_id, "consent_id": entry.id})
+            await record_consent(session, contact_id, data, origin_id=f"{merge_id}:{entry.id}:{contact_id}")
+    for row in appended:
+        await CONSENT_EVENTS.deleted(session, row)
+
+
+def _once_more(entry: Consent, source: str, evidence: dict[str, str]) -> ConsentWrite:
+    """The same, for another ledger. It is not checked: it was, when the entry was made, and its time may be over by now."""
+    kept = entry.model_dump(include={"channel", "purpose", "status", "legal_basis", "wording", "expires_at"})
+    return ConsentWrite.model_construct(**kept, source=source, evidence={**entry.evidence, **evidence}, at=None)

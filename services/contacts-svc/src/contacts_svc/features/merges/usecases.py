@@ -13,13 +13,14 @@ from crm_kit.resources import access
 from crm_kit.rights import EVERYTHING
 
 from contacts_svc.features.accounts.repository import account_exists
+from contacts_svc.features.consents.usecases import join_ledgers, part_ledgers
 from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
 from contacts_svc.features.contacts.usecases import delete_contact, refuse_taken, rewrite_contact
-from contacts_svc.features.merges import ledgers, repository, rules
+from contacts_svc.features.merges import repository, rules
 from contacts_svc.features.merges.errors import MergeUndone, SurvivorMerged
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.merges.models import MergeRow
@@ -109,7 +110,7 @@ async def _merge(session: WriteSession, row: ContactRow, data: MergeWrite, calle
     await rewrite_contact(session, row, before, state, caller, merging="merged")
     after = CONTACT_EVENTS.snapshot(row)
     merge.after = after.model_dump(mode="json")
-    entries = await ledgers.join(session, merge_id, row.id, data.from_)
+    entries = await join_ledgers(session, merge_id, row.id, data.from_)
     told = await MERGE_EVENTS.created(session, merge)
     if session.sights is not None:  # who was shown everything of all contacts may see what comes of them
         for id_ in (told.id, *(entry.id for entry in entries)):
@@ -149,7 +150,7 @@ async def undo_merge(session: WriteSession, merge: MergeRow, caller: Principal) 
         await rewrite_contact(session, survivor, present, state, caller, merging="unmerged")
     for row in returned:
         await _return(session, row, versions[row.id])
-    await ledgers.part(session, merge)
+    await part_ledgers(session, merge.id, merge.into_id, merge.from_ids, merge.created_at)
     merge.status = "undone"
     merge.undone_at = await session.now()
     await MERGE_EVENTS.updated(session, merge, before, action="undone")
