@@ -13,6 +13,7 @@ from contacts_svc.features import (
     custom_fields,
     customers,
     duplicates,
+    exports,
     imports,
     territories,
 )
@@ -22,12 +23,14 @@ from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
+from contacts_svc.settings import ContactsSettings
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, territories, custom fields and imports",
+    summary="Contacts, accounts, activities, consents, territories, custom fields, imports and exports",
+    settings=ContactsSettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
@@ -38,6 +41,7 @@ MANIFEST = Manifest(
         territories.FEATURE,
         custom_fields.FEATURE,
         imports.FEATURE,
+        exports.FEATURE,
         customers.FEATURE,
         duplicates.FEATURE,
     ),

@@ -21,6 +21,7 @@ Resource = Literal[
     "customers",
     "dead-letters",
     "deals",
+    "exports",
     "imports",
     "jobs",
     "messages",
