@@ -17,7 +17,10 @@ _CONTACT_ID = ContactId.new()
 
 class TestConformance(ServiceConformance):
     manifest = MANIFEST
-    without_sample = {"/v1/imports": "a file comes as a form; see tests/imports"}
+    without_sample = {
+        "/v1/imports": "a file comes as a form; see tests/imports",
+        "/v1/exports": "a job goes on with what was created; see tests/exports",
+    }
     samples = (
         Sample(
             path="/v1/contacts",

@@ -1,10 +1,12 @@
 """Records leave as files: what is in them, in what order, how written, how long."""
 
+import asyncio
 import csv
 import io
 from typing import Any
 from urllib.parse import unquote
 
+import asyncpg
 import orjson
 import pytest
 from crm_testkit.exporting import ended, exported, file_of
@@ -221,3 +223,28 @@ async def test_what_is_cancelled_has_no_file(tenant: Tenant) -> None:
     assert (found["status"], found["file"], found["size"]) == ("cancelled", None, None)
     none = await tenant.client.get(f"/v1/exports/{started['id']}/file")
     assert (none.status_code, none.json()["code"]) == (409, "no_export_file")
+
+
+async def test_after_its_time_file_and_condition_are_forgotten(service: ServiceUnderTest, tenant: Tenant) -> None:
+    await people(tenant, 2)
+    where = {"field": "full_name", "op": "eq", "value": "王1"}
+    found = await exported(tenant.client, where=where)
+    assert (found["rows"], found["where"]) == (1, where)
+    connection = await asyncpg.connect(service.urls.app)
+    try:
+        async with connection.transaction():
+            await connection.execute("select set_config('app.tenant_id', $1, true)", tenant.id)
+            timers = await connection.execute("update timer set due_at = now() where key = $1", found["id"])
+            assert timers == "UPDATE 1"
+        async with asyncio.timeout(20):
+            while (found := await ended(tenant.client, found["id"]))["status"] != "expired":
+                await asyncio.sleep(0.05)
+        async with connection.transaction():
+            await connection.execute("select set_config('app.tenant_id', $1, true)", tenant.id)
+            assert await connection.fetchval("select count(*) from export_piece where export_id = $1", found["id"]) == 0
+    finally:
+        await connection.close()
+    assert (found["file"], found["size"], found["where"], found["rows"]) == (None, None, None, 1)
+    gone = await tenant.client.get(f"/v1/exports/{found['id']}/file")
+    assert (gone.status_code, gone.json()["code"]) == (409, "no_export_file")
+    assert (await tenant.client.delete(f"/v1/exports/{found['id']}")).status_code == 204

@@ -27,7 +27,12 @@ _CONTACT = st.fixed_dictionaries(
         "emails": st.lists(st.sampled_from(["a|b@example.com", "李@example.com", "c@example.com"]), max_size=2, unique=True),
         "phones": st.lists(st.sampled_from(["+8613800138000", "+8613900139000"]), max_size=2, unique=True),
         "custom": st.fixed_dictionaries(
-            {"note": _TEXT, "n": st.integers(-(2**53) + 1, 2**53 - 1), "ok": st.booleans(), "j": st.dictionaries(_TEXT, st.integers(0, 9), max_size=2)}
+            {
+                "note": _TEXT,
+                "n": st.integers(-(2**53) + 1, 2**53 - 1),
+                "ok": st.booleans(),
+                "j": st.dictionaries(_TEXT, st.integers(0, 9), max_size=2),
+            }
         ),
     }
 )  # fmt: skip

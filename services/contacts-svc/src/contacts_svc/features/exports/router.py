@@ -7,7 +7,7 @@ from crm_kit.audit import note_access
 from crm_kit.db.session import Database
 from crm_kit.http.problems import preferred_language
 from crm_kit.http.route import Caller, Reading, Writing, route_options
-from crm_kit.resources import EntityPath, access, entity_response, file_response, resource_router
+from crm_kit.resources import EntityPath, admit, entity_response, file_response, resource_router
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -38,7 +38,7 @@ async def create_export(request: Request, data: ExportWrite, session: Writing, c
     language = preferred_language(request.headers.get("accept-language", ""))
     kept = timedelta(days=request.app.state.settings.export_days)
     entity = await usecases.create_export(session, data, caller, language, kept)
-    await access.check_created(session, EXPORTS, entity.id, "export")
+    await admit(session, EXPORTS, entity.id, action="export")
     return entity_response(request, entity, status=201, location=f"/v1/exports/{entity.id}")
 
 
