@@ -109,8 +109,11 @@ async def test_a_scope_for_contacts_shows_no_account(service: ServiceUnderTest, 
     assert not {name for name in found["columns"] if name.startswith("account.")}
     refused = await key.client.post("/v1/exports", json={"resource": "contacts", "columns": ["account.name"]})
     assert refused.status_code == 403, refused.text
-    whole = rows_of(await file_of(tenant.client, columns=["account.name", "account"]))
-    assert whole[0]["account.name"] == "云帆"
+    whole = await exported(tenant.client, columns=["account.name", "account"])
+    assert rows_of((await tenant.client.get(whole["file"])).content)[0]["account.name"] == "云帆"
+    anothers = await key.client.get(whole["file"])
+    assert (anothers.status_code, anothers.json()["missing_permission"]) == (403, "accounts:read")
+    assert (await key.client.get((await exported(tenant.client, columns=["title"]))["file"])).status_code == 200
 
 
 async def test_the_file_is_for_who_asked_and_who_sees_everything(service: ServiceUnderTest, tenant: Tenant) -> None:

@@ -148,8 +148,11 @@ class TimerWorker:
                     return False
                 result = await self._handlers[row.kind](session, row.key, row.payload)
                 await session.flush()
-                until = await session.now() + result.lease if isinstance(result, Outside) else None
-                await self._finish(session, row, until if isinstance(result, Outside) else result)
+                until = None
+                if isinstance(result, Outside):
+                    until = await self._leased(session, row, result.lease)
+                else:
+                    await self._finish(session, row, result)
             if isinstance(result, Outside):
                 assert until is not None
                 conclusion, until = await self._act(tenant_id, timer_id, until, result)
@@ -169,7 +172,9 @@ class TimerWorker:
                 with suppress(Exception):  # the database may be back before the lease is over
                     until = await self._renewed(tenant_id, timer_id, until, outside.lease)
         finally:
-            acting.cancel()
+            if not acting.done():
+                acting.cancel()
+                await asyncio.wait([acting])
         return await acting, until
 
     async def _renewed(self, tenant_id: str, timer_id: int, until: datetime, lease: timedelta) -> datetime:
@@ -199,6 +204,13 @@ class TimerWorker:
                     raise
                 log.warning("timer_conclusion_retried", id=timer_id, error=str(error), error_kind=type(error).__name__)
                 await asyncio.sleep(pause)
+
+    async def _leased(self, session: WriteSession, row: Any, lease: timedelta) -> datetime:
+        """Until when. How often it was tried stays, until the effect has happened."""
+        until = await session.now() + lease
+        mine = (TIMER.c.id == row.id, TIMER.c.due_at == row.due_at)
+        await session.execute(update(TIMER).where(*mine).values(due_at=until))
+        return until
 
     async def _finish(self, session: WriteSession, row: Any, again: datetime | None) -> None:
         mine = (TIMER.c.id == row.id, TIMER.c.due_at == row.due_at)

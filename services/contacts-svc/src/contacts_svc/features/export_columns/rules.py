@@ -175,9 +175,9 @@ def default_columns(
     """What an import of this format takes, so that it makes the same records elsewhere. Activities, which it does not take,
     are told in full.
 
-    `names`: of the systems that have given ids, and of values under `custom`; those that are declared go before.
+    `names`: of what records have under `external_ids`, and under `custom` where nothing is declared; NDJSON takes none.
     """
-    customs = [name for name, field in declared.items() if not field.archived] if declared else names["custom"]
+    customs = [name for name, field in declared.items() if not field.archived] or names.get("custom", ())
     custom = [f"custom.{name}" for name in customs if _CUSTOM.fullmatch(name)]
     members = [name for name in MODELS[resource].model_fields if name not in _BOOKKEEPING]
     if resource == "activities":
@@ -185,7 +185,7 @@ def default_columns(
         return [*_BOOKKEEPING, *members] if format_ == "ndjson" else [*_BOOKKEEPING, *plain, *custom]
     if format_ == "ndjson":
         return [*(name for name in members if name not in _NOT_TAKEN), _REFERRING[resource]]
-    systems = [f"external_ids.{name}" for name in names["external_ids"]]
+    systems = [f"external_ids.{name}" for name in names.get("external_ids", ())]
     return [*KNOWN_HEADERS[resource], *(each for each in [*systems, *custom] if is_target(resource, each))]
 
 

@@ -64,7 +64,8 @@ async def _begin(session: WriteSession, row: ExportRow, resource: ExportResource
     declared = await RESOURCES[resource].declared(session)
     walk = await _walk(session, row, resource)
     if row.columns is None:
-        names = {member: await _names_under(session, walk, resource, member) for member in ("external_ids", "custom")}
+        wanted = () if row.format == "ndjson" else ("external_ids",) if declared.fields else ("external_ids", "custom")
+        names = {member: await _names_under(session, walk, resource, member) for member in wanted}
         asked = default_columns(resource, row.format, declared.fields, names)  # type: ignore[arg-type]  # what was stored is one of them
         found = [each for path in asked if (each := column(resource, path, declared.fields)) is not None]
         row.columns = [each.path for each in found if is_shown(session, each.member, declared, caller)]

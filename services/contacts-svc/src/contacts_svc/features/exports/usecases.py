@@ -15,7 +15,7 @@ from crm_kit.jobs import start_job
 from crm_kit.resources import Walk
 from crm_kit.timers import set_timer
 
-from contacts_svc.features.export_columns.rules import ExportResource, column, known_columns
+from contacts_svc.features.export_columns.rules import REFERENCES, ExportResource, column, known_columns
 from contacts_svc.features.export_rows.usecases import RESOURCES, is_shown
 from contacts_svc.features.exports import repository
 from contacts_svc.features.exports.errors import ExportBusy, NoExportFile
@@ -37,11 +37,12 @@ async def create_export(
     await Walk.of(session, resource, data.where, data.sort, now)
     await _check_columns(session, data.resource, data.columns or (), caller)
     export_id = ExportId.new()
-    stem = data.filename or f"{resource.label.get(language)}-{now.date().isoformat()}"
+    named = Text(data.resource, resource.label.zh).get(language)
     row = new_row(
         ExportRow,
         id=export_id,
         created_at=now,
+        updated_at=now,
         resource=data.resource,
         where=data.where,
         sort=data.sort,
@@ -49,7 +50,7 @@ async def create_export(
         format=data.format,
         delimiter=(data.delimiter or ",") if data.format == "csv" else None,
         encoding=(data.encoding or "utf-8-sig") if data.format == "csv" else "utf-8",
-        filename=f"{stem}.{data.format}",
+        filename=f"{data.filename or f'{named}-{now.date().isoformat()}'}.{data.format}",
         job_id=await start_job(session, EXPORT_JOB, export_id, caller),
         requested_by=caller.subject,
         expires_at=now + kept,
@@ -97,6 +98,8 @@ async def _check_columns(
 def check_file(session: ReadSession, row: ExportRow, caller: Principal) -> None:
     """Raises NoExportFile, and Forbidden for who did not ask for it and may not see everything: it holds what who asked saw."""
     _require(caller, row.resource)
+    if any(path.partition(".")[0] in REFERENCES for path in row.columns or ()):
+        require(caller, "accounts:read")
     if session.sights is not None and row.requested_by != caller.subject:
         raise Forbidden(
             Text("The file is for who asked for it.", "该文件仅供申请导出的人下载。"),
