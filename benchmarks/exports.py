@@ -45,11 +45,13 @@ async def measured(stack: LocalStack, client: httpx.AsyncClient, format_: str) -
             read_after = time.perf_counter() - began
     seconds, rows = time.perf_counter() - began, job["progress"]["done"]
     gateway_idle = gateway_peak = proportional_mb(stack.pids["gateway"])
-    began, size = time.perf_counter(), 0
+    began, size, looked = time.perf_counter(), 0, 0.0
     async with client.stream("GET", f"{answer.headers['location']}/file") as file:
         async for piece in file.aiter_raw():
             size += len(piece)
-            gateway_peak = max(gateway_peak, proportional_mb(stack.pids["gateway"]))
+            if time.perf_counter() - looked > _LOOK_SECONDS:
+                gateway_peak = max(gateway_peak, proportional_mb(stack.pids["gateway"]))
+                looked = time.perf_counter()
     return {
         "status": job["status"],
         "rows": rows,

@@ -137,3 +137,18 @@ async def test_the_file_is_for_who_asked_and_who_sees_everything(service: Servic
     refused = await since.client.get(found["file"])
     assert (refused.status_code, refused.json()["missing_permission"]) == (403, "contacts:export")
     assert (await service.tenant().client.get(found["file"])).status_code == 404
+
+
+async def test_of_the_company_stands_there_what_is_seen_of_it(service: ServiceUnderTest, tenant: Tenant) -> None:
+    company = {"name": "云帆", "external_ids": {"erp": "K-1"}}
+    mine = await tenant.create("/v1/accounts", **company, owner_id=ME)
+    theirs = await tenant.create("/v1/accounts", name="远山", owner_id=UserId.new())
+    for account in (mine, theirs):
+        await tenant.create("/v1/contacts", full_name="王伟", account_id=account["id"])
+    seen: dict[str, Access] = {"open": "read", "personal": "read"}
+    some = somebody(service, tenant, grant("all", seen), grant("own", seen, "read", resource="accounts"), MY_EXPORTS)
+    lines = (await file_of(some.client, format="ndjson")).splitlines()
+    assert [orjson.loads(line)["account"] for line in lines] == [{"name": "云帆"}, None]
+    columns = ["account.name", "account.external_ids.erp"]
+    [first, second] = rows_of(await file_of(tenant.client, columns=columns))
+    assert (list(first.values()), list(second.values())) == (["云帆", "K-1"], ["远山", ""])

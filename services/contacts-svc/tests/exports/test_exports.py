@@ -170,6 +170,7 @@ async def test_what_is_wrong_is_told_with_its_place(tenant: Tenant) -> None:
     for asked, pointer, code in (
         ({"columns": ["full_name", "nope"]}, "/columns/1", "unknown_column"),
         ({"columns": ["emails.first"]}, "/columns/0", "unknown_column"),
+        ({"columns": ["address."]}, "/columns/0", "unknown_column"),
         ({"columns": ["address.moon"]}, "/columns/0", "unknown_column"),
         ({"columns": ["account.size"]}, "/columns/0", "unknown_column"),
         ({"columns": ["custom.Level"]}, "/columns/0", "unknown_column"),

@@ -31,7 +31,7 @@ REFERENCES: Final[Mapping[str, str]] = {"account": "account_id", "parent": "pare
 """By which member a record refers to the account that stands under a name."""
 
 _REFERRING: Final[Mapping[ExportResource, str]] = {"contacts": "account", "accounts": "parent"}
-_OF_ACCOUNT: Final = ("name", "domain", "external_ids")
+OF_ACCOUNT: Final = ("name", "domain", "external_ids")
 """What an import looks an account up by."""
 
 _NOT_TAKEN: Final = frozenset({"account_id", "parent_id", "territory_id", "shares"})
@@ -75,7 +75,9 @@ class Column:
 
 def column(resource: ExportResource, path: str, declared: Mapping[str, CustomField]) -> Column | None:
     """None for what is no column. Of custom fields, where any are declared, those alone are."""
-    head, _, rest = path.partition(".")
+    head, dot, rest = path.partition(".")
+    if dot and not rest:
+        return None
     listed = {"email": ("emails", "address"), "phone": ("phones", "number")}
     if resource == "contacts" and path in listed:
         name, part = listed[path]
@@ -104,7 +106,7 @@ def _of_account(head: str, rest: str) -> Column | None:
     name, _, system = rest.partition(".")
     if not rest:
         return Column(head, Member("accounts", "name"), "json", partial(_at, (head,)))
-    if name not in _OF_ACCOUNT or (system and name != "external_ids"):
+    if name not in OF_ACCOUNT or (system and name != "external_ids"):
         return None
     steps = (head, name, system) if system else (head, name)
     kind: Kind = "json" if rest == "external_ids" else "text"
@@ -165,7 +167,7 @@ def known_columns(resource: ExportResource) -> list[str]:
     """Those to name to somebody who named one that is none, but for the ones with names of the tenant's own."""
     shortened = {"email", "phone"} if resource == "contacts" else set()
     referring = _REFERRING.get(resource)
-    referred = {f"{referring}.{name}" for name in _OF_ACCOUNT[:2]} if referring else set()
+    referred = {f"{referring}.{name}" for name in OF_ACCOUNT[:2]} if referring else set()
     return sorted({*MODELS[resource].model_fields, *shortened, *referred})
 
 

@@ -21,6 +21,7 @@ from contacts_svc.features.activities.resource import ACTIVITIES
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.export_columns.rules import (
     MODELS,
+    OF_ACCOUNT,
     REFERENCES,
     Column,
     ExportResource,
@@ -91,7 +92,7 @@ async def write_rows(
     documents: list[Json] = []
     for place, row in enumerate(rows, 1):
         document = _seen(session, events.snapshot(row))
-        # What is kept back of the reference itself tells nothing of what it refers to.
+        # Where the reference itself is kept back, so is what it refers to.
         documents.append(
             document | {name: accounts.get(document.get(member) or "") for name, member in referred.items()}
         )
@@ -128,9 +129,11 @@ async def _accounts(session: ReadSession, rows: Sequence[Any], members: Iterable
     """What the caller sees of the accounts that rows refer to, by id."""
     ids = {id_ for member in members for row in rows if (id_ := getattr(row, member)) is not None}
     seen = await ACCOUNTS.seen(session, await accounts_of(session, ids))
-    named = ("name", "domain", "external_ids")
     found = {row.id: _seen(session, ACCOUNTS.events.snapshot(row)) for row in seen}
-    return {id_: {name: document.get(name) for name in named} for id_, document in found.items()}
+    return {
+        id_: {name: value for name in OF_ACCOUNT if (value := document.get(name)) is not None}
+        for id_, document in found.items()
+    }
 
 
 async def _in_clear(
