@@ -15,6 +15,7 @@ from contacts_svc.features import (
     customers,
     duplicate_scans,
     duplicates,
+    exports,
     imports,
     lifecycle,
     merges,
@@ -30,12 +31,14 @@ from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.pools.events import POOL_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
+from contacts_svc.settings import ContactsSettings
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, lifecycle, pools, territories, custom fields, imports and merges",
+    summary="Contacts, accounts, activities, consents, lifecycle, pools, territories, custom fields, merges, imports and exports",
+    settings=ContactsSettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
@@ -49,6 +52,7 @@ MANIFEST = Manifest(
         pools.FEATURE,
         claims.FEATURE,
         imports.FEATURE,
+        exports.FEATURE,
         customers.FEATURE,
         duplicates.FEATURE,
         merges.FEATURE,

@@ -4,6 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
+from crm_contracts.ids import UserId
+from crm_kit.rights import Rights
+from crm_kit.rights.grants import Access, Grant
 from crm_testkit.importing import act, counts, ended, imported, rows_of, upload
 from crm_testkit.service import ServiceUnderTest, Tenant
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +17,9 @@ _PEOPLE = """姓名,手机,邮箱,公司,生日,标签,备注
 李娜,+86 139 0013 9000,li.na@example.com,云帆科技,1988年3月4日,,
 欧阳晓梅,,ouyang@example.com,,,潜在,
 """.encode()
+
+
+_WRITE: dict[str, Access] = dict.fromkeys(("open", "personal", "commercial", "private"), "write")
 
 
 @pytest.fixture
@@ -167,3 +173,12 @@ async def _states(tenant: Tenant) -> dict[str, Any]:
                 name: value for name, value in record.items() if name not in ("version", "updated_at")
             }
     return found
+
+
+async def test_who_has_rights_of_their_own_imports_too(service: ServiceUnderTest, tenant: Tenant) -> None:
+    mine = Grant(frozenset({"imports", "contacts"}), frozenset(("read", "create", "update")), "own", _WRITE)
+    some = service.tenant(tenant.id, rights=Rights(UserId.new(), (), [mine], admin=False))
+    done = await imported(some.client, b"name,email\nx,x@x.com\n")
+    assert (done["status"], counts(done)) == ("succeeded", {"created": 1}), done
+    other = service.tenant(tenant.id, rights=Rights(UserId.new(), (), [mine], admin=False))
+    assert (await other.client.get(f"/v1/imports/{done['id']}")).status_code == 404

@@ -42,7 +42,9 @@ async def _record(session: WriteSession, key: str) -> None:
     await session.execute(text("insert into concluded values (:t, :k)"), {"t": session.tenant_id, "k": key})
 
 
-def _outside(act: Callable[[], Awaitable[None]], again: list[datetime | None], *, lease: float) -> TimerHandler:
+def _outside(
+    act: Callable[[], Awaitable[None]], again: list[datetime | None], *, lease: float, renewed: bool = False
+) -> TimerHandler:
     """A handler that begins in the database, acts outside of it, and concludes in it."""
 
     async def handle(session: WriteSession, key: str, _payload: Mapping[str, JsonValue]) -> Outside:
@@ -57,7 +59,7 @@ def _outside(act: Callable[[], Awaitable[None]], again: list[datetime | None], *
 
             return conclude
 
-        return Outside(effect, timedelta(seconds=lease))
+        return Outside(effect, timedelta(seconds=lease), renewed)
 
     return handle
 
@@ -158,3 +160,36 @@ async def test_a_conclusion_that_fails_is_tried_again_without_repeating_the_effe
     async with running(_worker(parts, kind, handle).run):
         await until(lambda: _is_done(parts, tenant_id, kind, ["a concluded"]))
     assert (acts, failures) == (1, 0)
+
+
+async def test_a_renewed_lease_lasts_as_long_as_its_worker_does(parts: Parts, tenant_id: str, kind: str) -> None:
+    async def act() -> None:
+        await asyncio.sleep(2)
+
+    await _set(parts, tenant_id, kind)
+    handle = _outside(act, [], lease=0.6, renewed=True)
+    async with running(_worker(parts, kind, handle).run), running(_worker(parts, kind, handle).run):
+        await until(lambda: _is_done(parts, tenant_id, kind, ["a begun", "a concluded"]))
+
+
+async def test_an_effect_that_fails_is_counted_until_it_happens(parts: Parts, tenant_id: str, kind: str) -> None:
+    failures = 2
+
+    async def act() -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise ValueError("not now")
+
+    attempts: list[int] = []
+
+    async def tried() -> bool:
+        rows = await parts.fetch("select attempts from timer where kind = $1", kind)
+        attempts.extend(row["attempts"] for row in rows)
+        await parts.fetch_as(tenant_id, "update timer set due_at = now() where kind = $1 and attempts > 0", kind)
+        return not rows
+
+    await _set(parts, tenant_id, kind)
+    async with running(_worker(parts, kind, _outside(act, [], lease=60)).run):
+        await until(tried)
+    assert max(attempts) == 2

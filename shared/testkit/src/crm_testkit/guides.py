@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from crm_testkit.new_feature import ROOT
 
 _EXAMPLE: Final = re.compile(
-    r"```http\n(?P<method>\S+) (?P<path>\S+)\n(?P<rest>.*?)\n\nHTTP/1.1 (?P<status>\d+)\n(?P<answer>.*?)\n```", re.S
+    r"```http\n(?P<method>\S+) (?P<path>\S+)(?P<rest>.*?)\n\nHTTP/1.1 (?P<status>\d+)\n(?P<answer>.*?)\n```", re.S
 )
 _HEADER: Final = re.compile(r"([A-Za-z-]+): (.+)\n")
 
@@ -30,5 +30,6 @@ def guide(name: str) -> str:
 def examples(text: str) -> Iterator[Example]:
     for found in _EXAMPLE.finditer(text):
         headers = dict(_HEADER.findall(found["rest"].partition("{")[0]))
-        body = json.loads(found["rest"][found["rest"].index("{") :])
+        start = found["rest"].find("{")
+        body = json.loads(found["rest"][start:]) if start >= 0 else None
         yield Example(found["method"], found["path"], headers, body, int(found["status"]), json.loads(found["answer"]))

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from crm_testkit.exporting import ended
 from crm_testkit.importing import imported
 
 Json = dict[str, Any]
@@ -21,7 +22,7 @@ TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
 API_KEYS, ALLOWED_ORIGINS = "/v1/api-keys", "/v1/allowed-origins"
 TEAMS, ROLES, USERS, IDENTITY_PROVIDERS = "/v1/teams", "/v1/roles", "/v1/users", "/v1/identity-providers"
-TRANSFERS, IMPORTS, JOBS = "/v1/transfers", "/v1/imports", "/v1/jobs"
+TRANSFERS, IMPORTS, EXPORTS, JOBS = "/v1/transfers", "/v1/imports", "/v1/exports", "/v1/jobs"
 SCIM_USERS, SCIM_GROUPS = "/scim/v2/Users", "/scim/v2/Groups"
 
 
@@ -74,6 +75,7 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "teams": [{"team_id": ids[TEAMS], "manager": True}],
     },
     TRANSFERS: lambda ids: {"resources": ["tickets"], "ids": [ids[TICKETS]], "to": {"team_id": ids[TEAMS]}},
+    EXPORTS: lambda ids: {"resource": "contacts", "columns": ["full_name", "custom"]},
     TERRITORIES: lambda ids: {
         "name": "浙江",
         "resource": "accounts",
@@ -109,6 +111,7 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
         ids[collection] = (await create(client, collection, body(ids), ids))["id"]
     ids[MESSAGES] = await _send_one_message(client, ids)
     ids[IMPORTS], ids[JOBS] = await import_a_file(client)
+    await ended(client, ids[EXPORTS])
     return ids
 
 

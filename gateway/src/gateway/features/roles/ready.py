@@ -59,6 +59,7 @@ READY: Final[Mapping[str, ReadyRole]] = {
             _grant([*_CUSTOMERS, *_SALES], _EVERY_ACTION, "team", _ALL_FIELDS),
             _grant(["claims"], _EDIT, "team", _ALL_FIELDS),
             _grant(["imports", "jobs", "transfers", "duplicate-scans"], _EDIT, "own", _ALL_FIELDS),
+            _grant(["exports"], ["read", "export", "delete"], "own", _ALL_FIELDS),
             _grant(["tickets", "messages"], _READ, "team", {"open": "read", "personal": "read", "commercial": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),
         ),

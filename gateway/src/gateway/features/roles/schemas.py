@@ -24,6 +24,7 @@ Resource = Literal[
     "deals",
     "duplicate-scans",
     "duplicates",
+    "exports",
     "imports",
     "jobs",
     "lifecycle",

@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal, InvalidOperation
 
+import orjson
 from crm_contracts.custom_fields import CustomField
 from pydantic import JsonValue
 
@@ -30,6 +31,9 @@ def value_in(field: CustomField, text: str, *, day_first: bool | None = None) ->
                 return _chosen(field, text)
             case "multi_choice":
                 return [_chosen(field, each) for each in cells.several(text)]
+            case "json":
+                found: JsonValue = orjson.loads(text)
+                return found
             case _:
                 return text
     except cells.Ambiguous:

@@ -157,7 +157,7 @@ class Cursors:
     def write(self, sort: Sort, values: Sequence[SortValue]) -> str:
         """The cursor after the row with these values of the sort's fields. Opaque, and safe in a URL."""
         payload = json.dumps(
-            [self._fingerprint(sort), *map(_to_json, values)], ensure_ascii=False, separators=(",", ":")
+            [self._fingerprint(sort), *spelled_place(values)], ensure_ascii=False, separators=(",", ":")
         ).encode()
         return base64.urlsafe_b64encode(self._signature(payload) + payload).rstrip(b"=").decode()
 
@@ -167,7 +167,7 @@ class Cursors:
         fingerprint, *values = json.loads(payload)
         if fingerprint != self._fingerprint(sort):
             raise InvalidCursor("The cursor belongs to another list; repeat its filters and sort, or leave it out.")
-        return tuple(_from_json(value, key.field) for value, key in zip(values, sort, strict=True))
+        return read_place(sort, values)
 
     def _signed_payload(self, cursor: str) -> bytes:
         try:
@@ -192,6 +192,16 @@ class Cursors:
 
 _SIGNATURE_BYTES: Final = 16
 _NOT_OURS: Final = "The cursor is not one that this list gave out; start again without it."
+
+
+def spelled_place(values: Sequence[SortValue]) -> list[object]:
+    """A row's values of the sort's fields as JSON holds them, for `read_place`."""
+    return [_to_json(value) for value in values]
+
+
+def read_place(sort: Sort, spelled: Sequence[object]) -> tuple[SortValue, ...]:
+    """What `spelled_place` was given."""
+    return tuple(_from_json(value, key.field) for value, key in zip(spelled, sort, strict=True))
 
 
 def _to_json(value: SortValue) -> object:
@@ -286,12 +296,24 @@ async def fetch_page(session: Session, statement: Select[Row], request: PageRequ
     Raises InvalidCursor.
     """
     after = None if request.cursor is None else cursors.read(request.sort, request.cursor)
+    return page_of(await fetch_rows(session, statement, request.sort, after, request.limit + 1), request, cursors)
+
+
+async def fetch_rows(
+    session: Session, statement: Select[Row], sort: Sort, after: Sequence[SortValue] | None, limit: int
+) -> Sequence[sa.Row[Any]]:
+    """The next rows of such a statement in this sort, each with its place (`place_of`) behind the entity or column."""
     found: list[sa.Row[Any]] = []
-    for walk in walks(statement.add_columns(*sort_columns(request.sort)), request.sort, after):
-        missing = request.limit + 1 - len(found)
+    for walk in walks(statement.add_columns(*sort_columns(sort)), sort, after):
+        missing = limit - len(found)
         if missing:
             found += (await session.execute(walk.limit(missing))).all()
-    return page_of(found, request, cursors)
+    return found
+
+
+def place_of(row: sa.Row[Any], sort: Sort) -> list[SortValue]:
+    """The values of the sort's fields of a row that `fetch_rows` gave."""
+    return [convert(value, key.field.type) for value, key in zip(tuple(row)[1:], sort, strict=True)]
 
 
 def sort_columns(sort: Sort) -> list[sa.Label[Any]]:
@@ -304,5 +326,4 @@ def page_of(found: Sequence[sa.Row[Any]], request: PageRequest, cursors: Cursors
     page = found[: request.limit]
     if len(found) == len(page):
         return Page([row[0] for row in page], next_cursor=None)
-    last = [convert(value, key.field.type) for value, key in zip(tuple(page[-1])[1:], request.sort, strict=True)]
-    return Page([row[0] for row in page], cursors.write(request.sort, last))
+    return Page([row[0] for row in page], cursors.write(request.sort, place_of(page[-1], request.sort)))

@@ -18,7 +18,7 @@ from crm_kit.jobs.schemas import OVER
 from crm_kit.jobs.steps import JobKind
 from crm_kit.jobs.usecases import RUN_JOB, end_job, fail_job
 from crm_kit.rights import Sights
-from crm_kit.timers import TimerHandler
+from crm_kit.timers import Outside, TimerHandler
 from crm_kit.timers.table import TIMER
 
 _ATTEMPTS: Final = 6
@@ -32,7 +32,7 @@ _OTHER_RELEASE: Final = timedelta(seconds=5)
 def job_timers(kinds: Mapping[str, JobKind]) -> Mapping[str, TimerHandler]:
     """The handler of all jobs of these kinds."""
 
-    async def run(session: WriteSession, job_id: str, _payload: Mapping[str, JsonValue]) -> datetime | None:
+    async def run(session: WriteSession, job_id: str, _payload: Mapping[str, JsonValue]) -> datetime | Outside | None:
         row = await repository.lock(session, job_id)
         if row is None or row.status in OVER:
             return None
@@ -49,7 +49,7 @@ def job_timers(kinds: Mapping[str, JobKind]) -> Mapping[str, TimerHandler]:
     return {RUN_JOB: run}
 
 
-async def _step(session: WriteSession, kind: JobKind, row: Row, caller: Principal) -> datetime | None:
+async def _step(session: WriteSession, kind: JobKind, row: Row, caller: Principal) -> datetime | Outside | None:
     try:
         async with session.savepoint():
             session.sights = Sights.of_caller(caller.rights)
@@ -59,6 +59,8 @@ async def _step(session: WriteSession, kind: JobKind, row: Row, caller: Principa
         await fail_job(session, kind, row, problem)
         return None
     session.sights = None
+    if isinstance(progress, Outside):
+        return progress
     came = {"done": progress.done, "total": progress.total, "started_at": row.started_at or func.clock_timestamp()}
     if progress.is_finished:
         await end_job(session, kind, row, "succeeded", **came)

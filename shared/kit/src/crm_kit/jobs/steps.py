@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from crm_kit.db.session import WriteSession
 from crm_kit.http.principal import Principal
 from crm_kit.jobs.schemas import JobStatus
+from crm_kit.timers import Outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +18,12 @@ class Progress:
     is_finished: bool
 
 
-Step = Callable[[WriteSession, str, Principal], Awaitable[Progress]]
+Step = Callable[[WriteSession, str, Principal], Awaitable[Progress | Outside]]
 """Does the next part of the work on the record of this id, within the session's transaction, and says how far that came.
 
 It takes where it stands from the record, writes there where it stands then, and takes about a second at most. A Problem
-ends the job as failed; after any other error the step is undone and tried again.
+ends the job as failed; after any other error the step is undone and tried again. What takes longer, outside the database, it
+returns: the next step comes when the conclusion of that says.
 """
 
 Ended = Callable[[WriteSession, str, JobStatus], Awaitable[None]]

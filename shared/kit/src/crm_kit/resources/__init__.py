@@ -3,9 +3,10 @@
 from crm_kit.resources.copies import copies_reached, copy_levels, rights_to_copy
 from crm_kit.resources.listing import condition_problem, list_page, next_link
 from crm_kit.resources.resource import Matcher, PartOf, Resource, base_fields, given, one_by_one
-from crm_kit.resources.responses import check_if_match, entity_response, json_response
+from crm_kit.resources.responses import check_if_match, entity_response, file_response, json_response
 from crm_kit.resources.routes import CreateCheck, EntityPath, list_parameters, resource_router
 from crm_kit.resources.schemas import Page, merge_patch_type
+from crm_kit.resources.walking import Walk, Walked
 from crm_kit.resources.writing import admit, change, create
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "Page",
     "PartOf",
     "Resource",
+    "Walk",
+    "Walked",
     "admit",
     "base_fields",
     "change",
@@ -24,6 +27,7 @@ __all__ = [
     "copy_levels",
     "create",
     "entity_response",
+    "file_response",
     "given",
     "json_response",
     "list_page",

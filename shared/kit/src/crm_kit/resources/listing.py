@@ -44,14 +44,14 @@ async def list_page(
     query = request.query_params
     filters = [(name, value) for name, value in query.multi_items() if name not in _PAGING]
     sort = query.get("sort") or resource.default_sort
-    fields = await resource.fields_in(session, [*(name for name, _ in filters), *_sorted_by(sort.split(","))])
+    fields = await resource.fields_in(session, [*(name for name, _ in filters), *sorted_by(sort.split(","))])
     try:
         condition = parse_equality(filters, fields)
     except InvalidCondition as error:
         raise condition_problem(error, query=True) from error
     limit = query.get("limit")
     if limit is not None and not (limit.isascii() and limit.isdigit() and len(limit) < 10):
-        raise _page_problem(pagination.InvalidLimit("The limit is a number from 1 to 200."), "?")
+        raise page_problem(pagination.InvalidLimit("The limit is a number from 1 to 200."), "?")
     return await _page(
         session,
         resource,
@@ -74,7 +74,7 @@ async def search_page(
     """The page that the body asks for."""
     condition = None
     sort = body.sort or resource.default_sort
-    fields = await resource.fields_in(session, [*named_fields(body.where), *_sorted_by(body.sort)])
+    fields = await resource.fields_in(session, [*named_fields(body.where), *sorted_by(body.sort)])
     if body.where is not None:
         try:
             condition = parse(body.where, fields, "/where")
@@ -93,7 +93,7 @@ async def search_page(
     )
 
 
-def _sorted_by(names: Iterable[str]) -> Iterator[str]:
+def sorted_by(names: Iterable[str]) -> Iterator[str]:
     return (name.strip().removeprefix("-") for name in names)
 
 
@@ -131,7 +131,7 @@ async def _page(
         )
         page = await _fetch(session, statement, condition, wanted, cursors)
     except pagination.PaginationError as error:
-        raise _page_problem(error, pointer) from error
+        raise page_problem(error, pointer) from error
     await access.look_at(session, resource, [row.id for row in page.rows])
     return Page(data=[resource.events.snapshot(row) for row in page.rows], next_cursor=page.next_cursor)
 
@@ -176,7 +176,7 @@ _CHINESE = {
 }
 
 
-def _page_problem(error: pagination.PaginationError, pointer: str) -> Problem:
+def page_problem(error: pagination.PaginationError, pointer: str) -> Problem:
     if isinstance(error, pagination.InvalidCursor):
         return InvalidCursor(Text(error.detail, "游标无效或属于另一个列表；请去掉游标重新开始。"))
     name, chinese = {

@@ -1,12 +1,14 @@
-"""Answers that carry an entity, with the headers that go with it."""
+"""Answers that carry an entity, or a file that belongs to one, with the headers that go with it."""
 
+from collections.abc import AsyncIterator
 from typing import TypeVar
+from urllib.parse import quote
 
 import orjson
 from crm_contracts.types import Entity
 from fastapi import Request
 from pydantic import BaseModel
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from crm_kit.audit.reads import note_answer
 from crm_kit.errors import MalformedRequest, PreconditionFailed, Text
@@ -20,17 +22,28 @@ def entity_response(request: Request, entity: Entity, *, status: int = 200, loca
     version, entity_id = entity.version, str(entity.id)  # type: ignore[attr-defined]  # every entity type has its own id type
     headers = {"ETag": etag.entity_tag(version)}
     if request.method in ("GET", "HEAD"):
-        try:
-            unchanged = etag.if_none_match(_combined(request, "if-none-match"), version) is False
-        except etag.InvalidEntityTags:
-            unchanged = False
-        if unchanged:
+        if _has_it(request, version):
             return Response(status_code=304, headers=headers)
     else:
         headers["Consistency-Token"] = f"{entity_id}@{version}"
     if location is not None:
         headers["Location"] = location
     return json_response(request, entity, status=status, headers=headers)
+
+
+def file_response(
+    request: Request, content: AsyncIterator[bytes], *, version: int, size: int, media_type: str, filename: str
+) -> Response:
+    """A file to be kept, of so many bytes, streamed; 304 where the client has it. `filename` in any script (RFC 8187)."""
+    plain = "".join(char if char.isascii() and char.isprintable() and char not in '"\\%' else "_" for char in filename)
+    headers = {
+        "ETag": etag.entity_tag(version),
+        "Cache-Control": "private, no-cache",
+        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}",
+    }
+    if _has_it(request, version):
+        return Response(status_code=304, headers=headers)
+    return StreamingResponse(content, 200, {**headers, "Content-Length": str(size)}, media_type=media_type)
 
 
 def json_response(
@@ -42,6 +55,14 @@ def json_response(
         note_answer(request, model, sights)
     body = model.model_dump_json() if sights is None else orjson.dumps(sights.shown(model))
     return Response(body, status, headers, media_type="application/json")
+
+
+def _has_it(request: Request, version: int) -> bool:
+    """Whether the client's If-None-Match names this version."""
+    try:
+        return not etag.if_none_match(_combined(request, "if-none-match"), version)
+    except etag.InvalidEntityTags:
+        return False
 
 
 def _combined(request: Request, name: str) -> str | None:

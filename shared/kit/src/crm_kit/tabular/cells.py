@@ -1,8 +1,11 @@
 """What a cell says: days, numbers, lists, as people write them in spreadsheets. Pure."""
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from typing import Final
+
+import orjson
 
 _YEAR_FIRST = re.compile(
     r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?)?"
@@ -60,5 +63,20 @@ def truth(text: str) -> bool:
 
 
 def several(text: str) -> list[str]:
-    """The parts of a cell that holds a list: between commas, semicolons, bars or lines, also in Chinese punctuation."""
+    """The parts of a cell that holds a list: between commas, semicolons, bars or lines, also in Chinese punctuation; or the
+    texts of a JSON array.
+    """
+    if text.startswith("["):
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            found = None
+        if isinstance(found, list) and all(isinstance(part, str) for part in found):
+            return found
     return [part for piece in _SEPARATORS.split(text) if (part := piece.strip())]
+
+
+def joined(parts: Sequence[str]) -> str:
+    """A cell of which `several` makes these parts again."""
+    plain = "; ".join(parts)
+    return plain if several(plain) == list(parts) else orjson.dumps(list(parts)).decode()

@@ -7,9 +7,16 @@ _STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?[\d\s().,-]+")
 
 
+def is_formula(cell: str) -> bool:
+    """Whether a spreadsheet might run it. Numbers, also those to be dialled, it does not."""
+    return cell.startswith(_STARTS) and not _NUMBER.fullmatch(cell)
+
+
 def defused(cell: str) -> str:
-    """Text to whoever opens it: an apostrophe before it. Numbers, also those to be dialled, stay as they are."""
-    return f"'{cell}" if cell.startswith(_STARTS) and not _NUMBER.fullmatch(cell) else cell
+    """Text to whoever opens it: an apostrophe before it. What looks as if it had been defused gets one more, so that each
+    comes back as it was.
+    """
+    return f"'{cell}" if is_formula(cell.lstrip("'")) else cell
 
 
 def restored(cell: str) -> str:

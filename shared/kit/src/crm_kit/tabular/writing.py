@@ -10,8 +10,8 @@ BYTE_ORDER_MARK = "\ufeff".encode()
 """By which a spreadsheet knows that what follows is UTF-8."""
 
 
-def csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
-    """RFC 4180 in UTF-8, with what a spreadsheet would run defused."""
+def csv_lines(rows: Iterable[Sequence[str]], *, delimiter: str = ",", encoding: str = "utf-8") -> bytes:
+    """RFC 4180, with what a spreadsheet would run defused."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([defused(cell) for cell in row] for row in rows)
-    return text.getvalue().encode()
+    csv.writer(text, delimiter=delimiter).writerows([defused(cell) for cell in row] for row in rows)
+    return text.getvalue().encode(encoding)

@@ -42,11 +42,13 @@ class Outside:
 
     The handler's transaction is committed with the timer leased for `lease`; then `act` runs; then the conclusion that
     it returns. A worker that dies in between leaves the timer to come due when the lease is over, and the handler runs
-    again: at least once. `act` must end well within `lease` and say in its conclusion how it failed.
+    again: at least once. `act` must end well within `lease`, unless that is `renewed` for as long as it takes, and say in its
+    conclusion how it failed.
     """
 
     act: Callable[[], Awaitable[Conclusion]]
     lease: timedelta
+    renewed: bool = False
 
 
 TimerHandler = Callable[[WriteSession, str, Mapping[str, JsonValue]], Awaitable[datetime | Outside | None]]
@@ -146,13 +148,42 @@ class TimerWorker:
                     return False
                 result = await self._handlers[row.kind](session, row.key, row.payload)
                 await session.flush()
-                until = await session.now() + result.lease if isinstance(result, Outside) else None
-                await self._finish(session, row, until if isinstance(result, Outside) else result)
+                until = None
+                if isinstance(result, Outside):
+                    until = await self._leased(session, row, result.lease)
+                else:
+                    await self._finish(session, row, result)
             if isinstance(result, Outside):
                 assert until is not None
-                await self._conclude(tenant_id, timer_id, until, await result.act())
+                conclusion, until = await self._act(tenant_id, timer_id, until, result)
+                await self._conclude(tenant_id, timer_id, until, conclusion)
         metrics.TIMERS_RUN.labels(self._service, row.kind, "done").inc()
         return True
+
+    async def _act(
+        self, tenant_id: str, timer_id: int, until: datetime, outside: Outside
+    ) -> tuple[Conclusion, datetime]:
+        """What the effect came to, and until when the timer is leased then."""
+        if not outside.renewed:
+            return await outside.act(), until
+        acting = asyncio.ensure_future(outside.act())
+        try:
+            while not (await asyncio.wait([acting], timeout=outside.lease.total_seconds() / 3))[0]:
+                with suppress(Exception):  # the database may be back before the lease is over
+                    until = await self._renewed(tenant_id, timer_id, until, outside.lease)
+        finally:
+            if not acting.done():
+                acting.cancel()
+                await asyncio.wait([acting])
+        return await acting, until
+
+    async def _renewed(self, tenant_id: str, timer_id: int, until: datetime, lease: timedelta) -> datetime:
+        """The new end of the lease; the old one where the timer is gone or another worker's."""
+        async with self._database.write(tenant_id) as session:
+            mine = (TIMER.c.id == timer_id, TIMER.c.due_at == until)
+            later = await session.now() + lease
+            renewed = await session.scalar(update(TIMER).where(*mine).values(due_at=later).returning(TIMER.c.due_at))
+        return renewed or until
 
     async def _conclude(self, tenant_id: str, timer_id: int, leased_until: datetime, conclusion: Conclusion) -> None:
         """The effect has happened: not to record it would repeat it, so a failing database is given some time."""
@@ -173,6 +204,13 @@ class TimerWorker:
                     raise
                 log.warning("timer_conclusion_retried", id=timer_id, error=str(error), error_kind=type(error).__name__)
                 await asyncio.sleep(pause)
+
+    async def _leased(self, session: WriteSession, row: Any, lease: timedelta) -> datetime:
+        """Until when. How often it was tried stays, until the effect has happened."""
+        until = await session.now() + lease
+        mine = (TIMER.c.id == row.id, TIMER.c.due_at == row.due_at)
+        await session.execute(update(TIMER).where(*mine).values(due_at=until))
+        return until
 
     async def _finish(self, session: WriteSession, row: Any, again: datetime | None) -> None:
         mine = (TIMER.c.id == row.id, TIMER.c.due_at == row.due_at)

@@ -10,7 +10,15 @@ from crm_kit.http import pagination
 from crm_kit.http.messages import message
 from crm_kit.http.problems import json_pointer, preferred_language
 from crm_kit.http.route import Caller, Reading, Writing, route_options
-from crm_kit.resources import EntityPath, check_if_match, entity_response, json_response, next_link, resource_router
+from crm_kit.resources import (
+    EntityPath,
+    admit,
+    check_if_match,
+    entity_response,
+    json_response,
+    next_link,
+    resource_router,
+)
 from crm_kit.tabular import Format, UnreadableTable
 from crm_kit.tabular.inspecting import inspected
 from fastapi import File, Form, Query, Request, UploadFile
@@ -86,6 +94,7 @@ async def create_import(
             entity = await usecases.create_import(session, options, table, file.filename, caller, language)
     except UnreadableTable as error:
         raise ValidationFailed(error.text, errors=[FieldError(f"/{error.field}", "unreadable", error.text)]) from error
+    await admit(session, IMPORTS, entity.id)
     return entity_response(request, entity, status=201, location=f"/v1/imports/{entity.id}")
 
 

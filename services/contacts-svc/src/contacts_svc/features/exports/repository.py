@@ -1,0 +1,81 @@
+"""Every statement about exports beyond those that all resources have, and the fields that these can name."""
+
+import os
+from typing import BinaryIO, Final, get_args
+
+from crm_kit.conditions import Field, FieldSet, FieldType
+from crm_kit.db.models import columns
+from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.db.sql import Sql
+from crm_kit.resources import Walk, base_fields
+from sqlalchemy import ColumnElement, delete, func, select
+
+from contacts_svc.features.export_columns.rules import ExportResource
+from contacts_svc.features.exports.models import ExportPieceRow, ExportRow
+from contacts_svc.features.exports.schemas import ExportStatus
+
+_c, _p = columns(ExportRow), columns(ExportPieceRow)
+_PIECE_BYTES: Final = 1024 * 1024
+_MOST_NAMES: Final = 100
+
+FIELDS = FieldSet(
+    "Export",
+    [
+        *base_fields(ExportRow),
+        Field("status", FieldType.CHOICE, _c.status, choices=get_args(ExportStatus), nullable=False),
+        Field("resource", FieldType.CHOICE, _c.resource, choices=get_args(ExportResource), nullable=False),
+        Field("filename", FieldType.TEXT, _c.filename, nullable=False),
+        Field("requested_by", FieldType.ID, _c.requested_by, nullable=False),
+    ],
+)
+
+_ADD_PIECE = Sql(
+    "insert into export_piece (tenant_id, export_id, number, content)"
+    " values (:tenant, :export_id, cast(:number as integer), :content)"
+)
+_PIECE = Sql("select content from export_piece where export_id = :export_id and number = cast(:number as integer)")
+
+
+async def lock(session: WriteSession, export_id: str) -> ExportRow | None:
+    statement = select(ExportRow).where(_c.id == export_id).with_for_update()
+    row: ExportRow | None = await session.scalar(statement.execution_options(populate_existing=True))
+    return row
+
+
+async def add_piece(session: WriteSession, row: ExportRow, content: bytes) -> None:
+    """Behind those that the file has."""
+    values = {"tenant": session.tenant_id, "export_id": row.id, "number": row.pieces, "content": content}
+    await session.fetch(_ADD_PIECE, values)
+    row.pieces += 1
+    row.size = (row.size or 0) + len(content)
+
+
+async def piece(session: ReadSession, export_id: str, number: int) -> bytes | None:
+    found = await session.fetch(_PIECE, {"export_id": export_id, "number": number})
+    return found[0]["content"] if found else None
+
+
+async def copy_file(session: ReadSession, row: ExportRow, into: BinaryIO) -> None:
+    for number in range(row.pieces):
+        into.write(await piece(session, row.id, number) or b"")
+    into.seek(0)
+
+
+async def replace_file(session: WriteSession, row: ExportRow, file: BinaryIO) -> None:
+    await forget_file(session, row)
+    file.seek(0, os.SEEK_SET)
+    while content := file.read(_PIECE_BYTES):
+        await add_piece(session, row, content)
+
+
+async def forget_file(session: WriteSession, row: ExportRow) -> None:
+    await session.execute(delete(ExportPieceRow).where(_p.export_id == row.id))
+    row.pieces, row.size = 0, None
+
+
+async def names_under(session: ReadSession, walk: Walk, member: str, reads: ColumnElement[bool]) -> list[str]:
+    """The commonest names under a member of a walk's records, where that is read, in alphabetical order."""
+    records = walk.statement.where(reads).with_only_columns(columns(walk.resource.row)[member]).subquery()
+    keys = select(func.jsonb_object_keys(records.c[member]).label("name")).subquery()
+    commonest = select(keys.c.name).group_by(keys.c.name).order_by(func.count().desc(), keys.c.name).limit(_MOST_NAMES)
+    return sorted((await session.scalars(commonest)).all())
