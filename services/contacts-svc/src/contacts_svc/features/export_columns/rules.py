@@ -34,8 +34,13 @@ _REFERRING: Final[Mapping[ExportResource, str]] = {"contacts": "account", "accou
 OF_ACCOUNT: Final = ("name", "domain", "external_ids")
 """What an import looks an account up by."""
 
-_NOT_TAKEN: Final = frozenset({"account_id", "parent_id", "territory_id", "shares"})
-"""What means nothing to another tenant; that a record refers to is told by `account` and `parent`."""
+_NOT_TAKEN: Final = frozenset(
+    {
+        *("account_id", "parent_id", "territory_id", "pool_id", "shares", "merged_from"),
+        *("lifecycle_changed_at", "lifecycle_history", "returns_at", "pool_history", "other_external_ids"),
+    }
+)
+"""What means nothing to another tenant, and what nobody writes; that a record refers to is told by `account` and `parent`."""
 
 _KINDS: Final[Mapping[str, Kind]] = {
     "number": "number",
