@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from crm_testkit.guides import examples, guide
 from crm_testkit.service import ServiceUnderTest, Tenant
 
 
@@ -98,6 +99,13 @@ async def test_one_scan_at_a_time(service: ServiceUnderTest) -> None:
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
     refused = next(answer.json() for answer in answers if answer.status_code == 409)
     assert refused["code"] == "scan_running"
+
+
+async def test_the_guides_example_is_answered_as_it_says(service: ServiceUnderTest) -> None:
+    (example,) = examples(guide("duplicates.md"))
+    answer = await service.tenant().client.request(example.method, example.path, json=example.body)
+    assert answer.status_code == example.status
+    assert {name: answer.json()[name] for name in example.answer} == example.answer
 
 
 async def test_another_tenant_is_told_nothing(service: ServiceUnderTest) -> None:
