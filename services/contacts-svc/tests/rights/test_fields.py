@@ -51,7 +51,9 @@ async def test_masked_members_keep_their_form(
     assert seen["address"]["city"] == "杭州"
     assert seen["address"]["street"] is None
     assert seen["source"] == "fair"
-    assert sorted(seen["redacted"]) == ["birthday", "custom", "external_ids"]
+    assert sorted(seen["redacted"]) == [
+        *("birthday", "custom", "external_ids", "lifecycle_history", "lifecycle_reason", "pool_history")
+    ]
     assert seen["masked"] == ["first_name", "last_name", "full_name", "emails", "phones", "wechat", "address"]
     assert not {"birthday", "external_ids", "custom"} & seen.keys()
 

@@ -39,6 +39,8 @@ Scope = Literal[
     "duplicate-scans:write",
     "duplicates:read",
     "duplicates:write",
+    "exports:read",
+    "exports:write",
     "imports:read",
     "imports:write",
     "jobs:read",

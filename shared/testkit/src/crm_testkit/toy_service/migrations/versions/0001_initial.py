@@ -5,6 +5,7 @@ from crm_kit.db.migration_ops import (
     add_mark,
     add_readers,
     create_audit_log,
+    create_merging_tables,
     create_rights_tables,
     protect,
     protect_kit_tables,
@@ -24,4 +25,5 @@ def upgrade() -> None:
     add_mark("notes_mark", "note", of="title")
     protect_kit_tables()
     create_rights_tables()
+    create_merging_tables()
     create_audit_log()
