@@ -76,6 +76,11 @@ async def story(on_kafka: Relata, kafka_broker: RealKafka) -> Story:
         assert (await client.post(f"{TICKETS}/{ids[TICKETS]}/solve", json={})).status_code == 200
         for collection in (CONTACTS, DEALS, TICKETS):
             assert (await client.delete(f"{collection}/{ids[collection]}")).status_code == 204
+        pair = [(await client.post(CONTACTS, json={"full_name": "王伟"})).json()["id"] for _ in range(2)]
+        merged = await client.post(f"{CONTACTS}/{pair[0]}/merge", json={"from": pair[1:]})
+        assert merged.status_code == 201, merged.text
+        lifecycle = await client.patch("/v1/lifecycle", json={"initial": "subscriber"})
+        assert lifecycle.status_code == 200, lifecycle.text
         gone = {ids[collection] for collection in (CONTACTS, DEALS, TICKETS)}
         async with asyncio.timeout(60):
             while True:

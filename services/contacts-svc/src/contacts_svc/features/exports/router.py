@@ -22,7 +22,11 @@ _MEDIA_TYPES: Final = {
     "ndjson": "application/x-ndjson",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_TEXT: Final = {"schema": {"type": "string"}}
+_CONTENT: Final = {
+    media_type: _TEXT if format_ != "xlsx" else {"schema": {"type": "string", "format": "binary"}}
+    for format_, media_type in _MEDIA_TYPES.items()
+}
 
 
 @router.post(
@@ -47,7 +51,7 @@ async def create_export(request: Request, data: ExportWrite, session: Writing, c
     operation_id="download_export",
     summary="Download the file of an export",
     response_class=StreamingResponse,
-    responses={200: {"content": dict.fromkeys(_MEDIA_TYPES.values(), _BINARY)}},
+    responses={200: {"content": _CONTENT}},
 )
 async def download_export(request: Request, entity_id: EntityPath, session: Reading, caller: Caller) -> Response:
     """Once its job has succeeded; for who asked for it, and for who may see everything."""
