@@ -62,6 +62,11 @@ def _said(state: dict[str, Any]) -> dict[str, Any]:
     return {name: sorted(map(str, value)) if isinstance(value, list) else value for name, value in state.items()}
 
 
+def test_no_member_that_clients_write_is_forgotten() -> None:
+    """A new one needs its place in the rules, or merging would lose it."""
+    assert set(WRITTEN) == ContactWrite.model_fields.keys()
+
+
 @given(_contacts(), st.lists(_contacts(), min_size=1, max_size=3))
 def test_what_comes_of_it_can_be_written_and_lacks_nothing(survivor: Contact, others: list[Contact]) -> None:
     state = combined(survivor, others, {})

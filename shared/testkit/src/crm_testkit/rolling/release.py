@@ -35,7 +35,7 @@ _ADDITIONS: Final = (
     ),
     (
         "shared/contracts/src/crm_contracts/registry.py",
-        'CONTACT = Topic("contacts", "contact", contacts.Contact, minor=1',
+        '"returned", "merged", "unmerged"),\n    minor=2',
         " + 1",
     ),
     (
