@@ -179,7 +179,7 @@ class Merging(RuleBasedStateMachine):
         return found == self.model.place(self.model.home[path])
 
     def _is_told(self, merge: _Merge) -> bool:
-        data = self._call("GET", f"/v1/moved-references?merge_id={merge.id}&limit=200")["data"]
+        data = self._call("GET", f"/v1/moved-references/{merge.id}?limit=200")["data"]
         return {each["id"] for each in data} == self.model.moved_by(merge)
 
     def _check_contact(self, contact: str) -> None:

@@ -63,7 +63,7 @@ async def test_all_references_move_once_whatever_dies_and_come_back(
 
     moved = await _until_deals(client, wei, _DEALS + 1)
     assert {deal["version"] for deal in moved if deal["id"] != own["id"]} == {2}
-    told = await _walk(client, "/v1/moved-references", merge_id=merge["id"])
+    told = await _walk(client, f"/v1/moved-references/{merge['id']}")
     assert {each["id"] for each in told} == {deal["id"] for deal in moved} - {own["id"]}
     assert {(each["from_id"], each["to_id"]) for each in told} == {(again, wei)}
 
@@ -75,7 +75,7 @@ async def test_all_references_move_once_whatever_dies_and_come_back(
     returned = await _until_deals(client, again, _DEALS)
     assert {deal["version"] for deal in returned} == {3}
     assert {deal["id"] for deal in await _until_deals(client, wei, 2)} == {own["id"], late["id"]}
-    assert await _walk(client, "/v1/moved-references", merge_id=merge["id"]) == []
+    assert await _walk(client, f"/v1/moved-references/{merge['id']}") == []
 
 
 async def test_a_customer_is_found_by_its_old_id_and_by_all_it_was_known_by(client: httpx.AsyncClient) -> None:

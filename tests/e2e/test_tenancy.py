@@ -19,6 +19,7 @@ from crm_testkit.one_of_everything import (
     ACCOUNTS,
     BODIES,
     CONTACTS,
+    DUPLICATE_SCANS,
     IMPORTS,
     MESSAGES,
     PIPELINES,
@@ -32,8 +33,8 @@ from crm_testkit.whole_stack import Relata
 TENANTS = "/v1/tenants"
 CUSTOMERS = "/v1/customers"
 DEAD_LETTERS = "/v1/dead-letters"
-MADE_OTHERWISE = {TENANTS, IMPORTS}
-"""By the administrator; of a file."""
+MADE_OTHERWISE = {TENANTS, IMPORTS, DUPLICATE_SCANS}
+"""By the administrator; of a file; one at a time."""
 
 PUBLIC = {
     "/v1/unsubscribe/{token}": "the signed token is the permission, and names its tenant itself",
@@ -61,6 +62,7 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "rotate_api_key": {},
     "open_support_session": {"staff": "陈静", "reason": "工单 4711"},
     "release_contact": {"reason": "x"},
+    "merge_contacts": {"from": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
 }

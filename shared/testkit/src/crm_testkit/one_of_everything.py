@@ -23,6 +23,8 @@ TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1
 API_KEYS, ALLOWED_ORIGINS = "/v1/api-keys", "/v1/allowed-origins"
 TEAMS, ROLES, USERS, IDENTITY_PROVIDERS = "/v1/teams", "/v1/roles", "/v1/users", "/v1/identity-providers"
 TRANSFERS, IMPORTS, EXPORTS, JOBS = "/v1/transfers", "/v1/imports", "/v1/exports", "/v1/jobs"
+MERGES, MOVED_REFERENCES = "/v1/merges", "/v1/moved-references"
+DUPLICATES, DUPLICATE_SCANS = "/v1/duplicates", "/v1/duplicate-scans"
 SCIM_USERS, SCIM_GROUPS = "/scim/v2/Users", "/scim/v2/Groups"
 
 
@@ -112,7 +114,30 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
     ids[MESSAGES] = await _send_one_message(client, ids)
     ids[IMPORTS], ids[JOBS] = await import_a_file(client)
     await ended(client, ids[EXPORTS])
-    return ids
+    return ids | await _merge_and_scan(client)
+
+
+async def _merge_and_scan(client: httpx.AsyncClient) -> dict[str, str]:
+    """Two of each: merges, pairs of duplicates, and scans that have ended."""
+    same = {"full_name": "司马相如", "phones": [{"number": "+8613912340000"}], "wechat": "xiangru"}
+    contacts = [(await create(client, CONTACTS, same, {}))["id"] for _ in range(5)]
+    for _ in range(2):
+        body = {"from": [contacts.pop()]}
+        answer = await client.post(f"{CONTACTS}/{contacts[0]}/merge", json=body)
+        assert answer.status_code == 201, answer.text
+        merge_id = answer.json()["merge"]["id"]
+    for _ in range(2):
+        scan = await create(client, DUPLICATE_SCANS, {}, {})
+        async with asyncio.timeout(60):
+            while (await client.get(f"/v1/jobs/{scan['job_id']}")).json()["status"] in ("pending", "running"):
+                await asyncio.sleep(0.05)
+    pairs = (await client.get(DUPLICATES)).json()["data"]
+    return {
+        MERGES: merge_id,
+        MOVED_REFERENCES: merge_id,
+        DUPLICATE_SCANS: scan["id"],
+        DUPLICATES: pairs[0]["id"],
+    }
 
 
 async def import_a_file(client: httpx.AsyncClient) -> tuple[str, str]:

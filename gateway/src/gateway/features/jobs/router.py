@@ -59,7 +59,7 @@ async def cancel_job(request: Request, entity_id: EntityPath, caller: Caller) ->
     "/{entity_id}/events",
     operation_id="stream_job",
     response_class=StreamingResponse,
-    responses={200: {"content": {_EVENT_STREAM: {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {_EVENT_STREAM: {}}}},
 )
 async def stream_job(
     request: Request,

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Final
 
+from crm_contracts.ids import MergeId, prefix_of
+from crm_kit.errors import NotFound
 from crm_kit.http.route import Caller, Reading, TransactionRoute
 from crm_kit.merging.schemas import MovedReference, MoveList, MoveQuery
-from crm_kit.resources import next_link
+from crm_kit.resources import EntityPath, next_link
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
@@ -18,15 +20,17 @@ router = APIRouter(prefix="/v1/moved-references", tags=["merges"], route_class=T
 _OWNER: Final = "contacts"
 
 
-@router.get("", operation_id="list_moved_references", response_model=MovesPage)
-async def moves(request: Request, session: Reading, caller: Caller, query: Annotated[MovesQuery, Query()]) -> Response:
+@router.get("/{merge_id}", operation_id="list_moved_references", response_model=MovesPage)
+async def moves(
+    request: Request, merge_id: EntityPath, session: Reading, caller: Caller, query: Annotated[MovesQuery, Query()]
+) -> Response:
     """What refers to another contact since a merge: deals, orders, tickets, memberships, messages, activities."""
-    await ask_one(request, caller, _OWNER, f"/v1/merges/{query.merge_id}")  # whether the caller sees it
-    merged = MergedPage[MovedReference](request, session, "moved-references", query.merge_id, query.limit)
+    if prefix_of(merge_id) != MergeId.prefix:
+        raise NotFound
+    await ask_one(request, caller, _OWNER, f"/v1/merges/{merge_id}")  # whether the caller sees it
+    merged = MergedPage[MovedReference](request, session, "moved-references", merge_id, query.limit)
     asked = MoveQuery(before=merged.after(query.cursor), limit=query.limit + 1)
-    lists, degraded = await ask_each(
-        request, caller, SERVICES, f"/internal/merges/{query.merge_id}/moves", asked, MoveList
-    )
+    lists, degraded = await ask_each(request, caller, SERVICES, f"/internal/merges/{merge_id}/moves", asked, MoveList)
     page, next_cursor = merged.cut([each for one in lists for each in one.data])
     found = MovesPage(data=page, next_cursor=next_cursor, degraded=degraded)
     body = found.model_dump_json(exclude=None if degraded else {"degraded"})

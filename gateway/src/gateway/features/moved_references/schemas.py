@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from crm_contracts.ids import MergeId
 from crm_contracts.types import Input
 from crm_kit.http import pagination
 from crm_kit.merging.schemas import MovedReference
@@ -14,7 +13,6 @@ from gateway.upstream import Service
 
 
 class MovesQuery(Input):
-    merge_id: MergeId
     limit: PageLimit = pagination.DEFAULT_LIMIT
     cursor: PageCursor = None
 
