@@ -61,6 +61,7 @@ OWN_FROM_THE_START = {
 ACTIONS: dict[str, dict[str, Any]] = {
     "rotate_api_key": {},
     "open_support_session": {"staff": "陈静", "reason": "工单 4711"},
+    "claim_contact": {"user_id": "user_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "release_contact": {"reason": "x"},
     "merge_contacts": {"from": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},

@@ -25,7 +25,7 @@ class Operation:
         return (
             self.method == "get"
             and not self.parameters
-            and not self.path.endswith(("/lookup", "/export", "/evaluation"))
+            and not self.path.endswith(("/lookup", "/export", "/evaluation", "/lifecycle"))
             and not self.open
         )
 
