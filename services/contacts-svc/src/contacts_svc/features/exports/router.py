@@ -22,6 +22,7 @@ _MEDIA_TYPES: Final = {
     "ndjson": "application/x-ndjson",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+_PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -47,7 +48,10 @@ async def create_export(request: Request, data: ExportWrite, session: Writing, c
     operation_id="download_export",
     summary="Download the file of an export",
     response_class=StreamingResponse,
-    responses={200: {"content": dict.fromkeys(_MEDIA_TYPES.values(), _BINARY)}},
+    responses={
+        200: {"content": dict.fromkeys(_MEDIA_TYPES.values(), _BINARY)},
+        409: {"description": "There is no file, or none yet", "content": _PROBLEM},
+    },
 )
 async def download_export(request: Request, entity_id: EntityPath, session: Reading, caller: Caller) -> Response:
     """Once its job has succeeded; for who asked for it, and for who may see everything."""
