@@ -27,6 +27,7 @@ _CONTENT: Final = {
     media_type: _TEXT if format_ != "xlsx" else {"schema": {"type": "string", "format": "binary"}}
     for format_, media_type in _MEDIA_TYPES.items()
 }
+_PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 @router.post(
@@ -51,7 +52,10 @@ async def create_export(request: Request, data: ExportWrite, session: Writing, c
     operation_id="download_export",
     summary="Download the file of an export",
     response_class=StreamingResponse,
-    responses={200: {"content": _CONTENT}},
+    responses={
+        200: {"content": _CONTENT},
+        409: {"description": "There is no file, or none yet", "content": _PROBLEM},
+    },
 )
 async def download_export(request: Request, entity_id: EntityPath, session: Reading, caller: Caller) -> Response:
     """Once its job has succeeded; for who asked for it, and for who may see everything."""
