@@ -30,9 +30,7 @@ from crm_testkit.one_of_everything import (
 )
 from crm_testkit.whole_stack import Relata
 
-TENANTS = "/v1/tenants"
-CUSTOMERS = "/v1/customers"
-DEAD_LETTERS = "/v1/dead-letters"
+TENANTS, CUSTOMERS, DEAD_LETTERS, READY_ROLES = "/v1/tenants", "/v1/customers", "/v1/dead-letters", "/v1/roles/ready"
 MADE_OTHERWISE = {TENANTS, IMPORTS, DUPLICATE_SCANS}
 """By the administrator; of a file; one at a time."""
 
@@ -47,7 +45,6 @@ ADMINISTRATION = {
     ("post", "/v1/tenants/{entity_id}/support-sessions"),
 }
 
-READY_ROLES = "/v1/roles/ready"
 OWN_FROM_THE_START = {
     READY_ROLES,
     PIPELINES,
