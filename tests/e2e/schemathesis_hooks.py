@@ -24,6 +24,8 @@ FAULTS = {
     "?include too_many": "as above",
     "text": "JSON Schema's `string` includes NUL, which nothing here takes",
     "not_found": "a reference names nothing of this tenant",
+    "distinct": "contacts that are merged are others than the one that is left, and each is named once",
+    "not_merged": "a rule of a merge names one of its contacts",
     "forbidden_character": "as above",
     "too_complex": "how deep a condition nests, and how many comparisons it holds in all",
     "repeated_sort": "`name` and `-name` are two words and one field",
