@@ -1,15 +1,18 @@
 """Lists of what lies in several services, newest first: ids are made in the order of time, in all services alike."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import InvalidCursor, Text
 from crm_kit.http import pagination
+from crm_kit.resources import Page, next_link
 from fastapi import Request
+from pydantic import ConfigDict
 from pydantic import Field as Described
 from sqlalchemy import column
+from starlette.responses import Response
 
 PageLimit = Annotated[int, Described(ge=1, le=pagination.MAX_LIMIT)]
 PageCursor = Annotated[
@@ -29,6 +32,25 @@ class _Identified(Protocol):
 
 
 ItemT = TypeVar("ItemT", bound=_Identified)
+ModelT = TypeVar("ModelT")
+PlaceT = TypeVar("PlaceT", bound=str)
+
+
+class PartialPage(Page[ModelT], Generic[ModelT, PlaceT]):
+    """One page of such a list, of those that answered."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    degraded: Annotated[
+        list[PlaceT],
+        Described(description="Services that did not answer: what they have is missing here; absent if none"),
+    ] = []
+
+
+def page_response(request: Request, page: PartialPage[Any, Any]) -> Response:
+    """The page, with the address of the next one."""
+    body = page.model_dump_json(exclude=None if page.degraded else {"degraded"})
+    return Response(body, headers=next_link(request, page.next_cursor), media_type="application/json")
 
 
 class MergedPage(Generic[ItemT]):

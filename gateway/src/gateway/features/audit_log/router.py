@@ -9,13 +9,13 @@ from crm_kit.errors import InvalidCursor, Text
 from crm_kit.http import pagination
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import Caller, TransactionRoute
-from crm_kit.resources import next_link
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import column
 from starlette.responses import Response, StreamingResponse
 
 from gateway.features.audit_log.reading import AuditReader, Place, place_of
 from gateway.features.audit_log.schemas import AuditEntryPage, AuditLogFilter, AuditLogQuery
+from gateway.merged_lists import page_response
 
 router = APIRouter(prefix="/v1/audit-log", tags=["audit-log"], route_class=TransactionRoute)
 
@@ -40,9 +40,7 @@ async def list_audit_entries(request: Request, caller: Caller, query: Annotated[
     entries, degraded = await _reader(request, caller, query).page(_after(cursors, query.cursor), query.limit + 1)
     page, more = entries[: query.limit], len(entries) > query.limit
     next_cursor = cursors.write(_NEWEST_FIRST, place_of(page[-1])) if more else None
-    found = AuditEntryPage(data=page, next_cursor=next_cursor, degraded=list(degraded))
-    body = found.model_dump_json(exclude=None if degraded else {"degraded"})
-    return Response(body, headers=next_link(request, next_cursor), media_type="application/json")
+    return page_response(request, AuditEntryPage(data=page, next_cursor=next_cursor, degraded=list(degraded)))
 
 
 @router.get(

@@ -4,10 +4,9 @@ from typing import Annotated, Literal
 
 from crm_kit.audit.schemas import AuditEntry, EntryFilter
 from crm_kit.http import pagination
-from crm_kit.resources import Page
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gateway.merged_lists import PageCursor, PageLimit
+from gateway.merged_lists import PageCursor, PageLimit, PartialPage
 
 Place = Literal["gateway", "contacts", "pipeline", "tickets", "campaigns"]
 
@@ -25,11 +24,5 @@ class AuditLogQuery(AuditLogFilter):
     cursor: PageCursor = None
 
 
-class AuditEntryPage(Page[AuditEntry]):
+class AuditEntryPage(PartialPage[AuditEntry, Place]):
     """One page, newest first."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
-
-    degraded: Annotated[
-        list[Place], Field(description="Services that did not answer: their entries are missing here; absent if none")
-    ] = []

@@ -11,12 +11,12 @@ from crm_kit.dead_letters.schemas import DeadLetter, DeadLetterContent, LetterFi
 from crm_kit.errors import NotFound
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing
-from crm_kit.resources import EntityPath, entity_response, json_response, next_link
+from crm_kit.resources import EntityPath, entity_response, json_response
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from gateway.features.dead_letters.schemas import DeadLetterPage, DeadLetterQuery
-from gateway.merged_lists import MergedPage
+from gateway.merged_lists import MergedPage, page_response
 from gateway.owners import ask_each, ask_owner, read_answer
 from gateway.upstream import SERVICES
 
@@ -43,9 +43,7 @@ async def list_dead_letters(
     if query.service in (None, _OWN):  # last, so that no connection is held while the services are asked
         letters += await repository.page(session, _OWN, asked)
     page, next_cursor = merged.cut(letters)
-    found = DeadLetterPage(data=page, next_cursor=next_cursor, degraded=list(degraded))
-    body = found.model_dump_json(exclude=None if degraded else {"degraded"})
-    return Response(body, headers=next_link(request, next_cursor), media_type="application/json")
+    return page_response(request, DeadLetterPage(data=page, next_cursor=next_cursor, degraded=list(degraded)))
 
 
 @router.get("/{entity_id}", operation_id="get_dead_letter", response_model=DeadLetterContent)

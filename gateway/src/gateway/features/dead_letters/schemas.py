@@ -4,10 +4,9 @@ from typing import Annotated, Literal
 
 from crm_kit.dead_letters.schemas import DeadLetter, LetterFilter
 from crm_kit.http import pagination
-from crm_kit.resources import Page
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from gateway.merged_lists import PageCursor, PageLimit
+from gateway.merged_lists import PageCursor, PageLimit, PartialPage
 
 Place = Literal["gateway", "contacts", "pipeline", "tickets", "campaigns"]
 
@@ -18,11 +17,5 @@ class DeadLetterQuery(LetterFilter):
     cursor: PageCursor = None
 
 
-class DeadLetterPage(Page[DeadLetter]):
+class DeadLetterPage(PartialPage[DeadLetter, Place]):
     """One page, newest first."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
-
-    degraded: Annotated[
-        list[Place], Field(description="Services that did not answer: their letters are missing here; absent if none")
-    ] = []

@@ -6,13 +6,13 @@ from crm_contracts.ids import JobId, prefix_of
 from crm_kit.errors import NotFound
 from crm_kit.http.route import Caller, Reading, TransactionRoute
 from crm_kit.jobs.schemas import Job, JobFilter, JobList, JobQuery
-from crm_kit.resources import EntityPath, entity_response, next_link
+from crm_kit.resources import EntityPath, entity_response
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway.features.jobs.events import events_of
 from gateway.features.jobs.schemas import JobListQuery, JobPage
-from gateway.merged_lists import MergedPage
+from gateway.merged_lists import MergedPage, page_response
 from gateway.owners import ask_each, ask_owner, read_answer
 from gateway.upstream import SERVICES
 
@@ -34,9 +34,7 @@ async def list_jobs(
     asked = JobQuery(**narrowed, before=JobId(after) if after else None, limit=query.limit + 1)
     lists, degraded = await ask_each(request, caller, SERVICES, _PATH, asked, JobList)
     page, next_cursor = merged.cut([job for one in lists for job in one.data])
-    found = JobPage(data=page, next_cursor=next_cursor, degraded=degraded)
-    body = found.model_dump_json(exclude=None if degraded else {"degraded"})
-    return Response(body, headers=next_link(request, next_cursor), media_type="application/json")
+    return page_response(request, JobPage(data=page, next_cursor=next_cursor, degraded=degraded))
 
 
 @router.get("/{entity_id}", operation_id="get_job", response_model=Job)

@@ -6,12 +6,12 @@ from crm_contracts.ids import MergeId, prefix_of
 from crm_kit.errors import NotFound
 from crm_kit.http.route import Caller, Reading, TransactionRoute
 from crm_kit.merging.schemas import MovedReference, MoveList, MoveQuery
-from crm_kit.resources import EntityPath, next_link
+from crm_kit.resources import EntityPath
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from gateway.features.moved_references.schemas import MovesPage, MovesQuery
-from gateway.merged_lists import MergedPage
+from gateway.merged_lists import MergedPage, page_response
 from gateway.owners import ask_each, ask_one
 from gateway.upstream import SERVICES
 
@@ -32,6 +32,4 @@ async def moves(
     asked = MoveQuery(before=merged.after(query.cursor), limit=query.limit + 1)
     lists, degraded = await ask_each(request, caller, SERVICES, f"/internal/merges/{merge_id}/moves", asked, MoveList)
     page, next_cursor = merged.cut([each for one in lists for each in one.data])
-    found = MovesPage(data=page, next_cursor=next_cursor, degraded=degraded)
-    body = found.model_dump_json(exclude=None if degraded else {"degraded"})
-    return Response(body, headers=next_link(request, next_cursor), media_type="application/json")
+    return page_response(request, MovesPage(data=page, next_cursor=next_cursor, degraded=degraded))
