@@ -17,7 +17,7 @@ from crm_kit.db.models import EntityRow, columns, utc_now
 from crm_kit.db.rows import json_of
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import BodyTooLarge, Text
-from crm_kit.outbox.pending import pending
+from crm_kit.outbox.pending import Pending, pending
 from crm_kit.outbox.table import append
 from crm_kit.rights.shares import write_shares
 from crm_kit.rights.tables import RECORD_SHARE
@@ -49,16 +49,9 @@ class EntityEvents(Generic[RowT, EntityT]):
         row.tenant_id = session.tenant_id
         row.version = 1
         text = json_of(self.row, row)
-        entity = self.snapshot(row)
-        body = entity.model_dump(mode="json")
-        changed = sorted(name for name, value in body.items() if value is not None and name not in BOOKKEEPING)
-        records = self._records(session, row, action, body, changed)
         async with pending(session) as writing:
+            entity = self._told_whole(session, row, action, writing, writing.new_shares)
             writing.insert(self.row, row, text)
-            writing.records += records
-            writing.entries.append(self._told(row, action, changes_of(None, encoded(body))))
-            if body.get("shares"):
-                writing.new_shares[row.id] = _shares(entity)
         return entity
 
     async def created_all(self, session: WriteSession, rows: Sequence[RowT], *, action: str = "created") -> None:
@@ -92,15 +85,22 @@ class EntityEvents(Generic[RowT, EntityT]):
         """Publishes a row that was deleted as `version - 1` and has just been put back."""
         row.version = version
         row.updated_at = utc_now()
+        async with pending(session) as writing:
+            entity = self._told_whole(session, row, "created", writing, writing.shares)
+            writing.changed.append(row)
+        return entity
+
+    def _told_whole(
+        self, session: WriteSession, row: RowT, action: str, writing: Pending, shares: dict[str, Any]
+    ) -> EntityT:
+        """Event and audit entry of an entity that was not there; `shares`: where it is said with whom it is shared."""
         entity = self.snapshot(row)
         body = entity.model_dump(mode="json")
         changed = sorted(name for name, value in body.items() if value is not None and name not in BOOKKEEPING)
-        async with pending(session) as writing:
-            writing.changed.append(row)
-            writing.records += self._records(session, row, "created", body, changed)
-            writing.entries.append(self._told(row, "created", changes_of(None, encoded(body))))
-            if body.get("shares"):
-                writing.shares[row.id] = _shares(entity)
+        writing.records += self._records(session, row, action, body, changed)
+        writing.entries.append(self._told(row, action, changes_of(None, encoded(body))))
+        if body.get("shares"):
+            shares[row.id] = _shares(entity)
         return entity
 
     async def restated(self, session: WriteSession, entity_id: str) -> bool:

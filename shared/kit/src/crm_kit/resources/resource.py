@@ -157,6 +157,16 @@ class Resource(Generic[RowT, WriteT, EntityT]):
             raise access.forbidden(f"{self.permission}:{action}")
         return row
 
+    async def held(self, session: WriteSession, entity_id: str) -> RowT:
+        """The row, locked as `lock` locks it, whatever may be done to it: for work that was begun in the caller's name.
+
+        Raises NotFound.
+        """
+        row: RowT | None = await session.scalar(_locked_by_id(self.row), _wanted(entity_id))
+        if row is None:
+            raise self.not_found(entity_id)
+        return row
+
     async def lock_all(self, session: WriteSession, ids: Iterable[str]) -> Mapping[str, RowT]:
         """The rows of those that are there, locked as `lock` locks one, in one order; what may be done to them is not asked."""
         c = columns(self.row)

@@ -26,10 +26,6 @@ async def lock_contact(session: WriteSession, contact_id: str, *, wait: bool = T
     return row
 
 
-async def contact_exists(session: ReadSession, contact_id: str) -> bool:
-    return await session.scalar(select(_contact.id).where(_contact.id == contact_id)) is not None
-
-
 async def lock_held(session: WriteSession, contact_ids: Collection[str]) -> Sequence[ContactRow]:
     """Those of the contacts that go back into a pool at some time, locked in one order."""
     statement = select(ContactRow).where(_contact.id.in_(contact_ids), _contact.returns_at.is_not(None))

@@ -30,7 +30,7 @@ from contacts_svc.features.claims.errors import (
 from contacts_svc.features.claims.schemas import ClaimWrite, ReleaseWrite
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
-from contacts_svc.features.contacts.repository import FIELDS
+from contacts_svc.features.contacts.repository import FIELDS, contact_exists
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.pooling.models import PoolRow
@@ -156,7 +156,7 @@ async def return_if_idle(session: WriteSession, contact_id: str) -> datetime | N
     row = await repository.lock_contact(session, contact_id, wait=False)
     now = await session.now()
     if row is None:  # who has locked it may wait for the timer that this runs in, or gives it back just now
-        return now + _IN_A_MOMENT if await repository.contact_exists(session, contact_id) else None
+        return now + _IN_A_MOMENT if await contact_exists(session, contact_id) else None
     if row.returns_at is None or row.returns_at > now:
         return row.returns_at
     rows = [row, *await repository.lock_due(session, contact_id, now)]

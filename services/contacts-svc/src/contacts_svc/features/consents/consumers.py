@@ -8,10 +8,9 @@ from crm_contracts.registry import UNSUBSCRIBE
 from crm_kit.db.session import WriteSession
 from crm_kit.inbox import Consumer
 
-from contacts_svc.features.consents import repository
 from contacts_svc.features.consents.schemas import ConsentWrite
 from contacts_svc.features.consents.usecases import record_consent
-from contacts_svc.features.contacts.repository import survivor_of
+from contacts_svc.features.contacts.repository import contact_exists, survivor_of
 
 
 async def withdraw_for_unsubscribes(session: WriteSession, events: Sequence[Event]) -> None:
@@ -20,7 +19,7 @@ async def withdraw_for_unsubscribes(session: WriteSession, events: Sequence[Even
             continue
         unsubscribe = Unsubscribe.model_validate(event.entity)
         contact_id = await survivor_of(session, unsubscribe.contact_id) or unsubscribe.contact_id
-        if not await repository.contact_exists(session, contact_id):
+        if not await contact_exists(session, contact_id):
             continue  # deleted since: there is nobody left to write to
         withdrawal = ConsentWrite.model_validate(
             {

@@ -10,14 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from contacts_svc.features.consents.models import ConsentRow
-from contacts_svc.features.contacts.models import ContactRow
 
 _c = columns(ConsentRow)
-
-
-async def contact_exists(session: ReadSession, contact_id: str) -> bool:
-    contact = columns(ContactRow)
-    return await session.scalar(select(contact.id).where(contact.id == contact_id)) is not None
 
 
 async def next_number(session: WriteSession, contact_id: str) -> int:

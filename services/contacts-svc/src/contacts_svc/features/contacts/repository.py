@@ -101,6 +101,10 @@ async def holder_of_external_key(session: WriteSession, keys: Sequence[str], exc
     return next(((id_, key) for key, ids in held.items() for id_ in ids if id_ != except_id), None)
 
 
+async def contact_exists(session: ReadSession, contact_id: str) -> bool:
+    return await session.scalar(select(_c.id).where(_c.id == contact_id)) is not None
+
+
 async def names_of(session: ReadSession, contact_ids: Collection[str]) -> Mapping[str, str | None]:
     if not contact_ids:
         return {}

@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from crm_kit.db.models import columns, utc_now
+from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
-from crm_kit.errors import NotFound, Problem
+from crm_kit.errors import Problem
 from crm_kit.http.principal import Principal
 from crm_kit.jobs import JobKind, JobStatus, Progress
-from sqlalchemy import select
 
 from contacts_svc.features.duplicate_scans.events import UNPUBLISHED
 from contacts_svc.features.duplicate_scans.models import DuplicateScanRow
+from contacts_svc.features.duplicate_scans.resource import DUPLICATE_SCANS
 from contacts_svc.features.duplicate_scans.usecases import SCAN_JOB
 from contacts_svc.features.duplicates import repository
 from contacts_svc.features.duplicates.jobs import Step, scan_some
@@ -22,16 +22,8 @@ from contacts_svc.features.merges.usecases import lock_for_merge, merge_contacts
 _MERGED_AT_ONCE: Final = 20
 
 
-async def _locked(session: WriteSession, scan_id: str) -> DuplicateScanRow:
-    statement = select(DuplicateScanRow).where(columns(DuplicateScanRow).id == scan_id).with_for_update()
-    row: DuplicateScanRow | None = await session.scalar(statement)
-    if row is None:
-        raise NotFound
-    return row
-
-
 async def _scan_step(session: WriteSession, scan_id: str, caller: Principal) -> Progress:
-    row = await _locked(session, scan_id)
+    row = await DUPLICATE_SCANS.held(session, scan_id)
     row.status = "running"
     if row.contacts is None:
         row.contacts = await repository.count_contacts(session)
@@ -53,7 +45,7 @@ async def _compare_some(session: WriteSession, row: DuplicateScanRow) -> bool:
 
 
 async def _merge_some(session: WriteSession, row: DuplicateScanRow, caller: Principal) -> bool:
-    pairs = await repository.lock_mergeable(session, row.position, _MERGED_AT_ONCE)
+    pairs = await repository.mergeable(session, row.position, _MERGED_AT_ONCE)
     for pair in pairs:
         try:
             async with session.savepoint():
@@ -72,16 +64,16 @@ async def _merge(session: WriteSession, pair: DuplicatePairRow, caller: Principa
     Raises Problem where one is gone, or the caller may not.
     """
     data = MergeWrite.model_validate({"from": [pair.newer_id]})
-    older = await lock_for_merge(session, pair.older_id, data.from_)
-    now = await duplicates_of_contact(session, older.id, least=pair.score / 2) or []
+    rows = await lock_for_merge(session, pair.older_id, data.from_)
+    now = await duplicates_of_contact(session, pair.older_id, least=pair.score / 2) or []
     if not any(each.row.id == pair.newer_id and each.said.may_merge for each in now):
         return False
-    await merge_contacts(session, older, data, caller)
+    await merge_contacts(session, pair.older_id, rows, data, caller)
     return True
 
 
 async def _scan_ended(session: WriteSession, scan_id: str, status: JobStatus) -> None:
-    row = await _locked(session, scan_id)
+    row = await DUPLICATE_SCANS.held(session, scan_id)
     before = UNPUBLISHED.snapshot(row)
     row.status = status
     await UNPUBLISHED.updated(session, row, before)

@@ -4,17 +4,11 @@ from crm_contracts.registry import Topic
 from crm_kit.outbox import EntityEvents
 
 from contacts_svc.features.duplicates.models import DuplicatePairRow
-from contacts_svc.features.duplicates.schemas import DuplicatePair, Reason
+from contacts_svc.features.duplicates.schemas import DuplicatePair
 
 
 def snapshot(row: DuplicatePairRow) -> DuplicatePair:
-    why = [Reason(**{**reason, "weight": round(reason["weight"], 1)}) for reason in row.why]
-    members = {
-        **row.model_dump(),
-        "contact_ids": [row.older_id, row.newer_id],
-        "score": round(row.score, 4),
-        "why": why,
-    }
+    members = {**row.model_dump(), "contact_ids": [row.older_id, row.newer_id], "score": round(row.score, 4)}
     return DuplicatePair.model_validate({name: members[name] for name in DuplicatePair.model_fields})
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from contacts_svc.features.accounts.models import AccountRow
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.duplicates.models import DuplicatePairRow, DuplicateStatisticsRow
+from contacts_svc.features.duplicates.schemas import reasons
 from contacts_svc.features.matching.rules.profile import Profile
 from contacts_svc.features.matching.rules.scoring import Assessment
 from contacts_svc.features.matching.rules.statistics import Statistics
@@ -168,7 +169,7 @@ async def replace_pairs(session: WriteSession, after: str, last: str, pairs: Seq
                 "older_id": pair.older_id,
                 "newer_id": pair.newer_id,
                 "score": pair.said.score,
-                "why": [reason._asdict() for reason in pair.said.why],
+                "why": [reason.model_dump() for reason in reasons(pair.said)],
                 "contradictions": list(pair.said.contradictions),
                 "may_merge": pair.said.may_merge,
                 "status": "open",
@@ -204,7 +205,7 @@ def among(contacts: ColumnElement[bool]) -> ColumnElement[bool]:
     return and_(_pair.older_id.in_(some), _pair.newer_id.in_(some))
 
 
-async def lock_mergeable(session: WriteSession, after: str, limit: int) -> Sequence[DuplicatePairRow]:
+async def mergeable(session: ReadSession, after: str, limit: int) -> Sequence[DuplicatePairRow]:
     """Pairs that may be merged without asking, by id."""
     statement = (
         select(DuplicatePairRow)

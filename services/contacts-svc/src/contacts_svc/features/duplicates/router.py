@@ -23,8 +23,8 @@ from contacts_svc.features.duplicates import repository
 from contacts_svc.features.duplicates.events import UNPUBLISHED
 from contacts_svc.features.duplicates.models import DuplicatePairRow
 from contacts_svc.features.duplicates.resource import DUPLICATES
-from contacts_svc.features.duplicates.schemas import Duplicate, DuplicatePair, Duplicates, PairStatus
-from contacts_svc.features.duplicates.usecases import duplicates_of_contact, reasons, set_status, told_pairs
+from contacts_svc.features.duplicates.schemas import Duplicate, DuplicatePair, Duplicates, PairStatus, reasons
+from contacts_svc.features.duplicates.usecases import duplicates_of_contact, set_status, told_pairs
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM
 
 router = APIRouter(route_class=TransactionRoute)

@@ -8,6 +8,8 @@ from crm_contracts.sensitivity import OPEN
 from crm_contracts.types import Contract, Entity
 from pydantic import Field
 
+from contacts_svc.features.matching.rules.scoring import Assessment
+
 Score = Annotated[float, Field(ge=0, le=1, description="How probable it is that both are one person")]
 
 
@@ -19,6 +21,12 @@ class Reason(Contract):
     ]
     level: Annotated[str, Field(description="How far it agrees, such as same, alike, different")]
     weight: Annotated[float, Field(description="In bits: twice as probable for each; below zero it speaks against")]
+
+
+def reasons(said: Assessment) -> list[Reason]:
+    """What speaks loudest first."""
+    told = sorted(said.why, key=lambda reason: -abs(reason.weight))
+    return [Reason(field=each.field, level=each.level, weight=round(each.weight, 2)) for each in told]
 
 
 class Duplicate(Contract):

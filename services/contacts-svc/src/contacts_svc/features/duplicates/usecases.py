@@ -23,7 +23,7 @@ from contacts_svc.features.duplicates import repository
 from contacts_svc.features.duplicates.errors import DuplicateContacts
 from contacts_svc.features.duplicates.events import UNPUBLISHED
 from contacts_svc.features.duplicates.models import DuplicatePairRow
-from contacts_svc.features.duplicates.schemas import Candidate, PairStatus, Reason
+from contacts_svc.features.duplicates.schemas import Candidate, PairStatus, reasons
 from contacts_svc.features.matching.rules.keys import key_number, match_keys
 from contacts_svc.features.matching.rules.profile import profile_of
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM, Assessment, assess
@@ -143,9 +143,3 @@ REFUSE_DUPLICATES: Final = CreateCheck(
     },
     check=refuse_duplicates,
 )
-
-
-def reasons(said: Assessment) -> list[Reason]:
-    """What speaks loudest first."""
-    told = sorted(said.why, key=lambda reason: -abs(reason.weight))
-    return [Reason(field=each.field, level=each.level, weight=round(each.weight, 2)) for each in told]

@@ -10,7 +10,7 @@ from crm_kit.audit import entry, record
 from crm_kit.conditions import Field, FieldType
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import ReadSession, WriteSession
-from crm_kit.errors import Forbidden, NotFound
+from crm_kit.errors import Forbidden
 from crm_kit.http.principal import Principal
 from crm_kit.jobs import JobKind, JobStatus, Progress
 from crm_kit.resources import Walk, access
@@ -23,6 +23,7 @@ from contacts_svc.features.export_rows.usecases import RESOURCES, is_shown, writ
 from contacts_svc.features.exports import repository
 from contacts_svc.features.exports.events import UNPUBLISHED
 from contacts_svc.features.exports.models import ExportRow
+from contacts_svc.features.exports.resource import EXPORTS
 from contacts_svc.features.exports.usecases import EXPORT_JOB
 
 _PAGE: Final = 500
@@ -35,15 +36,8 @@ _CELLS_PER_SECOND: Final = 2_000
 """Less than a machine with much else to do writes into a workbook (15,000 were measured under six times its load)."""
 
 
-async def _locked(session: WriteSession, export_id: str) -> ExportRow:
-    row = await repository.lock(session, export_id)
-    if row is None:
-        raise NotFound
-    return row
-
-
 async def _step(session: WriteSession, export_id: str, caller: Principal) -> Progress | Outside:
-    row = await _locked(session, export_id)
+    row = await EXPORTS.held(session, export_id)
     if row.phase == "workbook":
         return await _workbook(session, row)
     resource: Any = row.resource
@@ -154,7 +148,7 @@ async def _written(export_id: str, title: str, rows: BinaryIO, seconds: float) -
 
 async def _ended(session: WriteSession, export_id: str, status: JobStatus) -> None:
     """What did not succeed has no file. What did is told as taken out, with all that it holds."""
-    row = await _locked(session, export_id)
+    row = await EXPORTS.held(session, export_id)
     before = UNPUBLISHED.snapshot(row)
     row.status = status
     if status == "succeeded":

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
-from crm_kit.errors import NotFound, Problem
+from crm_kit.errors import Problem
 from crm_kit.http.principal import Principal
 from crm_kit.jobs import JobKind, JobStatus, Progress
 from crm_kit.resources import change
@@ -17,9 +17,9 @@ from contacts_svc.features.import_rows import repository as rows
 from contacts_svc.features.import_rows.models import ImportResultRow
 from contacts_svc.features.import_rows.schemas import Result
 from contacts_svc.features.import_rows.usecases import RESOURCES, changed, find_account, is_planned, take_in
-from contacts_svc.features.imports import repository
 from contacts_svc.features.imports.events import UNPUBLISHED
 from contacts_svc.features.imports.models import ImportRow
+from contacts_svc.features.imports.resource import IMPORTS
 from contacts_svc.features.imports.usecases import IMPORT_JOB, REVERT_JOB, terms_of
 
 _PAGE: Final = 500
@@ -34,13 +34,6 @@ _TAKEN_BACK_IN_TURN: Final = ("contacts", "accounts")
 _TABLES: Final = OpenTables()
 
 
-async def _locked(session: WriteSession, import_id: str) -> ImportRow:
-    row = await repository.lock(session, import_id)
-    if row is None:
-        raise NotFound
-    return row
-
-
 def _came_on(row: ImportRow) -> None:
     """It is another version, of which no audit entry tells: that it was run is told, and what came of it will be."""
     row.version += 1
@@ -52,7 +45,7 @@ def _counted(counts: Mapping[str, int], more: Iterable[str]) -> dict[str, Any]:
 
 
 async def _import_step(session: WriteSession, import_id: str, caller: Principal) -> Progress:
-    row = await _locked(session, import_id)
+    row = await IMPORTS.held(session, import_id)
     row.status = "running"
     if row.is_read:
         is_finished = await _link_page(session, row, caller)
@@ -124,7 +117,7 @@ async def _link(session: WriteSession, row: ImportRow, result: ImportResultRow, 
 
 
 async def _import_ended(session: WriteSession, import_id: str, status: JobStatus) -> None:
-    row = await _locked(session, import_id)
+    row = await IMPORTS.held(session, import_id)
     before = UNPUBLISHED.snapshot(row)
     row.status = "planned" if status == "succeeded" and row.dry_run else status
     _TABLES.close(import_id)
@@ -132,7 +125,7 @@ async def _import_ended(session: WriteSession, import_id: str, status: JobStatus
 
 
 async def _revert_step(session: WriteSession, import_id: str, caller: Principal) -> Progress:
-    row = await _locked(session, import_id)
+    row = await IMPORTS.held(session, import_id)
     resource = _TAKEN_BACK_IN_TURN[row.revert_turn]
     page = await rows.done_before(session, row.id, resource, row.reverted_to, _SMALL_PAGE)
     came = await take_back(session, row.id, page, caller)
@@ -153,7 +146,7 @@ async def _revert_step(session: WriteSession, import_id: str, caller: Principal)
 
 async def _revert_ended(session: WriteSession, import_id: str, status: JobStatus) -> None:
     """A revert that was stopped may be asked for again."""
-    row = await _locked(session, import_id)
+    row = await IMPORTS.held(session, import_id)
     before = UNPUBLISHED.snapshot(row)
     row.status = "reverted" if status == "succeeded" else "succeeded"
     await UNPUBLISHED.updated(session, row, before)

@@ -22,7 +22,7 @@ _ITS_COLUMNS: Final = ", ".join(f'its."{column.name}"' for column in written_col
 _KEEP: Final = Sql(
     "insert into merged_contact (tenant_id, id, merge_id, into_id, version, content)"
     " select c.tenant_id, c.id, :merge_id, :into_id, c.version, to_jsonb(c) - 'name_grams'"
-    " from contact c where c.id = :id"
+    " from contact c where c.id = any(cast(:ids as text[]))"
 )
 _PUT_BACK: Final = Sql(
     f"insert into contact ({_COLUMNS}) select {_ITS_COLUMNS} from merged_contact m,"  # noqa: S608  # names of our own
@@ -31,9 +31,9 @@ _PUT_BACK: Final = Sql(
 _FORGET: Final = Sql("delete from merged_contact where id = :id returning version")
 
 
-async def keep(session: WriteSession, merge_id: str, into_id: str, contact_id: str) -> None:
-    """Remembers a contact's row; the contact is deleted by whoever calls."""
-    await session.fetch(_KEEP, {"merge_id": merge_id, "into_id": into_id, "id": contact_id})
+async def keep(session: WriteSession, merge_id: str, into_id: str, contact_ids: Sequence[str]) -> None:
+    """Remembers contacts' rows; the contacts are deleted by whoever calls."""
+    await session.fetch(_KEEP, {"merge_id": merge_id, "into_id": into_id, "ids": list(contact_ids)})
 
 
 async def put_back(session: WriteSession, contact_id: str) -> tuple[ContactRow, int]:

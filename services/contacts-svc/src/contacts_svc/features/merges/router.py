@@ -32,9 +32,9 @@ async def merge(
 
     It takes `contacts:delete` on the others, and the right to read everything of all of them.
     """
-    survivor = await lock_for_merge(session, entity_id, data.from_)
-    check_if_match(request, survivor.version)
-    result = await merge_contacts(session, survivor, data, caller)
+    rows = await lock_for_merge(session, entity_id, data.from_)
+    check_if_match(request, rows[entity_id].version)
+    result = await merge_contacts(session, entity_id, rows, data, caller)
     if result.merge is None:
         return json_response(request, result)
     headers = {

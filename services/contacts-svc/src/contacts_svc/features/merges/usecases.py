@@ -1,13 +1,13 @@
 """Merging contacts, and taking a merge back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crm_contracts.contacts import Contact
 from crm_contracts.ids import ContactId, MergeId
 from crm_kit import context
 from crm_kit.db.session import WriteSession
-from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.errors import FieldError, Merged, NotFound, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.resources import access
 from crm_kit.rights import EVERYTHING
@@ -29,6 +29,9 @@ from contacts_svc.features.pooling.repository import hold_pool
 from contacts_svc.features.pooling.usecases import set_return
 from contacts_svc.features.stages.repository import STAGES
 
+Rows = Mapping[str, ContactRow]
+"""By id."""
+
 
 class _OnlyShown(Exception):
     """Undoes a dry run."""
@@ -38,63 +41,54 @@ class _OnlyShown(Exception):
 
 
 async def merge_contacts(
-    session: WriteSession, survivor: ContactRow, data: MergeWrite, caller: Principal
+    session: WriteSession, survivor_id: str, rows: Rows, data: MergeWrite, caller: Principal
 ) -> MergeResult:
-    """Into a contact that was locked with those of `lock_for_merge`."""
+    """`rows`: of `lock_for_merge`."""
     if not data.dry_run:
-        return await _merge(session, survivor, data, caller)
+        return await _merge(session, survivor_id, rows, data, caller)
     try:
         async with session.savepoint():
-            raise _OnlyShown(await _merge(session, survivor, data, caller))
+            raise _OnlyShown(await _merge(session, survivor_id, rows, data, caller))
     except _OnlyShown as shown:
         return shown.result.model_copy(update={"merge": None})
 
 
-async def lock_for_merge(session: WriteSession, survivor_id: str, from_ids: Sequence[ContactId]) -> ContactRow:
-    """The survivor's row; all are locked in one order. Raises Problem where one is not there, or the caller may not.
+async def lock_for_merge(session: WriteSession, survivor_id: str, from_ids: Sequence[str]) -> Rows:
+    """All of them, locked. Raises Problem where one is not there, or the caller may not.
 
     Who merges sees what each of them holds in the others' place, so they must be shown everything of all of them.
     """
-    unknown = [(number, id_) for number, id_ in enumerate(from_ids) if id_ == survivor_id]
-    if unknown or len(set(from_ids)) < len(from_ids):
+    if survivor_id in from_ids or len(set(from_ids)) < len(from_ids):
         text = Text("Name other contacts, each once", "请指定其他联系人，且每个只出现一次")
         raise ValidationFailed(text, errors=[FieldError("/from", "distinct", text)])
-    rows = await CONTACTS.lock_all(session, [survivor_id, *from_ids])
-    survivor = rows.get(survivor_id)
-    if survivor is None:
-        raise await CONTACTS.absent(session, survivor_id)
-    seen = await access.look_at(session, CONTACTS, [survivor_id], "update")
-    deletable = await access.look_at(session, CONTACTS, [id_ for id_ in from_ids if id_ in rows], "delete")
-    hidden = [id_ for id_ in rows if session.sights is not None and session.sights.of(id_) is None]
-    if survivor_id in hidden:
-        raise CONTACTS.not_found(survivor_id)
-    missing = [number for number, id_ in enumerate(from_ids) if id_ not in rows or id_ in hidden]
+    rows: dict[str, ContactRow] = {}
+    for id_ in sorted((survivor_id, *from_ids)):  # in one order, so that none deadlock
+        try:
+            rows[id_] = await CONTACTS.lock(session, id_, "update" if id_ == survivor_id else "delete")
+        except (Merged, NotFound):
+            if id_ == survivor_id:
+                raise
+    missing = [number for number, id_ in enumerate(from_ids) if id_ not in rows]
     if missing:
         text = Text("There is no such contact", "不存在该联系人")
         raise ValidationFailed(text, errors=[FieldError(f"/from/{number}", "not_found", text) for number in missing])
-    if survivor_id not in seen:
-        raise access.forbidden("contacts:update")
-    if not deletable.issuperset(from_ids):
-        raise access.forbidden("contacts:delete")
-    if session.sights is not None:
-        for id_ in rows:
-            rights = session.sights.of(id_)
-            if rights is None or not rights.is_clear:
-                raise access.forbidden("contacts:read")
-    return survivor
+    sights = session.sights
+    if sights is not None and not all((rights := sights.of(id_)) and rights.is_clear for id_ in rows):
+        raise access.forbidden("contacts:read")
+    return rows
 
 
-async def _merge(session: WriteSession, row: ContactRow, data: MergeWrite, caller: Principal) -> MergeResult:
-    before = CONTACT_EVENTS.snapshot(row)
-    others_by_id = await CONTACTS.lock_all(session, data.from_)
-    others = [others_by_id[id_] for id_ in data.from_]
-    merged = [CONTACT_EVENTS.snapshot(other) for other in others]
+async def _merge(
+    session: WriteSession, survivor_id: str, rows: Rows, data: MergeWrite, caller: Principal
+) -> MergeResult:
+    row, others = rows[survivor_id], [rows[id_] for id_ in data.from_]
+    before, merged = CONTACT_EVENTS.snapshot(row), [CONTACT_EVENTS.snapshot(other) for other in others]
     chosen = data.fields.rules()
     _check_rules(chosen, [before, *merged])
     state = CONTACTS.validated(_given(rules.combined(before, merged, chosen)))
     merge_id = MergeId.new()
+    await repository.keep(session, merge_id, row.id, data.from_)
     for other in others:
-        await repository.keep(session, merge_id, row.id, other.id)
         await delete_contact(session, other, caller)
     here = context.current()
     merge = MergeRow(
@@ -132,8 +126,7 @@ async def undo_merge(session: WriteSession, merge: MergeRow, caller: Principal) 
             ),
             members={"merge_id": further.merge_id},
         )
-    rows = await CONTACTS.lock_all(session, [merge.into_id])
-    survivor = rows.get(merge.into_id)
+    survivor = (await CONTACTS.lock_all(session, [merge.into_id])).get(merge.into_id)
     before = MERGE_EVENTS.snapshot(merge)
     frozen = await repository.merged_contacts(session, merge.into_id)
     state = await _without(session, merge, survivor, frozen)
@@ -170,19 +163,16 @@ async def _without(
     if survivor is None:
         return None
     state = rules.rebased(old, rules.state_of(CONTACT_EVENTS.snapshot(survivor)), new)
-    if state["account_id"] is not None and not await account_exists(session, state["account_id"]):
-        state["account_id"] = None
-    if state["pool_id"] is not None and await hold_pool(session, state["pool_id"]) is None:
-        state["pool_id"] = None
+    state["account_id"] = await _account_or_none(session, state["account_id"])
+    state["pool_id"] = await _pool_or_none(session, state["pool_id"])
     validated: ContactWrite = CONTACTS.validated(_given(state))
     return validated
 
 
 async def _return(session: WriteSession, row: ContactRow, version: int) -> None:
-    if row.account_id is not None and not await account_exists(session, row.account_id):
-        row.account_id = None
-    if row.pool_id is not None and await hold_pool(session, row.pool_id) is None:
-        row.pool_id = row.returns_at = None
+    row.account_id = await _account_or_none(session, row.account_id)
+    row.pool_id = await _pool_or_none(session, row.pool_id)
+    row.returns_at = row.returns_at if row.pool_id is not None else None
     row.lifecycle_stage = (await session.standing(STAGES)).standing_for(row.lifecycle_stage)
     await refuse_taken(session, row)
     await CONTACT_EVENTS.restored(session, row, version + 2)  # its deletion was one more
@@ -190,12 +180,22 @@ async def _return(session: WriteSession, row: ContactRow, version: int) -> None:
     await set_return(session, row)  # its timer may have come while it was not there
 
 
+async def _account_or_none(session: WriteSession, account_id: str | None) -> str | None:
+    """What has gone since is referred to no more."""
+    return account_id if account_id is not None and await account_exists(session, account_id) else None
+
+
+async def _pool_or_none(session: WriteSession, pool_id: str | None) -> str | None:
+    """As `_account_or_none`; a pool that is there stays until the transaction ends."""
+    return pool_id if pool_id is not None and await hold_pool(session, pool_id) is not None else None
+
+
 def _given(state: rules.Json) -> dict[str, Any]:
     """Members that hold nothing are left out, as a client would leave them."""
     return {name: value for name, value in state.items() if value is not None}
 
 
-def _check_rules(chosen: Any, contacts_: Sequence[Contact]) -> None:
+def _check_rules(chosen: Mapping[str, rules.Rule], contacts_: Sequence[Contact]) -> None:
     known = {*(contact.id for contact in contacts_), "non_empty", "newest", "oldest", "all"}
     text = Text("Must be one of the contacts that are merged", "必须是参与合并的联系人之一")
     faults = [
