@@ -10,8 +10,8 @@ import httpx
 import orjson
 import pytest
 import pytest_asyncio
-from crm_testkit.exporting import ended
 from crm_testkit.importing import imported
+from crm_testkit.jobs import ended
 from crm_testkit.whole_stack import Relata
 from python_calamine import CalamineWorkbook
 
@@ -65,7 +65,7 @@ async def test_killed_in_the_middle_it_goes_on_and_holds_each_record_once(
         seen.append(done)
         await on_embedded.stack.restart("contacts")
     assert seen[0] < ROWS, "it was killed too late to tell anything"
-    found = await ended(client, started["id"])
+    found = await ended(client, f"/v1/exports/{started['id']}")
     assert (found["status"], found["rows"]) == ("succeeded", ROWS), found
     async with client.stream("GET", found["file"]) as answer:
         assert answer.status_code == 200

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import orjson
 import pytest_asyncio
-from crm_testkit.importing import act, counts, ended, imported, rows_of, upload
+from crm_testkit.importing import act, counts, imported, rows_of, upload
+from crm_testkit.jobs import ended
 from crm_testkit.whole_stack import Relata
 
 ROWS = 3000
@@ -57,7 +58,7 @@ async def test_killed_in_the_middle_it_goes_on_and_takes_each_row_once(
         seen.append(done)
         await on_embedded.stack.restart("contacts")
     assert seen[0] < ROWS, "it was killed too late to tell anything"
-    found = await ended(client, started["id"])
+    found = await ended(client, f"/v1/imports/{started['id']}")
     assert (found["status"], counts(found)) == ("succeeded", {"created": ROWS, "accounts_created": 50}), found
     contacts = await _walk(client, "/v1/contacts")
     assert len(contacts) == len({contact["emails"][0]["address"] for contact in contacts}) == ROWS

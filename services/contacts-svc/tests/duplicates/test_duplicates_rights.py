@@ -1,10 +1,9 @@
 """Duplicates show nobody more than the records themselves do."""
 
-import asyncio
-
 from crm_contracts.ids import UserId
 from crm_kit.rights import Rights
 from crm_kit.rights.grants import ACTIONS, Grant
+from crm_testkit.jobs import ended
 from crm_testkit.service import ServiceUnderTest, Tenant
 
 _ME = UserId.new()
@@ -78,9 +77,7 @@ async def test_pairs_are_told_to_who_reads_what_identifies_both(service: Service
     owners = (_ME, _ME, UserId.new())
     mine, also_mine, others = [await tenant.create("/v1/contacts", **_MEI, owner_id=owner) for owner in owners]
     scan = await tenant.create("/v1/duplicate-scans")
-    async with asyncio.timeout(60):
-        while (await tenant.read(f"/v1/duplicate-scans/{scan['id']}"))["status"] != "succeeded":
-            await asyncio.sleep(0.05)
+    assert (await ended(tenant.client, f"/v1/duplicate-scans/{scan['id']}"))["status"] == "succeeded"
     pairs = {frozenset(pair["contact_ids"]): pair["id"] for pair in (await tenant.read("/v1/duplicates"))["data"]}
     assert len(pairs) == 3
     permitted = Grant(frozenset({"duplicates"}), frozenset(ACTIONS), "all", _OPEN)

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from crm_testkit.guides import examples, guide
+from crm_testkit.jobs import ended
 from crm_testkit.service import ServiceUnderTest, Tenant
 
 
@@ -24,12 +25,7 @@ async def _people(tenant: Tenant) -> dict[str, str]:
 
 async def _scan(tenant: Tenant, **body: Any) -> dict[str, Any]:
     made = await tenant.create("/v1/duplicate-scans", **body)
-    async with asyncio.timeout(60):
-        while True:
-            found = await tenant.read(f"/v1/duplicate-scans/{made['id']}")
-            if found["status"] not in ("pending", "running"):
-                return found
-            await asyncio.sleep(0.05)
+    return await ended(tenant.client, f"/v1/duplicate-scans/{made['id']}")
 
 
 async def _pairs(tenant: Tenant, **query: Any) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from urllib.parse import unquote
 import asyncpg
 import orjson
 import pytest
-from crm_testkit.exporting import ended, exported, file_of
+from crm_testkit.exporting import exported, file_of
+from crm_testkit.jobs import ended
 from crm_testkit.service import ServiceUnderTest, Tenant
 from python_calamine import CalamineWorkbook
 
@@ -221,7 +222,7 @@ async def test_what_is_cancelled_has_no_file(tenant: Tenant) -> None:
     assert (early.status_code, early.json()["code"]) == (409, "export_busy"), early.text
     cancelled = await tenant.client.post(f"/internal/jobs/{started['job_id']}/cancel")
     assert cancelled.status_code == 200, cancelled.text
-    found = await ended(tenant.client, started["id"])
+    found = await ended(tenant.client, f"/v1/exports/{started['id']}")
     assert (found["status"], found["file"], found["size"]) == ("cancelled", None, None)
     none = await tenant.client.get(f"/v1/exports/{started['id']}/file")
     assert (none.status_code, none.json()["code"]) == (409, "no_export_file")
@@ -239,7 +240,7 @@ async def test_after_its_time_file_and_condition_are_forgotten(service: ServiceU
             timers = await connection.execute("update timer set due_at = now() where key = $1", found["id"])
             assert timers == "UPDATE 1"
         async with asyncio.timeout(20):
-            while (found := await ended(tenant.client, found["id"]))["status"] != "expired":
+            while (found := await ended(tenant.client, f"/v1/exports/{found['id']}"))["status"] != "expired":
                 await asyncio.sleep(0.05)
         async with connection.transaction():
             await connection.execute("select set_config('app.tenant_id', $1, true)", tenant.id)

@@ -3,8 +3,8 @@
 import re
 
 from contacts_svc.features.export_columns.rules import column
-from crm_testkit.exporting import ended
 from crm_testkit.guides import examples, guide
+from crm_testkit.jobs import ended
 from crm_testkit.service import ServiceUnderTest
 
 GUIDE = guide("exporting.md")
@@ -19,7 +19,7 @@ async def test_every_example_is_answered_as_it_says(service: ServiceUnderTest) -
     export_id = ""
     for example in told:
         if example.method == "GET":
-            await ended(tenant.client, export_id)
+            await ended(tenant.client, f"/v1/exports/{export_id}")
         path = example.path.replace("export_…", export_id)
         answer = await tenant.client.request(example.method, path, json=example.body)
         assert answer.status_code == example.status, answer.text

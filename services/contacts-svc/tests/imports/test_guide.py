@@ -4,7 +4,8 @@ import re
 
 from contacts_svc.features.import_columns.rules import is_target, targets
 from crm_testkit.guides import examples, guide
-from crm_testkit.importing import ended, imported
+from crm_testkit.importing import imported
+from crm_testkit.jobs import ended
 from crm_testkit.service import ServiceUnderTest
 
 GUIDE = guide("importing.md")
@@ -22,7 +23,7 @@ async def test_every_example_is_answered_as_it_says(service: ServiceUnderTest) -
         assert answer.status_code == example.status, answer.text
         shown = answer.json()
         assert {name: shown[name] for name in example.answer} == example.answer
-        await ended(tenant.client, made["id"])
+        await ended(tenant.client, f"/v1/imports/{made['id']}")
 
 
 def test_every_meaning_is_named() -> None:

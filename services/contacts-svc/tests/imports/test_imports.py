@@ -7,7 +7,8 @@ import pytest
 from crm_contracts.ids import UserId
 from crm_kit.rights import Rights
 from crm_kit.rights.grants import Access, Grant
-from crm_testkit.importing import act, counts, ended, imported, rows_of, upload
+from crm_testkit.importing import act, counts, imported, rows_of, upload
+from crm_testkit.jobs import ended
 from crm_testkit.service import ServiceUnderTest, Tenant
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -122,7 +123,10 @@ async def test_a_repeated_request_is_one_import(tenant: Tenant) -> None:
     assert again.headers["idempotent-replayed"] == "true"
     for other in (await send(_PEOPLE + b"x"), await send(_PEOPLE, dry_run="true")):
         assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused"), other.text
-    assert counts(await ended(tenant.client, first.json()["id"])) == {"created": 3, "accounts_created": 1}
+    assert counts(await ended(tenant.client, f"/v1/imports/{first.json()['id']}")) == {
+        "created": 3,
+        "accounts_created": 1,
+    }
 
 
 _NAMES = st.sampled_from(["王伟", "李娜", "Ann Lee", ""])

@@ -1,14 +1,11 @@
 """Importing files over HTTP, and waiting for what becomes of them."""
 
-import asyncio
-import time
 from typing import Any
 
 import httpx
 import orjson
 
-_ENDS_WITHIN = 60.0
-_BUSY = ("pending", "running", "reverting")
+from crm_testkit.jobs import ended
 
 
 async def upload(client: httpx.AsyncClient, content: bytes, *, filename: str = "people.csv", **form: Any) -> Any:
@@ -27,26 +24,14 @@ async def imported(client: httpx.AsyncClient, content: bytes, **form: Any) -> di
     """The import once its job has ended."""
     answer = await upload(client, content, **form)
     assert answer.status_code == 201, answer.text
-    return await ended(client, answer.json()["id"])
-
-
-async def ended(client: httpx.AsyncClient, import_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + _ENDS_WITHIN
-    while True:
-        answer = await client.get(f"/v1/imports/{import_id}")
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        if found["status"] not in _BUSY:
-            return found
-        assert time.monotonic() < deadline, found
-        await asyncio.sleep(0.05)
+    return await ended(client, f"/v1/imports/{answer.json()['id']}")
 
 
 async def act(client: httpx.AsyncClient, import_id: str, action: str, **body: Any) -> dict[str, Any]:
     """Runs or reverts it, and waits for its end."""
     answer = await client.post(f"/v1/imports/{import_id}/{action}", json=body if action == "run" else None)
     assert answer.status_code == 200, answer.text
-    return await ended(client, import_id)
+    return await ended(client, f"/v1/imports/{import_id}")
 
 
 async def rows_of(client: httpx.AsyncClient, import_id: str, **params: Any) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from crm_testkit.exporting import ended
 from crm_testkit.importing import imported
+from crm_testkit.jobs import ended
 
 Json = dict[str, Any]
 Ids = Mapping[str, str]
@@ -113,7 +113,7 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
         ids[collection] = (await create(client, collection, body(ids), ids))["id"]
     ids[MESSAGES] = await _send_one_message(client, ids)
     ids[IMPORTS], ids[JOBS] = await import_a_file(client)
-    await ended(client, ids[EXPORTS])
+    await ended(client, f"{EXPORTS}/{ids[EXPORTS]}")
     return ids | await _merge_and_scan(client)
 
 
@@ -128,9 +128,7 @@ async def _merge_and_scan(client: httpx.AsyncClient) -> dict[str, str]:
         merge_id = answer.json()["merge"]["id"]
     for _ in range(2):
         scan = await create(client, DUPLICATE_SCANS, {}, {})
-        async with asyncio.timeout(60):
-            while (await client.get(f"/v1/jobs/{scan['job_id']}")).json()["status"] in ("pending", "running"):
-                await asyncio.sleep(0.05)
+        await ended(client, f"{DUPLICATE_SCANS}/{scan['id']}")
     pairs = (await client.get(DUPLICATES)).json()["data"]
     return {
         MERGES: merge_id,
