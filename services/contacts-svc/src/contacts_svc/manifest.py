@@ -20,6 +20,8 @@ from contacts_svc.features import (
     lifecycle,
     merges,
     pools,
+    privacy,
+    privacy_requests,
     territories,
 )
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
@@ -30,6 +32,7 @@ from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
 from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.pools.events import POOL_EVENTS
+from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 from contacts_svc.settings import ContactsSettings
 
@@ -37,7 +40,7 @@ MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, lifecycle, pools, territories, custom fields, merges, imports and exports",
+    summary="Contacts, accounts, activities, consents, lifecycle, pools, territories, custom fields, merges, files, privacy",
     settings=ContactsSettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
@@ -57,6 +60,8 @@ MANIFEST = Manifest(
         duplicates.FEATURE,
         merges.FEATURE,
         duplicate_scans.FEATURE,
+        privacy_requests.FEATURE,
+        privacy.FEATURE,
     ),
     publishes=(
         CONTACT_EVENTS,
@@ -68,5 +73,6 @@ MANIFEST = Manifest(
         MERGE_EVENTS,
         LIFECYCLE_EVENTS,
         POOL_EVENTS,
+        PRIVACY_REQUEST_EVENTS,
     ),
 )

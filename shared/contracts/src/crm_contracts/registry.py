@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from crm_contracts import campaigns, contacts, custom_fields, lifecycle, pipeline, pools, sign_in, tenancy, tickets
+from crm_contracts import (
+    campaigns,
+    contacts,
+    custom_fields,
+    lifecycle,
+    pipeline,
+    pools,
+    privacy,
+    sign_in,
+    tenancy,
+    tickets,
+)
 from crm_contracts.types import Entity
 
 PARTITIONS = 12
@@ -73,6 +84,7 @@ TERRITORY = Topic("contacts", "territory", contacts.Territory)
 CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
 LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
 POOL = Topic("contacts", "pool", pools.Pool)
+PRIVACY_REQUEST = Topic("contacts", "privacy_request", privacy.PrivacyRequest)
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
 DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"), minor=1)
@@ -113,6 +125,7 @@ TOPICS: tuple[Topic, ...] = (
     CUSTOM_FIELD,
     LIFECYCLE,
     POOL,
+    PRIVACY_REQUEST,
     PIPELINE,
     DEAL,
     ORDER,
@@ -126,4 +139,12 @@ TOPICS: tuple[Topic, ...] = (
     UNSUBSCRIBE,
 )
 
-BY_NAME = {topic.name: topic for topic in TOPICS}
+PRIVACY_RECEIPTS: tuple[Topic, ...] = tuple(
+    Topic(service, "privacy_receipt", privacy.PrivacyReceipt, ("created", "deleted"))
+    for service in ("contacts", "pipeline", "tickets", "campaigns", "gateway")
+)
+"""Between services alone: what each of them says of a privacy request. Nobody reads them as a resource."""
+
+EVERY_TOPIC = (*TOPICS, *PRIVACY_RECEIPTS)
+
+BY_NAME = {topic.name: topic for topic in EVERY_TOPIC}

@@ -56,6 +56,8 @@ Scope = Literal[
     "pipelines:write",
     "pools:read",
     "pools:write",
+    "privacy-requests:read",
+    "privacy-requests:write",
     "roles:read",
     "segments:read",
     "segments:write",

@@ -9,6 +9,7 @@ from crm_contracts.types import Entity
 _OTHERWISE: Final[Mapping[str, str]] = {
     "activity": "activities",
     "custom_field": "custom-fields",
+    "privacy_request": "privacy-requests",
     "lifecycle": "lifecycle",
     "territory": "territories",
     "ticket_message": "tickets",

@@ -33,6 +33,7 @@ Resource = Literal[
     "orders",
     "pipelines",
     "pools",
+    "privacy-requests",
     "roles",
     "segments",
     "teams",
