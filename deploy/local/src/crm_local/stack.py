@@ -220,7 +220,9 @@ class LocalStack:
     def _program(self, name: str, credentials: Credentials) -> Program:
         environment = self._environment_of(name, credentials, self._database.server_url)
         command = self._programs.get(name)
-        if command is None and _PRELOADED in environment:  # the loader looks at it when a program is executed, not at a fork
+        if (
+            command is None and _PRELOADED in environment
+        ):  # the loader looks at it when a program is executed, not at a fork
             command = (sys.executable, "-m", MODULES[name], "serve")
         return Program(
             name=name,
