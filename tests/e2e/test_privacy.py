@@ -27,6 +27,7 @@ from crm_testkit.whole_stack import Relata
 Json = dict[str, Any]
 REQUESTS = "/v1/privacy-requests"
 DATABASES = ("contacts", "pipeline", "tickets", "campaigns", "gateway", "event_log")
+_MANY = 600
 SERVICES = {"contacts", "pipeline", "tickets", "campaigns", "gateway"}
 
 
@@ -133,7 +134,7 @@ async def test_an_archive_holds_everything_of_every_service(client: httpx.AsyncC
     assert request["status"] == "succeeded", request
     assert {receipt["service"] for receipt in request["receipts"]} == SERVICES
     answer = await client.get(request["file"])
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/octet-stream")
     assert len(answer.content) == request["size"]
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         held = {name: archive.read(name).decode() for name in archive.namelist()}
@@ -185,6 +186,23 @@ async def test_of_an_erased_person_nothing_is_left_anywhere(relata: Relata) -> N
         assert [(one["channel"], one["status"]) for one in erasure["consents"]] == [("email", "granted")]
         found = await client.post(f"{REQUESTS}/erasures", json={"phone": "+8613800000001"})
         assert found.json()["data"] == []
+
+
+async def test_an_erasure_is_exact_whatever_dies(client: httpx.AsyncClient, on_embedded: Relata) -> None:
+    mark = uuid.uuid4().hex[:12]
+    contact = (await create(client, CONTACTS, person(mark), {}))["id"]
+    for path, body in ((ACTIVITIES, {"kind": "call", "subject": mark}), (DEALS, {"name": mark})):
+        operations = [{"method": "create", "data": {**body, "contact_id": contact}} for _ in range(_MANY)]
+        answer = await client.post(f"{path}/batch", json={"operations": operations})
+        assert answer.status_code == 200, answer.text
+    request = await create(client, REQUESTS, {"kind": "erasure", "contact_id": contact}, {})
+    for service in ("pipeline", "contacts", "gateway", "pipeline"):
+        await asyncio.sleep(0.3)
+        await on_embedded.stack.restart(service)
+    ended_request = await ended(client, f"{REQUESTS}/{request['id']}")
+    receipts = {receipt["service"]: receipt["records"] for receipt in ended_request["receipts"]}
+    assert (receipts["pipeline"]["deal"], receipts["contacts"]["activity"]) == (_MANY, _MANY)
+    assert await found_in_databases(on_embedded, mark) == []
 
 
 async def test_no_file_of_the_database_holds_an_erased_person_once_it_is_written_anew(

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
-from crm_contracts.registry import PARTITIONS, TOPICS
+from crm_contracts.registry import EVERY_TOPIC, PARTITIONS
 from crm_kit.errors import problem_classes
 from crm_testkit.door import Door
 from gateway.documents.packaged import openapi
@@ -144,8 +144,8 @@ async def read_asyncapi(door: Door) -> dict[str, Any]:
 async def test_asyncapi_describes_every_topic_and_event(events: dict[str, Any]) -> None:
     assert events["asyncapi"].startswith("3.")
     assert {"title", "version"} <= set(events["info"])
-    assert set(events["channels"]) == {topic.name for topic in TOPICS}
-    for topic in TOPICS:
+    assert set(events["channels"]) == {topic.name for topic in EVERY_TOPIC}
+    for topic in EVERY_TOPIC:
         channel = events["channels"][topic.name]
         assert channel["address"] == topic.name
         assert channel["bindings"]["kafka"]["partitions"] == PARTITIONS
@@ -169,4 +169,4 @@ async def test_asyncapis_examples_fit_its_schemas(events: dict[str, Any]) -> Non
                 schema = {**message[part], "components": events["components"]}
                 jsonschema.validate(example[part], schema, cls=jsonschema.Draft202012Validator)
                 checked += 1
-    assert checked == 2 * sum(len(topic.actions) for topic in TOPICS)
+    assert checked == 2 * sum(len(topic.actions) for topic in EVERY_TOPIC)

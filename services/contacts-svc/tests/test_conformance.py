@@ -2,7 +2,7 @@
 
 from contacts_svc.manifest import MANIFEST
 from crm_contracts.ids import ContactId, TeamId, UserId
-from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, CUSTOM_FIELD, POOL, TERRITORY
+from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONSENT_PURPOSE, CONTACT, CUSTOM_FIELD, POOL, TERRITORY
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.service import Tenant
 
@@ -41,6 +41,19 @@ class TestConformance(ServiceConformance):
             counter="custom.n",
             equals=("email", "emails.0.address"),
             upsert="email",
+        ),
+        Sample(
+            path="/v1/consent-purposes",
+            topic=CONSENT_PURPOSE,
+            body=lambda n, _: {
+                "purpose": f"news-{n}",
+                "label": {"en": f"News {n}", "zh": f"资讯 {n}"},
+                "wording": "I agree to news by e-mail.",
+                "channels": ["email"],
+            },
+            patch={"wording": "I agree to news by e-mail, until I say otherwise."},
+            text="wording",
+            equals=("purpose", "purpose"),
         ),
         Sample(
             path="/v1/accounts",

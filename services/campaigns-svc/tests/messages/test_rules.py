@@ -16,7 +16,13 @@ from hypothesis import strategies as st
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 # Few different times, so that equal ones are common.
 TIMES = st.integers(0, 6).map(lambda days: _START + timedelta(days=days))
-PEOPLE = st.none() | st.builds(Person, deleted=st.booleans(), address=st.sampled_from([None, "", "a@example.com"]))
+PEOPLE = st.none() | st.builds(
+    Person,
+    deleted=st.booleans(),
+    address=st.sampled_from([None, "", "a@example.com"]),
+    do_not_contact=st.booleans(),
+    restricted=st.booleans(),
+)
 CONSENTS = st.none() | st.builds(
     ConsentEntry, id=st.just("consent_1"), status=st.sampled_from(["granted", "withdrawn"]), at=TIMES,
     expires_at=st.none() | TIMES,
@@ -30,7 +36,7 @@ def test_only_a_present_granted_consent_of_somebody_reachable_allows(
     verdict = decide(person, consent, unsubscribed_at, now)
     allowed = (
         person is not None
-        and not person.deleted
+        and not (person.deleted or person.do_not_contact or person.restricted)
         and bool(person.address)
         and consent is not None
         and consent.status == "granted"

@@ -46,6 +46,16 @@ async def test_only_people_with_a_granted_consent_get_mail(shop: Shop) -> None:
     assert report["by_reason"]["no_consent"] == 2
 
 
+async def test_nobody_is_written_to_who_wants_silence_or_is_restricted(shop: Shop) -> None:
+    people = {
+        "do_not_contact": (await shop.people(1, do_not_contact=True))[0],
+        "restricted": (await shop.people(1, restricted=True))[0],
+    }
+    messages = await shop.run(await shop.campaign(*[contact_id for contact_id, _ in people.values()]))
+    assert {messages[contact_id]["reason"] for contact_id, _ in people.values()} == people.keys()
+    assert [shop.mail.to(address) for _, address in people.values()] == [[], []]
+
+
 async def test_a_sent_message_keeps_the_proof_of_its_consent(shop: Shop) -> None:
     [(contact_id, address)] = await shop.people(1, consent=None)
     at, consent_id = datetime.now(UTC) - timedelta(days=30), ConsentId.new()

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from campaigns_svc.links import InvalidToken, UnsubscribeLink
+from campaigns_svc.links import UnsubscribeLink
 from crm_contracts.ids import ContactId, MessageId, TenantId
+from crm_kit.http.signed_tokens import InvalidToken
 from hypothesis import given
 from hypothesis import strategies as st
 

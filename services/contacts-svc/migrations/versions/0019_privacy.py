@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-from crm_kit.db.migration_ops import create_privacy_tables, protect
+from crm_kit.db.migration_ops import add_readers, create_privacy_tables, protect
 from sqlalchemy.dialects import postgresql
 
 revision = "0019_privacy"
@@ -69,7 +69,35 @@ def upgrade() -> None:
         sa.Column("salt", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id"),
     )
-    protect("privacy_request", "privacy_piece", "privacy_archive", "erasure_evidence", "privacy_salt")
+    op.create_table(
+        "consent_purpose",
+        sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
+        sa.Column("id", sa.Text(collation="C"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("purpose", sa.Text(collation="C"), nullable=False),
+        sa.Column("label", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("wording", sa.Text(), nullable=False),
+        sa.Column("wording_version", sa.Integer(), nullable=False),
+        sa.Column("channels", postgresql.ARRAY(sa.Text(collation="C")), nullable=False),
+        sa.Column("separate", sa.Boolean(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "id"),
+    )
+    op.create_index("consent_purpose_created", "consent_purpose", ["tenant_id", "created_at", "id"], unique=False)
+    op.create_index("consent_purpose_once", "consent_purpose", ["tenant_id", "purpose"], unique=True)
+    op.add_column("consent", sa.Column("separate", sa.Boolean(), server_default=sa.false(), nullable=False))
+    for name in ("do_not_contact", "restricted"):
+        # The default stays: a release that does not know the column may write beside this one.
+        op.add_column("contact", sa.Column(name, sa.Boolean(), server_default=sa.false(), nullable=False))
+    restricted = {"unique": False, "postgresql_where": sa.text("restricted")}
+    op.create_index("contact_restricted", "contact", ["tenant_id", "id"], **restricted)
+    protect(
+        "consent_purpose", "privacy_request", "privacy_piece", "privacy_archive", "erasure_evidence", "privacy_salt"
+    )
+    add_readers("consent_purpose", "privacy_request")
     create_privacy_tables()
 
 

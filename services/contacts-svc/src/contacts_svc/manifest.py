@@ -9,6 +9,7 @@ from contacts_svc.features import (
     accounts,
     activities,
     claims,
+    consent_purposes,
     consents,
     contacts,
     custom_fields,
@@ -20,12 +21,14 @@ from contacts_svc.features import (
     lifecycle,
     merges,
     pools,
+    preferences,
     privacy,
     privacy_requests,
     territories,
 )
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
+from contacts_svc.features.consent_purposes.events import CONSENT_PURPOSE_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
@@ -49,6 +52,8 @@ MANIFEST = Manifest(
         accounts.FEATURE,
         activities.FEATURE,
         consents.FEATURE,
+        consent_purposes.FEATURE,
+        preferences.FEATURE,
         territories.FEATURE,
         custom_fields.FEATURE,
         lifecycle.FEATURE,
@@ -73,6 +78,7 @@ MANIFEST = Manifest(
         MERGE_EVENTS,
         LIFECYCLE_EVENTS,
         POOL_EVENTS,
+        CONSENT_PURPOSE_EVENTS,
         PRIVACY_REQUEST_EVENTS,
     ),
 )

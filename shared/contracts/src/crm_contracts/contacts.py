@@ -122,6 +122,12 @@ class Contact(Entity):
         Timestamp | None, Field(description="When it goes back into the pool, unless something is done"), OPEN
     ] = None
     pool_history: Annotated[list[PoolMove], Field(description="Oldest first; the newest 30"), COMMERCIAL] = []
+    do_not_contact: Annotated[
+        bool, Field(description="Wants nothing from us but answers, on no channel, whatever the consents say"), OPEN
+    ] = False
+    restricted: Annotated[
+        bool, Field(description="Is stored, and nothing else is done with it: by a privacy request"), OPEN
+    ] = False
 
 
 class Merge(Entity):
@@ -195,6 +201,7 @@ class Consent(Entity):
     at: Annotated[Timestamp, OPEN]
     expires_at: Annotated[Timestamp | None, OPEN]
     actor_id: Annotated[str | None, OPEN]
+    separate: Annotated[bool, Field(description="Given for nothing else in the same act"), OPEN] = False
 
 
 class Territory(Entity):

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crm_contracts.ids import ContactId, JobId, PrivacyReceiptId, PrivacyRequestId
+from crm_contracts.custom_fields import LocalText
+from crm_contracts.ids import ConsentPurposeId, ContactId, JobId, PrivacyReceiptId, PrivacyRequestId
 from crm_contracts.sensitivity import OPEN, PRIVATE
 from crm_contracts.types import Contract, Entity, Timestamp, known
 
@@ -56,3 +57,21 @@ class PrivacyReceipt(Entity):
     is_last: Annotated[bool, OPEN]
     records: Annotated[dict[str, int], Field(description="In all, by kind; with the last piece"), OPEN]
     content: Annotated[str | None, PRIVATE]
+
+
+class ConsentPurpose(Entity):
+    """What consent is asked for, with the words by which it is."""
+
+    id: Annotated[ConsentPurposeId, OPEN]
+    purpose: Annotated[str, Field(description="As the ledger's entries name it"), OPEN]
+    label: Annotated[LocalText, OPEN]
+    wording: Annotated[str, Field(description="The text that is shown to whoever consents"), OPEN]
+    wording_version: Annotated[int, Field(ge=1, description="Rises with every change of the wording"), OPEN]
+    channels: Annotated[list[str], Field(description="On which channels it can be consented to"), OPEN]
+    separate: Annotated[
+        bool,
+        Field(description="Takes a consent of its own, given for nothing else in the same act (PIPL 23, 29, 39)"),
+        OPEN,
+    ]
+    position: Annotated[int, Field(description="Those of lower position are shown first"), OPEN]
+    active: Annotated[bool, Field(description="Whether preference pages show it"), OPEN]

@@ -74,16 +74,17 @@ CONTACT = Topic(
     "contact",
     contacts.Contact,
     (*BASIC, "lifecycle_changed", "claimed", "released", "returned", "merged", "unmerged"),
-    minor=2,
+    minor=3,
 )
 ACCOUNT = Topic("contacts", "account", contacts.Account, (*BASIC, "lifecycle_changed"), minor=2)
 ACTIVITY = Topic("contacts", "activity", contacts.Activity, minor=1)
-CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted", RESTATED))
+CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted", RESTATED), minor=1)
 MERGE = Topic("contacts", "merge", contacts.Merge, ("created", "undone", "deleted", RESTATED))
 TERRITORY = Topic("contacts", "territory", contacts.Territory)
 CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
 LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
 POOL = Topic("contacts", "pool", pools.Pool)
+CONSENT_PURPOSE = Topic("contacts", "consent_purpose", privacy.ConsentPurpose)
 PRIVACY_REQUEST = Topic("contacts", "privacy_request", privacy.PrivacyRequest)
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
@@ -125,6 +126,7 @@ TOPICS: tuple[Topic, ...] = (
     CUSTOM_FIELD,
     LIFECYCLE,
     POOL,
+    CONSENT_PURPOSE,
     PRIVACY_REQUEST,
     PIPELINE,
     DEAL,

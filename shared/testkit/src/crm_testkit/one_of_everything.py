@@ -25,7 +25,7 @@ TEAMS, ROLES, USERS, IDENTITY_PROVIDERS = "/v1/teams", "/v1/roles", "/v1/users",
 TRANSFERS, IMPORTS, EXPORTS, JOBS = "/v1/transfers", "/v1/imports", "/v1/exports", "/v1/jobs"
 MERGES, MOVED_REFERENCES = "/v1/merges", "/v1/moved-references"
 DUPLICATES, DUPLICATE_SCANS = "/v1/duplicates", "/v1/duplicate-scans"
-PRIVACY_REQUESTS = "/v1/privacy-requests"
+PRIVACY_REQUESTS, CONSENT_PURPOSES = "/v1/privacy-requests", "/v1/consent-purposes"
 SCIM_USERS, SCIM_GROUPS = "/scim/v2/Users", "/scim/v2/Groups"
 
 
@@ -94,6 +94,12 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "rules": [{"kind": "pattern", "pattern": "[A-Z]{2}[0-9]{4}"}],
     },
     POOLS: lambda ids: {"name": "华东公海", "team_ids": [ids[TEAMS]], "hold_limit": 200, "return_after_days": 30},
+    CONSENT_PURPOSES: lambda ids: {
+        "purpose": f"news-{uuid.uuid4().hex}",
+        "label": {"en": "News", "zh": "资讯"},
+        "wording": "我同意接收新品资讯，可随时撤回。",
+        "channels": ["email", "wechat"],
+    },
     IDENTITY_PROVIDERS: lambda ids: {
         "name": "企业登录",
         "issuer": "https://login.example.com",

@@ -9,6 +9,7 @@ MADE_OTHERWISE = {TENANTS, IMPORTS, DUPLICATE_SCANS, PRIVACY_REQUESTS}
 """By the administrator; of a file; one at a time; of a contact of its own."""
 
 PUBLIC = {
+    "/v1/preferences/{token}": "as the next",
     "/v1/unsubscribe/{token}": "the signed token is the permission, and names its tenant itself",
     "/scim/v2/ResourceTypes/{name}": "the same for everybody",
     "/scim/v2/Schemas/{name}": "the same for everybody",
@@ -31,6 +32,7 @@ OWN_FROM_THE_START = {
 
 ACTIONS: dict[str, dict[str, Any]] = {
     "rotate_api_key": {},
+    "make_preference_link": {},
     "open_support_session": {"staff": "陈静", "reason": "工单 4711"},
     "find_erasures": {"email": "x@example.com"},
     "claim_contact": {"user_id": "user_01jd3zq8w9e2vbx7k5m4n6p8qr"},

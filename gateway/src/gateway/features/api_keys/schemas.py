@@ -24,6 +24,8 @@ Scope = Literal[
     "campaigns:read",
     "campaigns:write",
     "claims:write",
+    "consent-purposes:read",
+    "consent-purposes:write",
     "consents:read",
     "consents:write",
     "contacts:read",

@@ -15,7 +15,17 @@ _READ: Final = ["read"]
 _CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents", "merges", "duplicates"]
 _SALES: Final = ["deals", "orders"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
-_SETTINGS: Final = ["pipelines", "territories", "custom-fields", "lifecycle", "pools", "users", "teams", "roles"]
+_SETTINGS: Final = [
+    "pipelines",
+    "territories",
+    "custom-fields",
+    "lifecycle",
+    "pools",
+    "consent-purposes",
+    "users",
+    "teams",
+    "roles",
+]
 
 _ALL_FIELDS: Final[Mapping[str, str]] = dict.fromkeys(SENSITIVITIES, "write")
 _UNCLAIMED: Final = {
@@ -50,7 +60,12 @@ READY: Final[Mapping[str, ReadyRole]] = {
             "admin",
             "Users, teams, roles, keys, territories, custom fields, the lifecycle and pools; customers masked, without amounts",
             _grant(["*"], _READ, "all", _ORGANISATION),
-            _grant(["territories", "custom-fields", "lifecycle", "pools"], [*_EDIT, "delete"], "all", _ORGANISATION),
+            _grant(
+                ["territories", "custom-fields", "lifecycle", "pools", "consent-purposes"],
+                [*_EDIT, "delete"],
+                "all",
+                _ORGANISATION,
+            ),
             admin=True,
         ),
         _role(
@@ -83,6 +98,7 @@ READY: Final[Mapping[str, ReadyRole]] = {
             "Every person's data: given out, erased or locked away when they ask for it",
             _grant(["contacts"], [*_READ, "delete"], "all", _ALL_FIELDS),
             _grant(["consents"], [*_READ, "create"], "all", _ALL_FIELDS),
+            _grant(["consent-purposes"], [*_EDIT, "delete"], "all", _ALL_FIELDS),
             _grant(["privacy-requests"], [*_READ, "create", "update"], "all", _ALL_FIELDS),
             _grant(["jobs"], _READ, "own", {"open": "read"}),
         ),

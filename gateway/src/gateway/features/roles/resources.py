@@ -8,6 +8,7 @@ from crm_contracts.types import Entity
 
 _OTHERWISE: Final[Mapping[str, str]] = {
     "activity": "activities",
+    "consent_purpose": "consent-purposes",
     "custom_field": "custom-fields",
     "privacy_request": "privacy-requests",
     "lifecycle": "lifecycle",

@@ -16,6 +16,7 @@ Resource = Literal[
     "audit-log",
     "campaigns",
     "claims",
+    "consent-purposes",
     "consents",
     "contacts",
     "custom-fields",

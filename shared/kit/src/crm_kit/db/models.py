@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Index, Text, text
+from sqlalchemy import DateTime, Index, Text, false, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
@@ -37,6 +37,11 @@ def text_list_column(*, later: bool = False) -> Any:
     """A text[] column, empty by default; `later`: as of `json_column`."""
     given = {"server_default": text("'{}'::text[]")} if later else {}
     return Field(default=[], sa_type=ARRAY(Text(collation="C")), nullable=False, sa_column_kwargs=given)
+
+
+def flag_column() -> Any:
+    """A boolean column that came after its table, false by default."""
+    return Field(default=False, nullable=False, sa_column_kwargs={"server_default": false()})
 
 
 def keys_index(name: str, column: str) -> Index:

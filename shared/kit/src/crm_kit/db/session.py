@@ -91,6 +91,16 @@ class ReadSession:
         moment: datetime = await self._session.scalar(_NOW)
         return moment
 
+    async def use_tenant(self, tenant_id: str) -> None:
+        """Turns this transaction to another tenant: for consumers, whose batches hold several, and for what a signed link names."""
+        if tenant_id == self._tenant_id:
+            return
+        await self._settle()
+        self._known.clear()
+        await self._session.flush()
+        self._tenant_id = tenant_id
+        await self._session.execute(_SET_TENANT, {"tenant_id": tenant_id})
+
     async def scalars(self, statement: Executable, parameters: Any = None) -> ScalarResult[Any]:
         await self._settle()
         return await self._session.scalars(statement, parameters)
@@ -229,16 +239,6 @@ class WriteSession(ReadSession):
     async def connection(self) -> AsyncConnection:
         await self._settle()
         return await self._session.connection()
-
-    async def use_tenant(self, tenant_id: str) -> None:
-        """Turns this transaction to another tenant: for consumers, whose batches hold several."""
-        if tenant_id == self._tenant_id:
-            return
-        await self._settle()
-        self._known.clear()
-        await self._session.flush()
-        self._tenant_id = tenant_id
-        await self._session.execute(_SET_TENANT, {"tenant_id": tenant_id})
 
 
 class _TenantSession(Session):

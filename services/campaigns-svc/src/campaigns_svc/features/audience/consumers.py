@@ -23,6 +23,8 @@ def _contact(event: Event) -> Copy:
         "language": contact.language,
         "account_id": contact.account_id,
         "profile": contact_profile(contact),
+        "do_not_contact": contact.do_not_contact,
+        "restricted": contact.restricted,
     }
 
 
@@ -50,7 +52,8 @@ def _copies(events: Sequence[Event], entity: str, read: Callable[[Event], Copy],
 async def follow_audience(session: WriteSession, events: Sequence[Event]) -> None:
     """Nothing of a person stays in the copy of a deleted contact but the id."""
     profile: Copy = {"profile": {}}
-    await repository.store(session, ContactCopyRow, _copies(events, CONTACT.entity, _contact, profile))
+    nobody: Copy = {**profile, "do_not_contact": False, "restricted": False}
+    await repository.store(session, ContactCopyRow, _copies(events, CONTACT.entity, _contact, nobody))
     await repository.store(session, AccountCopyRow, _copies(events, ACCOUNT.entity, _account, profile))
     await repository.store(session, ConsentCopyRow, _copies(events, CONSENT.entity, _consent, {}))
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from crm_kit.db.models import CodePointText, Moment, TenantRow, json_column
+from crm_kit.db.models import CodePointText, Moment, TenantRow, flag_column, json_column
 from sqlalchemy import Index, Text
 from sqlmodel import Field
 
@@ -27,6 +27,8 @@ class ContactCopyRow(CopyRow, Base, table=True):
     language: str | None = Field(default=None, sa_type=Text)
     account_id: str | None = Field(default=None, sa_type=CodePointText)
     profile: dict[str, Any] = json_column(dict)
+    do_not_contact: bool = flag_column()
+    restricted: bool = flag_column()
 
 
 class AccountCopyRow(CopyRow, Base, table=True):

@@ -14,7 +14,15 @@ KNOWN_WITHIN: Final = timedelta(seconds=10)
 _MAX_PAUSE: Final = timedelta(hours=1)
 
 Refusal = Literal[
-    "contact_unknown", "contact_deleted", "no_address", "no_consent", "unsubscribed", "withdrawn", "expired"
+    "contact_unknown",
+    "contact_deleted",
+    "restricted",
+    "do_not_contact",
+    "no_address",
+    "no_consent",
+    "unsubscribed",
+    "withdrawn",
+    "expired",
 ]
 
 
@@ -24,6 +32,8 @@ class Person:
 
     deleted: bool
     address: str | None
+    do_not_contact: bool = False
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +59,17 @@ def decide(
 ) -> Allowed | Refusal:
     """Whether a message may be sent at this moment.
 
-    It takes a known contact with an address, and a consent that is granted, not expired, and not followed by an
-    unsubscribing (one at the same time counts as following).
+    It takes a known contact with an address, who has asked neither for silence nor for nothing to be done with their data,
+    and a consent that is granted, not expired, and not followed by an unsubscribing (one at the same time counts as following).
     """
     if person is None:
         return "contact_unknown"
     if person.deleted:
         return "contact_deleted"
+    if person.restricted:
+        return "restricted"
+    if person.do_not_contact:
+        return "do_not_contact"
     if not person.address:
         return "no_address"
     if consent is None:

@@ -3,13 +3,14 @@
 from typing import Any
 
 from crm_kit.http.route import TransactionRoute, Writing, route_options
+from crm_kit.http.signed_tokens import InvalidToken
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from campaigns_svc import pages
 from campaigns_svc.features.unsubscribes.errors import UnknownLink
 from campaigns_svc.features.unsubscribes.usecases import unsubscribe
-from campaigns_svc.links import InvalidToken, UnsubscribeLink
+from campaigns_svc.links import UnsubscribeLink
 
 router = APIRouter(prefix="/v1/unsubscribe", tags=["unsubscribe"], route_class=TransactionRoute)
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, Moment, json_column
+from crm_kit.db.models import CodePointText, EntityRow, Moment, flag_column, json_column
 from sqlalchemy import Index, Text
 from sqlmodel import Field
 
@@ -30,5 +30,6 @@ class ConsentRow(EntityRow, Base, table=True):
     at: datetime = Field(sa_type=Moment, nullable=False)
     expires_at: datetime | None = Field(default=None, sa_type=Moment)
     actor_id: str | None = Field(default=None, sa_type=CodePointText)
+    separate: bool = flag_column()
     origin_id: str | None = Field(default=None, sa_type=CodePointText)
     """The event or entry that this one follows from, so that it is written once."""

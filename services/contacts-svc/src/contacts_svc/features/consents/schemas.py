@@ -22,6 +22,9 @@ class ConsentWrite(Input):
     evidence: CustomFields = {}
     at: Annotated[Timestamp | None, Field(description="When it was given or withdrawn; now if left out")] = None
     expires_at: Timestamp | None = None
+    separate: Annotated[
+        bool, Field(strict=True, description="Given for nothing else in the same act, as some purposes need it")
+    ] = False
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -7,8 +7,10 @@ from crm_contracts.contacts import Consent
 from crm_contracts.ids import ConsentId
 from crm_kit import context
 from crm_kit.db.session import WriteSession
+from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.timers import set_timer
 
+from contacts_svc.features.consent_purposes import repository as purposes
 from contacts_svc.features.consents import repository
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.consents.models import ConsentRow
@@ -23,6 +25,8 @@ async def record_consent(
 
     One that follows from `origin_id` is appended once, however often it is asked for.
     """
+    if data.status == "granted" and not data.separate:
+        await _refuse_bundled(session, data.purpose)
     number = await repository.next_number(session, contact_id)
     if origin_id is not None and (existing := await repository.by_origin(session, origin_id)) is not None:
         return CONSENT_EVENTS.snapshot(existing)
@@ -45,6 +49,17 @@ async def record_consent(
     if entry.status == "granted" and entry.expires_at is not None:
         await set_timer(session, EXPIRY, entry.id, entry.expires_at)
     return entry
+
+
+async def _refuse_bundled(session: WriteSession, purpose: str) -> None:
+    """Raises ValidationFailed where the purpose takes a consent of its own."""
+    declared = await purposes.named(session, purpose)
+    if declared is not None and declared.separate:
+        text = Text(
+            "This purpose takes a consent of its own: ask for nothing else in the same act, and say so by `separate`",
+            "该用途需要单独同意：请单独征得同意，并将 separate 设为 true",
+        )
+        raise ValidationFailed(text, errors=[FieldError("/separate", "separate_consent", text)])
 
 
 async def join_ledgers(
@@ -84,5 +99,7 @@ async def part_ledgers(
 
 def _once_more(entry: Consent, source: str, evidence: dict[str, str]) -> ConsentWrite:
     """The same, for another ledger. It is not checked: it was, when the entry was made, and its time may be over by now."""
-    kept = entry.model_dump(include={"channel", "purpose", "status", "legal_basis", "wording", "expires_at"})
+    kept = entry.model_dump(
+        include={"channel", "purpose", "status", "legal_basis", "wording", "expires_at", "separate"}
+    )
     return ConsentWrite.model_construct(**kept, source=source, evidence={**entry.evidence, **evidence}, at=None)

@@ -10,6 +10,7 @@ from crm_kit.db.models import (
     TenantRow,
     columns,
     custom_index,
+    flag_column,
     id_column,
     json_column,
     keys_index,
@@ -51,6 +52,7 @@ class ContactRow(EntityRow, Base, table=True):
         Index("contact_returns", "tenant_id", "returns_at", postgresql_where=text("returns_at is not null")),
         Index("contact_account", "tenant_id", "account_id", "id", postgresql_where=text("account_id is not null")),
         Index("contact_stage", "tenant_id", "lifecycle_stage", "created_at", "id"),
+        Index("contact_restricted", "tenant_id", "id", postgresql_where=text("restricted")),
         Index("contact_source", "tenant_id", "source", "id", postgresql_where=text("source is not null")),
         keys_index("contact_email_keys", "email_keys"),
         keys_index("contact_phone_numbers", "phone_numbers"),
@@ -98,6 +100,8 @@ class ContactRow(EntityRow, Base, table=True):
     match_keys: list[int] | None = Field(default=None, sa_type=ARRAY(Integer))
     merged_from: list[str] = text_list_column(later=True)
     other_external_ids: list[dict[str, str]] = json_column(list, later=True)
+    do_not_contact: bool = flag_column()
+    restricted: bool = flag_column()
 
 
 class MergedContactRow(TenantRow, Base, table=True):

@@ -85,6 +85,8 @@ FIELDS = FieldSet(
             selective=True,
         ),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
+        Field("do_not_contact", FieldType.BOOLEAN, _c.do_not_contact, nullable=False),
+        Field("restricted", FieldType.BOOLEAN, _c.restricted, nullable=False),
     ],
     declared_under=CUSTOM,
 )

@@ -87,6 +87,10 @@ class ContactWrite(Input):
     tags: Annotated[list[Tag], Field(max_length=200)] = []
     custom: CustomValues = {}
     shares: SharesWrite = []
+    do_not_contact: Annotated[
+        bool,
+        Field(strict=True, description="Wants nothing from us but answers, on no channel, whatever the consents say"),
+    ] = False
 
     @model_validator(mode="after")
     def _can_be_told_apart(self) -> Self:

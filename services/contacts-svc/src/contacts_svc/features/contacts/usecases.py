@@ -1,7 +1,7 @@
 """What can be done with a contact."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from crm_contracts.contacts import Contact
 from crm_contracts.ids import ContactId
@@ -17,7 +17,7 @@ from contacts_svc.features.accounts.repository import account_exists
 from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts import repository, rules
-from contacts_svc.features.contacts.errors import ExternalIdTaken
+from contacts_svc.features.contacts.errors import ExternalIdTaken, ProcessingRestricted
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
@@ -28,6 +28,9 @@ from contacts_svc.features.pooling.usecases import keep_in_step
 from contacts_svc.features.stages.repository import STAGES
 from contacts_svc.features.stages.rules import put
 
+_OF_WORK: Final = frozenset(
+    {"version", "updated_at", "owner_id", "team_id", "shares", "territory_id", "pool_id", "returns_at", "pool_history"}
+)
 _CUSTOM_FIELDS = declared_for("contacts")
 _TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
 
@@ -75,11 +78,22 @@ async def rewrite_contact(
     await _check(session, row, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, before, caller)
+    _refuse_restricted(row, before)
     await CONTACT_EVENTS.updated(session, row, before, action=merging or ("lifecycle_changed" if moved else "updated"))
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 
 
+def _refuse_restricted(row: ContactRow, before: Contact) -> None:
+    """Who has it may change while it is restricted, and that it is; nothing that says something of the person."""
+    if before.restricted and row.restricted:
+        after = CONTACT_EVENTS.snapshot(row)
+        if any(getattr(after, name) != getattr(before, name) for name in Contact.model_fields.keys() - _OF_WORK):
+            raise ProcessingRestricted
+
+
 async def delete_contact(session: WriteSession, row: ContactRow, _caller: Principal) -> None:
+    if row.restricted:
+        raise ProcessingRestricted
     await CONTACT_EVENTS.deleted(session, row)
     repository.note_keys(session, row.id, repository.Keys.of(row), repository.Keys())
 
@@ -119,6 +133,7 @@ def write_members(session: WriteSession, row: ContactRow, data: ContactWrite, ca
         "owner_id",
         "team_id",
         "pool_id",
+        "do_not_contact",
     ):
         setattr(row, field, getattr(data, field))
     row.match_keys = key_numbers(session.tenant_id, profile_of(row))

@@ -29,6 +29,8 @@ from contacts_svc.features.exports.usecases import EXPORT_JOB
 _PAGE: Final = 500
 """Records of one transaction."""
 
+_UNRESTRICTED: Final = {"field": "restricted", "op": "eq", "value": False}
+
 _LEASE: Final = timedelta(seconds=20)
 """So long after its process has died a workbook is begun anew."""
 
@@ -86,7 +88,10 @@ async def _names_under(session: ReadSession, walk: Walk, resource: ExportResourc
 
 
 async def _walk(session: ReadSession, row: ExportRow, resource: ExportResource) -> Walk:
-    return await Walk.of(session, RESOURCES[resource], row.where, row.sort, row.created_at)
+    where = row.where
+    if resource == "contacts":  # to store is all that may be done with the others
+        where = {"all": [_UNRESTRICTED, *([where] if where is not None else [])]}
+    return await Walk.of(session, RESOURCES[resource], where, row.sort, row.created_at)
 
 
 async def _read_page(session: WriteSession, row: ExportRow, resource: ExportResource) -> None:

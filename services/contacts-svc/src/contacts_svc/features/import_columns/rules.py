@@ -43,6 +43,7 @@ KNOWN_HEADERS: Final[Mapping[ImportResource, Mapping[str, Sequence[str]]]] = {
         "birthday": ("birthday", "birth date", "date of birth", "dob", "生日", "出生日期", "出生年月"),
         "language": ("language", "locale", "语言"),
         "source": ("source", "lead source", "来源", "客户来源", "线索来源"),
+        "do_not_contact": ("do not contact", "opted out", "请勿联系", "勿扰", "拒绝联系"),
         "account.name": ("company", "company name", "organisation", "organization", "account", "account name", "公司",
                          "公司名称", "单位", "企业名称", "客户公司"),
         "account.domain": ("company domain", "company domain name", "company website", "公司网站", "公司域名"),

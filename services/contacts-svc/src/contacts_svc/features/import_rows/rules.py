@@ -124,16 +124,10 @@ def _writer(
     if head == "custom" and rest in declared:
         return partial(_custom, declared[rest], day_first)
     match head:
-        case "email":
-            return _email
         case "phone":
             return partial(_phone, "mobile" if _MOBILE.search(column) else None)
-        case "tags":
-            return _tags
         case "birthday":
             return partial(_birthday, day_first)
-        case "size":
-            return _size
         case "lifecycle_stage":
             return partial(_stage, stage)
         case "account" | "parent" if rest:
@@ -141,7 +135,7 @@ def _writer(
         case "external_ids" | "custom" | "address":
             return partial(_member, head, rest)
         case _:
-            return partial(_plain, target)
+            return _OF_MEMBERS.get(head) or partial(_plain, target)
 
 
 def _plain(target: str, row: RowData, column: str, text: str) -> None:
@@ -190,6 +184,14 @@ def _birthday(day_first: bool | None, row: RowData, column: str, text: str) -> N
         row.faults.append(Fault("date_format", told, column, "/birthday"))
 
 
+def _do_not_contact(row: RowData, column: str, text: str) -> None:
+    try:
+        row.data["do_not_contact"] = cells.truth(text)
+        row.places["/do_not_contact"] = column
+    except ValueError:
+        row.faults.append(Fault("boolean", Text("Must be yes or no", "必须是“是”或“否”"), column, "/do_not_contact"))
+
+
 def _size(row: RowData, column: str, text: str) -> None:
     try:
         row.data["size"] = int(cells.number(text))
@@ -219,6 +221,14 @@ def _reference(name: str, row: RowData, column: str, text: str) -> None:
     else:
         row.reference[head] = text
     row.places[f"/account/{name.replace('.', '/')}"] = column
+
+
+_OF_MEMBERS: Final[Mapping[str, Writer]] = {
+    "email": _email,
+    "tags": _tags,
+    "size": _size,
+    "do_not_contact": _do_not_contact,
+}
 
 
 def with_defaults(row: RowData, defaults: Mapping[str, Any]) -> None:

@@ -50,7 +50,10 @@ _MAPS: Final = ("external_ids", "custom")
 TAKEN_TOGETHER: Final = frozenset((*_LISTS, *_MAPS))
 """Members of which all contacts' values can stand side by side."""
 
-WRITTEN: Final = (*_NAME, *_LIFECYCLE, *_SINGLE, *_LISTS, *_MAPS)
+_STRICT: Final = ("do_not_contact",)
+"""Members of which one contact's word counts for all."""
+
+WRITTEN: Final = (*_NAME, *_LIFECYCLE, *_SINGLE, *_LISTS, *_MAPS, *_STRICT)
 """The members that a merge decides."""
 
 
@@ -96,6 +99,8 @@ def combined(survivor: Contact, others: Sequence[Contact], rules: Mapping[str, R
                 )
                 for name in dict.fromkeys(name for id_ in survivor_first for name in values[id_])
             }
+    for member in _STRICT:
+        result[member] = any(state[member] for state in states.values())
     result["emails"] = _with_one_primary(result["emails"])
     result["custom"] = {name: value for name, value in result["custom"].items() if value is not None}
     return result
@@ -107,7 +112,7 @@ def rebased(base: Json, present: Json, new_base: Json) -> Json:
     for members in _TOGETHER.values():
         if _parts(present, members) == _parts(base, members):
             result |= {member: new_base[member] for member in members}
-    for member in _SINGLE:
+    for member in (*_SINGLE, *_STRICT):
         if present[member] == base[member]:
             result[member] = new_base[member]
     for member, key in _LISTS.items():

@@ -15,6 +15,7 @@ from crm_kit.rights import EVERYTHING
 from contacts_svc.features.accounts.repository import account_exists
 from contacts_svc.features.consents.usecases import join_ledgers, part_ledgers
 from contacts_svc.features.contacts import repository as contacts
+from contacts_svc.features.contacts.errors import ProcessingRestricted
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.resource import CONTACTS
@@ -68,6 +69,8 @@ async def lock_for_merge(session: WriteSession, survivor_id: str, from_ids: Sequ
         except (Merged, NotFound):
             if id_ == survivor_id:
                 raise
+    if any(row.restricted for row in rows.values()):
+        raise ProcessingRestricted
     missing = [number for number, id_ in enumerate(from_ids) if id_ not in rows]
     if missing:
         text = Text("There is no such contact", "不存在该联系人")

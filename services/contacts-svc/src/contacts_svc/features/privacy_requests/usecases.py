@@ -24,7 +24,7 @@ from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import PhoneWrite
 from contacts_svc.features.contacts.usecases import normalised_phones
 from contacts_svc.features.privacy_requests import repository, rules
-from contacts_svc.features.privacy_requests.errors import NoArchive, RequestRunning
+from contacts_svc.features.privacy_requests.errors import NoArchive, NotRestricted, RequestRunning
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
 from contacts_svc.features.privacy_requests.models import PrivacyRequestRow
 from contacts_svc.features.privacy_requests.schemas import (
@@ -38,7 +38,7 @@ from contacts_svc.features.privacy_requests.schemas import (
 PRIVACY_JOB: Final = "privacy_request"
 FORGET_ARCHIVE: Final = "forget_archive"
 
-_ACTIONS: Final[dict[PrivacyRequestKind, Action]] = {"export": "read", "erasure": "delete"}
+_ACTIONS: Final[dict[PrivacyRequestKind, Action]] = {"export": "read", "erasure": "delete", "restriction": "update"}
 
 
 async def open_request(session: WriteSession, data: PrivacyRequestWrite, caller: Principal) -> PrivacyRequest:
@@ -46,6 +46,8 @@ async def open_request(session: WriteSession, data: PrivacyRequestWrite, caller:
     row = await _lock_subject(session, data)
     if (same := await repository.running(session, data.kind, row.id)) is not None:
         raise RequestRunning(members={"request_id": same})
+    if data.kind == "restriction":
+        return await _restrict(session, data, row, caller)
     request_id = PrivacyRequestId.new()
     request = PrivacyRequestRow(
         id=request_id,
@@ -59,6 +61,44 @@ async def open_request(session: WriteSession, data: PrivacyRequestWrite, caller:
     if data.kind == "erasure":
         await _erase_contact(session, request, row)
     return await PRIVACY_REQUEST_EVENTS.created(session, request)
+
+
+async def _restrict(
+    session: WriteSession, data: PrivacyRequestWrite, row: ContactRow, caller: Principal
+) -> PrivacyRequest:
+    """From now on until it is lifted. Raises RequestRunning where it is restricted already."""
+    if row.restricted:
+        raise RequestRunning
+    await _set_restricted(session, row, True)
+    request = PrivacyRequestRow(
+        id=PrivacyRequestId.new(),
+        kind=data.kind,
+        contact_id=row.id,
+        subject_ids=[row.id],
+        status="succeeded",
+        reason=data.reason,
+        requested_by=caller.subject,
+        finished_at=await session.now(),
+    )
+    return await PRIVACY_REQUEST_EVENTS.created(session, request)
+
+
+async def lift(session: WriteSession, request: PrivacyRequestRow) -> None:
+    """Ends a restriction. Raises NotRestricted."""
+    if request.kind != "restriction" or request.status != "succeeded":
+        raise NotRestricted
+    before = PRIVACY_REQUEST_EVENTS.snapshot(request)
+    row = (await CONTACTS.lock_all(session, [request.contact_id])).get(request.contact_id)
+    if row is not None:
+        await _set_restricted(session, row, False)
+    request.status = "lifted"
+    await PRIVACY_REQUEST_EVENTS.updated(session, request, before)
+
+
+async def _set_restricted(session: WriteSession, row: ContactRow, restricted: bool) -> None:
+    before = CONTACT_EVENTS.snapshot(row)
+    row.restricted = restricted
+    await CONTACT_EVENTS.updated(session, row, before)
 
 
 async def _lock_subject(session: WriteSession, data: PrivacyRequestWrite) -> ContactRow:

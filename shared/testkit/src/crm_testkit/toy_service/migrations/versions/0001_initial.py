@@ -6,6 +6,7 @@ from crm_kit.db.migration_ops import (
     add_readers,
     create_audit_log,
     create_merging_tables,
+    create_privacy_tables,
     create_rights_tables,
     protect,
     protect_kit_tables,
@@ -26,4 +27,5 @@ def upgrade() -> None:
     protect_kit_tables()
     create_rights_tables()
     create_merging_tables()
+    create_privacy_tables()
     create_audit_log()
