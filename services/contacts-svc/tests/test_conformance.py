@@ -2,7 +2,7 @@
 
 from contacts_svc.manifest import MANIFEST
 from crm_contracts.ids import ContactId, TeamId, UserId
-from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, CUSTOM_FIELD, POOL, TERRITORY
+from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, CUSTOM_FIELD, POOL, RELATIONSHIP, TERRITORY
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.service import Tenant
 
@@ -10,6 +10,11 @@ from crm_testkit.service import Tenant
 async def _a_contact(tenant: Tenant) -> dict[str, str]:
     contact = await tenant.create("/v1/contacts", full_name="王伟")
     return {"contact_id": contact["id"]}
+
+
+async def _two_ends(tenant: Tenant) -> dict[str, str]:
+    account = await tenant.create("/v1/accounts", name="云帆")
+    return {**await _a_contact(tenant), "account_id": account["id"]}
 
 
 _CONTACT_ID = ContactId.new()
@@ -102,6 +107,16 @@ class TestConformance(ServiceConformance):
             clears="hold_limit",
             integer="hold_limit",
             equals=("name", "name"),
+        ),
+        Sample(
+            path="/v1/relationships",
+            topic=RELATIONSHIP,
+            prepare=_two_ends,
+            body=lambda n, ids: {**ids, "label": f"Role {n}", "note": "x", "started_on": "2026-01-01"},
+            patch={"primary": True, "ended_on": "2026-12-31"},
+            text="note",
+            clears="note",
+            equals=("label", "label"),
         ),
         Sample(
             path="/v1/custom-fields",

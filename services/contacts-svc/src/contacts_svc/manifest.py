@@ -20,6 +20,7 @@ from contacts_svc.features import (
     lifecycle,
     merges,
     pools,
+    relationships,
     territories,
 )
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
@@ -30,6 +31,7 @@ from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
 from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.pools.events import POOL_EVENTS
+from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 from contacts_svc.settings import ContactsSettings
 
@@ -37,7 +39,7 @@ MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, lifecycle, pools, territories, custom fields, merges, imports and exports",
+    summary="Contacts, accounts, relationships, activities, consents, lifecycle, pools, territories, custom fields, merges and files",
     settings=ContactsSettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
@@ -57,6 +59,7 @@ MANIFEST = Manifest(
         duplicates.FEATURE,
         merges.FEATURE,
         duplicate_scans.FEATURE,
+        relationships.FEATURE,
     ),
     publishes=(
         CONTACT_EVENTS,
@@ -68,5 +71,6 @@ MANIFEST = Manifest(
         MERGE_EVENTS,
         LIFECYCLE_EVENTS,
         POOL_EVENTS,
+        RELATIONSHIP_EVENTS,
     ),
 )

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from crm_contracts import campaigns, contacts, custom_fields, lifecycle, pipeline, pools, sign_in, tenancy, tickets
+from crm_contracts import (
+    campaigns,
+    contacts,
+    custom_fields,
+    lifecycle,
+    pipeline,
+    pools,
+    relationships,
+    sign_in,
+    tenancy,
+    tickets,
+)
 from crm_contracts.types import Entity
 
 PARTITIONS = 12
@@ -73,6 +84,7 @@ TERRITORY = Topic("contacts", "territory", contacts.Territory)
 CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
 LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
 POOL = Topic("contacts", "pool", pools.Pool)
+RELATIONSHIP = Topic("contacts", "relationship", relationships.Relationship)
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
 DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"), minor=1)
@@ -113,6 +125,7 @@ TOPICS: tuple[Topic, ...] = (
     CUSTOM_FIELD,
     LIFECYCLE,
     POOL,
+    RELATIONSHIP,
     PIPELINE,
     DEAL,
     ORDER,

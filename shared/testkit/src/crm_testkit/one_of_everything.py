@@ -16,7 +16,7 @@ Ids = Mapping[str, str]
 
 CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities"
 CONSENTS, TERRITORIES = "/v1/contacts/{contact_id}/consents", "/v1/territories"
-CUSTOM_FIELDS, POOLS = "/v1/custom-fields", "/v1/pools"
+CUSTOM_FIELDS, POOLS, RELATIONSHIPS = "/v1/custom-fields", "/v1/pools", "/v1/relationships"
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
@@ -47,6 +47,12 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
     CONTACTS: _contact,
     CONSENTS: lambda ids: {"channel": "email", "purpose": "marketing", "status": "granted", "source": "form"},
     ACTIVITIES: lambda ids: {"kind": "call", "subject": "咨询价格", "contact_id": ids[CONTACTS]},
+    RELATIONSHIPS: lambda ids: {
+        "contact_id": ids[CONTACTS],
+        "account_id": ids[ACCOUNTS],
+        "label": f"采购 {uuid.uuid4().hex}",
+        "started_on": "2026-01-01",
+    },
     PIPELINES: lambda ids: {"name": "渠道销售"},
     DEALS: lambda ids: {
         "name": "年度框架",

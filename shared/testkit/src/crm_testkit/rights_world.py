@@ -21,6 +21,7 @@ from crm_testkit.one_of_everything import (
     ORDERS,
     PIPELINES,
     POOLS,
+    RELATIONSHIPS,
     SEGMENTS,
     TEAMS,
     TEMPLATES,
@@ -139,6 +140,9 @@ class Company:
                 **about,
             },
         )
+        role = {"account_id": ids[ACCOUNTS], "label": mark("relationships", "open")} if ACCOUNTS in ids else None
+        if role is not None:
+            await make(RELATIONSHIPS, {**role, "note": mark("relationships", "personal"), **about})
         await self._business(whose, ids)
         return ids
 

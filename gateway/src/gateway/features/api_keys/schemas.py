@@ -56,6 +56,8 @@ Scope = Literal[
     "pipelines:write",
     "pools:read",
     "pools:write",
+    "relationships:read",
+    "relationships:write",
     "roles:read",
     "segments:read",
     "segments:write",

@@ -12,7 +12,16 @@ from gateway.features.roles.schemas import ReadyRole
 _EVERY_ACTION: Final[list[str]] = [*ACTIONS]
 _EDIT: Final = ["read", "create", "update"]
 _READ: Final = ["read"]
-_CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents", "merges", "duplicates"]
+_CUSTOMERS: Final = [
+    "customers",
+    "contacts",
+    "accounts",
+    "relationships",
+    "activities",
+    "consents",
+    "merges",
+    "duplicates",
+]
 _SALES: Final = ["deals", "orders"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
 _SETTINGS: Final = ["pipelines", "territories", "custom-fields", "lifecycle", "pools", "users", "teams", "roles"]

@@ -33,6 +33,7 @@ Resource = Literal[
     "orders",
     "pipelines",
     "pools",
+    "relationships",
     "roles",
     "segments",
     "teams",

@@ -1,0 +1,67 @@
+"""Every statement about relationships beyond those that all resources have."""
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from crm_kit.db.holders import holders_of
+from crm_kit.db.models import columns
+from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.db.sql import Sql
+from sqlalchemy import select
+
+from contacts_svc.features.relating.models import RelationshipAsideRow, RelationshipRow
+
+_c, _aside = columns(RelationshipRow), columns(RelationshipAsideRow)
+
+_ID: Final = "select id, created_at from relationship"
+_BETWEEN: Final = Sql(
+    f"{_ID} where contact_id = any(cast(:ends as text[]))"  # a constant of this module
+    " and (account_id = any(cast(:ends as text[])) or related_contact_id = any(cast(:ends as text[])))"
+)
+# Each side by an index of its own: all of an account's could be many.
+_NEWEST: Final = Sql(
+    f"select id from (({_ID} where contact_id = :end order by created_at desc, id desc limit :limit)"  # noqa: S608  # a constant of this module
+    f" union all ({_ID} where related_contact_id = :end order by created_at desc, id desc limit :limit)"
+    f" union all ({_ID} where account_id = :end order by created_at desc, id desc limit :limit)"
+    ") as found order by created_at desc, id desc limit :limit"
+)
+
+
+async def lock_at(session: WriteSession, contact_ids: Collection[str]) -> Sequence[RelationshipRow]:
+    """Those that have one of the contacts as an end, locked in one order."""
+    held = await holders_of(session, _c.contact_ids, sorted(contact_ids))
+    ids = {id_ for each in held.values() for id_ in each}
+    statement = select(RelationshipRow).where(_c.id.in_(ids)).order_by(_c.id).with_for_update()
+    return (await session.scalars(statement.execution_options(populate_existing=True))).all()
+
+
+async def lock_aside(session: WriteSession, contact_ids: Collection[str]) -> Sequence[RelationshipAsideRow]:
+    """As `lock_at`, of those that are not there while a merge stands."""
+    held = await holders_of(session, _aside.end_ids, sorted(contact_ids))
+    ids = {id_ for each in held.values() for id_ in each}
+    statement = select(RelationshipAsideRow).where(_aside.id.in_(ids)).order_by(_aside.id).with_for_update()
+    return (await session.scalars(statement.execution_options(populate_existing=True))).all()
+
+
+async def lock_of_account(session: WriteSession, account_id: str, limit: int) -> Sequence[RelationshipRow]:
+    """Some of an account's, locked in one order."""
+    statement = select(RelationshipRow).where(_c.account_id == account_id).order_by(_c.id).limit(limit)
+    return (await session.scalars(statement.with_for_update().execution_options(populate_existing=True))).all()
+
+
+async def between(session: ReadSession, *ends: str) -> Sequence[RelationshipRow]:
+    """Whatever is said of these two."""
+    found = await session.fetch(_BETWEEN, {"ends": list(ends)})
+    return (await session.scalars(select(RelationshipRow).where(_c.id.in_([row["id"] for row in found])))).all()
+
+
+async def count_of(session: ReadSession, contact_id: str, limit: int) -> int:
+    """How many a contact has, from either side; counted up to the limit."""
+    return len(await session.fetch(_NEWEST, {"end": contact_id, "limit": limit}))
+
+
+async def newest_of(session: ReadSession, end_id: str, limit: int) -> Sequence[RelationshipRow]:
+    """Of a contact, from either side, or of an account; by (`created_at`, `id`)."""
+    found = await session.fetch(_NEWEST, {"end": end_id, "limit": limit})
+    statement = select(RelationshipRow).where(_c.id.in_([row["id"] for row in found]))
+    return (await session.scalars(statement.order_by(_c.created_at.desc(), _c.id.desc()))).all()
