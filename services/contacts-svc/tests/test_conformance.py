@@ -2,7 +2,17 @@
 
 from contacts_svc.manifest import MANIFEST
 from crm_contracts.ids import ContactId, TeamId, UserId
-from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, CUSTOM_FIELD, POOL, RELATIONSHIP, TERRITORY
+from crm_contracts.registry import (
+    ACCOUNT,
+    ACTIVITY,
+    CONSENT,
+    CONTACT,
+    CUSTOM_FIELD,
+    DATE_REMINDER,
+    POOL,
+    RELATIONSHIP,
+    TERRITORY,
+)
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.service import Tenant
 
@@ -27,6 +37,7 @@ class TestConformance(ServiceConformance):
         "/v1/merges": "made by merging contacts; see tests/merges",
         "/v1/duplicates": "found by scans; see tests/duplicates",
         "/v1/duplicate-scans": "one at a time, and changed by its job; see tests/duplicates",
+        "/v1/date-occurrences": "they come by themselves; see tests/date_reminders",
         "/v1/exports": "a job goes on with what was created; see tests/exports",
     }
     samples = (
@@ -117,6 +128,20 @@ class TestConformance(ServiceConformance):
             text="note",
             clears="note",
             equals=("label", "label"),
+        ),
+        Sample(
+            path="/v1/date-reminders",
+            topic=DATE_REMINDER,
+            body=lambda n, _: {
+                "name": f"Reminder {n}",
+                "field": "birthday",
+                "days_before": 7,
+                "time_zone": "Asia/Shanghai",
+            },
+            patch={"at": "08:30"},
+            text="name",
+            integer="days_before",
+            equals=("name", "name"),
         ),
         Sample(
             path="/v1/custom-fields",

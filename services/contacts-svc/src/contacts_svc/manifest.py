@@ -13,6 +13,8 @@ from contacts_svc.features import (
     contacts,
     custom_fields,
     customers,
+    date_occurrences,
+    date_reminders,
     duplicate_scans,
     duplicates,
     exports,
@@ -28,6 +30,8 @@ from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
+from contacts_svc.features.date_occurrences.events import DATE_OCCURRENCE_EVENTS
+from contacts_svc.features.date_reminders.events import DATE_REMINDER_EVENTS
 from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.pools.events import POOL_EVENTS
@@ -39,7 +43,7 @@ MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, relationships, activities, consents, lifecycle, pools, territories, custom fields, merges and files",
+    summary="Contacts, accounts, relationships, dates, activities, consents, lifecycle, pools, territories, custom fields, merges, files",
     settings=ContactsSettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
@@ -60,6 +64,8 @@ MANIFEST = Manifest(
         merges.FEATURE,
         duplicate_scans.FEATURE,
         relationships.FEATURE,
+        date_reminders.FEATURE,
+        date_occurrences.FEATURE,
     ),
     publishes=(
         CONTACT_EVENTS,
@@ -72,5 +78,7 @@ MANIFEST = Manifest(
         LIFECYCLE_EVENTS,
         POOL_EVENTS,
         RELATIONSHIP_EVENTS,
+        DATE_REMINDER_EVENTS,
+        DATE_OCCURRENCE_EVENTS,
     ),
 )

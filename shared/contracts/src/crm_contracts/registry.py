@@ -6,6 +6,7 @@ from crm_contracts import (
     campaigns,
     contacts,
     custom_fields,
+    dates,
     lifecycle,
     pipeline,
     pools,
@@ -85,6 +86,10 @@ CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
 LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
 POOL = Topic("contacts", "pool", pools.Pool)
 RELATIONSHIP = Topic("contacts", "relationship", relationships.Relationship)
+DATE_REMINDER = Topic("contacts", "date_reminder", dates.DateReminder)
+DATE_OCCURRENCE = Topic(
+    "contacts", "date_occurrence", dates.DateOccurrence, ("came_due", "updated", "deleted", RESTATED)
+)
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
 DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"), minor=1)
@@ -126,6 +131,8 @@ TOPICS: tuple[Topic, ...] = (
     LIFECYCLE,
     POOL,
     RELATIONSHIP,
+    DATE_REMINDER,
+    DATE_OCCURRENCE,
     PIPELINE,
     DEAL,
     ORDER,

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ Ids = Mapping[str, str]
 CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities"
 CONSENTS, TERRITORIES = "/v1/contacts/{contact_id}/consents", "/v1/territories"
 CUSTOM_FIELDS, POOLS, RELATIONSHIPS = "/v1/custom-fields", "/v1/pools", "/v1/relationships"
+DATE_REMINDERS, DATE_OCCURRENCES = "/v1/date-reminders", "/v1/date-occurrences"
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
@@ -38,6 +40,7 @@ def _contact(ids: Ids) -> Json:
         "account_id": ids[ACCOUNTS],
         "external_ids": {"erp": mark},
         "tags": ["vip"],
+        "birthday": datetime.now(UTC).date().isoformat(),
         "custom": {"favourite_colour": "青"},
     }
 
@@ -99,6 +102,13 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "rules": [{"kind": "pattern", "pattern": "[A-Z]{2}[0-9]{4}"}],
     },
     POOLS: lambda ids: {"name": "华东公海", "team_ids": [ids[TEAMS]], "hold_limit": 200, "return_after_days": 30},
+    DATE_REMINDERS: lambda ids: {
+        "name": "生日祝福",
+        "field": "birthday",
+        "repeats": "once",
+        "at": "00:00",
+        "time_zone": "UTC",
+    },
     IDENTITY_PROVIDERS: lambda ids: {
         "name": "企业登录",
         "issuer": "https://login.example.com",
@@ -118,6 +128,7 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
     for collection, body in BODIES.items():
         ids[collection] = (await create(client, collection, body(ids), ids))["id"]
     ids[MESSAGES] = await _send_one_message(client, ids)
+    ids[DATE_OCCURRENCES] = await _until_there_is_one(client, DATE_OCCURRENCES)
     ids[IMPORTS], ids[JOBS] = await import_a_file(client)
     await ended(client, f"{EXPORTS}/{ids[EXPORTS]}")
     return ids | await _merge_and_scan(client)

@@ -17,6 +17,7 @@ from crm_testkit.one_of_everything import (
     CONSENTS,
     CONTACTS,
     CUSTOM_FIELDS,
+    DATE_REMINDERS,
     DEALS,
     ORDERS,
     PIPELINES,
@@ -205,6 +206,8 @@ class Company:
         ids[TERRITORIES] = await self._make(TERRITORIES, {"name": named("territories"), **territory})
         declared = {"resource": "activities", "name": "x", "type": "text"}
         ids[CUSTOM_FIELDS] = await self._make(CUSTOM_FIELDS, {"label": {"en": named("custom-fields")}, **declared})
+        reminder = {"field": "birthday", "at": "00:00", "time_zone": "UTC"}
+        ids[DATE_REMINDERS] = await self._make(DATE_REMINDERS, {"name": named("date-reminders"), **reminder})
         ids[POOLS] = await self._make(POOLS, {"name": named("pools")})
         ids[TEMPLATES] = await self._make(TEMPLATES, {"name": named("templates"), "subject": "x", "body_text": "x"})
         ids[SEGMENTS] = await self._make(SEGMENTS, {"name": named("segments")})

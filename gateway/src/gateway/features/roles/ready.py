@@ -17,6 +17,7 @@ _CUSTOMERS: Final = [
     "contacts",
     "accounts",
     "relationships",
+    "date-occurrences",
     "activities",
     "consents",
     "merges",
@@ -24,7 +25,8 @@ _CUSTOMERS: Final = [
 ]
 _SALES: Final = ["deals", "orders"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
-_SETTINGS: Final = ["pipelines", "territories", "custom-fields", "lifecycle", "pools", "users", "teams", "roles"]
+_RULES: Final = ["territories", "custom-fields", "lifecycle", "pools", "date-reminders"]
+_SETTINGS: Final = ["pipelines", *_RULES, "users", "teams", "roles"]
 
 _ALL_FIELDS: Final[Mapping[str, str]] = dict.fromkeys(SENSITIVITIES, "write")
 _UNCLAIMED: Final = {
@@ -57,9 +59,9 @@ READY: Final[Mapping[str, ReadyRole]] = {
         _role("owner", "Everything", _grant(["*"], _EVERY_ACTION, "all", _ALL_FIELDS), admin=True),
         _role(
             "admin",
-            "Users, teams, roles, keys, territories, custom fields, the lifecycle and pools; customers masked, without amounts",
+            "Users, teams, roles, keys, territories, custom fields, lifecycle, pools, reminders; customers masked, without amounts",
             _grant(["*"], _READ, "all", _ORGANISATION),
-            _grant(["territories", "custom-fields", "lifecycle", "pools"], [*_EDIT, "delete"], "all", _ORGANISATION),
+            _grant(_RULES, [*_EDIT, "delete"], "all", _ORGANISATION),
             admin=True,
         ),
         _role(

@@ -9,6 +9,8 @@ from crm_contracts.types import Entity
 _OTHERWISE: Final[Mapping[str, str]] = {
     "activity": "activities",
     "custom_field": "custom-fields",
+    "date_occurrence": "date-occurrences",
+    "date_reminder": "date-reminders",
     "lifecycle": "lifecycle",
     "territory": "territories",
     "ticket_message": "tickets",

@@ -20,6 +20,8 @@ Resource = Literal[
     "contacts",
     "custom-fields",
     "customers",
+    "date-occurrences",
+    "date-reminders",
     "dead-letters",
     "deals",
     "duplicate-scans",
