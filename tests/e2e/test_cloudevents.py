@@ -14,7 +14,7 @@ import pytest_asyncio
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka
 from cloudevents.core.formats.json import JSONFormat
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
-from crm_contracts.registry import BY_NAME, PARTITIONS, TOPICS
+from crm_contracts.registry import BY_NAME, EVERY_TOPIC, PARTITIONS
 from crm_testkit.kafka_broker import RealKafka
 from crm_testkit.one_of_everything import CONTACTS, DEALS, MESSAGES, TICKETS, make_one_of_everything
 from crm_testkit.whole_stack import Relata
@@ -32,7 +32,7 @@ _REQUIRED = {
     "ce_sequence",
     "ce_partitionkey",
 }
-_OPTIONAL = {"ce_traceparent", "ce_actorid", "ce_dataschema", "content-type"}
+_OPTIONAL = {"ce_traceparent", "ce_actorid", "ce_dataschema", "ce_erased", "content-type"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _read_all(servers: str, tenant_id: str) -> list[Read]:
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "plain", "enable.auto.commit": False})
     try:
         known = consumer.list_topics(timeout=10).topics
-        everything = [TopicPartition(t.name, p) for t in TOPICS if t.name in known for p in range(PARTITIONS)]
+        everything = [TopicPartition(t.name, p) for t in EVERY_TOPIC if t.name in known for p in range(PARTITIONS)]
         ends = {(tp.topic, tp.partition): consumer.get_watermark_offsets(tp, timeout=10)[1] for tp in everything}
         consumer.assign([TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in everything])
         open_ends = {place for place, end in ends.items() if end > 0}

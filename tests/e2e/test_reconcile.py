@@ -236,7 +236,7 @@ async def test_the_job_mends_and_counts_in_one_process_alone(on_embedded: Relata
         await plant(on_embedded, tenant_id, "delete from entity where id = $1", contact["id"])
         await plant(on_embedded, tenant_id, "delete from customer_view where id = $1", contact["id"])
         async with timers_beside(on_embedded) as one, timers_beside(on_embedded) as other:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):  # a run goes over what all tests before have left
                 while not any([await metric(at, 'crm_reconcile_repairs_total{kind="missing"') for at in (one, other)]):
                     await asyncio.sleep(0.1)
                 while max([await metric(at, "crm_reconcile_runs_total") for at in (one, other)]) < 3:

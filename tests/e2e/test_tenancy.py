@@ -19,52 +19,24 @@ from crm_testkit.one_of_everything import (
     ACCOUNTS,
     BODIES,
     CONTACTS,
-    DUPLICATE_SCANS,
-    IMPORTS,
     MESSAGES,
-    PIPELINES,
     SEGMENTS,
     create,
     import_a_file,
     make_one_of_everything,
 )
+from crm_testkit.unusual_operations import (
+    ACTIONS,
+    ADMINISTRATION,
+    MADE_OTHERWISE,
+    OWN_FROM_THE_START,
+    PUBLIC,
+    READY_ROLES,
+    TENANTS,
+)
 from crm_testkit.whole_stack import Relata
 
-TENANTS, CUSTOMERS, DEAD_LETTERS, READY_ROLES = "/v1/tenants", "/v1/customers", "/v1/dead-letters", "/v1/roles/ready"
-MADE_OTHERWISE = {TENANTS, IMPORTS, DUPLICATE_SCANS}
-"""By the administrator; of a file; one at a time."""
-
-PUBLIC = {
-    "/v1/unsubscribe/{token}": "the signed token is the permission, and names its tenant itself",
-    "/scim/v2/ResourceTypes/{name}": "the same for everybody",
-    "/scim/v2/Schemas/{name}": "the same for everybody",
-}
-ADMINISTRATION = {
-    ("post", "/v1/tenants"),
-    ("patch", "/v1/tenants/{entity_id}"),
-    ("post", "/v1/tenants/{entity_id}/support-sessions"),
-}
-
-OWN_FROM_THE_START = {
-    READY_ROLES,
-    PIPELINES,
-    TENANTS,
-    "/v1/api-keys",
-    "/v1/audit-log",
-    "/v1/audit-log/export",
-}
-"""Lists that hold something of a new tenant's own."""
-
-ACTIONS: dict[str, dict[str, Any]] = {
-    "rotate_api_key": {},
-    "open_support_session": {"staff": "陈静", "reason": "工单 4711"},
-    "claim_contact": {"user_id": "user_01jd3zq8w9e2vbx7k5m4n6p8qr"},
-    "release_contact": {"reason": "x"},
-    "merge_contacts": {"from": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
-    "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
-    "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
-}
-"""Bodies of actions whose schema requires something, or that make an entity elsewhere than in a collection."""
+CUSTOMERS, DEAD_LETTERS = "/v1/customers", "/v1/dead-letters"
 
 
 def creates(operation: Operation) -> bool:

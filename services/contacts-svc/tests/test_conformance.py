@@ -39,6 +39,7 @@ class TestConformance(ServiceConformance):
         "/v1/duplicate-scans": "one at a time, and changed by its job; see tests/duplicates",
         "/v1/date-occurrences": "they come by themselves; see tests/date_reminders",
         "/v1/exports": "a job goes on with what was created; see tests/exports",
+        "/v1/privacy-requests": "ends when all services have done their part; see tests/e2e/test_privacy.py",
     }
     samples = (
         Sample(

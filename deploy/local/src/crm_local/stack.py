@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Self
@@ -20,6 +21,7 @@ from crm_local.tenant import Tenant, answers_ready, ensure_tenant, offer_sign_in
 
 POSTGRES = "postgres"
 _FORK_SERVER = "fork-server"
+_PRELOADED = "LD_PRELOAD"
 _READY_SECONDS = 90.0
 # How long a service may finish the requests under way; less than `stop_seconds`.
 _GRACE_SECONDS = 5
@@ -216,11 +218,16 @@ class LocalStack:
                 await asyncio.to_thread(bound_log, self.folder.log_file(name))
 
     def _program(self, name: str, credentials: Credentials) -> Program:
-        command = self._programs.get(name) or ForkedModule(self._fork_server, MODULES[name], ("serve",))
+        environment = self._environment_of(name, credentials, self._database.server_url)
+        command = self._programs.get(name)
+        if (
+            command is None and _PRELOADED in environment
+        ):  # the loader looks at it when a program is executed, not at a fork
+            command = (sys.executable, "-m", MODULES[name], "serve")
         return Program(
             name=name,
-            command=command,
-            environment=self._environment_of(name, credentials, self._database.server_url),
+            command=command or ForkedModule(self._fork_server, MODULES[name], ("serve",)),
+            environment=environment,
             port=self.ports[name],
             log_file=self.folder.log_file(name),
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 from crm_kit.manifest import Manifest
 
 from campaigns_svc.base import METADATA
-from campaigns_svc.features import audience, campaigns, customers, messages, segments, templates, unsubscribes
+from campaigns_svc.features import audience, campaigns, customers, messages, privacy, segments, templates, unsubscribes
 from campaigns_svc.features.campaigns.events import CAMPAIGN_EVENTS
 from campaigns_svc.features.messages.events import MESSAGE_EVENTS
 from campaigns_svc.features.segments.events import SEGMENT_EVENTS, SEGMENT_MEMBER_EVENTS
@@ -29,6 +29,7 @@ MANIFEST = Manifest(
         messages.FEATURE,
         unsubscribes.FEATURE,
         customers.FEATURE,
+        privacy.FEATURE,
     ),
     publishes=(
         TEMPLATE_EVENTS,

@@ -22,6 +22,8 @@ from contacts_svc.features import (
     lifecycle,
     merges,
     pools,
+    privacy,
+    privacy_requests,
     relationships,
     territories,
 )
@@ -35,6 +37,7 @@ from contacts_svc.features.date_reminders.events import DATE_REMINDER_EVENTS
 from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.pools.events import POOL_EVENTS
+from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
 from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 from contacts_svc.settings import ContactsSettings
@@ -63,6 +66,8 @@ MANIFEST = Manifest(
         duplicates.FEATURE,
         merges.FEATURE,
         duplicate_scans.FEATURE,
+        privacy_requests.FEATURE,
+        privacy.FEATURE,
         relationships.FEATURE,
         date_reminders.FEATURE,
         date_occurrences.FEATURE,
@@ -77,6 +82,7 @@ MANIFEST = Manifest(
         MERGE_EVENTS,
         LIFECYCLE_EVENTS,
         POOL_EVENTS,
+        PRIVACY_REQUEST_EVENTS,
         RELATIONSHIP_EVENTS,
         DATE_REMINDER_EVENTS,
         DATE_OCCURRENCE_EVENTS,

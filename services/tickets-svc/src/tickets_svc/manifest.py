@@ -5,7 +5,7 @@ from pathlib import Path
 from crm_kit.manifest import Manifest
 
 from tickets_svc.base import METADATA
-from tickets_svc.features import customers, tickets
+from tickets_svc.features import customers, privacy, tickets
 from tickets_svc.features.tickets.events import MESSAGE_EVENTS, TICKET_EVENTS
 
 MANIFEST = Manifest(
@@ -15,6 +15,6 @@ MANIFEST = Manifest(
     summary="Tickets and their messages",
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
-    features=(tickets.FEATURE, customers.FEATURE),
+    features=(tickets.FEATURE, customers.FEATURE, privacy.FEATURE),
     publishes=(TICKET_EVENTS, MESSAGE_EVENTS),
 )

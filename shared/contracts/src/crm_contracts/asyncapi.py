@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from crm_contracts.envelope import CONTENT_TYPE, SPEC_VERSION
+from crm_contracts.envelope import CONTENT_TYPE, ERASED, SPEC_VERSION
 from crm_contracts.event_schemas import event_example
-from crm_contracts.registry import PARTITIONS, TOPICS, Topic
+from crm_contracts.registry import EVERY_TOPIC, PARTITIONS, Topic
 
 _HEADERS: Final[dict[str, tuple[bool, dict[str, Any]]]] = {
     "ce_specversion": (True, {"const": SPEC_VERSION}),
@@ -27,6 +27,7 @@ _HEADERS: Final[dict[str, tuple[bool, dict[str, Any]]]] = {
         {"type": "string", "format": "uri", "description": "Ends in the version, such as 1.0; readers need not look"},
     ),
     "ce_actorid": (False, {"type": "string", "description": "Who made the change"}),
+    ERASED: (False, {"const": "true", "description": "Forget what you keep of earlier events of this subject"}),
 }
 _DESCRIPTION: Final = (
     "Every change of every entity, as CloudEvents 1.0 in Kafka binary mode: attributes in `ce_*` headers, the whole state of the entity"
@@ -55,11 +56,15 @@ def document() -> dict[str, Any]:
                 "variables": {"bootstrap": {"default": "localhost:9092", "description": "KAFKA_BOOTSTRAP_SERVERS"}},
             }
         },
-        "channels": {topic.name: _channel(topic) for topic in TOPICS},
-        "operations": {f"publish.{topic.name}": _operation(topic) for topic in TOPICS},
+        "channels": {topic.name: _channel(topic) for topic in EVERY_TOPIC},
+        "operations": {f"publish.{topic.name}": _operation(topic) for topic in EVERY_TOPIC},
         "components": {
             "messages": {
-                **{topic.event_type(action): _message(topic, action) for topic in TOPICS for action in topic.actions},
+                **{
+                    topic.event_type(action): _message(topic, action)
+                    for topic in EVERY_TOPIC
+                    for action in topic.actions
+                },
                 "tombstone": _tombstone(),
             },
             "schemas": _schemas(),
@@ -137,7 +142,7 @@ def _headers(exactly: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    models = sorted({topic.model for topic in TOPICS}, key=lambda model: model.__name__)
+    models = sorted({topic.model for topic in EVERY_TOPIC}, key=lambda model: model.__name__)
     _refs, schema = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )

@@ -11,6 +11,7 @@ from crm_contracts.types import format_timestamp
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
+ERASED = "ce_erased"
 _REQUIRED = (
     "ce_specversion",
     "ce_id",
@@ -32,7 +33,8 @@ class Event:
     """A fact: the whole state of one entity after one change.
 
     `sequence` is the entity's version. `entity` is None on a tombstone: it is gone. `data_schema` names the minor
-    version by which it was written; nothing is decided by it.
+    version by which it was written; nothing is decided by it. `erased`: what was told of the
+    subject before is to be forgotten by whoever keeps it.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Event:
     traceparent: str | None = None
     actor_id: str | None = None
     data_schema: str | None = None
+    erased: bool = False
 
     @property
     def entity_type(self) -> str:
@@ -85,6 +88,8 @@ class Event:
             headers["ce_actorid"] = self.actor_id
         if self.data_schema is not None:
             headers["ce_dataschema"] = self.data_schema
+        if self.erased:
+            headers[ERASED] = "true"
         if self.entity is not None:
             headers["content-type"] = CONTENT_TYPE
         return headers
@@ -126,4 +131,5 @@ class Event:
             traceparent=headers.get("ce_traceparent"),
             actor_id=headers.get("ce_actorid"),
             data_schema=headers.get("ce_dataschema"),
+            erased=ERASED in headers,
         )

@@ -10,6 +10,7 @@ from crm_contracts import (
     lifecycle,
     pipeline,
     pools,
+    privacy,
     relationships,
     sign_in,
     tenancy,
@@ -85,6 +86,7 @@ TERRITORY = Topic("contacts", "territory", contacts.Territory)
 CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
 LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
 POOL = Topic("contacts", "pool", pools.Pool)
+PRIVACY_REQUEST = Topic("contacts", "privacy_request", privacy.PrivacyRequest)
 RELATIONSHIP = Topic("contacts", "relationship", relationships.Relationship)
 DATE_REMINDER = Topic("contacts", "date_reminder", dates.DateReminder)
 DATE_OCCURRENCE = Topic(
@@ -130,6 +132,7 @@ TOPICS: tuple[Topic, ...] = (
     CUSTOM_FIELD,
     LIFECYCLE,
     POOL,
+    PRIVACY_REQUEST,
     RELATIONSHIP,
     DATE_REMINDER,
     DATE_OCCURRENCE,
@@ -146,4 +149,12 @@ TOPICS: tuple[Topic, ...] = (
     UNSUBSCRIBE,
 )
 
-BY_NAME = {topic.name: topic for topic in TOPICS}
+PRIVACY_RECEIPTS: tuple[Topic, ...] = tuple(
+    Topic(service, "privacy_receipt", privacy.PrivacyReceipt, ("created", "deleted"))
+    for service in ("contacts", "pipeline", "tickets", "campaigns", "gateway")
+)
+"""Between services alone: what each of them says of a privacy request. Nobody reads them as a resource."""
+
+EVERY_TOPIC = (*TOPICS, *PRIVACY_RECEIPTS)
+
+BY_NAME = {topic.name: topic for topic in EVERY_TOPIC}

@@ -10,7 +10,7 @@ from typing import Any
 
 from crm_contracts import asyncapi
 from crm_contracts.event_schemas import event_example, event_schema
-from crm_contracts.registry import TOPICS
+from crm_contracts.registry import EVERY_TOPIC
 from crm_contracts.released import ADVICE, faults, text_of
 
 FOLDER = Path(__file__).parents[2]
@@ -21,12 +21,12 @@ ASYNCAPI_FILE = SCHEMAS / "asyncapi.json"
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Every event type's schema."""
-    return {topic.event_type(action): event_schema(topic, action) for topic in TOPICS for action in topic.actions}
+    return {topic.event_type(action): event_schema(topic, action) for topic in EVERY_TOPIC for action in topic.actions}
 
 
 def examples() -> dict[str, dict[str, Any]]:
     """Every event type's example."""
-    return {topic.event_type(action): event_example(topic, action) for topic in TOPICS for action in topic.actions}
+    return {topic.event_type(action): event_example(topic, action) for topic in EVERY_TOPIC for action in topic.actions}
 
 
 def main() -> None:

@@ -42,6 +42,7 @@ class Feature:
     the usual request to one of the others.
 
     `uploads`: whether a path takes files, beside those that the router declares.
+    `topics`: what it publishes beside its entities.
     `middleware`: goes around the whole application; it is given that and the application's state, which the lifespan fills.
     """
 
@@ -54,6 +55,7 @@ class Feature:
     jobs: tuple[JobKind, ...] = ()
     lifespan: Lifespan | None = None
     uploads: Callable[[str], bool] | None = None
+    topics: tuple[Topic, ...] = ()
     middleware: Callable[[ASGIApp, State], ASGIApp] | None = None
 
 
@@ -111,4 +113,5 @@ class Manifest:
     def topics(self) -> tuple[Topic, ...]:
         """Every topic that it writes or reads."""
         read = {topic.name: topic for consumer in self.consumers for topic in consumer.topics}
-        return tuple({**read, **{events.topic.name: events.topic for events in self.publishes}}.values())
+        told = [*(events.topic for events in self.publishes), *(one for each in self.features for one in each.topics)]
+        return tuple({**read, **{topic.name: topic for topic in told}}.values())

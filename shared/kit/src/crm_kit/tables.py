@@ -7,6 +7,7 @@ from crm_kit.http.idempotency import IDEMPOTENCY
 from crm_kit.inbox import CONSUMER_POSITION, PARKED_EVENT
 from crm_kit.merging.tables import MERGING_TABLES
 from crm_kit.outbox import OUTBOX
+from crm_kit.privacy.tables import PRIVACY_TABLES
 from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.timers import TIMER
 
@@ -19,6 +20,7 @@ KIT_TABLES = (
     *AUDIT_TABLES,
     *RIGHTS_TABLES,
     *MERGING_TABLES,
+    *PRIVACY_TABLES,
 )
 
 SYSTEM_TABLES = {

@@ -27,6 +27,7 @@ TEAMS, ROLES, USERS, IDENTITY_PROVIDERS = "/v1/teams", "/v1/roles", "/v1/users",
 TRANSFERS, IMPORTS, EXPORTS, JOBS = "/v1/transfers", "/v1/imports", "/v1/exports", "/v1/jobs"
 MERGES, MOVED_REFERENCES = "/v1/merges", "/v1/moved-references"
 DUPLICATES, DUPLICATE_SCANS = "/v1/duplicates", "/v1/duplicate-scans"
+PRIVACY_REQUESTS = "/v1/privacy-requests"
 SCIM_USERS, SCIM_GROUPS = "/scim/v2/Users", "/scim/v2/Groups"
 
 
@@ -122,7 +123,7 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
 
 
 async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
-    """Creates each of BODIES, one sent message and one import. Returns the ids by collection path."""
+    """Creates each of BODIES, one sent message, one import, two requests of a person. Returns the ids by collection path."""
     await _until_there_is_one(client, PIPELINES)
     ids: dict[str, str] = {}
     for collection, body in BODIES.items():
@@ -131,6 +132,9 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
     ids[DATE_OCCURRENCES] = await _until_there_is_one(client, DATE_OCCURRENCES)
     ids[IMPORTS], ids[JOBS] = await import_a_file(client)
     await ended(client, f"{EXPORTS}/{ids[EXPORTS]}")
+    for _ in range(2):
+        asked = await create(client, PRIVACY_REQUESTS, {"kind": "export", "contact_id": ids[CONTACTS]}, ids)
+        ids[PRIVACY_REQUESTS] = (await ended(client, f"{PRIVACY_REQUESTS}/{asked['id']}"))["id"]
     return ids | await _merge_and_scan(client)
 
 

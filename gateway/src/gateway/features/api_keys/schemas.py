@@ -59,6 +59,8 @@ Scope = Literal[
     "pipelines:write",
     "pools:read",
     "pools:write",
+    "privacy-requests:read",
+    "privacy-requests:write",
     "relationships:read",
     "relationships:write",
     "roles:read",

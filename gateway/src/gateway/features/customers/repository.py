@@ -255,6 +255,21 @@ async def has_reached(session: ReadSession, versions: Mapping[str, int]) -> bool
     return bool(found["reached"] == len(versions))
 
 
+_TELLS = Sql(
+    """
+    select exists (select from entity where id = any(:ids) and data is not null)
+        or exists (select from entity where contact_id = any(:ids) and data is not null
+                    and type <> 'privacy_request' and (type <> 'message' or data->>'address' is not null))
+        or exists (select from customer_view where id = any(:ids)) as tells
+    """
+)
+
+
+async def tells_of(session: ReadSession, contact_ids: Sequence[str]) -> bool:
+    """Whether something of these persons is still here. What a campaign sent them stays, without the address."""
+    return bool((await session.fetch(_TELLS, {"ids": list(contact_ids)}))[0]["tells"])
+
+
 _FIND = text(
     """
     select v.id, v.kind, v.name, v.version, v.doc

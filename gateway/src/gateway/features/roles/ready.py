@@ -90,6 +90,14 @@ READY: Final[Mapping[str, ReadyRole]] = {
             _grant(["pools"], _READ, "all", {"open": "read"}),
         ),
         _role(
+            "privacy_officer",
+            "Every person's data: given out, erased or locked away when they ask for it",
+            _grant(["contacts"], [*_READ, "delete"], "all", _ALL_FIELDS),
+            _grant(["consents"], [*_READ, "create"], "all", _ALL_FIELDS),
+            _grant(["privacy-requests"], [*_READ, "create", "update"], "all", _ALL_FIELDS),
+            _grant(["jobs"], _READ, "own", {"open": "read"}),
+        ),
+        _role(
             "support_agent",
             "Every customer, with their orders; tickets in full",
             _grant(_CUSTOMERS, _EDIT, "all", {"open": "write", "personal": "write", "commercial": "write"}),

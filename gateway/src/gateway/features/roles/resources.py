@@ -9,6 +9,7 @@ from crm_contracts.types import Entity
 _OTHERWISE: Final[Mapping[str, str]] = {
     "activity": "activities",
     "custom_field": "custom-fields",
+    "privacy_request": "privacy-requests",
     "date_occurrence": "date-occurrences",
     "date_reminder": "date-reminders",
     "lifecycle": "lifecycle",

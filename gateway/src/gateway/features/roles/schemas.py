@@ -35,6 +35,7 @@ Resource = Literal[
     "orders",
     "pipelines",
     "pools",
+    "privacy-requests",
     "relationships",
     "roles",
     "segments",

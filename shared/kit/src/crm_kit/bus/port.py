@@ -30,6 +30,11 @@ REPLACED = (
 )
 
 
+FORGET_EARLIER = "ce_erased"
+"""A record with this header, whatever it says, makes the log forget the earlier ones of its key: the embedded log at once, Kafka
+by its compaction (`CompactionPolicy.max_age`)."""
+
+
 class EventLogError(Exception):
     """Root of the errors of an event log.
 

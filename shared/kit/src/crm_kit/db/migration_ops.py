@@ -16,6 +16,7 @@ from crm_kit.audit.tables import (
 from crm_kit.db.text_grams import TEXT_GRAMS, TEXT_GRAMS_SOUGHT
 from crm_kit.http.idempotency import CLAIM_FUNCTION
 from crm_kit.merging.tables import CURRENT_FUNCTION, MERGING_TABLES
+from crm_kit.privacy.tables import PRIVACY_TABLES
 from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.tables import SYSTEM_TABLES
 
@@ -102,6 +103,13 @@ def create_merging_tables() -> None:
         table.create(op.get_bind(), checkfirst=True)
     protect(*(table.name for table in MERGING_TABLES))
     op.execute(CURRENT_FUNCTION)
+
+
+def create_privacy_tables() -> None:
+    """What privacy requests are followed by. As `create_audit_log`: in the shape of their first release."""
+    for table in PRIVACY_TABLES:
+        table.create(op.get_bind(), checkfirst=True)
+    protect(*(table.name for table in PRIVACY_TABLES))
 
 
 def create_text_grams() -> None:

@@ -1,6 +1,7 @@
 """The only way to publish: an entity's change, its event and its audit entry in one transaction."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
 
 from crm_contracts.envelope import Event
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from crm_kit import context
 from crm_kit.audit.changes import BOOKKEEPING, changes_of, differing, encoded, members_of
 from crm_kit.audit.entries import Entry
+from crm_kit.audit.erasure import erase_payloads
 from crm_kit.bus.port import MAX_RECORD_BYTES, Record, record_size
 from crm_kit.db.models import EntityRow, columns, utc_now
 from crm_kit.db.rows import json_of
@@ -129,6 +131,39 @@ class EntityEvents(Generic[RowT, EntityT]):
         records = [each for state in (body, None) for each in self._records(session, row, "deleted", state, [])]
         await append(session, records, [self._told(row, "deleted", changes_of(encoded(body), None))])
 
+    async def erased(self, session: WriteSession, row: RowT) -> None:
+        """Deletes `row` and what was told of it: its values in the audit log, and, by a tombstone, its earlier events.
+
+        No event tells its last state. The row must have been read for update.
+        """
+        await session.delete(row)
+        await session.flush()
+        if getattr(row, "shares", None):
+            await write_shares(session, RECORD_SHARE, {row.id: []})
+        await self.forgotten(session, row.id, row.version + 1)
+        await erase_payloads(session, self.topic.entity, [row.id])
+
+    async def forgotten(self, session: WriteSession, entity_id: str, version: int) -> None:
+        """Publishes a tombstone by which the event log forgets what it has of an entity that is there no more."""
+        if self.topic.actions:
+            event = event_of(session, self.topic, entity_id, version, utc_now(), "deleted", None, erased=True)
+            await append(session, [record_of(event)], [])
+
+    async def stripped(self, session: WriteSession, row: RowT, before: EntityT) -> bool:
+        """As `updated`, of what takes a person out of a record that stays: nobody is told any more what was there before."""
+        changed = differing(members_of(before), members_of(self.snapshot(row)))
+        if not changed:
+            return False
+        row.version = before.version + 1
+        row.updated_at = utc_now()
+        await session.flush()
+        records = self._records(session, row, "updated", self._body(row), changed, erased=True)
+        await append(session, records, [])
+        if "shares" in changed:
+            await write_shares(session, RECORD_SHARE, {row.id: _shares(self.snapshot(row))})
+        await erase_payloads(session, self.topic.entity, [row.id])
+        return True
+
     def _body(self, row: RowT) -> dict[str, Any]:
         return self.snapshot(row).model_dump(mode="json")
 
@@ -141,29 +176,53 @@ class EntityEvents(Generic[RowT, EntityT]):
         row: RowT,
         action: str,
         body: dict[str, Any] | None,
-        changed: list[str],
+        changed: Sequence[str],
+        *,
+        erased: bool = False,
     ) -> list[Record]:
         """The event's record; none where the topic is not published."""
         if not self.topic.actions:
             return []
-        here = context.current()
-        event = Event(
-            id=EventId.new(),
-            source=f"/relata/{self.topic.service}",
-            type=self.topic.event_type(action),
-            subject=row.id,
-            time=row.updated_at,
-            tenant_id=session.tenant_id,
-            sequence=row.version,
-            entity=body,
-            changed=tuple(changed),
-            traceparent=here.trace.traceparent if here else None,
-            actor_id=here.actor_id if here else None,
-            data_schema=self.topic.data_schema(action) if body is not None else None,
-        )
-        record = Record(self.topic.name, row.id, event.value(), event.headers())
-        # Key and headers are short, so that only a long value is worth the counting.
-        size = record_size(record) if record.value and len(record.value) > _LONG_VALUE_BYTES else 0
-        if size > MAX_RECORD_BYTES:
-            raise BodyTooLarge(Text(f"The whole entity has {size} bytes.", f"整个对象有 {size} 字节。"))
-        return [record]
+        event = event_of(session, self.topic, row.id, row.version, row.updated_at, action, body, changed, erased=erased)
+        return [record_of(event)]
+
+
+def event_of(
+    session: WriteSession,
+    topic: Topic,
+    entity_id: str,
+    version: int,
+    time: datetime,
+    action: str,
+    body: dict[str, Any] | None,
+    changed: Sequence[str] = (),
+    *,
+    erased: bool = False,
+) -> Event:
+    """An event of the session's tenant, done by who is at work. `body` None: a tombstone."""
+    here = context.current()
+    return Event(
+        id=EventId.new(),
+        source=f"/relata/{topic.service}",
+        type=topic.event_type(action),
+        subject=entity_id,
+        time=time,
+        tenant_id=session.tenant_id,
+        sequence=version,
+        entity=body,
+        changed=tuple(changed),
+        traceparent=here.trace.traceparent if here else None,
+        actor_id=here.actor_id if here else None,
+        data_schema=topic.data_schema(action) if body is not None else None,
+        erased=erased,
+    )
+
+
+def record_of(event: Event) -> Record:
+    """As the log takes it. Raises BodyTooLarge."""
+    record = Record(event.type.rsplit(".", 2)[0], event.subject, event.value(), event.headers())
+    # Key and headers are short, so that only a long value is worth the counting.
+    size = record_size(record) if record.value and len(record.value) > _LONG_VALUE_BYTES else 0
+    if size > MAX_RECORD_BYTES:
+        raise BodyTooLarge(Text(f"The whole entity has {size} bytes.", f"整个对象有 {size} 字节。"))
+    return record

@@ -6,7 +6,7 @@ from typing import Any
 from crm_kit.db.models import columns
 from crm_kit.db.rows import store_newer
 from crm_kit.db.session import ReadSession, WriteSession
-from sqlalchemy import inspect, select
+from sqlalchemy import exists, inspect, or_, select
 
 from campaigns_svc.features.audience.models import AccountCopyRow, ConsentCopyRow, ContactCopyRow, CopyRow
 
@@ -16,6 +16,16 @@ _consent = columns(ConsentCopyRow)
 async def store(session: WriteSession, row: type[CopyRow], copies: Sequence[Mapping[str, Any]]) -> None:
     """Writes copies, each of another id; one that is not newer than what is stored changes nothing."""
     await store_newer(session, inspect(row).local_table, copies)
+
+
+async def tells_of(session: ReadSession, contact_ids: Sequence[str]) -> bool:
+    """Whether a copy still has something of these persons."""
+    contact, consent = columns(ContactCopyRow), _consent
+    kept = or_(
+        exists().where(contact.id.in_(contact_ids), contact.deleted.is_(False)),
+        exists().where(consent.contact_id.in_(contact_ids), consent.deleted.is_(False)),
+    )
+    return bool(await session.scalar(select(kept)))
 
 
 async def contact(session: ReadSession, contact_id: str) -> ContactCopyRow | None:

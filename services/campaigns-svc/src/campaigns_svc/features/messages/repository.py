@@ -1,10 +1,11 @@
 """Every statement about messages beyond those that all resources have."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 
 from campaigns_svc.features.messages.models import MessageRow
 
@@ -12,6 +13,9 @@ _c = columns(MessageRow)
 
 # In literals: PostgreSQL uses a partial index only where it can prove that the condition implies the index's.
 _UNFINISHED = text("message.status in ('queued', 'sending')")
+
+TELLS_OF_SOMEBODY: Final = or_(_c.address.is_not(None), _c.subject.is_not(None), _c.consent.is_not(None))
+"""Messages with more than the contact's id."""
 
 
 async def lock_message(session: WriteSession, message_id: str) -> MessageRow | None:

@@ -25,6 +25,12 @@ async def keep_segment(session: WriteSession, segment_id: str) -> bool:
     )
 
 
+async def lock_segment(session: WriteSession, segment_id: str) -> SegmentRow | None:
+    statement = select(SegmentRow).where(columns(SegmentRow).id == segment_id).with_for_update()
+    row: SegmentRow | None = await session.scalar(statement.execution_options(populate_existing=True))
+    return row
+
+
 async def members_among(session: ReadSession, segment_id: str, contact_ids: Sequence[str]) -> set[str]:
     """Those of the contacts that are members."""
     statement = select(_member.contact_id).where(_member.segment_id == segment_id, _member.contact_id.in_(contact_ids))

@@ -71,6 +71,16 @@ async def remove_member(session: WriteSession, row: SegmentRow, contact_id: str)
     await SEGMENT_EVENTS.updated(session, row, before)
 
 
+async def erase_member(session: WriteSession, member: SegmentMemberRow) -> None:
+    """One of whom nothing is to be told any more."""
+    row = await repository.lock_segment(session, member.segment_id)
+    await SEGMENT_MEMBER_EVENTS.erased(session, member)
+    if row is not None:  # its members go behind it
+        before = SEGMENT_EVENTS.snapshot(row)
+        row.member_count -= 1
+        await SEGMENT_EVENTS.updated(session, row, before)
+
+
 async def remove_members_of_deleted(session: WriteSession, segment_id: str) -> bool:
     """Removes a batch; whether there may be more."""
     members = await repository.lock_members(session, segment_id, BATCH)

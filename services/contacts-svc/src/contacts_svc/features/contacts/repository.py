@@ -165,3 +165,23 @@ def note_keys(session: WriteSession, contact_id: str, before: Keys, after: Keys)
     """What was looked up in this transaction holds no more."""
     for holders, old, new in zip((EMAILS, PHONES, EXTERNAL_KEYS), before, after, strict=True):
         holders.moved(session, contact_id, old, new)
+
+
+_GATHERED: Final = Sql(
+    "with recursive gathered(id) as ("
+    " select m.id from merged_contact m where m.into_id = :id"
+    " union select m.id from gathered join merged_contact m on m.into_id = gathered.id"
+    ") select id from gathered order by id"
+)
+_FORGET_MERGED: Final = Sql("delete from merged_contact where id = any(cast(:ids as text[])) returning id, version")
+
+
+async def merged_ids(session: ReadSession, contact_id: str) -> list[str]:
+    """Contacts that are merged into this one, at whatever remove."""
+    return [row["id"] for row in await session.fetch(_GATHERED, {"id": contact_id})]
+
+
+async def forget_merged(session: WriteSession, contact_ids: Sequence[str]) -> Mapping[str, int]:
+    """Removes what is kept of merged contacts; by id the version that each had before its deletion."""
+    rows = await session.fetch(_FORGET_MERGED, {"ids": list(contact_ids)})
+    return {row["id"]: row["version"] for row in rows}

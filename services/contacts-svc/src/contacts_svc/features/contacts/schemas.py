@@ -29,12 +29,15 @@ class EmailWrite(Input):
     verified: Annotated[bool, Field(strict=True)] = False
 
 
+PhoneNumber = Annotated[
+    Text,
+    StringConstraints(min_length=3, max_length=40),
+    Field(description="With country code, or national in the tenant's region", examples=["+86 138 0013 8000"]),
+]
+
+
 class PhoneWrite(Input):
-    number: Annotated[
-        Text,
-        StringConstraints(min_length=3, max_length=40),
-        Field(description="With country code, or national in the tenant's region", examples=["+86 138 0013 8000"]),
-    ]
+    number: PhoneNumber
     label: Text | None = None
 
 

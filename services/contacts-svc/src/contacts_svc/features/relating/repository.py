@@ -43,6 +43,13 @@ async def lock_aside(session: WriteSession, contact_ids: Collection[str]) -> Seq
     return (await session.scalars(statement.execution_options(populate_existing=True))).all()
 
 
+async def aside_of(session: ReadSession, contact_ids: Collection[str]) -> Sequence[RelationshipAsideRow]:
+    """Of those that are not there while a merge stands such as are of one of the contacts, now or at home."""
+    held = await holders_of(session, _aside.end_ids, sorted(contact_ids))
+    ids = {id_ for each in held.values() for id_ in each}
+    return (await session.scalars(select(RelationshipAsideRow).where(_aside.id.in_(ids)).order_by(_aside.id))).all()
+
+
 async def lock_of_account(session: WriteSession, account_id: str, limit: int) -> Sequence[RelationshipRow]:
     """Some of an account's, locked in one order."""
     statement = select(RelationshipRow).where(_c.account_id == account_id).order_by(_c.id).limit(limit)

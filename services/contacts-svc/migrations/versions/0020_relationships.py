@@ -5,8 +5,8 @@ from alembic import op
 from crm_kit.db.migration_ops import add_readers, protect
 from sqlalchemy.dialects import postgresql
 
-revision = "0019_relationships"
-down_revision = "0018_exports"
+revision = "0020_relationships"
+down_revision = "0019_privacy"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from crm_kit.db.migration_ops import add_readers, protect
 
-revision = "0020_dates"
-down_revision = "0019_relationships"
+revision = "0021_dates"
+down_revision = "0020_relationships"
 branch_labels = None
 depends_on = None
 

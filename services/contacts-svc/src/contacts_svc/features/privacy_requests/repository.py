@@ -1,0 +1,126 @@
+"""Every statement about privacy requests beyond those that all resources have, and the fields that these can name."""
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, BinaryIO, Final, get_args
+
+from crm_contracts.privacy import PrivacyReceipt, PrivacyRequestKind, PrivacyRequestStatus
+from crm_kit.conditions import Field, FieldSet, FieldType
+from crm_kit.db.models import columns
+from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.db.sql import Sql
+from crm_kit.resources import base_fields
+from sqlalchemy import delete, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from contacts_svc.features.privacy_requests.models import (
+    ErasureEvidenceRow,
+    PrivacyArchiveRow,
+    PrivacyPieceRow,
+    PrivacyRequestRow,
+)
+
+_c = columns(PrivacyRequestRow)
+_p = columns(PrivacyPieceRow)
+_a = columns(PrivacyArchiveRow)
+_e = columns(ErasureEvidenceRow)
+_PIECE_BYTES: Final = 1024 * 1024
+_MOST_ERASURES: Final = 20
+
+FIELDS = FieldSet(
+    "PrivacyRequest",
+    [
+        *base_fields(PrivacyRequestRow),
+        Field("kind", FieldType.CHOICE, _c.kind, choices=get_args(PrivacyRequestKind), nullable=False),
+        Field("status", FieldType.CHOICE, _c.status, choices=get_args(PrivacyRequestStatus), nullable=False),
+        Field("contact_id", FieldType.ID, _c.contact_id, nullable=False),
+        Field("requested_by", FieldType.ID, _c.requested_by, nullable=False),
+    ],
+)
+
+_SALT: Final = Sql(
+    "insert into privacy_salt (tenant_id, salt) values (:tenant, :salt)"
+    " on conflict (tenant_id) do update set salt = privacy_salt.salt returning salt"
+)
+
+
+async def running(session: ReadSession, kind: str, contact_id: str) -> str | None:
+    """The request of this kind about a contact that is not at its end yet."""
+    statement = select(_c.id).where(_c.contact_id == contact_id, _c.kind == kind, _c.status == "running").limit(1)
+    found: str | None = await session.scalar(statement)
+    return found
+
+
+async def lock_all(session: WriteSession, request_ids: Sequence[str]) -> Mapping[str, PrivacyRequestRow]:
+    statement = select(PrivacyRequestRow).where(_c.id.in_(request_ids)).order_by(_c.id).with_for_update()
+    rows = await session.scalars(statement.execution_options(populate_existing=True))
+    return {row.id: row for row in rows}
+
+
+async def keep_piece(session: WriteSession, receipt: PrivacyReceipt, content: bytes | None) -> None:
+    members = receipt.model_dump(include={"request_id", "service", "number", "is_last", "records"})
+    given = {"tenant_id": session.tenant_id, **members, "content": content}
+    await session.execute(upsert(PrivacyPieceRow).values(given).on_conflict_do_nothing())
+
+
+async def pieces_of(session: ReadSession, request_id: str, service: str) -> list[Any]:
+    """Their numbers, whether one is the last, and what that tells; without their content."""
+    statement = select(_p.number, _p.is_last, _p.records).where(_p.request_id == request_id, _p.service == service)
+    return list((await session.execute(statement)).all())
+
+
+async def contents(session: ReadSession, request_id: str) -> list[tuple[str, bytes]]:
+    """(service, content), in their order."""
+    statement = select(_p.service, _p.content).where(_p.request_id == request_id, _p.content.is_not(None))
+    return [(row.service, row.content) for row in await session.execute(statement.order_by(_p.service, _p.number))]
+
+
+async def forget_pieces(session: WriteSession, request_id: str) -> None:
+    await session.execute(delete(PrivacyPieceRow).where(_p.request_id == request_id))
+
+
+async def keep_archive(session: WriteSession, row: PrivacyRequestRow, file: BinaryIO) -> None:
+    row.pieces, row.size = 0, file.seek(0, os.SEEK_END)
+    file.seek(0)
+    while content := file.read(_PIECE_BYTES):
+        given = {"tenant_id": session.tenant_id, "request_id": row.id, "number": row.pieces, "content": content}
+        await session.execute(insert(PrivacyArchiveRow).values(given))
+        row.pieces += 1
+
+
+async def archive_piece(session: ReadSession, request_id: str, number: int) -> bytes | None:
+    content: bytes | None = await session.scalar(
+        select(_a.content).where(_a.request_id == request_id, _a.number == number)
+    )
+    return content
+
+
+async def forget_archive(session: WriteSession, row: PrivacyRequestRow) -> None:
+    await session.execute(delete(PrivacyArchiveRow).where(_a.request_id == row.id))
+    row.pieces, row.size = 0, None
+
+
+async def archives_about(session: WriteSession, contact_ids: Sequence[str]) -> AsyncIterator[PrivacyRequestRow]:
+    """Exports of these contacts that hold something, locked."""
+    statement = select(PrivacyRequestRow).where(_c.contact_id.in_(contact_ids), _c.kind == "export")
+    for row in (await session.scalars(statement.order_by(_c.id).with_for_update())).all():
+        yield row
+
+
+async def salt(session: WriteSession) -> bytes:
+    """The tenant's, made when it is first asked for."""
+    rows = await session.fetch(_SALT, {"tenant": session.tenant_id, "salt": os.urandom(16)})
+    return bytes(rows[0]["salt"])
+
+
+async def keep_evidence(session: WriteSession, request_id: str, digests: Sequence[bytes]) -> None:
+    rows = [{"tenant_id": session.tenant_id, "digest": each, "request_id": request_id} for each in digests]
+    if rows:
+        await session.execute(upsert(ErasureEvidenceRow).values(rows).on_conflict_do_nothing())
+
+
+async def erasures_of(session: ReadSession, digest: bytes) -> Sequence[PrivacyRequestRow]:
+    """Whoever had this address or number, the newest first."""
+    requests = select(_e.request_id).where(_e.digest == digest)
+    statement = select(PrivacyRequestRow).where(_c.id.in_(requests)).order_by(_c.id.desc()).limit(_MOST_ERASURES)
+    return (await session.scalars(statement)).all()
