@@ -33,7 +33,7 @@ def test_a_yearly_date_occurs_in_no_year_before_itself(born: date, sooner: int) 
 
 
 @given(_DATES)
-def test_what_is_due_fits_into_a_condition(day: date) -> None:
+def test_of_a_day_a_bounded_number_of_dates_is_looked_up(day: date) -> None:
     assert len(dates_due(day, "yearly")) <= 200
     assert dates_due(day, "once") == [day]
 

@@ -135,13 +135,13 @@ _RELATIONSHIPS = f"""
         select s.customer, e.data from (select distinct customer from scope) s
          cross join lateral (
             select data from ((
-               select id, created_at, data from entity
+               select id, at, data from entity
                 where contact_id = s.customer and type = 'relationship' and not deleted
-                order by created_at desc, id desc limit {MAX_RELATIONSHIPS}) union all (
-               select id, created_at, data from entity
+                order by at desc, id desc limit {MAX_RELATIONSHIPS}) union all (
+               select id, at, data from entity
                 where account_id = s.customer and type = 'relationship' and not deleted
-                order by created_at desc, id desc limit {MAX_RELATIONSHIPS})) as found
-             order by created_at desc, id desc limit {MAX_RELATIONSHIPS}) e
+                order by at desc, id desc limit {MAX_RELATIONSHIPS})) as found
+             order by at desc, id desc limit {MAX_RELATIONSHIPS}) e
     ) as newest group by customer
 """  # noqa: S608  # numbers of ours
 

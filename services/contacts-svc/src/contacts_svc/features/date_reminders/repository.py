@@ -2,18 +2,36 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from crm_kit.conditions import compile_condition, parse
-from crm_kit.db.models import columns, utc_now
+from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.db.sql import Sql
 from crm_kit.resources import Resource
+from crm_kit.rights import CUSTOM
 from crm_kit.timers import TIMER
 from sqlalchemy import func, select
 
 from contacts_svc.features.date_occurrences.models import DateOccurrenceRow
 from contacts_svc.features.date_reminders.models import DateReminderRow
-from contacts_svc.features.date_reminders.rules import REMINDER
+from contacts_svc.features.date_reminders.rules import BIRTHDAY, REMINDER
+
+# Each day is looked up by itself, through the index of birthdays or of custom values, which OFFSET holds PostgreSQL to: given
+# all of them at once it reads every row and tries each day on it.
+_LOOKED_UP: Final = (
+    "select found.id from unnest(cast(:days as {type}[])) as asked(day)"
+    " cross join lateral (select id from {table} where {holds} offset 0) as found"
+    " where found.id > :after order by found.id limit :limit"
+)
+_BORN_ON: Final = Sql(_LOOKED_UP.format(type="date", table="contact", holds="birthday = asked.day"))
+
+
+@cache
+def _holding(table: str) -> Sql:
+    holds = "custom @> jsonb_build_object(cast(:name as text), asked.day)"
+    return Sql(_LOOKED_UP.format(type="text", table=table, holds=holds))
+
 
 _c, _occurrence = columns(DateReminderRow), columns(DateOccurrenceRow)
 
@@ -37,17 +55,15 @@ async def lock_pending(session: WriteSession, reminder_id: str) -> Mapping[str, 
 async def records_with(
     session: ReadSession, resource: Resource[Any, Any, Any], field: str, dates: Sequence[date], after: str, limit: int
 ) -> Sequence[str]:
-    """The ids of the first records beyond `after` whose field holds one of the dates; raises InvalidCondition where the
-    field is declared no more.
-    """
-    fields = await resource.fields_in(session, [field])
-    where = {"field": field, "op": "in", "value": [day.isoformat() for day in dates]}
-    holds = compile_condition(parse(where, fields), now=utc_now())
-    c = columns(resource.row)
-    # Found first and put in order then: walking the ids would read the whole table for a few.
-    found = select(c.id).where(holds, c.id > after).offset(0).subquery()
-    await session.plan_anew()
-    return (await session.scalars(select(found.c.id).order_by(found.c.id).limit(limit))).all()
+    """The ids of the first records beyond `after` whose field holds one of the dates."""
+    table, asked = resource.row.__tablename__, {"after": after, "limit": limit}
+    if field == BIRTHDAY:
+        rows = await session.fetch(_BORN_ON, {**asked, "days": list(dates)})
+    else:
+        name = field.removeprefix(f"{CUSTOM}.")
+        days = [day.isoformat() for day in dates]
+        rows = await session.fetch(_holding(str(table)), {**asked, "days": days, "name": name})
+    return [row["id"] for row in rows]
 
 
 async def told_before(

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+BIRTHDAY: Final = "birthday"
+
 REMINDER: Final = "date_reminder"
 """The timer of a reminder: it comes due once a day."""
 
@@ -15,7 +17,7 @@ KEPT_DAYS: Final = 400
 """So long an occurrence is kept: the next of its kind has come by then."""
 
 YEARS: Final = 150
-"""Yearly dates are told of for so many years; `in` takes no more than these and their leap days."""
+"""Yearly dates are told of for so many years: each day is looked up in each of them."""
 
 MAX_REMINDERS: Final = 100
 

@@ -9,6 +9,8 @@ from crm_contracts.types import Input, Name
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from contacts_svc.features.date_reminders.rules import BIRTHDAY
+
 _known_zones = cache(available_timezones)
 
 
@@ -50,7 +52,7 @@ class DateReminderWrite(Input):
 
     @model_validator(mode="after")
     def _of_the_resource(self) -> Self:
-        if self.resource == "accounts" and self.field == "birthday":
+        if self.resource == "accounts" and self.field == BIRTHDAY:
             raise PydanticCustomError(
                 "birthday_of_account",
                 "Accounts have no birthday: name a custom field",

@@ -6,10 +6,10 @@ from typing import Any, Final, Literal, NamedTuple
 
 from crm_contracts.dates import DatedResource, DateReminder
 from crm_contracts.ids import DateOccurrenceId, DateReminderId
-from crm_kit.conditions import FieldType, InvalidCondition
+from crm_kit.conditions import FieldType
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.rows import new_row
-from crm_kit.db.session import WriteSession
+from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.resources import Resource
@@ -71,16 +71,19 @@ async def delete_reminder(session: WriteSession, row: DateReminderRow, _caller: 
 
 
 async def _check_field(session: WriteSession, data: DateReminderWrite) -> None:
-    if data.field == "birthday":
-        return
     await session.standing(declared_for(data.resource))  # it does not go until the reminder that names it is there
-    field = (await _RESOURCES[data.resource].fields_in(session, [data.field])).get(data.field)
-    if field is None or field.type is not FieldType.DATE:
+    if not await _is_dated(session, _RESOURCES[data.resource], data.field):
         text = Text(
             f"No custom field of type date of {data.resource} has this name: declare it under /v1/custom-fields",
             f"{data.resource} 没有该名称的日期类型自定义字段：请先在 /v1/custom-fields 声明",
         )
         raise ValidationFailed(text, errors=[FieldError("/field", "unknown_field", text)])
+
+
+async def _is_dated(session: ReadSession, resource: Resource[Any, Any, Any], name: str) -> bool:
+    """Whether the records have such a date."""
+    field = (await resource.fields_in(session, [name])).get(name)
+    return field is not None and field.type is FieldType.DATE
 
 
 async def _begin(session: WriteSession, row: DateReminderRow) -> None:
@@ -122,10 +125,9 @@ async def _tell(session: WriteSession, row: DateReminderRow, step: Step) -> str 
     occurs_on = rules.occurs_on(step.day, row.days_before)
     dates = rules.dates_due(occurs_on, row.repeats)
     resource = _RESOURCES[row.resource]  # type: ignore[index]  # as it was written
-    try:
-        ids = await repository.records_with(session, resource, row.field, dates, step.after, BATCH)
-    except InvalidCondition:
+    if not await _is_dated(session, resource, row.field):
         return None
+    ids = await repository.records_with(session, resource, row.field, dates, step.after, BATCH)
     told = await repository.told_before(session, row.id, occurs_on, ids)
     await DATE_OCCURRENCE_EVENTS.created_all(
         session,

@@ -1,13 +1,14 @@
 """Every statement about relationships beyond those that all resources have."""
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 
 from crm_kit.db.holders import holders_of
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
-from sqlalchemy import select
+from sqlalchemy import ARRAY, any_, literal, select
+from sqlalchemy import Text as SqlText
 
 from contacts_svc.features.relating.models import RelationshipAsideRow, RelationshipRow
 
@@ -51,15 +52,14 @@ async def aside_of(session: ReadSession, contact_ids: Collection[str]) -> Sequen
 
 
 async def lock_of_account(session: WriteSession, account_id: str, limit: int) -> Sequence[RelationshipRow]:
-    """Some of an account's, locked in one order."""
-    statement = select(RelationshipRow).where(_c.account_id == account_id).order_by(_c.id).limit(limit)
+    """Some of an account's, locked in one order: that of its index."""
+    statement = select(RelationshipRow).where(_c.account_id == account_id).order_by(_c.created_at, _c.id).limit(limit)
     return (await session.scalars(statement.with_for_update().execution_options(populate_existing=True))).all()
 
 
 async def between(session: ReadSession, *ends: str) -> Sequence[RelationshipRow]:
     """Whatever is said of these two."""
-    found = await session.fetch(_BETWEEN, {"ends": list(ends)})
-    return (await session.scalars(select(RelationshipRow).where(_c.id.in_([row["id"] for row in found])))).all()
+    return await _in_order(session, await session.fetch(_BETWEEN, {"ends": list(ends)}))
 
 
 async def count_of(session: ReadSession, contact_id: str, limit: int) -> int:
@@ -69,6 +69,11 @@ async def count_of(session: ReadSession, contact_id: str, limit: int) -> int:
 
 async def newest_of(session: ReadSession, end_id: str, limit: int) -> Sequence[RelationshipRow]:
     """Of a contact, from either side, or of an account; by (`created_at`, `id`)."""
-    found = await session.fetch(_NEWEST, {"end": end_id, "limit": limit})
-    statement = select(RelationshipRow).where(_c.id.in_([row["id"] for row in found]))
-    return (await session.scalars(statement.order_by(_c.created_at.desc(), _c.id.desc()))).all()
+    return await _in_order(session, await session.fetch(_NEWEST, {"end": end_id, "limit": limit}))
+
+
+async def _in_order(session: ReadSession, found: Sequence[Any]) -> Sequence[RelationshipRow]:
+    ids = [row["id"] for row in found]
+    wanted = literal(ids, ARRAY(SqlText()))
+    rows = {row.id: row for row in await session.scalars(select(RelationshipRow).where(_c.id == any_(wanted)))}
+    return [rows[id_] for id_ in ids]
