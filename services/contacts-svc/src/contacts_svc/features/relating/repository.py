@@ -7,7 +7,7 @@ from crm_kit.db.holders import holders_of
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
-from sqlalchemy import ARRAY, any_, literal, select
+from sqlalchemy import ARRAY, Select, any_, literal, select
 from sqlalchemy import Text as SqlText
 
 from contacts_svc.features.relating.models import RelationshipAsideRow, RelationshipRow
@@ -16,7 +16,7 @@ _c, _aside = columns(RelationshipRow), columns(RelationshipAsideRow)
 
 _ID: Final = "select id, created_at from relationship"
 _BETWEEN: Final = Sql(
-    f"{_ID} where contact_id = any(cast(:ends as text[]))"  # a constant of this module
+    f"{_ID} where contact_id = any(cast(:ends as text[]))"
     " and (account_id = any(cast(:ends as text[])) or related_contact_id = any(cast(:ends as text[])))"
 )
 # Each side by an index of its own: all of an account's could be many.
@@ -30,25 +30,29 @@ _NEWEST: Final = Sql(
 
 async def lock_at(session: WriteSession, contact_ids: Collection[str]) -> Sequence[RelationshipRow]:
     """Those that have one of the contacts as an end, locked in one order."""
-    held = await holders_of(session, _c.contact_ids, sorted(contact_ids))
-    ids = {id_ for each in held.values() for id_ in each}
+    ids = await _ids_at(session, _c.contact_ids, contact_ids)
     statement = select(RelationshipRow).where(_c.id.in_(ids)).order_by(_c.id).with_for_update()
     return (await session.scalars(statement.execution_options(populate_existing=True))).all()
 
 
-async def lock_aside(session: WriteSession, contact_ids: Collection[str]) -> Sequence[RelationshipAsideRow]:
-    """As `lock_at`, of those that are not there while a merge stands."""
-    held = await holders_of(session, _aside.end_ids, sorted(contact_ids))
-    ids = {id_ for each in held.values() for id_ in each}
-    statement = select(RelationshipAsideRow).where(_aside.id.in_(ids)).order_by(_aside.id).with_for_update()
+async def lock_aside(session: WriteSession, end_ids: Collection[str]) -> Sequence[RelationshipAsideRow]:
+    """Those that would have one of these as an end, and are not there while a merge stands; locked in one order."""
+    statement = _kept(await _ids_at(session, _aside.end_ids, end_ids)).with_for_update()
     return (await session.scalars(statement.execution_options(populate_existing=True))).all()
 
 
-async def aside_of(session: ReadSession, contact_ids: Collection[str]) -> Sequence[RelationshipAsideRow]:
-    """Of those that are not there while a merge stands such as are of one of the contacts, now or at home."""
-    held = await holders_of(session, _aside.end_ids, sorted(contact_ids))
-    ids = {id_ for each in held.values() for id_ in each}
-    return (await session.scalars(select(RelationshipAsideRow).where(_aside.id.in_(ids)).order_by(_aside.id))).all()
+async def aside_of(session: ReadSession, end_ids: Collection[str]) -> Sequence[RelationshipAsideRow]:
+    """As `lock_aside`, for reading."""
+    return (await session.scalars(_kept(await _ids_at(session, _aside.end_ids, end_ids)))).all()
+
+
+async def _ids_at(session: ReadSession, column: Any, ends: Collection[str]) -> set[str]:
+    held = await holders_of(session, column, sorted(ends))
+    return {id_ for each in held.values() for id_ in each}
+
+
+def _kept(ids: Collection[str]) -> Select[Any]:
+    return select(RelationshipAsideRow).where(_aside.id.in_(ids)).order_by(_aside.id)
 
 
 async def lock_of_account(session: WriteSession, account_id: str, limit: int) -> Sequence[RelationshipRow]:
