@@ -1,5 +1,6 @@
 """Relationships stand with the contact that is left, and are their own again when a merge is undone."""
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -117,3 +118,27 @@ async def test_after_any_merges_all_undone_everything_is_as_it_was(tenant: Tenan
         for merge in reversed(merges):
             await _undo(tenant, merge)
         assert await _all(tenant) == before
+
+
+async def test_none_is_left_behind_that_is_made_while_its_end_goes(tenant: Tenant, person: Made, company: Made) -> None:
+    """Merged or deleted at that moment: what is made stands with the one that is left, or is refused, or goes too."""
+    acme = await company("Acme")
+    for number in range(8):
+        left, gone = await person("left"), await person("gone")
+
+        async def ends(gone: str = gone, left: str = left, is_merged: bool = number % 2 == 0) -> int:
+            if is_merged:
+                answer = await tenant.client.post(f"/v1/contacts/{left}/merge", json={"from": [gone]})
+            else:
+                answer = await tenant.client.delete(f"/v1/contacts/{gone}")
+            return answer.status_code
+
+        bodies = [{"contact_id": gone, "account_id": acme, "label": f"role {n}"} for n in range(6)]
+        ending = asyncio.create_task(ends())
+        answers = await asyncio.gather(*(tenant.client.post(PATH, json=body) for body in bodies))
+        assert await ending in (201, 204)
+        assert {answer.status_code for answer in answers} <= {201, 422}
+        assert (await tenant.read(PATH, of_contact_id=gone))["data"] == []
+        kept = {each["id"] for each in (await tenant.read(PATH, of_contact_id=left))["data"]}
+        told = {answer.json()["id"] for answer in answers if answer.status_code == 201}
+        assert kept == (told if number % 2 == 0 else set())
