@@ -16,6 +16,7 @@ PROBLEMS = {
     "precondition_failed": "If-Match names a version that nobody can guess",
     "too_many_territories": "how many are there already",
     "too_many_custom_fields": "as above",
+    "too_many_date_reminders": "as above",
 }
 
 FAULTS = {
@@ -83,6 +84,14 @@ FAULTS = {
     "undeclared": "the tenant's own declarations",
     "not_plain": "as above",
     "archived": "as above",
+    "other_end": "exactly one of two references must be there",
+    "itself": "and it names another than a third one does",
+    "inverse_of_account": "members that go with one of two references",
+    "/inverse_label required": "as above; of some words it is known",
+    "dates_reversed": "one date must not lie before another",
+    "time_zone": "the IANA database",
+    "birthday_of_account": "members that go with one value of another",
+    "/field unknown_field": "the tenant's own declarations",
     "phone_invalid": "a number that no numbering plan has",
 }
 

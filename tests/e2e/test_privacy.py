@@ -69,12 +69,24 @@ async def written_everywhere(client: httpx.AsyncClient, mark: str) -> str:
                                   "total": {"amount": "1999.00", "currency": "CNY"}}, ids)  # fmt: skip
     ids[TICKETS] = (await create(client, TICKETS, {"subject": mark, "contact_id": other, "custom": custom}, ids))["id"]
     await create(client, f"{TICKETS}/{{ticket_id}}/messages", {"body": mark}, ids)
+    await related(client, mark, contact, other)
     answer = await client.post(f"{CONTACTS}/{contact}/merge", json={"from": [other]})
     assert answer.status_code == 201, answer.text
     answer = await client.patch(f"{CONTACTS}/{contact}", json={"title": f"总监 {mark}"})
     assert answer.status_code == 200, answer.text
     assert (await client.get(f"/v1/customers/{contact}")).status_code == 200
     return contact
+
+
+async def related(client: httpx.AsyncClient, mark: str, contact: str, other: str) -> None:
+    """One relationship of each that follows a merge, and one that waits until it is undone."""
+    account = (await create(client, "/v1/accounts", {"name": "Acme"}, {}))["id"]
+    friend = (await create(client, CONTACTS, {"full_name": "李娜"}, {}))["id"]
+    for one, label in ((contact, "buyer"), (other, "buyer"), (other, f"role {mark}")):
+        body = {"contact_id": one, "account_id": account, "label": label, "note": mark}
+        await create(client, "/v1/relationships", body, {})
+    body = {"contact_id": friend, "related_contact_id": other, "label": "friend", "note": mark}
+    await create(client, "/v1/relationships", body, {})
 
 
 async def mailed(client: httpx.AsyncClient, contact: str, mark: str) -> None:
@@ -144,6 +156,7 @@ async def test_an_archive_holds_everything_of_every_service(client: httpx.AsyncC
         "contacts/contact.ndjson",
         "contacts/merged_contact.ndjson",
         "contacts/activity.ndjson",
+        "contacts/relationship.ndjson",
         "contacts/consent.ndjson",
         "pipeline/deal.ndjson",
         "pipeline/order.ndjson",
@@ -169,6 +182,7 @@ async def erased_everywhere(client: httpx.AsyncClient, relata: Relata, mark: str
     assert receipts["pipeline"] == {"deal": 1, "order": 1}
     assert receipts["tickets"] == {"ticket": 1, "ticket_message": 1}
     assert receipts["contacts"]["activity"] == 1
+    assert (receipts["contacts"]["relationship"], receipts["contacts"]["relationship_aside"]) == (3, 1)
     assert await found_in_databases(relata, mark) == []
     return contact
 

@@ -88,6 +88,23 @@ class Company(RuleBasedStateMachine):
         self._call("PATCH", f"/v1/accounts/{self._one(data, 'accounts')}", {"name": data.draw(_NAMES)}, want=(200, 404))
 
     @precondition(lambda self: self.made["contacts"])
+    @rule(data=st.data(), label=st.sampled_from(["friend", "spouse", "billing"]))
+    def relate(self, data: st.DataObject, label: str) -> None:
+        body = {"contact_id": self._one(data, "contacts"), "label": label}
+        if self.made["accounts"] and data.draw(st.booleans()):
+            body["account_id"] = self._one(data, "accounts")
+        else:
+            body |= {"related_contact_id": self._one(data, "contacts"), "inverse_label": label}
+        self._call("POST", "/v1/relationships", body, want=(201, 409, 422))
+
+    @precondition(lambda self: self.made["contacts"])
+    @rule(data=st.data())
+    def part(self, data: st.DataObject) -> None:
+        query = f"of_contact_id={self._one(data, 'contacts')}&limit=1"
+        for one in self._call("GET", f"/v1/relationships?{query}").json()["data"]:
+            self._call("DELETE", f"/v1/relationships/{one['id']}")
+
+    @precondition(lambda self: self.made["contacts"])
     @rule(data=st.data())
     def add_deal(self, data: st.DataObject) -> None:
         self._make("deals", {"name": "框架", "amount": self._money(data), **self._about(data)})

@@ -19,7 +19,7 @@ _ENTITIES: Final = 20
 CONSISTENCY_TOKEN = re.compile(r"([a-z_]{1,63}_[0-9a-z]{26})@([1-9][0-9]{0,15})")
 """What a write answers: the entity's id and its version."""
 
-_OWNERS: Final = ("contact_id", "account_id")
+_OWNERS: Final = ("contact_id", "account_id", "related_contact_id")
 _IS_CUSTOMER: Final = frozenset({"contact", "account"})
 
 

@@ -22,6 +22,7 @@ MARKS = {
     "accounts": "杭州云帆",
     "contacts": "欧阳晓梅",
     "activities": "电话回访",
+    "relationships": "采购负责人",
     "consents": "consent_source_mark",
     "deals": "年度框架",
     "orders": "SO-7781",
@@ -55,6 +56,7 @@ async def customers(stack: Stack) -> Customers:
     world.create("ticket", subject=MARKS["tickets"], **whose)
     world.create("consent", source=MARKS["consents"], **whose)
     world.create("activity", subject=MARKS["activities"], **whose)
+    world.create("relationship", label=MARKS["relationships"], account_id=account["id"], **whose)
     world.create("message", status="sent", sent_at=moment(9), subject=MARKS["messages"], **whose)
     world.create("segment_member", **whose)
     await stack.publish(world)

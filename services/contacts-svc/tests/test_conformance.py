@@ -2,7 +2,18 @@
 
 from contacts_svc.manifest import MANIFEST
 from crm_contracts.ids import ContactId, TeamId, UserId
-from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONSENT_PURPOSE, CONTACT, CUSTOM_FIELD, POOL, TERRITORY
+from crm_contracts.registry import (
+    ACCOUNT,
+    ACTIVITY,
+    CONSENT,
+    CONSENT_PURPOSE,
+    CONTACT,
+    CUSTOM_FIELD,
+    DATE_REMINDER,
+    POOL,
+    RELATIONSHIP,
+    TERRITORY,
+)
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.service import Tenant
 
@@ -10,6 +21,11 @@ from crm_testkit.service import Tenant
 async def _a_contact(tenant: Tenant) -> dict[str, str]:
     contact = await tenant.create("/v1/contacts", full_name="王伟")
     return {"contact_id": contact["id"]}
+
+
+async def _two_ends(tenant: Tenant) -> dict[str, str]:
+    account = await tenant.create("/v1/accounts", name="云帆")
+    return {**await _a_contact(tenant), "account_id": account["id"]}
 
 
 _CONTACT_ID = ContactId.new()
@@ -22,6 +38,7 @@ class TestConformance(ServiceConformance):
         "/v1/merges": "made by merging contacts; see tests/merges",
         "/v1/duplicates": "found by scans; see tests/duplicates",
         "/v1/duplicate-scans": "one at a time, and changed by its job; see tests/duplicates",
+        "/v1/date-occurrences": "they come by themselves; see tests/date_reminders",
         "/v1/exports": "a job goes on with what was created; see tests/exports",
         "/v1/privacy-requests": "ends when all services have done their part; see tests/e2e/test_privacy.py",
     }
@@ -115,6 +132,30 @@ class TestConformance(ServiceConformance):
             text="name",
             clears="hold_limit",
             integer="hold_limit",
+            equals=("name", "name"),
+        ),
+        Sample(
+            path="/v1/relationships",
+            topic=RELATIONSHIP,
+            prepare=_two_ends,
+            body=lambda n, ids: {**ids, "label": f"Role {n}", "note": "x", "started_on": "2026-01-01"},
+            patch={"primary": True, "ended_on": "2026-12-31"},
+            text="note",
+            clears="note",
+            equals=("label", "label"),
+        ),
+        Sample(
+            path="/v1/date-reminders",
+            topic=DATE_REMINDER,
+            body=lambda n, _: {
+                "name": f"Reminder {n}",
+                "field": "birthday",
+                "days_before": 7,
+                "time_zone": "Asia/Shanghai",
+            },
+            patch={"at": "08:30"},
+            text="name",
+            integer="days_before",
             equals=("name", "name"),
         ),
         Sample(

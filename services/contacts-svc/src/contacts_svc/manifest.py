@@ -14,6 +14,8 @@ from contacts_svc.features import (
     contacts,
     custom_fields,
     customers,
+    date_occurrences,
+    date_reminders,
     duplicate_scans,
     duplicates,
     exports,
@@ -24,6 +26,7 @@ from contacts_svc.features import (
     preferences,
     privacy,
     privacy_requests,
+    relationships,
     territories,
 )
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
@@ -32,10 +35,13 @@ from contacts_svc.features.consent_purposes.events import CONSENT_PURPOSE_EVENTS
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
+from contacts_svc.features.date_occurrences.events import DATE_OCCURRENCE_EVENTS
+from contacts_svc.features.date_reminders.events import DATE_REMINDER_EVENTS
 from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.pools.events import POOL_EVENTS
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
+from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 from contacts_svc.settings import ContactsSettings
 
@@ -43,7 +49,7 @@ MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, lifecycle, pools, territories, custom fields, merges, files, privacy",
+    summary="Contacts, accounts, relationships, dates, activities, consents, lifecycle, pools, territories, custom fields, merges, files",
     settings=ContactsSettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
@@ -67,6 +73,9 @@ MANIFEST = Manifest(
         duplicate_scans.FEATURE,
         privacy_requests.FEATURE,
         privacy.FEATURE,
+        relationships.FEATURE,
+        date_reminders.FEATURE,
+        date_occurrences.FEATURE,
     ),
     publishes=(
         CONTACT_EVENTS,
@@ -80,5 +89,8 @@ MANIFEST = Manifest(
         POOL_EVENTS,
         CONSENT_PURPOSE_EVENTS,
         PRIVACY_REQUEST_EVENTS,
+        RELATIONSHIP_EVENTS,
+        DATE_REMINDER_EVENTS,
+        DATE_OCCURRENCE_EVENTS,
     ),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from contacts_svc.features.consents.rules import present_state
 from crm_contracts.contacts import Consent
-from crm_contracts.facts import MAX_TIMELINE
+from crm_contracts.facts import MAX_RELATIONSHIPS, MAX_TIMELINE
 from crm_contracts.types import format_timestamp
 from crm_testkit.service import ServiceUnderTest, Tenant
 
@@ -62,13 +62,23 @@ async def _world(tenant: Tenant, seed: int) -> tuple[list[str], list[str]]:
             source="form",
             at=format_timestamp(_START + timedelta(hours=chance.randrange(5))),
         )
+    for number in range(140):
+        person, other, account = *chance.sample(contacts[:3], 2), accounts[number % 2]
+        end = {"account_id": account} if number % 3 else {"related_contact_id": other, "inverse_label": "of"}
+        await tenant.create("/v1/relationships", contact_id=person, label=f"role {number}", **end)
     return accounts, contacts
+
+
+def _related(rows: list[dict[str, Any]], end: str) -> list[dict[str, Any]]:
+    ends = ("contact_id", "account_id", "related_contact_id")
+    return [row for row in rows if end in [row[name] for name in ends]][:MAX_RELATIONSHIPS]
 
 
 async def test_facts_equal_a_naive_recomputation(service: ServiceUnderTest) -> None:
     tenant = service.tenant()
     accounts, contacts = await _world(tenant, seed=1)
     activities = await _all(tenant, "/v1/activities")
+    relationships = await _all(tenant, "/v1/relationships")
     by_id = {row["id"]: row for path in ("/v1/contacts", "/v1/accounts") for row in await _all(tenant, path)}
 
     for contact in contacts:
@@ -81,6 +91,7 @@ async def test_facts_equal_a_naive_recomputation(service: ServiceUnderTest) -> N
             "consents": [entry.model_dump(mode="json") for entry in state],
             "activities": _newest([row for row in activities if row["contact_id"] == contact]),
             "ledger": _newest(ledger),
+            "relationships": _related(relationships, contact),
         }
     for account in accounts:
         members = sorted(row["id"] for row in by_id.values() if row.get("account_id") == account)
@@ -92,6 +103,7 @@ async def test_facts_equal_a_naive_recomputation(service: ServiceUnderTest) -> N
             "consents": [],
             "activities": _newest(about),
             "ledger": [],
+            "relationships": _related(relationships, account),
         }
 
 

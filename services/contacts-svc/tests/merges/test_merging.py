@@ -318,3 +318,11 @@ async def test_activities_follow_and_come_back(service: ServiceUnderTest) -> Non
     await belongs_to(theirs, again)
     assert (await tenant.read(f"/v1/activities/{mine['id']}"))["contact_id"] == wei["id"]
     assert (await tenant.read(f"/v1/activities/{late['id']}"))["contact_id"] == wei["id"]
+
+
+async def test_who_went_into_one_that_is_deleted_is_not_there(service: ServiceUnderTest) -> None:
+    tenant = service.tenant()
+    wei, again = await _two(tenant)
+    await _merge(tenant, wei, again)
+    assert (await tenant.client.delete(f"/v1/contacts/{wei['id']}")).status_code == 204
+    assert (await tenant.client.get(f"/v1/contacts/{again['id']}")).status_code == 404

@@ -132,3 +132,30 @@ async def test_changes_of_a_batch_are_read_and_published_together(alone: Service
     many = await count(lambda: _batch(tenant, _upserts(range(50), "d")))
     assert many - few == 40
     assert few <= 25
+
+
+async def test_a_hierarchy_takes_as_many_statements_however_wide_it_is(alone: ServiceUnderTest, count: Count) -> None:
+    tenant = alone.tenant()
+    counts = []
+    for children in (1, 40):
+        above = (await tenant.create("/v1/accounts", name="Above"))["id"]
+        for number in range(children):
+            await tenant.create("/v1/accounts", name=f"Child {number}", parent_id=above)
+        path = f"/v1/accounts/{above}/hierarchy"
+        counts.append(await count(lambda path=path: tenant.read(path, limit=200)))  # type: ignore[misc]  # bound at once
+    assert counts[0] == counts[1]
+
+
+async def test_a_merge_asks_for_no_relationship_by_itself(alone: ServiceUnderTest, count: Count) -> None:
+    tenant = alone.tenant()
+    counts = []
+    for roles in (2, 40):
+        one, other = [(await tenant.create("/v1/contacts", full_name="王伟"))["id"] for _ in range(2)]
+        account = (await tenant.create("/v1/accounts", name="Acme"))["id"]
+        for number in range(roles):
+            role = {"contact_id": other, "account_id": account, "label": f"role {number}"}
+            await tenant.create("/v1/relationships", **role)
+        body = {"from": [other]}
+        path = f"/v1/contacts/{one}/merge"
+        counts.append(await count(lambda path=path, body=body: tenant.client.post(path, json=body)))  # type: ignore[misc]  # bound at once
+    assert counts[1] - counts[0] == 38  # each is written, and that is all

@@ -15,6 +15,7 @@ from crm_contracts.campaigns import Message, SegmentMember
 from crm_contracts.contacts import Account, Activity, Consent, Contact
 from crm_contracts.ids import AccountId, ContactId
 from crm_contracts.pipeline import Deal, Order
+from crm_contracts.relationships import Relationship
 from crm_contracts.tickets import Ticket, TicketMessage
 from crm_contracts.types import Contract, Input, MoneySum, Timestamp
 
@@ -26,6 +27,9 @@ MAX_OPEN = 50
 
 MAX_RECENT = 10
 """Recent orders and messages in a view."""
+
+MAX_RELATIONSHIPS = 50
+"""Relationships in a view: the newest by (`created_at`, `id`)."""
 
 MAX_TIMELINE = 20
 """Entries of the view's timeline, and so many entities of each type are enough to find them."""
@@ -54,7 +58,8 @@ class ContactsFacts(Contract):
 
     `contacts`: an account's. `consents`: the present entry of each (channel, purpose) of a contact.
     `activities`: the newest MAX_TIMELINE by (`at`, `id`). `ledger`: a contact's newest MAX_TIMELINE consent entries by
-    (`at`, `id`).
+    (`at`, `id`). `relationships`: the newest MAX_RELATIONSHIPS by (`created_at`,
+    `id`) that the customer itself is an end of.
     """
 
     contact: Contact | None
@@ -63,6 +68,7 @@ class ContactsFacts(Contract):
     consents: list[Consent]
     activities: list[Activity]
     ledger: list[Consent]
+    relationships: list[Relationship] = []
 
 
 class OrderFacts(Contract):

@@ -6,10 +6,12 @@ from crm_contracts import (
     campaigns,
     contacts,
     custom_fields,
+    dates,
     lifecycle,
     pipeline,
     pools,
     privacy,
+    relationships,
     sign_in,
     tenancy,
     tickets,
@@ -86,6 +88,11 @@ LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
 POOL = Topic("contacts", "pool", pools.Pool)
 CONSENT_PURPOSE = Topic("contacts", "consent_purpose", privacy.ConsentPurpose)
 PRIVACY_REQUEST = Topic("contacts", "privacy_request", privacy.PrivacyRequest)
+RELATIONSHIP = Topic("contacts", "relationship", relationships.Relationship)
+DATE_REMINDER = Topic("contacts", "date_reminder", dates.DateReminder)
+DATE_OCCURRENCE = Topic(
+    "contacts", "date_occurrence", dates.DateOccurrence, ("came_due", "updated", "deleted", RESTATED)
+)
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
 DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"), minor=1)
@@ -128,6 +135,9 @@ TOPICS: tuple[Topic, ...] = (
     POOL,
     CONSENT_PURPOSE,
     PRIVACY_REQUEST,
+    RELATIONSHIP,
+    DATE_REMINDER,
+    DATE_OCCURRENCE,
     PIPELINE,
     DEAL,
     ORDER,

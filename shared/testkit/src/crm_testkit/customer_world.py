@@ -15,6 +15,7 @@ from crm_contracts.facts import (
     MAX_CONTACTS,
     MAX_OPEN,
     MAX_RECENT,
+    MAX_RELATIONSHIPS,
     MAX_TIMELINE,
     UNCOUNTED_ORDERS,
 )
@@ -82,6 +83,10 @@ _EMPTY: dict[str, Json] = {
         "ticket_id": "ticket_01jd3zq8w9e2vbx7k5m4n6p8qr", "ticket_number": 1, "contact_id": None, "account_id": None,
         "body": "登录时报 500", "visibility": "public", "author": {"kind": "user", "id": None}, "attachments": [],
         "at": moment(0),
+    },
+    "relationship": {
+        "contact_id": None, "account_id": None, "related_contact_id": None, "label": "decision_maker",
+        "inverse_label": None, "primary": False, "started_on": None, "ended_on": None, "note": None,
     },
     "segment_member": {"segment_id": "segment_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "message": {
@@ -186,6 +191,11 @@ class World:
                 "consents": _present(mine("consent")) if contact else [],
                 "activities": _newest(mine("activity"), MAX_TIMELINE, "at"),
                 "ledger": _newest(mine("consent"), MAX_TIMELINE, "at") if contact else [],
+                "relationships": _newest(
+                    [one for one in self.all_of("relationship") if (account_id or ids[0]) in _ends(one)],
+                    MAX_RELATIONSHIPS,
+                    "created_at",
+                ),
             },
             "pipeline": _pipeline(mine("deal"), mine("order")),
             "tickets": {
@@ -210,6 +220,10 @@ def _newest(entities: Iterable[Json], limit: int, *times: str) -> list[Json]:
         return max(datetime.fromisoformat(one[time]) for time in times if one[time]), one["id"]
 
     return sorted(entities, key=key, reverse=True)[:limit]
+
+
+def _ends(relationship: Json) -> list[str | None]:
+    return [relationship[name] for name in ("contact_id", "account_id", "related_contact_id")]
 
 
 def _counts(statuses: Iterable[str]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -16,7 +17,8 @@ Ids = Mapping[str, str]
 
 CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities"
 CONSENTS, TERRITORIES = "/v1/contacts/{contact_id}/consents", "/v1/territories"
-CUSTOM_FIELDS, POOLS = "/v1/custom-fields", "/v1/pools"
+CUSTOM_FIELDS, POOLS, RELATIONSHIPS = "/v1/custom-fields", "/v1/pools", "/v1/relationships"
+DATE_REMINDERS, DATE_OCCURRENCES = "/v1/date-reminders", "/v1/date-occurrences"
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
@@ -39,6 +41,7 @@ def _contact(ids: Ids) -> Json:
         "account_id": ids[ACCOUNTS],
         "external_ids": {"erp": mark},
         "tags": ["vip"],
+        "birthday": datetime.now(UTC).date().isoformat(),
         "custom": {"favourite_colour": "青"},
     }
 
@@ -48,6 +51,12 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
     CONTACTS: _contact,
     CONSENTS: lambda ids: {"channel": "email", "purpose": "marketing", "status": "granted", "source": "form"},
     ACTIVITIES: lambda ids: {"kind": "call", "subject": "咨询价格", "contact_id": ids[CONTACTS]},
+    RELATIONSHIPS: lambda ids: {
+        "contact_id": ids[CONTACTS],
+        "account_id": ids[ACCOUNTS],
+        "label": f"采购 {uuid.uuid4().hex}",
+        "started_on": "2026-01-01",
+    },
     PIPELINES: lambda ids: {"name": "渠道销售"},
     DEALS: lambda ids: {
         "name": "年度框架",
@@ -100,6 +109,13 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "wording": "我同意接收新品资讯，可随时撤回。",
         "channels": ["email", "wechat"],
     },
+    DATE_REMINDERS: lambda ids: {
+        "name": "生日祝福",
+        "field": "birthday",
+        "repeats": "once",
+        "at": "00:00",
+        "time_zone": "UTC",
+    },
     IDENTITY_PROVIDERS: lambda ids: {
         "name": "企业登录",
         "issuer": "https://login.example.com",
@@ -119,6 +135,7 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
     for collection, body in BODIES.items():
         ids[collection] = (await create(client, collection, body(ids), ids))["id"]
     ids[MESSAGES] = await _send_one_message(client, ids)
+    ids[DATE_OCCURRENCES] = await _until_there_is_one(client, DATE_OCCURRENCES)
     ids[IMPORTS], ids[JOBS] = await import_a_file(client)
     await ended(client, f"{EXPORTS}/{ids[EXPORTS]}")
     for _ in range(2):

@@ -19,6 +19,7 @@ KINDS = (
     "ticket_message",
     "segment_member",
     "message",
+    "relationship",
 )
 CURRENCIES = ("CNY", "JPY", "EUR")
 
@@ -47,6 +48,12 @@ def members(kind: str, dice: random.Random, contacts: list[str], accounts: list[
         "ticket": {**whose, "status": dice.choice(("new", "open", "solved")), "solved_at": dice.choice((None, later))},
         "ticket_message": {**whose, "at": at},
         "segment_member": {"contact_id": contact_id or contacts[0], "segment_id": dice.choice(SEGMENTS)},
+        "relationship": {
+            "contact_id": dice.choice([contacts[0], *contacts[2:]]),
+            "account_id": account_id,
+            "related_contact_id": contacts[1] if account_id is None else None,
+            "label": dice.choice(("decision_maker", "billing")),
+        },
         "message": {
             "contact_id": contact_id or contacts[0],
             "queued_at": at,

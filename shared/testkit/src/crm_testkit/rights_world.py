@@ -17,10 +17,12 @@ from crm_testkit.one_of_everything import (
     CONSENTS,
     CONTACTS,
     CUSTOM_FIELDS,
+    DATE_REMINDERS,
     DEALS,
     ORDERS,
     PIPELINES,
     POOLS,
+    RELATIONSHIPS,
     SEGMENTS,
     TEAMS,
     TEMPLATES,
@@ -139,6 +141,9 @@ class Company:
                 **about,
             },
         )
+        role = {"account_id": ids[ACCOUNTS], "label": mark("relationships", "open")} if ACCOUNTS in ids else None
+        if role is not None:
+            await make(RELATIONSHIPS, {**role, "note": mark("relationships", "personal"), **about})
         await self._business(whose, ids)
         return ids
 
@@ -201,6 +206,8 @@ class Company:
         ids[TERRITORIES] = await self._make(TERRITORIES, {"name": named("territories"), **territory})
         declared = {"resource": "activities", "name": "x", "type": "text"}
         ids[CUSTOM_FIELDS] = await self._make(CUSTOM_FIELDS, {"label": {"en": named("custom-fields")}, **declared})
+        reminder = {"field": "birthday", "at": "00:00", "time_zone": "UTC"}
+        ids[DATE_REMINDERS] = await self._make(DATE_REMINDERS, {"name": named("date-reminders"), **reminder})
         ids[POOLS] = await self._make(POOLS, {"name": named("pools")})
         ids[TEMPLATES] = await self._make(TEMPLATES, {"name": named("templates"), "subject": "x", "body_text": "x"})
         ids[SEGMENTS] = await self._make(SEGMENTS, {"name": named("segments")})

@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
 
-from crm_contracts.facts import MAX_CONTACTS, MAX_OPEN, MAX_RECENT
+from crm_contracts.facts import MAX_CONTACTS, MAX_OPEN, MAX_RECENT, MAX_RELATIONSHIPS
 
 from gateway.features.customers.entities import Json, moment, sort_time
 from gateway.features.customers.timeline import contact_name, entries_of, newest
@@ -60,6 +60,7 @@ def compose(facts: Facts) -> Content:
         "profile": profile,
         "account": account if contact else None,
         "contacts": [] if contact else _contacts(facts.contacts["contacts"]),
+        "relationships": _newest(facts.contacts.get("relationships", ()), "created_at", MAX_RELATIONSHIPS),
         "tags": profile["tags"],
         "lifecycle_stage": profile["lifecycle_stage"],
         "identities": identities(profile),

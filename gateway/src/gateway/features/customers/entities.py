@@ -63,7 +63,7 @@ def entity_state(event: Event) -> EntityState:
     entity = event.entity or {}
     kind = event.entity_type
     contact_id = event.subject if kind == "contact" else entity.get("contact_id")
-    account_id = event.subject if kind == "account" else entity.get("account_id")
+    account_id = event.subject if kind == "account" else entity.get("account_id") or entity.get("related_contact_id")
     if event.entity is None or event.deleted:
         return EntityState(event.subject, kind, event.service, event.sequence, True, event.time, contact_id, account_id)
     status = entity.get("status")

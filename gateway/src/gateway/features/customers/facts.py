@@ -13,7 +13,14 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
-from crm_contracts.facts import MAX_CONTACTS, MAX_OPEN, MAX_RECENT, MAX_TIMELINE, UNCOUNTED_ORDERS
+from crm_contracts.facts import (
+    MAX_CONTACTS,
+    MAX_OPEN,
+    MAX_RECENT,
+    MAX_RELATIONSHIPS,
+    MAX_TIMELINE,
+    UNCOUNTED_ORDERS,
+)
 from crm_contracts.types import format_timestamp
 from crm_kit.db.session import ReadSession
 from crm_kit.db.sql import Sql
@@ -123,6 +130,21 @@ _MEMBERSHIPS = """
      group by s.customer
 """
 
+_RELATIONSHIPS = f"""
+    select customer, 'relationships' as name, string_agg(cast(data as text), ',') as data from (
+        select s.customer, e.data from (select distinct customer from scope) s
+         cross join lateral (
+            select data from ((
+               select id, at, data from entity
+                where contact_id = s.customer and type = 'relationship' and not deleted
+                order by at desc, id desc limit {MAX_RELATIONSHIPS}) union all (
+               select id, at, data from entity
+                where account_id = s.customer and type = 'relationship' and not deleted
+                order by at desc, id desc limit {MAX_RELATIONSHIPS})) as found
+             order by at desc, id desc limit {MAX_RELATIONSHIPS}) e
+    ) as newest group by customer
+"""  # noqa: S608  # numbers of ours
+
 _COUNTED = _by_contact_and_account(
     """
     select id, type, status, currency, amount, at from entity
@@ -164,6 +186,7 @@ _FACTS = Sql(
     union all {_lists("entries", _ENTRIES)}
     union all {_lists("consents", _DECIDING_CONSENTS)}
     union all {_lists("memberships", _MEMBERSHIPS)}
+    union all {_lists("relationships", _RELATIONSHIPS)}
     union all select 'sum', customer, type, null, status, currency, number, amount, at from ({_SUMS}) as sums
     union all select 'as_of', customer, service, null, null, null, null, null, at from ({_AS_OF}) as times
     """  # noqa: S608  # constants of this module
@@ -196,6 +219,7 @@ class _Customer:
     entries: list[Json] = field(default_factory=list)
     consents: list[Json] = field(default_factory=list)
     memberships: list[Json] = field(default_factory=list)
+    relationships: list[Json] = field(default_factory=list)
     sums: list[_Sum] = field(default_factory=list)
     as_of: dict[str, datetime] = field(default_factory=dict)
 
@@ -248,6 +272,8 @@ def _gather(customer: _Customer, row: Any) -> None:
             customer.consents = _list(row["data"])
         case "memberships":
             customer.memberships = _list(row["data"])
+        case "relationships":
+            customer.relationships = _list(row["data"])
         case "sum":
             customer.sums.append(
                 _Sum(row["name"], row["status"], row["currency"], row["number"], row["amount"], row["at"])
@@ -305,6 +331,7 @@ def _stored(customer: _Customer) -> Stored:
             "consents": customer.consents,
             "activities": [],
             "ledger": [],
+            "relationships": customer.relationships,
         },
         pipeline={
             "open_deals": customer.open.get("deal", []),

@@ -25,7 +25,8 @@ class EntityCopy(TenantRow, Base, table=True):
 
     A deleted entity leaves its row without data, so that an older event which comes late is still ignored. The other
     columns repeat what facts are selected, sorted and summed by; `at` is the type's place in a timeline
-    (see `entities.py`). A contact is its own `contact_id`, an account its own `account_id`.
+    (see `entities.py`). A contact is its own `contact_id`, an account its own `account_id`; of a relationship
+    between two contacts the second stands there.
     """
 
     __tablename__ = "entity"

@@ -12,6 +12,7 @@ from typing import Any, Final
 from crm_contracts.campaigns import Message
 from crm_contracts.contacts import Account, Contact
 from crm_contracts.pipeline import Deal, Order
+from crm_contracts.relationships import Relationship
 from crm_contracts.sensitivity import Mask, classes_of, mask_email, mask_phone, mask_text
 from crm_contracts.tickets import Ticket
 from crm_contracts.types import Entity
@@ -34,6 +35,10 @@ _LATER: Final[Mapping[str, str]] = {
     "scores": "scores",
 }
 """Members that stand empty until their resource comes, and are for who may then read all of it."""
+
+
+_WHOSE: Final = ("contact_id", "account_id", "related_contact_id")
+"""The members by which a record belongs to customers."""
 
 
 _IDENTITIES: Final[Mapping[str, tuple[tuple[str, ...], Mask | None]]] = {
@@ -118,6 +123,9 @@ class _Redaction:
     def _contacts(self, name: str, value: list[Json]) -> None:
         self._list(self._left.shown, "contacts", Contact, name, value, lambda one: self._customers[one["id"]].level)
 
+    def _relationships(self, name: str, value: list[Json]) -> None:
+        self._list(self._left.shown, "relationships", Relationship, name, value, self._nearest_of)
+
     def _identities(self, name: str, value: list[Json]) -> None:
         shown = [{**item, "value": seen} for item in value if (seen := self._identity(item)) is not None]
         self._left.shown[name] = shown
@@ -201,7 +209,7 @@ class _Redaction:
 
     def _nearest_of(self, record: Json) -> Level:
         """A record is as near as itself and whom it belongs to."""
-        of = [self._customers.get(record.get(name) or "", NOWHERE).level for name in ("contact_id", "account_id")]
+        of = [self._customers.get(record.get(name) or "", NOWHERE).level for name in _WHOSE]
         return nearest([self._sight.level(record), *of])
 
     def _may(self, resource: str, at: Standing) -> bool:
@@ -265,6 +273,7 @@ _SECTIONS: Final[Mapping[str, Callable[[_Redaction, str, Any], None]]] = {
     "profile": _Redaction._profile,
     "account": _Redaction._account,
     "contacts": _Redaction._contacts,
+    "relationships": _Redaction._relationships,
     "identities": _Redaction._identities,
     "consents": _Redaction._consents,
     "sales": _Redaction._sales,

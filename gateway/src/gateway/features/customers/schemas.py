@@ -9,6 +9,7 @@ from crm_contracts.campaigns import Message
 from crm_contracts.contacts import Account, Contact, Email, LifecycleStage, Phone
 from crm_contracts.ids import AccountId, ContactId, DealId, PipelineId, SegmentId, StageId, TeamId, UserId
 from crm_contracts.pipeline import Order, StageKind
+from crm_contracts.relationships import Relationship
 from crm_contracts.sensitivity import COMMERCIAL, PRIVATE
 from crm_contracts.sharing import Share
 from crm_contracts.tickets import Ticket
@@ -181,6 +182,9 @@ class CustomerView(TypedDict, total=False):
     profile: Contact | Account
     account: Account | None
     contacts: list[ContactSummary]
+    relationships: Annotated[
+        list[Relationship], Field(description="A contact's, from either side, or an account's; the newest 50")
+    ]
     tags: list[Tag]
     lifecycle_stage: Annotated[str, known(LifecycleStage)]
     identities: list[Identity]

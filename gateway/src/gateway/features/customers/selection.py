@@ -4,16 +4,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from crm_contracts.contacts import Account, Contact
+from crm_contracts.relationships import Relationship
 from crm_kit.errors import FieldError, Text, ValidationFailed
 
 ALWAYS: Final = ("id", "kind", "version", "as_of", "degraded", "redacted", "masked")
 SECTIONS: Final = (
-    "profile account contacts tags lifecycle_stage identities consents scores sales support marketing timeline sources"
+    "profile account contacts relationships tags lifecycle_stage identities consents scores sales support marketing timeline sources"
 ).split()
 _MEMBERS: Final[Mapping[str, frozenset[str]]] = {
     "profile": frozenset({*Contact.model_fields, *Account.model_fields}),
     "account": frozenset(Account.model_fields),
     "contacts": frozenset(Contact.model_fields),
+    "relationships": frozenset(Relationship.model_fields),
     "scores": frozenset("rfm tier churn lifetime_value lead".split()),
     "sales": frozenset("open_deals open_value won_value orders quotes invoices_due tasks".split()),
     "support": frozenset("open_tickets counts last_csat sentiment".split()),

@@ -12,20 +12,21 @@ from gateway.features.roles.schemas import ReadyRole
 _EVERY_ACTION: Final[list[str]] = [*ACTIONS]
 _EDIT: Final = ["read", "create", "update"]
 _READ: Final = ["read"]
-_CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents", "merges", "duplicates"]
+_CUSTOMERS: Final = [
+    "customers",
+    "contacts",
+    "accounts",
+    "relationships",
+    "date-occurrences",
+    "activities",
+    "consents",
+    "merges",
+    "duplicates",
+]
 _SALES: Final = ["deals", "orders"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
-_SETTINGS: Final = [
-    "pipelines",
-    "territories",
-    "custom-fields",
-    "lifecycle",
-    "pools",
-    "consent-purposes",
-    "users",
-    "teams",
-    "roles",
-]
+_RULES: Final = ["territories", "custom-fields", "lifecycle", "pools", "consent-purposes", "date-reminders"]
+_SETTINGS: Final = ["pipelines", *_RULES, "users", "teams", "roles"]
 
 _ALL_FIELDS: Final[Mapping[str, str]] = dict.fromkeys(SENSITIVITIES, "write")
 _UNCLAIMED: Final = {
@@ -58,14 +59,9 @@ READY: Final[Mapping[str, ReadyRole]] = {
         _role("owner", "Everything", _grant(["*"], _EVERY_ACTION, "all", _ALL_FIELDS), admin=True),
         _role(
             "admin",
-            "Users, teams, roles, keys, territories, custom fields, the lifecycle and pools; customers masked, without amounts",
+            "Users, teams, roles, keys, territories, custom fields, lifecycle, pools, reminders; customers masked, without amounts",
             _grant(["*"], _READ, "all", _ORGANISATION),
-            _grant(
-                ["territories", "custom-fields", "lifecycle", "pools", "consent-purposes"],
-                [*_EDIT, "delete"],
-                "all",
-                _ORGANISATION,
-            ),
+            _grant(_RULES, [*_EDIT, "delete"], "all", _ORGANISATION),
             admin=True,
         ),
         _role(

@@ -11,6 +11,8 @@ _OTHERWISE: Final[Mapping[str, str]] = {
     "consent_purpose": "consent-purposes",
     "custom_field": "custom-fields",
     "privacy_request": "privacy-requests",
+    "date_occurrence": "date-occurrences",
+    "date_reminder": "date-reminders",
     "lifecycle": "lifecycle",
     "territory": "territories",
     "ticket_message": "tickets",

@@ -16,7 +16,7 @@ from crm_kit.db.models import (
 )
 from crm_kit.db.text_grams import text_grams_column, text_grams_index
 from crm_kit.rights import owned_by, shares_column
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -36,6 +36,14 @@ class AccountRow(EntityRow, Base, table=True):
         Index("account_territory", "tenant_id", "territory_id", "id"),
         Index("account_stage", "tenant_id", "lifecycle_stage", "created_at", "id"),
         Index("account_domain", "tenant_id", "domain"),
+        Index(
+            "account_parent",
+            "tenant_id",
+            "parent_id",
+            "created_at",
+            "id",
+            postgresql_where=text("parent_id is not null"),
+        ),
         keys_index("account_external_keys", "external_keys"),
         keys_index("account_tags", "tags"),
         custom_index("account"),

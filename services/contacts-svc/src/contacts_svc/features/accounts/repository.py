@@ -6,10 +6,11 @@ from typing import Any, NamedTuple, Self
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.holders import KeyHolders
 from crm_kit.db.models import columns
-from crm_kit.db.session import WriteSession
+from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.resources import base_fields
 from crm_kit.rights import CUSTOM
-from sqlalchemy import select
+from sqlalchemy import ARRAY, ColumnElement, exists, func, literal, select
+from sqlalchemy import Text as SqlText
 
 from contacts_svc.features.accounts.models import AccountRow
 
@@ -66,6 +67,31 @@ def note_account(session: WriteSession, account_id: str, *, is_there: bool) -> N
 async def account_exists(session: WriteSession, account_id: str) -> bool:
     await look_up_accounts(session, [account_id])
     return bool(session.noted(("account", account_id)))
+
+
+async def hold_account(session: WriteSession, account_id: str) -> bool:
+    """Whether the account exists; until the transaction ends it is not deleted then."""
+    statement = select(_c.id).where(_c.id == account_id).with_for_update(read=True, key_share=True)
+    return await session.scalar(statement) is not None
+
+
+async def accounts_by_id(session: ReadSession, account_ids: Sequence[str]) -> list[AccountRow]:
+    """In the order given."""
+    if not account_ids:
+        return []
+    rows = {row.id: row for row in await session.scalars(select(AccountRow).where(_c.id.in_(account_ids)))}
+    return [rows[account_id] for account_id in account_ids]
+
+
+async def parents_among(
+    session: ReadSession, account_ids: Sequence[str], reached: ColumnElement[bool]
+) -> frozenset[str]:
+    """Those of the accounts beneath which there are any that are `reached`."""
+    if not account_ids:
+        return frozenset()
+    asked = func.unnest(literal(list(account_ids), ARRAY(SqlText()))).table_valued("id").render_derived("asked")
+    beneath = exists(select(_c.id).where(_c.parent_id == asked.c.id, reached))
+    return frozenset(await session.scalars(select(asked.c.id).where(beneath)))
 
 
 class Keys(NamedTuple):

@@ -1,7 +1,11 @@
 """Accounts as a resource."""
 
+from collections.abc import Sequence
+
+from crm_kit.db.session import ReadSession
 from crm_kit.errors import Text
-from crm_kit.resources import Resource
+from crm_kit.resources import Resource, access
+from crm_kit.resources.tree import ancestors_of
 
 from contacts_svc.features.accounts import repository, usecases
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
@@ -25,3 +29,14 @@ ACCOUNTS = Resource(
     custom=declared_for("accounts"),
     momentary=frozenset({"lifecycle_reason"}),
 )
+
+
+async def lineage(
+    session: ReadSession, account: AccountRow, child_ids: Sequence[str]
+) -> tuple[list[AccountRow], frozenset[str]]:
+    """Of what the caller sees: the accounts above one, the topmost first, and which of its children have children."""
+    rows = await repository.accounts_by_id(session, await ancestors_of(session, account))
+    parents = await repository.parents_among(
+        session, child_ids, await access.reached(session, ACCOUNTS, filter(None, [repository.FIELDS.get("parent_id")]))
+    )
+    return list(reversed(await ACCOUNTS.seen(session, rows))), parents

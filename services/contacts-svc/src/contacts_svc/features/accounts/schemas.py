@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from crm_contracts.contacts import ExternalIds
+from crm_contracts.contacts import Account, ExternalIds
 from crm_contracts.ids import AccountId, TeamId, UserId
 from crm_contracts.sharing import SharesWrite
-from crm_contracts.types import CustomValues, Input, Name, Tag, Text
+from crm_contracts.types import Contract, CustomValues, Input, Name, Tag, Text
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
@@ -20,6 +20,19 @@ def _domain(value: str) -> str:
         raise PydanticCustomError(
             "domain", "Must be a domain such as example.com", {"zh": "必须是域名，例如 example.com"}
         ) from None
+
+
+class AccountBranch(Contract):
+    account: Account
+    has_children: Annotated[bool, Field(description="Whether there are accounts beneath it that you see")]
+
+
+class AccountHierarchy(Contract):
+    """Where an account stands among those above and beneath it."""
+
+    ancestors: Annotated[list[Account], Field(description="The topmost first; those that you see")]
+    children: list[AccountBranch]
+    next_cursor: str | None
 
 
 class AccountWrite(Input):

@@ -22,6 +22,7 @@ from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.declaring.repository import declared_for
+from contacts_svc.features.relating.usecases import forget_end
 from contacts_svc.features.stages.repository import STAGES
 
 _LABEL = Text("account", "客户公司")
@@ -58,8 +59,9 @@ async def update_account(session: WriteSession, row: AccountRow, data: AccountWr
 
 
 async def delete_account(session: WriteSession, row: AccountRow, _caller: Principal) -> None:
-    """What referred to it stays and shows the reference as unresolved."""
+    """What referred to it stays and shows the reference as unresolved; its relationships go with it."""
     await ACCOUNT_EVENTS.deleted(session, row)
+    await forget_end(session, row.id)
     repository.note_account(session, row.id, is_there=False)
     repository.note_keys(session, row.id, repository.Keys.of(row), repository.Keys())
 

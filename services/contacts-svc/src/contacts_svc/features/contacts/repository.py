@@ -1,6 +1,6 @@
 """Every statement about contacts beyond those that all resources have, and the fields that these can name."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Self
 
 from crm_contracts.ids import ContactId, prefix_of
@@ -107,6 +107,19 @@ async def contact_exists(session: ReadSession, contact_id: str) -> bool:
     return await session.scalar(select(_c.id).where(_c.id == contact_id)) is not None
 
 
+async def existing_contacts(session: ReadSession, contact_ids: Iterable[str]) -> frozenset[str]:
+    """Those of the contacts that are there."""
+    ids = literal(sorted(set(contact_ids)), ARRAY(SqlText()))
+    return frozenset(await session.scalars(select(_c.id).where(_c.id == any_(ids))))
+
+
+async def hold_contacts(session: WriteSession, contact_ids: Iterable[str]) -> frozenset[str]:
+    """As `existing_contacts`; until the transaction ends none of them is deleted or merged."""
+    ids = literal(sorted(set(contact_ids)), ARRAY(SqlText()))
+    statement = select(_c.id).where(_c.id == any_(ids)).order_by(_c.id)
+    return frozenset(await session.scalars(statement.with_for_update(read=True, key_share=True)))
+
+
 async def names_of(session: ReadSession, contact_ids: Collection[str]) -> Mapping[str, str | None]:
     if not contact_ids:
         return {}
@@ -114,20 +127,28 @@ async def names_of(session: ReadSession, contact_ids: Collection[str]) -> Mappin
     return {row.id: row.full_name for row in await session.execute(statement)}
 
 
-_SURVIVOR: Final = Sql(
-    "with recursive walked(id, steps) as ("
-    ' select cast(:id as text) collate "C", 0'
-    " union all select m.into_id, walked.steps + 1 from walked join merged_contact m on m.id = walked.id"
-    ") select id from walked order by steps desc limit 1"
+_SURVIVORS: Final = Sql(
+    "with recursive walked(first, id, steps) as ("
+    ' select given.id, given.id, 0 from unnest(cast(:ids as text[]) collate "C") as given(id)'
+    " union all select walked.first, m.into_id, walked.steps + 1 from walked join merged_contact m on m.id = walked.id"
+    ") select distinct on (first) first, id from walked order by first, steps desc"
 )
 
 
+async def survivors_of(session: ReadSession, contact_ids: Iterable[str]) -> Mapping[str, str]:
+    """Of each contact the one that it was merged into, at the end of all merges; itself where it was not merged."""
+    ids = sorted(set(contact_ids))
+    return {row["first"]: row["id"] for row in await session.fetch(_SURVIVORS, {"ids": ids})} if ids else {}
+
+
 async def survivor_of(session: ReadSession, contact_id: str) -> str | None:
-    """The contact that a merged one went into, at the end of all merges; None for one that was not merged."""
+    """The contact that a merged one went into, at the end of all merges; None for one that was not merged, or into one that
+    is deleted since.
+    """
     if prefix_of(contact_id) != ContactId.prefix:
         return None
-    survivor: str = (await session.fetch(_SURVIVOR, {"id": contact_id}))[0]["id"]
-    return survivor if survivor != contact_id else None
+    survivor = (await survivors_of(session, [contact_id]))[contact_id]
+    return survivor if survivor != contact_id and await contact_exists(session, survivor) else None
 
 
 class Keys(NamedTuple):

@@ -25,6 +25,7 @@ from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.matching.rules.keys import key_numbers
 from contacts_svc.features.matching.rules.profile import profile_of
 from contacts_svc.features.pooling.usecases import keep_in_step
+from contacts_svc.features.relating.usecases import forget_end
 from contacts_svc.features.stages.repository import STAGES
 from contacts_svc.features.stages.rules import put
 
@@ -92,8 +93,15 @@ def _refuse_restricted(row: ContactRow, before: Contact) -> None:
 
 
 async def delete_contact(session: WriteSession, row: ContactRow, _caller: Principal) -> None:
+    """What others say of it stays and shows the reference as unresolved; its relationships go with it."""
     if row.restricted:
         raise ProcessingRestricted
+    await take_out(session, row)
+    await forget_end(session, row.id)
+
+
+async def take_out(session: WriteSession, row: ContactRow) -> None:
+    """The contact is there no more: it is deleted, or merged into another."""
     await CONTACT_EVENTS.deleted(session, row)
     repository.note_keys(session, row.id, repository.Keys.of(row), repository.Keys())
 

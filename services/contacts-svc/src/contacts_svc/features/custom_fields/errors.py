@@ -11,14 +11,11 @@ class CustomFieldNameTaken(Conflict):
 
 
 class CustomFieldInUse(Conflict):
-    """Territories speak of it in their conditions; `territory_ids` names them."""
+    """Territories speak of it in their conditions, or reminders of it: `territory_ids` or `date_reminder_ids` names them."""
 
     code = "custom_field_in_use"
-    title = Text("The custom field is used by territories", "自定义字段正被区域使用")
-    advice = Text(
-        "Take it out of the conditions of these territories, or archive it instead.",
-        "请先从这些区域的条件中移除该字段，或改为归档。",
-    )
+    title = Text("The custom field is in use", "自定义字段正被使用")
+    advice = Text("Take it out of what names it, or archive it instead.", "请先从使用处移除该字段，或改为归档。")
 
 
 class TooManyCustomFields(Conflict):

@@ -9,12 +9,14 @@ from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Text, ValidationFailed
 from crm_kit.http.principal import Principal
+from crm_kit.rights import CUSTOM
 
 from contacts_svc.features.custom_fields import repository
 from contacts_svc.features.custom_fields.errors import CustomFieldInUse, CustomFieldNameTaken, TooManyCustomFields
 from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
 from contacts_svc.features.custom_fields.rules import MAX_FIELDS, faults_of_declaration
 from contacts_svc.features.custom_fields.schemas import CustomFieldWrite
+from contacts_svc.features.date_reminders.repository import reminders_of
 from contacts_svc.features.declaring.models import CustomFieldRow
 
 
@@ -56,6 +58,11 @@ async def delete_custom_field(session: WriteSession, row: CustomFieldRow, _calle
         raise CustomFieldInUse(
             Text(f"{len(naming)} territories name it.", f"有 {len(naming)} 个区域使用该字段。"),
             members={"territory_ids": list(naming[:20])},
+        )
+    if reminding := await reminders_of(session, row.resource, f"{CUSTOM}.{row.name}"):
+        raise CustomFieldInUse(
+            Text(f"{len(reminding)} date reminders name it.", f"有 {len(reminding)} 个日期提醒使用该字段。"),
+            members={"date_reminder_ids": list(reminding[:20])},
         )
     await CUSTOM_FIELD_EVENTS.deleted(session, row)
 

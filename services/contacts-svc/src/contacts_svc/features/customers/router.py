@@ -1,7 +1,8 @@
 """Facts over HTTP, for the gateway: outside `/v1`, so that no client reaches it."""
 
-from crm_contracts.facts import MAX_TIMELINE, ContactsFacts, CustomerId
+from crm_contracts.facts import MAX_RELATIONSHIPS, MAX_TIMELINE, ContactsFacts, CustomerId
 from crm_contracts.ids import prefix_of
+from crm_contracts.relationships import Relationship
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import NotFound
 from crm_kit.http.route import Reading, TransactionRoute, route_options
@@ -15,6 +16,8 @@ from contacts_svc.features.consents import repository as consents
 from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.customers import repository
+from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
+from contacts_svc.features.relating.repository import newest_of
 
 router = APIRouter(prefix="/internal", route_class=TransactionRoute, include_in_schema=False)
 
@@ -42,6 +45,7 @@ async def _contact_facts(session: ReadSession, contact_id: str) -> ContactsFacts
         ledger=[
             CONSENT_EVENTS.snapshot(row) for row in await consents.newest_entries(session, contact_id, MAX_TIMELINE)
         ],
+        relationships=await _relationships(session, contact_id),
     )
 
 
@@ -58,4 +62,9 @@ async def _account_facts(session: ReadSession, account_id: str) -> ContactsFacts
         consents=[],
         activities=[ACTIVITY_EVENTS.snapshot(row) for row in activities],
         ledger=[],
+        relationships=await _relationships(session, account_id),
     )
+
+
+async def _relationships(session: ReadSession, end_id: str) -> list[Relationship]:
+    return [RELATIONSHIP_EVENTS.snapshot(row) for row in await newest_of(session, end_id, MAX_RELATIONSHIPS)]

@@ -20,7 +20,7 @@ from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
-from contacts_svc.features.contacts.usecases import delete_contact, refuse_taken, rewrite_contact
+from contacts_svc.features.contacts.usecases import refuse_taken, rewrite_contact, take_out
 from contacts_svc.features.merges import repository, rules
 from contacts_svc.features.merges.errors import MergeUndone, SurvivorMerged
 from contacts_svc.features.merges.events import MERGE_EVENTS
@@ -28,6 +28,7 @@ from contacts_svc.features.merges.models import MergeRow
 from contacts_svc.features.merges.schemas import MergeResult, MergeWrite
 from contacts_svc.features.pooling.repository import hold_pool
 from contacts_svc.features.pooling.usecases import set_return
+from contacts_svc.features.relating.usecases import follow_merge
 from contacts_svc.features.stages.repository import STAGES
 
 Rows = Mapping[str, ContactRow]
@@ -92,7 +93,7 @@ async def _merge(
     merge_id = MergeId.new()
     await repository.keep(session, merge_id, row.id, data.from_)
     for other in others:
-        await delete_contact(session, other, caller)
+        await take_out(session, other)
     here = context.current()
     merge = MergeRow(
         id=merge_id,
@@ -107,6 +108,7 @@ async def _merge(
     await rewrite_contact(session, row, before, state, caller, merging="merged")
     after = CONTACT_EVENTS.snapshot(row)
     merge.after = after.model_dump(mode="json")
+    await follow_merge(session, [row.id, *data.from_])
     entries = await join_ledgers(session, merge_id, row.id, data.from_)
     told = await MERGE_EVENTS.created(session, merge)
     if session.sights is not None:  # who was shown everything of all contacts may see what comes of them
@@ -146,6 +148,7 @@ async def undo_merge(session: WriteSession, merge: MergeRow, caller: Principal) 
         await rewrite_contact(session, survivor, present, state, caller, merging="unmerged")
     for row in returned:
         await _return(session, row, versions[row.id])
+    await follow_merge(session, [merge.into_id, *merge.from_ids])
     await part_ledgers(session, merge.id, merge.into_id, merge.from_ids, merge.created_at)
     merge.status = "undone"
     merge.undone_at = await session.now()

@@ -1,4 +1,4 @@
-"""What is held of persons beside entities: files of imports and exports, merged contacts, claims."""
+"""What is held of persons beside entities: files of imports and exports, merged contacts, what waits for the end of a merge, claims."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -12,12 +12,16 @@ from contacts_svc.features.imports.usecases import BUSY as IMPORT_BUSY
 from contacts_svc.features.imports.usecases import forget_import
 from contacts_svc.features.privacy import repository
 from contacts_svc.features.privacy_requests.usecases import forget_archives
+from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
+from contacts_svc.features.relating.repository import aside_of
 
 
-async def merged_contacts(session: ReadSession, subject_ids: Sequence[str]) -> AsyncIterator[tuple[str, Any]]:
-    """As they were when they were merged into the person's contact."""
+async def show_more(session: ReadSession, subject_ids: Sequence[str]) -> AsyncIterator[tuple[str, Any]]:
+    """Contacts as they were when they were merged into the person's, and relationships that wait until that is undone."""
     for content in await repository.merged_contents(session, subject_ids):
         yield "merged_contact", content
+    for kept in await aside_of(session, subject_ids):
+        yield "relationship", kept.content["relationship"]
 
 
 async def erase_more(session: WriteSession, subject_ids: Sequence[str]) -> Mapping[str, int] | None:
@@ -35,5 +39,16 @@ async def erase_more(session: WriteSession, subject_ids: Sequence[str]) -> Mappi
         "import_file": len(imports),
         "export_file": len(exports),
         "privacy_archive": await forget_archives(session, subject_ids),
+        "relationship_aside": await _forget_aside(session, subject_ids),
         "claim": await repository.forget_claims(session, subject_ids),
     }
+
+
+async def _forget_aside(session: WriteSession, subject_ids: Sequence[str]) -> int:
+    """Relationships that wait are forgotten: their deletion was told when they were set aside, with what they said."""
+    kept = await aside_of(session, subject_ids)
+    for row in kept:
+        await session.delete(row)
+        await RELATIONSHIP_EVENTS.forgotten(session, row.id, row.version)
+    await erase_payloads(session, "relationship", [row.id for row in kept])
+    return len(kept)
