@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest_asyncio
+from crm_testkit.guides import examples, guide
 from crm_testkit.jobs import ended
 from crm_testkit.one_of_everything import (
     ACTIVITIES,
@@ -28,6 +29,7 @@ Json = dict[str, Any]
 REQUESTS = "/v1/privacy-requests"
 DATABASES = ("contacts", "pipeline", "tickets", "campaigns", "gateway", "event_log")
 _MANY = 600
+_JSON = "application/json"
 SERVICES = {"contacts", "pipeline", "tickets", "campaigns", "gateway"}
 
 
@@ -232,3 +234,29 @@ async def test_no_file_of_the_database_holds_an_erased_person_once_it_is_written
     files = [file for file in on_embedded.stack.folder.path.rglob("*") if file.is_file() and "pg_wal" not in file.parts]
     assert len(files) > 1000
     assert [file for file in files if mark.encode() in file.read_bytes()] == []
+
+
+async def test_the_guide_says_what_happens(client: httpx.AsyncClient) -> None:
+    """`CONTACT` is the contact, `PREFERENCES` the path of the link."""
+    known: dict[str, str] = {}
+    told = list(examples(guide("consent-and-privacy.md")))
+    assert len(told) == 11
+    for example in told:
+        path, body = example.path, json.dumps(example.body)
+        for name, value in known.items():
+            path, body = path.replace(name, value), body.replace(name, value)
+        answer = await client.request(example.method, path, content=body, headers={"Content-Type": _JSON})
+        shown = answer.json()
+        assert answer.status_code == example.status, (path, answer.text)
+        assert {name: shown[name] for name in example.answer} == example.answer
+        if path == CONTACTS:
+            known["CONTACT"] = shown["id"]
+        if "path" in shown and "token" in shown:
+            known["PREFERENCES"] = shown["path"]
+        if shown.get("kind") == "restriction":
+            lift = f"{REQUESTS}/{shown['id']}/lift"
+        if shown.get("code") == "processing_restricted":
+            assert (await client.post(lift)).status_code == 200
+        if shown.get("kind") in ("export", "erasure"):
+            assert (await ended(client, f"{REQUESTS}/{shown['id']}"))["status"] == "succeeded"
+    assert len(shown["data"]) == 1
