@@ -8,6 +8,7 @@ from contacts_svc.base import METADATA
 from contacts_svc.features import (
     accounts,
     activities,
+    archiving,
     claims,
     consents,
     contacts,
@@ -44,6 +45,7 @@ MANIFEST = Manifest(
     features=(
         contacts.FEATURE,
         accounts.FEATURE,
+        archiving.FEATURE,
         activities.FEATURE,
         consents.FEATURE,
         territories.FEATURE,

@@ -77,6 +77,9 @@ LifecycleReason = Annotated[str | None, Field(description="Why it is in its stag
 LifecycleChangedAt = Annotated[
     Timestamp | None, Field(description="When it came into its stage; null where it was there from the first"), OPEN
 ]
+ArchivedAt = Annotated[
+    Timestamp | None, Field(description="Since when it is left out of lists and searches; null where it is not"), OPEN
+]
 LifecycleHistory = Annotated[list[LifecycleChange], Field(description="Oldest first; the newest 30"), COMMERCIAL]
 
 
@@ -122,6 +125,7 @@ class Contact(Entity):
         Timestamp | None, Field(description="When it goes back into the pool, unless something is done"), OPEN
     ] = None
     pool_history: Annotated[list[PoolMove], Field(description="Oldest first; the newest 30"), COMMERCIAL] = []
+    archived_at: ArchivedAt = None
 
 
 class Merge(Entity):
@@ -157,6 +161,7 @@ class Account(Entity):
     lifecycle_reason: LifecycleReason = None
     lifecycle_changed_at: LifecycleChangedAt = None
     lifecycle_history: LifecycleHistory = []
+    archived_at: ArchivedAt = None
 
 
 class Activity(Entity):

@@ -62,10 +62,10 @@ CONTACT = Topic(
     "contacts",
     "contact",
     contacts.Contact,
-    (*BASIC, "lifecycle_changed", "claimed", "released", "returned", "merged", "unmerged"),
-    minor=2,
+    (*BASIC, "lifecycle_changed", "claimed", "released", "returned", "merged", "unmerged", "archived", "restored"),
+    minor=3,
 )
-ACCOUNT = Topic("contacts", "account", contacts.Account, (*BASIC, "lifecycle_changed"), minor=2)
+ACCOUNT = Topic("contacts", "account", contacts.Account, (*BASIC, "lifecycle_changed", "archived", "restored"), minor=3)
 ACTIVITY = Topic("contacts", "activity", contacts.Activity, minor=1)
 CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted", RESTATED))
 MERGE = Topic("contacts", "merge", contacts.Merge, ("created", "undone", "deleted", RESTATED))

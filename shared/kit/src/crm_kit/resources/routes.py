@@ -17,7 +17,7 @@ from crm_kit.http.principal import Principal
 from crm_kit.http.problems import preferred_language
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
 from crm_kit.resources.batch import run_operations
-from crm_kit.resources.listing import list_page, next_link, search_page
+from crm_kit.resources.listing import INCLUDE, list_page, next_link, search_page
 from crm_kit.resources.resource import Resource
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
 from crm_kit.resources.schemas import (
@@ -122,15 +122,15 @@ def _add_list(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> N
         operation_id=f"list_{resource.plural_name}",
         summary=f"List {resource.plural}",
         description=_LISTED_BY_CUSTOM if resource.custom is not None else None,
-        openapi_extra={"parameters": list_parameters(resource.fields), **_options(resource, "read")},
+        openapi_extra={"parameters": list_parameters(resource.fields, resource.left_out), **_options(resource, "read")},
     )
 
 
 _LISTED_BY_CUSTOM = "A custom field filters by its name, as in `?custom.level=gold`, and sorts by it."
 
 
-def list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
-    """What a list of records with these fields takes, as OpenAPI describes it."""
+def list_parameters(fields: FieldSet, left_out: str | None = None) -> list[dict[str, Any]]:
+    """What a list of records with these fields takes, as OpenAPI describes it. `left_out`: as of a resource."""
     sortable = [field.name for field in fields if field.sortable]
     declared = [declared_name(fields.declared_under)] if fields.declared_under else []
     key = f"-?({'|'.join([*sortable, *declared])})"
@@ -150,8 +150,12 @@ def list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
             "description": f"Only those whose {field.name} equals this",
         }
         for field in fields
-        if field.filterable
+        if field.filterable and field.name != left_out
     ]
+    if left_out is not None:
+        schema = {"type": "string", "enum": ["false", "true", INCLUDE], "default": "false"}
+        told = f"Those that are {left_out} are left out; true: only those, {INCLUDE}: all. A search asks by a condition"
+        parameters.append({"name": left_out, "schema": schema, "description": told})
     return [{**parameter, "in": "query", "required": False} for parameter in parameters]
 
 

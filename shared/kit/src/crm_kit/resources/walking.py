@@ -13,7 +13,7 @@ from crm_kit.conditions import InvalidCondition, comparisons_in, compile_conditi
 from crm_kit.db.session import ReadSession
 from crm_kit.http import pagination
 from crm_kit.resources import access
-from crm_kit.resources.listing import condition_problem, page_problem, sorted_by
+from crm_kit.resources.listing import condition_problem, left_in, page_problem, sorted_by
 from crm_kit.resources.resource import Resource
 from crm_kit.rights import Action
 
@@ -59,7 +59,7 @@ class Walk:
         statement = select(resource.row).where(await access.reached(session, resource, tested))
         if condition is not None:
             statement = statement.where(compile_condition(condition, now=now))
-        return cls(resource, statement, keys)
+        return cls(resource, left_in(resource, statement, condition), keys)
 
     async def count(self, session: ReadSession) -> int:
         await session.plan_anew()

@@ -22,6 +22,7 @@ def _contact(event: Event) -> Copy:
         "email": primary_email(contact),
         "language": contact.language,
         "account_id": contact.account_id,
+        "archived": contact.archived_at is not None,
         "profile": contact_profile(contact),
     }
 
@@ -50,7 +51,8 @@ def _copies(events: Sequence[Event], entity: str, read: Callable[[Event], Copy],
 async def follow_audience(session: WriteSession, events: Sequence[Event]) -> None:
     """Nothing of a person stays in the copy of a deleted contact but the id."""
     profile: Copy = {"profile": {}}
-    await repository.store(session, ContactCopyRow, _copies(events, CONTACT.entity, _contact, profile))
+    gone: Copy = {**profile, "archived": False}
+    await repository.store(session, ContactCopyRow, _copies(events, CONTACT.entity, _contact, gone))
     await repository.store(session, AccountCopyRow, _copies(events, ACCOUNT.entity, _account, profile))
     await repository.store(session, ConsentCopyRow, _copies(events, CONSENT.entity, _consent, {}))
 

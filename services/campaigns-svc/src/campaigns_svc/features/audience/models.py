@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from crm_kit.db.models import CodePointText, Moment, TenantRow, json_column
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Text, text
 from sqlmodel import Field
 
 from campaigns_svc.base import Base
@@ -26,6 +26,7 @@ class ContactCopyRow(CopyRow, Base, table=True):
     email: str | None = Field(default=None, sa_type=CodePointText)
     language: str | None = Field(default=None, sa_type=Text)
     account_id: str | None = Field(default=None, sa_type=CodePointText)
+    archived: bool = Field(default=False, nullable=False, sa_column_kwargs={"server_default": text("false")})
     profile: dict[str, Any] = json_column(dict)
 
 

@@ -14,7 +14,14 @@ KNOWN_WITHIN: Final = timedelta(seconds=10)
 _MAX_PAUSE: Final = timedelta(hours=1)
 
 Refusal = Literal[
-    "contact_unknown", "contact_deleted", "no_address", "no_consent", "unsubscribed", "withdrawn", "expired"
+    "contact_unknown",
+    "contact_deleted",
+    "contact_archived",
+    "no_address",
+    "no_consent",
+    "unsubscribed",
+    "withdrawn",
+    "expired",
 ]
 
 
@@ -23,6 +30,7 @@ class Person:
     """What is known of a contact."""
 
     deleted: bool
+    archived: bool
     address: str | None
 
 
@@ -49,13 +57,15 @@ def decide(
 ) -> Allowed | Refusal:
     """Whether a message may be sent at this moment.
 
-    It takes a known contact with an address, and a consent that is granted, not expired, and not followed by an
+    It takes a known contact that is not archived, with an address, and a consent that is granted, not expired, and not followed by an
     unsubscribing (one at the same time counts as following).
     """
     if person is None:
         return "contact_unknown"
     if person.deleted:
         return "contact_deleted"
+    if person.archived:
+        return "contact_archived"
     if not person.address:
         return "no_address"
     if consent is None:

@@ -156,7 +156,7 @@ async def conclude_sending(
 async def _decide(
     session: ReadSession, row: MessageRow, contact: ContactCopyRow | None, now: datetime
 ) -> rules.Allowed | rules.Refusal:
-    person = None if contact is None else rules.Person(contact.deleted, contact.email)
+    person = None if contact is None else rules.Person(contact.deleted, contact.archived, contact.email)
     entry = await audience.deciding_consent(session, row.contact_id, row.channel, row.purpose)
     unsubscribed_at = await unsubscribes.latest(session, row.contact_id, row.channel, row.purpose)
     consent = None

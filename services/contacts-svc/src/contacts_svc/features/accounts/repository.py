@@ -1,7 +1,7 @@
 """Every statement about accounts beyond those that all resources have, and the fields that these can name."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.holders import KeyHolders
@@ -15,11 +15,29 @@ from contacts_svc.features.accounts.models import AccountRow
 
 _c = columns(AccountRow)
 
+ARCHIVED: Final = "archived"
+"""The field by which lists leave out what is archived."""
+
 
 def address_fields(address: Any) -> list[Field]:
     """Of a column that holds an address."""
     parts = ("country", "region", "city", "district", "postal_code")
     return [Field(f"address.{part}", FieldType.TEXT, address[part].astext) for part in parts]
+
+
+def archived_fields(archived_at: Any) -> list[Field]:
+    """Of a column that tells since when a record is archived."""
+    return [
+        Field("archived_at", FieldType.DATETIME, archived_at),
+        Field(
+            ARCHIVED,
+            FieldType.BOOLEAN,
+            archived_at.is_not(None),
+            value=lambda document: document.get("archived_at") is not None,
+            part_of="archived_at",
+            nullable=False,
+        ),
+    ]
 
 
 FIELDS = FieldSet(
@@ -40,6 +58,7 @@ FIELDS = FieldSet(
         Field("team_id", FieldType.ID, _c.team_id),
         Field("territory_id", FieldType.ID, _c.territory_id),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
+        *archived_fields(_c.archived_at),
     ],
     declared_under=CUSTOM,
 )

@@ -14,7 +14,7 @@ from crm_kit.rights import CUSTOM
 from sqlalchemy import ARRAY, and_, any_, literal, select
 from sqlalchemy import Text as SqlText
 
-from contacts_svc.features.accounts.repository import address_fields
+from contacts_svc.features.accounts.repository import address_fields, archived_fields
 from contacts_svc.features.contacts import rules
 from contacts_svc.features.contacts.models import ContactRow
 
@@ -85,6 +85,7 @@ FIELDS = FieldSet(
             selective=True,
         ),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
+        *archived_fields(_c.archived_at),
     ],
     declared_under=CUSTOM,
 )

@@ -38,6 +38,7 @@ _NOT_TAKEN: Final = frozenset(
     {
         *("account_id", "parent_id", "territory_id", "pool_id", "shares", "merged_from"),
         *("lifecycle_changed_at", "lifecycle_history", "returns_at", "pool_history", "other_external_ids"),
+        "archived_at",
     }
 )
 """What means nothing to another tenant, and what nobody writes; that a record refers to is told by `account` and `parent`."""
