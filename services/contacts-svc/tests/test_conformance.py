@@ -22,6 +22,7 @@ class TestConformance(ServiceConformance):
         "/v1/merges": "made by merging contacts; see tests/merges",
         "/v1/duplicates": "found by scans; see tests/duplicates",
         "/v1/duplicate-scans": "one at a time, and changed by its job; see tests/duplicates",
+        "/v1/bulk-changes": "a job goes on with what was created; see tests/bulk_changes",
         "/v1/exports": "a job goes on with what was created; see tests/exports",
     }
     samples = (

@@ -16,7 +16,7 @@ Ids = Mapping[str, str]
 
 CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities"
 CONSENTS, TERRITORIES = "/v1/contacts/{contact_id}/consents", "/v1/territories"
-CUSTOM_FIELDS, POOLS = "/v1/custom-fields", "/v1/pools"
+CUSTOM_FIELDS, POOLS, BULK_CHANGES = "/v1/custom-fields", "/v1/pools", "/v1/bulk-changes"
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
@@ -77,6 +77,12 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "teams": [{"team_id": ids[TEAMS], "manager": True}],
     },
     TRANSFERS: lambda ids: {"resources": ["tickets"], "ids": [ids[TICKETS]], "to": {"team_id": ids[TEAMS]}},
+    BULK_CHANGES: lambda ids: {
+        "resource": "accounts",
+        "ids": [ids[ACCOUNTS]],
+        "action": "tag",
+        "add_tags": [uuid.uuid4().hex],
+    },
     EXPORTS: lambda ids: {"resource": "contacts", "columns": ["full_name", "custom"]},
     TERRITORIES: lambda ids: {
         "name": "浙江",
@@ -113,7 +119,8 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
         ids[collection] = (await create(client, collection, body(ids), ids))["id"]
     ids[MESSAGES] = await _send_one_message(client, ids)
     ids[IMPORTS], ids[JOBS] = await import_a_file(client)
-    await ended(client, f"{EXPORTS}/{ids[EXPORTS]}")
+    for collection in (EXPORTS, BULK_CHANGES):
+        await ended(client, f"{collection}/{ids[collection]}")
     return ids | await _merge_and_scan(client)
 
 

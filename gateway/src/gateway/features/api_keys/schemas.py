@@ -21,6 +21,8 @@ Scope = Literal[
     "activities:read",
     "activities:write",
     "audit-log:read",
+    "bulk-changes:read",
+    "bulk-changes:write",
     "campaigns:read",
     "campaigns:write",
     "claims:write",

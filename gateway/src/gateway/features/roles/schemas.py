@@ -14,6 +14,7 @@ Resource = Literal[
     "accounts",
     "activities",
     "audit-log",
+    "bulk-changes",
     "campaigns",
     "claims",
     "consents",

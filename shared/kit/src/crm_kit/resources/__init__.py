@@ -6,7 +6,7 @@ from crm_kit.resources.resource import Matcher, PartOf, Resource, base_fields, g
 from crm_kit.resources.responses import check_if_match, entity_response, file_response, json_response
 from crm_kit.resources.routes import CreateCheck, EntityPath, list_parameters, resource_router
 from crm_kit.resources.schemas import Page, merge_patch_type
-from crm_kit.resources.walking import Walk, Walked
+from crm_kit.resources.walking import Size, Walk, Walked
 from crm_kit.resources.writing import admit, change, create
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Page",
     "PartOf",
     "Resource",
+    "Size",
     "Walk",
     "Walked",
     "admit",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple, Self
 
-from crm_kit.conditions import Field, FieldSet, FieldType
+from crm_kit.conditions import Document, Field, FieldSet, FieldType
 from crm_kit.db.holders import KeyHolders
 from crm_kit.db.models import columns
 from crm_kit.db.session import WriteSession
@@ -12,6 +12,7 @@ from crm_kit.rights import CUSTOM
 from sqlalchemy import select
 
 from contacts_svc.features.accounts.models import AccountRow
+from contacts_svc.features.external_ids.rules import external_keys
 
 _c = columns(AccountRow)
 
@@ -23,6 +24,23 @@ def address_fields(address: Any) -> list[Field]:
     """Of a column that holds an address."""
     parts = ("country", "region", "city", "district", "postal_code")
     return [Field(f"address.{part}", FieldType.TEXT, address[part].astext) for part in parts]
+
+
+def external_id_field(keys: Any) -> Field:
+    """Of a column that holds external ids as `external_key` spells them."""
+    return Field(
+        "external_id",
+        FieldType.TEXT_LIST,
+        keys,
+        value=_external_keys,
+        part_of="external_ids",
+        selective=True,
+    )
+
+
+def _external_keys(document: Document) -> list[str]:
+    given = document.get("external_ids")
+    return external_keys(given) if isinstance(given, dict) else []
 
 
 def archived_fields(archived_at: Any) -> list[Field]:
@@ -57,6 +75,7 @@ FIELDS = FieldSet(
         Field("owner_id", FieldType.ID, _c.owner_id),
         Field("team_id", FieldType.ID, _c.team_id),
         Field("territory_id", FieldType.ID, _c.territory_id),
+        external_id_field(_c.external_keys),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
         *archived_fields(_c.archived_at),
     ],

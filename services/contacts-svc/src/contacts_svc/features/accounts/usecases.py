@@ -22,6 +22,7 @@ from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.declaring.repository import declared_for
+from contacts_svc.features.external_ids.rules import external_keys
 from contacts_svc.features.stages.repository import STAGES
 
 _LABEL = Text("account", "客户公司")
@@ -67,7 +68,7 @@ async def delete_account(session: WriteSession, row: AccountRow, _caller: Princi
 def _write(row: AccountRow, data: AccountWrite, region: str) -> None:
     row.phone = _phone(data.phone, region)
     row.external_ids = dict(data.external_ids)
-    row.external_keys = contact_rules.external_keys(data.external_ids)
+    row.external_keys = external_keys(data.external_ids)
     row.address = data.address.model_dump(mode="json") if data.address else None
     row.tags = contact_rules.unique(data.tags)
     row.shares = [share.model_dump(mode="json") for share in data.shares]
@@ -103,7 +104,7 @@ def _domain_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[
 
 
 def _external_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
-    return contact_rules.external_keys(given(AccountWrite, data, "external_ids", name="-").external_ids)
+    return external_keys(given(AccountWrite, data, "external_ids", name="-").external_ids)
 
 
 MATCHERS: Mapping[str, Matcher[Account]] = {
@@ -111,6 +112,6 @@ MATCHERS: Mapping[str, Matcher[Account]] = {
     "external_id": Matcher(
         _external_keys,
         repository.EXTERNAL_KEYS.of,
-        lambda one: contact_rules.external_keys(one.external_ids),
+        lambda one: external_keys(one.external_ids),
     ),
 }

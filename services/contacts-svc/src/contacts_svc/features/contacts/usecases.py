@@ -22,6 +22,7 @@ from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 from contacts_svc.features.declaring.repository import declared_for
+from contacts_svc.features.external_ids.rules import external_key, external_keys
 from contacts_svc.features.matching.rules.keys import key_numbers
 from contacts_svc.features.matching.rules.profile import profile_of
 from contacts_svc.features.pooling.usecases import keep_in_step
@@ -104,8 +105,8 @@ def write_members(session: WriteSession, row: ContactRow, data: ContactWrite, ca
     row.phones = normalised_phones(data.phones, caller.region)
     row.phone_numbers = rules.unique([phone["number"] for phone in row.phones])
     row.external_ids = dict(data.external_ids)
-    others = [rules.external_key(each["system"], each["id"]) for each in row.other_external_ids]
-    row.external_keys = rules.unique([*rules.external_keys(data.external_ids), *others])
+    others = [external_key(each["system"], each["id"]) for each in row.other_external_ids]
+    row.external_keys = rules.unique([*external_keys(data.external_ids), *others])
     row.address = data.address.model_dump(mode="json") if data.address else None
     row.tags = rules.unique(data.tags)
     row.shares = [share.model_dump(mode="json") for share in data.shares]
@@ -182,13 +183,11 @@ def _phone_keys(data: Mapping[str, JsonValue], caller: Principal) -> Sequence[st
 
 def _external_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
     """Any external id."""
-    return rules.external_keys(given(ContactWrite, data, "external_ids").external_ids)
+    return external_keys(given(ContactWrite, data, "external_ids").external_ids)
 
 
 MATCHERS: Mapping[str, Matcher[Contact]] = {
     "email": Matcher(_email_keys, repository.EMAILS.of, lambda one: [rules.email_key(e.address) for e in one.emails]),
     "phone": Matcher(_phone_keys, repository.PHONES.of, lambda one: [phone.number for phone in one.phones]),
-    "external_id": Matcher(
-        _external_keys, repository.EXTERNAL_KEYS.of, lambda one: rules.external_keys(one.external_ids)
-    ),
+    "external_id": Matcher(_external_keys, repository.EXTERNAL_KEYS.of, lambda one: external_keys(one.external_ids)),
 }
