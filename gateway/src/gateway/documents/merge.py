@@ -31,7 +31,7 @@ def merged_text(documents: dict[str, Document]) -> str:
 def _lines(value: object, depth: int) -> str:
     """JSON with an object's members on lines of their own, down to a depth."""
     if not depth or not isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))  # it is a megabyte
     members = (f"{json.dumps(name)}: {_lines(inner, depth - 1)}" for name, inner in value.items())
     return "{\n" + ",\n".join(members) + "\n}"
 
