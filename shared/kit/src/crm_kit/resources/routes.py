@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from crm_kit.conditions import ConditionSchema, FieldSet, declared_name, query_schema
 from crm_kit.db.models import EntityRow
-from crm_kit.db.session import WriteSession
+from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.http.pagination import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT, MAX_SORT_KEYS
 from crm_kit.http.principal import Principal
 from crm_kit.http.problems import preferred_language
@@ -49,6 +49,19 @@ class CreateCheck(Generic[WriteT]):
     check: Callable[[WriteSession, str, WriteT, Principal], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class ReadBeside:
+    """What a client may ask for, by a query parameter, beside a record that is read.
+
+    `parameter`: as OpenAPI describes it. `load` is given its value and the record's id, of which the session knows what the
+    caller sees; `members` are those that it adds to the answer, with their schemas.
+    """
+
+    parameter: Mapping[str, Any]
+    members: Mapping[str, Any]
+    load: Callable[[Request, ReadSession, str, str], Awaitable[Mapping[str, Any]]]
+
+
 class ResourceRouter(APIRouter):
     """Knows its resource."""
 
@@ -58,7 +71,10 @@ class ResourceRouter(APIRouter):
 
 
 def resource_router(
-    resource: Resource[RowT, WriteT, EntityT], *, before_create: CreateCheck[WriteT] | None = None
+    resource: Resource[RowT, WriteT, EntityT],
+    *,
+    before_create: CreateCheck[WriteT] | None = None,
+    beside_read: ReadBeside | None = None,
 ) -> ResourceRouter:
     """A router under `/v1/<plural>` with every operation that the resource offers; a feature adds its actions to it."""
     router = ResourceRouter(resource)
@@ -68,7 +84,7 @@ def resource_router(
     _add_search(router, resource)
     if resource.create is not None and resource.update is not None:
         _add_batch(router, resource)
-    _add_get(router, resource)
+    _add_get(router, resource, beside_read)
     if resource.update is not None:
         _add_update(router, resource)
     if resource.delete is not None:
@@ -212,10 +228,13 @@ def _add_batch(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> 
     )
 
 
-def _add_get(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
+def _add_get(router: APIRouter, resource: Resource[RowT, WriteT, EntityT], beside: ReadBeside | None) -> None:
     async def endpoint(request: Request, entity_id: EntityPath, session: Reading) -> Response:
         row = await resource.get(session, entity_id)
-        return entity_response(request, resource.events.snapshot(row))
+        more = None
+        if beside is not None and (asked := request.query_params.get(beside.parameter["name"])) is not None:
+            more = await beside.load(request, session, row.id, asked)
+        return entity_response(request, resource.events.snapshot(row), beside=more)
 
     router.add_api_route(
         "/{entity_id}",
@@ -224,8 +243,19 @@ def _add_get(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> No
         response_model=resource.read,
         operation_id=f"get_{resource.singular}",
         summary=f"Read a {resource.label.en}",
-        openapi_extra=_options(resource, "read"),
+        openapi_extra={
+            **_options(resource, "read"),
+            **(_told_beside(beside) if beside is not None else {}),
+        },
     )
+
+
+def _told_beside(beside: ReadBeside) -> dict[str, Any]:
+    schema = {"properties": dict(beside.members)}
+    return {
+        "parameters": [beside.parameter],
+        "responses": {"200": {"content": {"application/json": {"schema": schema}}}},
+    }
 
 
 def _add_update(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
