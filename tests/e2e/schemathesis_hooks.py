@@ -133,7 +133,7 @@ TERRITORY_FAULTS = {
     "type_mismatch": "as above",
     "malformed": "as above: of `exists` alone the value may be left out",
 }
-"""Below `/where` of a territory."""
+"""Below `/where` of a territory, and in the conditions of a validation rule."""
 
 
 @schemathesis.hook
@@ -170,6 +170,7 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
     if problem["code"] in PROBLEMS:
         return True
     known = FAULTS | (PATCH_FAULTS if method == "PATCH" else {})
+    of_rule = problem.get("instance", "").startswith("/v1/validation-rules")
     of_territory = problem.get("instance", "").startswith("/v1/territories")
     faults = problem.get("errors", [])
     open_condition = problem["instance"].startswith(_OPEN_CONDITIONS)
@@ -187,6 +188,12 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
         if of_declaration and fault["pointer"].startswith(tuple(DECLARATION_FAULTS)):
             return True
         if fault["code"] in _OF_DECLARED and _names_custom_field(fault, body):
+            return True
+        if (
+            of_rule
+            and fault["pointer"].startswith(("/condition", "/when", "/field"))
+            and fault["code"] in TERRITORY_FAULTS
+        ):
             return True
         if of_territory and fault["pointer"].startswith("/where") and fault["code"] in TERRITORY_FAULTS:
             return True

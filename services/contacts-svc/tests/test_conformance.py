@@ -2,7 +2,7 @@
 
 from contacts_svc.manifest import MANIFEST
 from crm_contracts.ids import ContactId, TeamId, UserId
-from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, CUSTOM_FIELD, POOL, TERRITORY
+from crm_contracts.registry import ACCOUNT, ACTIVITY, CONSENT, CONTACT, CUSTOM_FIELD, POOL, TERRITORY, VALIDATION_RULE
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.service import Tenant
 
@@ -103,6 +103,22 @@ class TestConformance(ServiceConformance):
             clears="hold_limit",
             integer="hold_limit",
             equals=("name", "name"),
+        ),
+        Sample(
+            path="/v1/validation-rules",
+            topic=VALIDATION_RULE,
+            body=lambda n, _: {
+                "resource": "accounts",
+                "condition": {"field": "industry", "op": "exists", "value": True},
+                "when": {"field": "name", "op": "eq", "value": f"Company of rule {n}"},
+                "code": f"rule_{n}",
+                "message": {"en": f"Rule {n}"},
+                "field": "industry",
+            },
+            patch={"active": False},
+            text="message.en",
+            clears="field",
+            equals=("code", "code"),
         ),
         Sample(
             path="/v1/custom-fields",

@@ -23,6 +23,7 @@ from contacts_svc.features import (
     merges,
     pools,
     territories,
+    validation_rules,
 )
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
@@ -33,13 +34,14 @@ from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.pools.events import POOL_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
+from contacts_svc.features.validation_rules.events import VALIDATION_RULE_EVENTS
 from contacts_svc.settings import ContactsSettings
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, activities, consents, lifecycle, pools, territories, custom fields, merges, imports and exports",
+    summary="Contacts, accounts, activities, consents, lifecycle, pools, territories, custom fields, rules, merges, imports, exports",
     settings=ContactsSettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
@@ -51,6 +53,7 @@ MANIFEST = Manifest(
         consents.FEATURE,
         territories.FEATURE,
         custom_fields.FEATURE,
+        validation_rules.FEATURE,
         lifecycle.FEATURE,
         pools.FEATURE,
         claims.FEATURE,
@@ -69,6 +72,7 @@ MANIFEST = Manifest(
         CONSENT_EVENTS,
         TERRITORY_EVENTS,
         CUSTOM_FIELD_EVENTS,
+        VALIDATION_RULE_EVENTS,
         MERGE_EVENTS,
         LIFECYCLE_EVENTS,
         POOL_EVENTS,

@@ -141,6 +141,11 @@ async def test_a_preview_tells_how_many_and_what_and_changes_nothing(service: Se
     )
     [each] = gone.json()["sample"]
     assert (each["after"], each["problem"]["code"]) == (None, "precondition_failed")
+    going = await tenant.client.post(
+        f"{PATH}/preview", json={"resource": "contacts", "ids": [ids[0], ContactId.new()], "action": "delete"}
+    )
+    [each] = going.json()["sample"]
+    assert (each["before"]["id"], each["after"], each["problem"]) == (ids[0], None, None)
     assert (await tenant.read(PATH))["data"] == []
     [event] = await service.events("crm.contacts.contact", key=ids[0])
     assert event.sequence == 1

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from crm_contracts import campaigns, contacts, custom_fields, lifecycle, pipeline, pools, sign_in, tenancy, tickets
+from crm_contracts import (
+    campaigns,
+    contacts,
+    custom_fields,
+    lifecycle,
+    pipeline,
+    pools,
+    sign_in,
+    tenancy,
+    tickets,
+    validation_rules,
+)
 from crm_contracts.types import Entity
 
 PARTITIONS = 12
@@ -71,6 +82,7 @@ CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn"
 MERGE = Topic("contacts", "merge", contacts.Merge, ("created", "undone", "deleted", RESTATED))
 TERRITORY = Topic("contacts", "territory", contacts.Territory)
 CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
+VALIDATION_RULE = Topic("contacts", "validation_rule", validation_rules.ValidationRule)
 LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
 POOL = Topic("contacts", "pool", pools.Pool)
 
@@ -111,6 +123,7 @@ TOPICS: tuple[Topic, ...] = (
     MERGE,
     TERRITORY,
     CUSTOM_FIELD,
+    VALIDATION_RULE,
     LIFECYCLE,
     POOL,
     PIPELINE,

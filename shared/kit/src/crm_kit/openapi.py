@@ -32,6 +32,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
                     "pointer": {"type": "string", "examples": ["/emails/0/address"]},
                     "code": {"type": "string"},
                     "detail": {"type": "string"},
+                    "rule_id": {"type": "string", "description": "The rule of yours that it breaks"},
                 },
             },
         },

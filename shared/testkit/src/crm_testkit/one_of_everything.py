@@ -17,6 +17,7 @@ Ids = Mapping[str, str]
 CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities"
 CONSENTS, TERRITORIES = "/v1/contacts/{contact_id}/consents", "/v1/territories"
 CUSTOM_FIELDS, POOLS, BULK_CHANGES = "/v1/custom-fields", "/v1/pools", "/v1/bulk-changes"
+VALIDATION_RULES = "/v1/validation-rules"
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
@@ -97,6 +98,13 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "label": {"en": "Customer number", "zh": "客户编号"},
         "type": "text",
         "rules": [{"kind": "pattern", "pattern": "[A-Z]{2}[0-9]{4}"}],
+    },
+    VALIDATION_RULES: lambda ids: {
+        "resource": "accounts",
+        "condition": {"field": "size", "op": "exists", "value": True},
+        "when": {"field": "industry", "op": "eq", "value": uuid.uuid4().hex},
+        "code": "size_needed",
+        "message": {"en": "Say how many they are", "zh": "请填写人数"},
     },
     POOLS: lambda ids: {"name": "华东公海", "team_ids": [ids[TEAMS]], "hold_limit": 200, "return_after_days": 30},
     IDENTITY_PROVIDERS: lambda ids: {

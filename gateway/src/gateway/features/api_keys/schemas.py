@@ -72,6 +72,8 @@ Scope = Literal[
     "transfers:read",
     "transfers:write",
     "users:read",
+    "validation-rules:read",
+    "validation-rules:write",
 ]
 """The permissions that operations name in the OpenAPI document (`x-relata-permission`), and three that stand for many."""
 

@@ -15,7 +15,17 @@ _READ: Final = ["read"]
 _CUSTOMERS: Final = ["customers", "contacts", "accounts", "activities", "consents", "merges", "duplicates"]
 _SALES: Final = ["deals", "orders"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
-_SETTINGS: Final = ["pipelines", "territories", "custom-fields", "lifecycle", "pools", "users", "teams", "roles"]
+_SETTINGS: Final = [
+    "pipelines",
+    "territories",
+    "custom-fields",
+    "validation-rules",
+    "lifecycle",
+    "pools",
+    "users",
+    "teams",
+    "roles",
+]
 
 _ALL_FIELDS: Final[Mapping[str, str]] = dict.fromkeys(SENSITIVITIES, "write")
 _UNCLAIMED: Final = {
@@ -48,9 +58,14 @@ READY: Final[Mapping[str, ReadyRole]] = {
         _role("owner", "Everything", _grant(["*"], _EVERY_ACTION, "all", _ALL_FIELDS), admin=True),
         _role(
             "admin",
-            "Users, teams, roles, keys, territories, custom fields, the lifecycle and pools; customers masked, without amounts",
+            "Users, teams, roles, keys, territories, fields and rules, the lifecycle and pools; customers masked, without amounts",
             _grant(["*"], _READ, "all", _ORGANISATION),
-            _grant(["territories", "custom-fields", "lifecycle", "pools"], [*_EDIT, "delete"], "all", _ORGANISATION),
+            _grant(
+                ["territories", "custom-fields", "validation-rules", "lifecycle", "pools"],
+                [*_EDIT, "delete"],
+                "all",
+                _ORGANISATION,
+            ),
             admin=True,
         ),
         _role(

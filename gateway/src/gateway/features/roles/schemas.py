@@ -43,6 +43,7 @@ Resource = Literal[
     "tickets",
     "transfers",
     "users",
+    "validation-rules",
 ]
 """The resources that permissions name, and all of them together."""
 

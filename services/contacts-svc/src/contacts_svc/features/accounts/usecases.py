@@ -24,20 +24,24 @@ from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.external_ids.rules import external_keys
 from contacts_svc.features.stages.repository import STAGES
+from contacts_svc.features.validating.repository import standing_rules
+from contacts_svc.features.validating.usecases import refuse_broken
 
 _LABEL = Text("account", "客户公司")
 _CUSTOM_FIELDS = declared_for("accounts")
 _TERRITORIES = standing_territories("accounts", AccountRow, repository.FIELDS)
+_RULES = standing_rules("accounts", AccountRow, repository.FIELDS)
 
 
 async def create_account(session: WriteSession, data: AccountWrite, caller: Principal) -> Account:
     row = new_row(AccountRow, id=AccountId.new(), name=data.name)
     _write(row, data, caller.region)
-    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
     await _check(session, row, parent_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
+    await refuse_broken(session, _RULES, row, None)
     account = await ACCOUNT_EVENTS.created(session, row)
     repository.note_account(session, row.id, is_there=True)
     repository.note_keys(session, row.id, repository.Keys(), repository.Keys.of(row))
@@ -47,13 +51,14 @@ async def create_account(session: WriteSession, data: AccountWrite, caller: Prin
 async def update_account(session: WriteSession, row: AccountRow, data: AccountWrite, caller: Principal) -> None:
     before, keys = ACCOUNT_EVENTS.snapshot(row), repository.Keys.of(row)
     _write(row, data, caller.region)
-    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
     moved = (await session.standing(STAGES)).move(
         row, data.lifecycle_stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject
     )
     await _check(session, row, parent_changed=row.parent_id != before.parent_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
+    await refuse_broken(session, _RULES, row, before)
     await ACCOUNT_EVENTS.updated(session, row, before, action="lifecycle_changed" if moved else "updated")
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 

@@ -28,20 +28,24 @@ from contacts_svc.features.matching.rules.profile import profile_of
 from contacts_svc.features.pooling.usecases import keep_in_step
 from contacts_svc.features.stages.repository import STAGES
 from contacts_svc.features.stages.rules import put
+from contacts_svc.features.validating.repository import standing_rules
+from contacts_svc.features.validating.usecases import refuse_broken
 
 _CUSTOM_FIELDS = declared_for("contacts")
 _TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
+_RULES = standing_rules("contacts", ContactRow, repository.FIELDS)
 
 
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = new_row(ContactRow, id=ContactId.new())
     write_members(session, row, data, caller)
-    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
     await _check(session, row, account_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, None, caller)
+    await refuse_broken(session, _RULES, row, None)
     contact = await CONTACT_EVENTS.created(session, row)
     repository.note_keys(session, row.id, repository.Keys(), repository.Keys.of(row))
     return contact
@@ -65,7 +69,7 @@ async def rewrite_contact(
     keys = repository.Keys.of(row)
     row.other_external_ids = rules.displaced(before.external_ids, data.external_ids, row.other_external_ids)
     write_members(session, row, data, caller)
-    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
     stored = before.custom if merging is None else data.custom
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, stored, now=utc_now())
     stages, moved = await session.standing(STAGES), False
@@ -76,6 +80,8 @@ async def rewrite_contact(
     await _check(session, row, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, before, caller)
+    if merging != "unmerged":  # what is given back is what was there
+        await refuse_broken(session, _RULES, row, before)
     await CONTACT_EVENTS.updated(session, row, before, action=merging or ("lifecycle_changed" if moved else "updated"))
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 

@@ -11,13 +11,13 @@ class CustomFieldNameTaken(Conflict):
 
 
 class CustomFieldInUse(Conflict):
-    """Territories speak of it in their conditions; `territory_ids` names them."""
+    """Territories or validation rules speak of it in their conditions; `territory_ids` or `validation_rule_ids` names them."""
 
     code = "custom_field_in_use"
-    title = Text("The custom field is used by territories", "自定义字段正被区域使用")
+    title = Text("The custom field is used by conditions", "自定义字段正被条件使用")
     advice = Text(
-        "Take it out of the conditions of these territories, or archive it instead.",
-        "请先从这些区域的条件中移除该字段，或改为归档。",
+        "Take it out of the conditions of these territories and rules, or archive it instead.",
+        "请先从这些区域和规则的条件中移除该字段，或改为归档。",
     )
 
 
