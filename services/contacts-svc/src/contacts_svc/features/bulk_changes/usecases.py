@@ -10,7 +10,7 @@ from crm_kit.audit.changes import differing, members_of
 from crm_kit.db.models import columns, utc_now
 from crm_kit.db.rows import new_row
 from crm_kit.db.session import ReadSession, WriteSession
-from crm_kit.errors import Conflict, PreconditionFailed, Problem, Text, ValidationFailed
+from crm_kit.errors import Conflict, NotFound, PreconditionFailed, Problem, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.http.problems import validation_problem
 from crm_kit.http.route import require
@@ -159,7 +159,7 @@ async def change_page(
                 changed = 0
                 for id_ in some:
                     if id_ not in allowed:
-                        raise await _not_allowed(session, work, id_)
+                        raise NotFound  # or Forbidden: by itself it is told which
                     changed += await _change(session, work, rows[id_], caller)
         except (Problem, IntegrityError):
             await _one_by_one(session, work, some, caller, came)
@@ -182,12 +182,6 @@ async def _one_by_one(session: WriteSession, work: Work, ids: Sequence[str], cal
         else:
             came.changed += changed
             came.unchanged += not changed
-
-
-async def _not_allowed(session: WriteSession, work: Work, id_: str) -> Problem:
-    if session.sights is None or session.sights.of(id_) is None:
-        return await work.resource.absent(session, id_)
-    return access.forbidden(f"{work.resource.permission}:{NEEDS[work.action]}")
 
 
 async def _change(session: WriteSession, work: Work, row: Any, caller: Principal) -> bool:

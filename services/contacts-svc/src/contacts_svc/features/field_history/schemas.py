@@ -20,7 +20,7 @@ class FieldChange(Contract):
 
     field: str
     value: Annotated[Any, Field(description="null where it was cleared, and where it is omitted")]
-    omitted: Annotated[bool, Field(description="It was longer than 4 KB, which the audit log does not keep")]
+    omitted: Annotated[bool, Field(description="The audit log has not kept it: it was longer than 4 KB")]
     at: Timestamp
     version: Annotated[int | None, Field(description="The record's, from then on")]
     actor_id: Annotated[str, Field(description="The API key or user; service/<name> where it was nobody")]
