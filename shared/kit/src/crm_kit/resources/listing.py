@@ -49,6 +49,9 @@ async def list_page(
     sort = query.get("sort") or resource.default_sort
     fields = await resource.fields_in(session, [*(name for name, _ in filters), *sorted_by(sort.split(","))])
     tested = [each for each in filters if each != (resource.left_out, INCLUDE)]
+    if any(name == resource.left_out and value not in ("true", "false") for name, value in tested):
+        text = Text(f"Must be true, false or {INCLUDE}", f"必须是 true、false 或 {INCLUDE}")
+        raise ValidationFailed(text, errors=[FieldError(f"?{resource.left_out}", "choice", text)])
     try:
         condition = parse_equality(tested, fields)
     except InvalidCondition as error:

@@ -114,8 +114,8 @@ async def _classes(
     if wrong or not found or len(found) > MOST_FIELDS:
         names = ", ".join(sorted(resource.read.model_fields.keys() - _BOOKKEEPING))
         text = Text(
-            f"Name up to {MOST_FIELDS} of {names}, custom.<name>, with commas between them",
-            f"请以逗号分隔，最多 {MOST_FIELDS} 个：{names}、custom.<名称>",
+            f"No field: {', '.join(wrong) or '-'}. Name up to {MOST_FIELDS} of {names}, custom.<name>, with commas between them",
+            f"无此字段：{'、'.join(wrong) or '-'}。请以逗号分隔，最多 {MOST_FIELDS} 个：{names}、custom.<名称>",
         )
         raise ValidationFailed(text, errors=[FieldError(f"?{parameter}", "unknown_field", text)])
     return found
