@@ -135,6 +135,7 @@ async def test_what_a_rule_has_given_is_told_as_such(tenant: Tenant) -> None:
         ("shoe_size", 422),
         ("version", 422),
         ("custom", 422),
+        ("custom.Level", 422),
         ("title,", 422),
         ("", 422),
         (",".join(f"custom.f{n}" for n in range(21)), 422),

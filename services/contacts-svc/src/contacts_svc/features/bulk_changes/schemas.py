@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal, Self
 from crm_contracts.contacts import Account, Contact
 from crm_contracts.ids import AccountId, BulkChangeId, ContactId, JobId
 from crm_contracts.sensitivity import OPEN, PRIVATE
-from crm_contracts.types import Contract, Entity, Input, Tag, Timestamp
+from crm_contracts.types import Contract, Entity, Input, Tag, Timestamp, by_name
 from crm_kit.conditions import Condition
 from crm_kit.jobs import JobStatus
 from crm_kit.resources import Size
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from contacts_svc.features.bulk_changes.rules import BulkAction
@@ -18,6 +18,7 @@ MAX_IDS = 10_000
 
 BulkResource = Literal["contacts", "accounts"]
 RecordId = ContactId | AccountId
+RecordKey = Annotated[str, StringConstraints(pattern="^(contact|account)_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
 Tags = Annotated[list[Tag], Field(max_length=100)]
 
 
@@ -39,8 +40,12 @@ class BulkChangeWrite(Input):
         list[RecordId] | None, Field(min_length=1, max_length=MAX_IDS, description="Instead of `where`: these")
     ] = None
     versions: Annotated[
-        dict[RecordId, Annotated[int, Field(strict=True, ge=1)]],
-        Field(max_length=MAX_IDS, description="Of `ids`: one that has another version by then is not changed"),
+        dict[RecordKey, Annotated[int, Field(strict=True, ge=1)]],
+        Field(
+            json_schema_extra=by_name,
+            max_length=MAX_IDS,
+            description="Of `ids`: one that has another version by then is not changed",
+        ),
     ] = {}
     action: BulkAction
     patch: Annotated[

@@ -63,7 +63,7 @@ class Work:
             action,
             asked.where,
             ids,
-            asked.versions,  # type: ignore[arg-type]  # an id is a text
+            asked.versions,
             asked.patch,
             asked.add_tags,
             asked.remove_tags,

@@ -10,21 +10,21 @@ from crm_kit.http.route import Reading
 from crm_kit.resources import EntityPath, ReadBeside, Resource, json_response, next_link
 from crm_kit.resources.routes import ResourceRouter
 from fastapi import Query, Request
-from pydantic import StringConstraints
+from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from contacts_svc.features.field_history.schemas import FieldChange, FieldHistory
-from contacts_svc.features.field_history.usecases import history_of
+from contacts_svc.features.field_history.usecases import MOST_FIELDS, history_of, known_fields
 
 _AT_ONCE: Final = 100
-_NAMES: Final = "^[a-z][a-z0-9_.]*(,[a-z][a-z0-9_.]*){0,19}$"
+_FIELDS: Final = "Members with commas between them, custom.<name> among them; by default all"
 _CURSOR: Final = f"^([0-9]{{1,16}}-{AuditEntryId.prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}})?$"
 
-Fields = Annotated[
-    str | None,
-    StringConstraints(pattern=_NAMES, max_length=1000),
-    Query(description="Members with commas between them, custom.<name> among them; by default all"),
-]
+
+def _pattern(resource: Resource[Any, Any, Any]) -> str:
+    """Of the fields of a resource, as OpenAPI tells it; who names others is told which there are."""
+    name = f"({'|'.join(known_fields(resource))}|custom\\.[a-z][a-z0-9_]{{0,62}})"
+    return f"^{name}(,{name}){{0,{MOST_FIELDS - 1}}}$"
 
 
 def history_beside(resource: Resource[Any, Any, Any]) -> ReadBeside:
@@ -47,7 +47,7 @@ def history_beside(resource: Resource[Any, Any, Any]) -> ReadBeside:
             "name": "history",
             "in": "query",
             "required": False,
-            "schema": {"type": "string", "pattern": _NAMES, "maxLength": 1000},
+            "schema": {"type": "string", "pattern": _pattern(resource)},
             "description": "Members with commas between them: the answer has their `history`, newest first",
         },
         members={
@@ -68,12 +68,13 @@ def history_beside(resource: Resource[Any, Any, Any]) -> ReadBeside:
 def add_history(router: ResourceRouter) -> None:
     """`/{id}/history` of the router's resource."""
     resource = router.resource
+    named = {"type": "string", "pattern": _pattern(resource)}
 
     async def endpoint(
         request: Request,
         entity_id: EntityPath,
         session: Reading,
-        fields: Fields = None,
+        fields: Annotated[str | None, WithJsonSchema(named), Query(description=_FIELDS)] = None,
         limit: Annotated[int, Query(ge=1, le=pagination.MAX_LIMIT)] = pagination.DEFAULT_LIMIT,
         cursor: Annotated[str, Query(pattern=_CURSOR)] = "",
     ) -> Response:

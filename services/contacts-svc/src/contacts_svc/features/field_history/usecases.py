@@ -1,5 +1,6 @@
 """What a field was: read out of the audit log, as far as the caller sees it now."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -25,8 +26,14 @@ _LOOKED_AT: Final = 500
 """Entries for one page: a record of which one member changes all the time is paged through, rather than read whole."""
 
 _BOOKKEEPING: Final = frozenset({"id", "version", "created_at", "updated_at", CUSTOM})
+_CUSTOM_NAME: Final = re.compile("[a-z][a-z0-9_]{0,62}")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def known_fields(resource: Resource[Any, Any, Any]) -> list[str]:
+    """Those that every tenant has."""
+    return sorted(resource.read.model_fields.keys() - _BOOKKEEPING)
 
 
 async def history_of(
@@ -99,20 +106,20 @@ async def _classes(
     model: Any = resource.read
     known, declared = classes_of(model), (await resource.declared(session)).classes
     if fields is None:
-        members = {name: known.get(name, PRIVATE) for name in model.model_fields.keys() - _BOOKKEEPING}
-        return dict(sorted(members.items())) | {f"{CUSTOM}.{name}": each for name, each in declared.items()}
+        members = {name: known.get(name, PRIVATE) for name in known_fields(resource)}
+        return members | {f"{CUSTOM}.{name}": each for name, each in declared.items()}
     found: dict[str, Classified] = {}
     wrong: list[str] = []
     for field in dict.fromkeys(fields):
         member, _, name = field.partition(".")
-        if member == CUSTOM and name:
+        if member == CUSTOM and _CUSTOM_NAME.fullmatch(name):
             found[field] = declared.get(name, PRIVATE)
-        elif field in resource.read.model_fields and field not in _BOOKKEEPING:
+        elif field in known_fields(resource):
             found[field] = known.get(field, PRIVATE)
         else:
             wrong.append(field[:100])
     if wrong or not found or len(found) > MOST_FIELDS:
-        names = ", ".join(sorted(resource.read.model_fields.keys() - _BOOKKEEPING))
+        names = ", ".join(known_fields(resource))
         text = Text(
             f"No field: {', '.join(wrong) or '-'}. Name up to {MOST_FIELDS} of {names}, custom.<name>, with commas between them",
             f"无此字段：{'、'.join(wrong) or '-'}。请以逗号分隔，最多 {MOST_FIELDS} 个：{names}、custom.<名称>",
