@@ -14,7 +14,7 @@ from contacts_svc.features.validating.models import ValidationRuleRow
 _c = columns(ValidationRuleRow)
 
 FIELDS = FieldSet(
-    "ValidationRule",
+    "Rule",  # generators of clients call a rule's own condition ValidationRuleCondition
     [
         *base_fields(ValidationRuleRow),
         Field("resource", FieldType.CHOICE, _c.resource, choices=get_args(ValidatedResource), nullable=False),
