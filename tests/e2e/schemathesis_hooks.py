@@ -104,7 +104,7 @@ SCIM_TYPES = {
     "uniqueness": "an address belongs to one user",
 }
 
-_OPEN_CONDITIONS = ("/v1/roles", "/v1/transfers", "/v1/exports")
+_OPEN_CONDITIONS = ("/v1/roles", "/v1/transfers", "/v1/exports", "/v1/bulk-changes")
 """Where a condition, or a sort, is over the fields of whichever resource another member names."""
 
 _OF_FIELDS = frozenset({"unknown_field", "unknown_operator", "type_mismatch"})
@@ -117,6 +117,15 @@ PATCH_FAULTS = {
     "required": "part of an object is patched in that is not there yet",
     "/where malformed": "one kind of condition is patched into another",
 }
+
+BULK_FAULTS = {
+    "where_or_ids": "one of two members must be there",
+    "other_resource": "ids are of the resource that another member names",
+    "other_id": "versions are of the ids that another member names",
+    "patch": "members that go with one value of another",
+    "tags": "as above",
+}
+"""In a bulk change; its patch is of the resource that another member names."""
 
 DECLARATION_FAULTS = {
     "/default": "a value of the type, and by the rules, that other members name",
@@ -133,7 +142,7 @@ TERRITORY_FAULTS = {
     "type_mismatch": "as above",
     "malformed": "as above: of `exists` alone the value may be left out",
 }
-"""Below `/where` of a territory."""
+"""Below `/where` of a territory, and in the conditions of a validation rule."""
 
 
 @schemathesis.hook
@@ -170,6 +179,7 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
     if problem["code"] in PROBLEMS:
         return True
     known = FAULTS | (PATCH_FAULTS if method == "PATCH" else {})
+    of_rule = problem.get("instance", "").startswith("/v1/validation-rules")
     of_territory = problem.get("instance", "").startswith("/v1/territories")
     faults = problem.get("errors", [])
     open_condition = problem["instance"].startswith(_OPEN_CONDITIONS)
@@ -177,13 +187,22 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
     of_declaration = problem["instance"].startswith("/v1/custom-fields")
 
     of_file = problem["instance"] == "/v1/imports"
+    of_bulk = problem["instance"].startswith("/v1/bulk-changes")
 
     def semantic(fault: dict[str, Any]) -> bool:
         if of_file and fault["pointer"].removeprefix("/").partition("/")[0] in FORM_FAULTS:
             return True
+        if of_bulk and (fault["code"] in BULK_FAULTS or fault["pointer"].startswith("/patch")):
+            return True
         if of_declaration and fault["pointer"].startswith(tuple(DECLARATION_FAULTS)):
             return True
         if fault["code"] in _OF_DECLARED and _names_custom_field(fault, body):
+            return True
+        if (
+            of_rule
+            and fault["pointer"].startswith(("/condition", "/when", "/field"))
+            and fault["code"] in TERRITORY_FAULTS
+        ):
             return True
         if of_territory and fault["pointer"].startswith("/where") and fault["code"] in TERRITORY_FAULTS:
             return True

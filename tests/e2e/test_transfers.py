@@ -75,6 +75,9 @@ async def test_a_leaver_leaves_nothing_behind(office: Office) -> None:
     theirs = [await office.a_customer(leaver) for _ in range(3)]
     others = await office.a_customer(heir)
     nobodys = await office.a_customer(None)
+    for resource in ("accounts", "contacts"):
+        archived = await office.client.post(f"/v1/{resource}/{theirs[2][resource]}/archive")
+        assert archived.status_code == 200, archived.text
     assert (await office.client.delete(f"/v1/users/{leaver}")).status_code == 204
 
     dry = await office.transfer(resources=EVERYTHING, from_user_id=leaver, to={"owner_id": heir}, dry_run=True)

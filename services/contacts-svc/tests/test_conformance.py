@@ -13,6 +13,7 @@ from crm_contracts.registry import (
     POOL,
     RELATIONSHIP,
     TERRITORY,
+    VALIDATION_RULE,
 )
 from crm_testkit.conformance import Sample, ServiceConformance
 from crm_testkit.service import Tenant
@@ -39,6 +40,7 @@ class TestConformance(ServiceConformance):
         "/v1/duplicates": "found by scans; see tests/duplicates",
         "/v1/duplicate-scans": "one at a time, and changed by its job; see tests/duplicates",
         "/v1/date-occurrences": "they come by themselves; see tests/date_reminders",
+        "/v1/bulk-changes": "a job goes on with what was created; see tests/bulk_changes",
         "/v1/exports": "a job goes on with what was created; see tests/exports",
         "/v1/privacy-requests": "ends when all services have done their part; see tests/e2e/test_privacy.py",
     }
@@ -157,6 +159,22 @@ class TestConformance(ServiceConformance):
             text="name",
             integer="days_before",
             equals=("name", "name"),
+        ),
+        Sample(
+            path="/v1/validation-rules",
+            topic=VALIDATION_RULE,
+            body=lambda n, _: {
+                "resource": "accounts",
+                "condition": {"field": "industry", "op": "exists", "value": True},
+                "when": {"field": "name", "op": "eq", "value": f"Company of rule {n}"},
+                "code": f"rule_{n}",
+                "message": {"en": f"Rule {n}"},
+                "field": "industry",
+            },
+            patch={"active": False},
+            text="message.en",
+            clears="field",
+            equals=("code", "code"),
         ),
         Sample(
             path="/v1/custom-fields",

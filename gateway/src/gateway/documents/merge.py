@@ -7,13 +7,12 @@ import json
 import sys
 from pathlib import Path
 
+from crm_kit.openapi import document_text
+
 from gateway.documents.openapi_merge import Document, merge
-from gateway.documents.packaged import INFO, OPENAPI_FILE
+from gateway.documents.packaged import COMPONENTS_FILE, INFO, OPENAPI_FILE
 from gateway.proxy.table import RouteTable
 from gateway.upstream import SERVICES
-
-_DEPTH = 3
-"""Paths and their methods, components and their names."""
 
 
 def read_documents(checkout: Path) -> dict[str, Document]:
@@ -23,17 +22,14 @@ def read_documents(checkout: Path) -> dict[str, Document]:
     return {service: json.loads(file.read_text(encoding="utf-8")) for service, file in files.items()}
 
 
-def merged_text(documents: dict[str, Document]) -> str:
-    """The file as it is committed: one line for each operation and each schema, which keeps it small and a diff readable."""
-    return _lines(merge(documents, info=INFO), depth=_DEPTH) + "\n"
-
-
-def _lines(value: object, depth: int) -> str:
-    """JSON with an object's members on lines of their own, down to a depth."""
-    if not depth or not isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    members = (f"{json.dumps(name)}: {_lines(inner, depth - 1)}" for name, inner in value.items())
-    return "{\n" + ",\n".join(members) + "\n}"
+def merged_texts(documents: dict[str, Document]) -> dict[Path, str]:
+    """The files as they are committed."""
+    document = merge(documents, info=INFO)
+    components = document.pop("components")
+    return {
+        OPENAPI_FILE: document_text(document) + "\n",
+        COMPONENTS_FILE: document_text(components, depth=2) + "\n",
+    }
 
 
 def main() -> None:
@@ -42,9 +38,10 @@ def main() -> None:
         documents = read_documents(checkout)
     except FileNotFoundError as error:
         sys.exit(f"{error.filename} is missing: run `make openapi`, which writes it first")
-    text = merged_text(documents)
-    RouteTable.from_document(json.loads(text))  # what the proxy could not serve is not written
-    OPENAPI_FILE.write_text(text, encoding="utf-8")
+    texts = merged_texts(documents)
+    RouteTable.from_document(json.loads(texts[OPENAPI_FILE]))  # what the proxy could not serve is not written
+    for file, text in texts.items():
+        file.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 OPENAPI_FILE: Final = Path(__file__).parent / "openapi.json"
+COMPONENTS_FILE: Final = Path(__file__).parent / "openapi-components.json"
+"""The document's `components`, which it would be over a megabyte with."""
 
 INFO: Final[dict[str, Any]] = {
     "title": "Relata",
@@ -19,5 +21,5 @@ INFO: Final[dict[str, Any]] = {
 @cache
 def openapi() -> dict[str, Any]:
     """The merged OpenAPI document."""
-    document: dict[str, Any] = json.loads(OPENAPI_FILE.read_text(encoding="utf-8"))
-    return document
+    document, components = (json.loads(file.read_text(encoding="utf-8")) for file in (OPENAPI_FILE, COMPONENTS_FILE))
+    return {**document, "components": components}

@@ -14,18 +14,26 @@ async def test_only_people_with_a_granted_consent_get_mail(shop: Shop) -> None:
     now = datetime.now(UTC)
     yes, no, out, other = [(await shop.people(1, consent=c))[0] for c in ("granted", None, "withdrawn", None)]
     await shop.publish(shop.consent(other[0], purpose="newsletter"), shop.consent(other[0], channel="sms"))
-    expired, again, gone, nobody = [(await shop.people(1, consent=None))[0] for _ in range(4)]
+    expired, again, gone, away, nobody = [(await shop.people(1, consent=None))[0] for _ in range(5)]
     await shop.publish(
         shop.consent(expired[0], at=now - timedelta(days=9), expires_at=now - timedelta(seconds=1)),
         shop.consent(again[0], "withdrawn", 1, at=now - timedelta(days=3)),
         shop.consent(again[0], "granted", 2, at=now - timedelta(days=2)),
         shop.consent(gone[0]),
         shop.contact(gone[0], 2, "deleted"),
+        shop.consent(away[0]),
+        shop.contact(
+            away[0],
+            2,
+            "archived",
+            archived_at=now.isoformat(),
+            emails=[{"address": away[1], "primary": True, "verified": False}],
+        ),
         shop.contact(nobody[0], 2, "updated", full_name="No address"),
         shop.consent(nobody[0]),
     )
     stranger = ContactId.new()
-    everybody = [yes, no, out, other, expired, again, gone, nobody]
+    everybody = [yes, no, out, other, expired, again, gone, away, nobody]
     campaign = await shop.campaign(*[contact_id for contact_id, _ in everybody], stranger)
     messages = await shop.run(campaign)
 
@@ -37,12 +45,13 @@ async def test_only_people_with_a_granted_consent_get_mail(shop: Shop) -> None:
         expired[0]: ("skipped", "expired"),
         again[0]: ("sent", None),
         gone[0]: ("skipped", "contact_deleted"),
+        away[0]: ("skipped", "contact_archived"),
         nobody[0]: ("skipped", "no_address"),
         stranger: ("skipped", "contact_unknown"),
     }
-    assert [len(shop.mail.to(address)) for _, address in everybody] == [1, 0, 0, 0, 0, 1, 0, 0]
+    assert [len(shop.mail.to(address)) for _, address in everybody] == [1, 0, 0, 0, 0, 1, 0, 0, 0]
     report = await shop.tenant.read(f"/v1/campaigns/{campaign['id']}/report")
-    assert (report["total"], report["by_status"]) == (9, {"sent": 2, "skipped": 7})
+    assert (report["total"], report["by_status"]) == (10, {"sent": 2, "skipped": 8})
     assert report["by_reason"]["no_consent"] == 2
 
 

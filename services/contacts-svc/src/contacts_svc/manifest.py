@@ -8,6 +8,8 @@ from contacts_svc.base import METADATA
 from contacts_svc.features import (
     accounts,
     activities,
+    archiving,
+    bulk_changes,
     claims,
     consent_purposes,
     consents,
@@ -28,6 +30,7 @@ from contacts_svc.features import (
     privacy_requests,
     relationships,
     territories,
+    validation_rules,
 )
 from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
@@ -43,30 +46,34 @@ from contacts_svc.features.pools.events import POOL_EVENTS
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
 from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
+from contacts_svc.features.validation_rules.events import VALIDATION_RULE_EVENTS
 from contacts_svc.settings import ContactsSettings
 
 MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, relationships, dates, activities, consents, lifecycle, pools, territories, custom fields, merges, files",
+    summary="Contacts, accounts, relationships, dates, activities, consents, lifecycle, pools, fields and rules, merges, files, privacy",
     settings=ContactsSettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
     features=(
         contacts.FEATURE,
         accounts.FEATURE,
+        archiving.FEATURE,
         activities.FEATURE,
         consents.FEATURE,
         consent_purposes.FEATURE,
         preferences.FEATURE,
         territories.FEATURE,
         custom_fields.FEATURE,
+        validation_rules.FEATURE,
         lifecycle.FEATURE,
         pools.FEATURE,
         claims.FEATURE,
         imports.FEATURE,
         exports.FEATURE,
+        bulk_changes.FEATURE,
         customers.FEATURE,
         duplicates.FEATURE,
         merges.FEATURE,
@@ -84,6 +91,7 @@ MANIFEST = Manifest(
         CONSENT_EVENTS,
         TERRITORY_EVENTS,
         CUSTOM_FIELD_EVENTS,
+        VALIDATION_RULE_EVENTS,
         MERGE_EVENTS,
         LIFECYCLE_EVENTS,
         POOL_EVENTS,

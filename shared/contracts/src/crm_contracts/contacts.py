@@ -77,6 +77,9 @@ LifecycleReason = Annotated[str | None, Field(description="Why it is in its stag
 LifecycleChangedAt = Annotated[
     Timestamp | None, Field(description="When it came into its stage; null where it was there from the first"), OPEN
 ]
+ArchivedAt = Annotated[
+    Timestamp | None, Field(description="Since when it is left out of lists and searches; null where it is not"), OPEN
+]
 LifecycleHistory = Annotated[list[LifecycleChange], Field(description="Oldest first; the newest 30"), COMMERCIAL]
 
 
@@ -128,6 +131,7 @@ class Contact(Entity):
     restricted: Annotated[
         bool, Field(description="Is stored, and nothing else is done with it: by a privacy request"), OPEN
     ] = False
+    archived_at: ArchivedAt = None
 
 
 class Merge(Entity):
@@ -163,6 +167,7 @@ class Account(Entity):
     lifecycle_reason: LifecycleReason = None
     lifecycle_changed_at: LifecycleChangedAt = None
     lifecycle_history: LifecycleHistory = []
+    archived_at: ArchivedAt = None
 
 
 class Activity(Entity):

@@ -15,6 +15,7 @@ from crm_contracts import (
     sign_in,
     tenancy,
     tickets,
+    validation_rules,
 )
 from crm_contracts.types import Entity
 
@@ -75,15 +76,16 @@ CONTACT = Topic(
     "contacts",
     "contact",
     contacts.Contact,
-    (*BASIC, "lifecycle_changed", "claimed", "released", "returned", "merged", "unmerged"),
+    (*BASIC, "lifecycle_changed", "claimed", "released", "returned", "merged", "unmerged", "archived", "restored"),
     minor=3,
 )
-ACCOUNT = Topic("contacts", "account", contacts.Account, (*BASIC, "lifecycle_changed"), minor=2)
+ACCOUNT = Topic("contacts", "account", contacts.Account, (*BASIC, "lifecycle_changed", "archived", "restored"), minor=3)
 ACTIVITY = Topic("contacts", "activity", contacts.Activity, minor=1)
 CONSENT = Topic("contacts", "consent", contacts.Consent, ("granted", "withdrawn", "deleted", RESTATED), minor=1)
 MERGE = Topic("contacts", "merge", contacts.Merge, ("created", "undone", "deleted", RESTATED))
 TERRITORY = Topic("contacts", "territory", contacts.Territory)
 CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
+VALIDATION_RULE = Topic("contacts", "validation_rule", validation_rules.ValidationRule)
 LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
 POOL = Topic("contacts", "pool", pools.Pool)
 CONSENT_PURPOSE = Topic("contacts", "consent_purpose", privacy.ConsentPurpose)
@@ -131,6 +133,7 @@ TOPICS: tuple[Topic, ...] = (
     MERGE,
     TERRITORY,
     CUSTOM_FIELD,
+    VALIDATION_RULE,
     LIFECYCLE,
     POOL,
     CONSENT_PURPOSE,

@@ -71,9 +71,10 @@ async def _own(command: Command, settings: ServiceSettings, arguments: argparse.
 
 def _print_openapi(manifest: Manifest) -> None:
     from crm_kit.app import create_app
+    from crm_kit.openapi import document_text
 
-    document = create_app(manifest, None).openapi()
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+    in_order = json.loads(json.dumps(create_app(manifest, None).openapi(), sort_keys=True))
+    sys.stdout.write(document_text(in_order) + "\n")
 
 
 async def _migrate(manifest: Manifest, settings: ServiceSettings) -> bool:

@@ -23,7 +23,7 @@ A feature's own errors subclass the nearest of these and set `code` and `title`,
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, NamedTuple
 
 
@@ -39,14 +39,22 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One fault in the input; `pointer` is a JSON Pointer (RFC 6901) into the body, or `?name` for a parameter."""
+    """One fault in the input; `pointer` is a JSON Pointer (RFC 6901) into the body, or `?name` for a parameter.
+
+    `rule_id`: of the rule that it breaks, where the tenant has set it.
+    """
 
     pointer: str
     code: str
     detail: Text
+    rule_id: str | None = None
 
     def below(self, prefix: str) -> "FieldError":
-        return FieldError(prefix + self.pointer, self.code, self.detail)
+        return replace(self, pointer=prefix + self.pointer)
+
+    def body(self, language: str) -> dict[str, object]:
+        told: dict[str, object] = {"pointer": self.pointer, "code": self.code, "detail": self.detail.get(language)}
+        return told if self.rule_id is None else {**told, "rule_id": self.rule_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +112,7 @@ class Problem(Exception):
         if trace_id is not None:
             body["trace_id"] = trace_id
         if self.errors:
-            body["errors"] = [
-                {"pointer": error.pointer, "code": error.code, "detail": error.detail.get(language)}
-                for error in self.errors
-            ]
+            body["errors"] = [error.body(language) for error in self.errors]
         return {**self.members, **body}
 
 

@@ -19,6 +19,8 @@ CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities
 CONSENTS, TERRITORIES = "/v1/contacts/{contact_id}/consents", "/v1/territories"
 CUSTOM_FIELDS, POOLS, RELATIONSHIPS = "/v1/custom-fields", "/v1/pools", "/v1/relationships"
 DATE_REMINDERS, DATE_OCCURRENCES = "/v1/date-reminders", "/v1/date-occurrences"
+BULK_CHANGES, VALIDATION_RULES = "/v1/bulk-changes", "/v1/validation-rules"
+
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
@@ -87,6 +89,12 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "teams": [{"team_id": ids[TEAMS], "manager": True}],
     },
     TRANSFERS: lambda ids: {"resources": ["tickets"], "ids": [ids[TICKETS]], "to": {"team_id": ids[TEAMS]}},
+    BULK_CHANGES: lambda ids: {
+        "resource": "accounts",
+        "ids": [ids[ACCOUNTS]],
+        "action": "tag",
+        "add_tags": [uuid.uuid4().hex],
+    },
     EXPORTS: lambda ids: {"resource": "contacts", "columns": ["full_name", "custom"]},
     TERRITORIES: lambda ids: {
         "name": "浙江",
@@ -101,6 +109,13 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "label": {"en": "Customer number", "zh": "客户编号"},
         "type": "text",
         "rules": [{"kind": "pattern", "pattern": "[A-Z]{2}[0-9]{4}"}],
+    },
+    VALIDATION_RULES: lambda ids: {
+        "resource": "accounts",
+        "condition": {"field": "size", "op": "exists", "value": True},
+        "when": {"field": "industry", "op": "eq", "value": uuid.uuid4().hex},
+        "code": "size_needed",
+        "message": {"en": "Say how many they are", "zh": "请填写人数"},
     },
     POOLS: lambda ids: {"name": "华东公海", "team_ids": [ids[TEAMS]], "hold_limit": 200, "return_after_days": 30},
     CONSENT_PURPOSES: lambda ids: {
@@ -137,7 +152,8 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
     ids[MESSAGES] = await _send_one_message(client, ids)
     ids[DATE_OCCURRENCES] = await _until_there_is_one(client, DATE_OCCURRENCES)
     ids[IMPORTS], ids[JOBS] = await import_a_file(client)
-    await ended(client, f"{EXPORTS}/{ids[EXPORTS]}")
+    for collection in (EXPORTS, BULK_CHANGES):
+        await ended(client, f"{collection}/{ids[collection]}")
     for _ in range(2):
         asked = await create(client, PRIVACY_REQUESTS, {"kind": "export", "contact_id": ids[CONTACTS]}, ids)
         ids[PRIVACY_REQUESTS] = (await ended(client, f"{PRIVACY_REQUESTS}/{asked['id']}"))["id"]

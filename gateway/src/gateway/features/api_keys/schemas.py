@@ -21,6 +21,8 @@ Scope = Literal[
     "activities:read",
     "activities:write",
     "audit-log:read",
+    "bulk-changes:read",
+    "bulk-changes:write",
     "campaigns:read",
     "campaigns:write",
     "claims:write",
@@ -79,6 +81,8 @@ Scope = Literal[
     "transfers:read",
     "transfers:write",
     "users:read",
+    "validation-rules:read",
+    "validation-rules:write",
 ]
 """The permissions that operations name in the OpenAPI document (`x-relata-permission`), and three that stand for many."""
 

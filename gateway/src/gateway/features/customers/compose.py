@@ -119,7 +119,12 @@ def _newest(entities: Iterable[Json], time: str, limit: int) -> list[Json]:
 def _contacts(contacts: Sequence[Json]) -> list[Json]:
     ordered = sorted(contacts, key=lambda contact: contact["id"])[:MAX_CONTACTS]
     return [
-        {**{name: contact[name] for name in _IN_A_LIST}, "shares": contact.get("shares", [])} for contact in ordered
+        {
+            **{name: contact[name] for name in _IN_A_LIST},
+            "shares": contact.get("shares", []),
+            "archived_at": contact.get("archived_at"),
+        }
+        for contact in ordered
     ]
 
 

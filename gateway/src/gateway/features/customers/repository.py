@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any, Final
 
 import orjson
-from crm_kit.conditions import FieldSet, json_column
+from crm_kit.conditions import FieldSet, FieldType, json_column
 from crm_kit.custom_fields import DeclaredFields, declared_of
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
@@ -294,9 +294,17 @@ def _fields_of(resource: str) -> FieldSet:
 
 
 async def list_views(
-    session: ReadSession, resources: Mapping[str, str], declared: DeclaredFields, *, after: str, limit: int
+    session: ReadSession,
+    resources: Mapping[str, str],
+    declared: DeclaredFields,
+    *,
+    archived: bool | None,
+    after: str,
+    limit: int,
 ) -> Sequence[Any]:
-    """Those that the caller may see, by id; `resources`: the kinds that are wanted, and the resource that each is of."""
+    """Those that the caller may see, by id; `resources`: the kinds that are wanted, and the resource that each is of.
+    `archived`: None for whatever they are.
+    """
     custom = cast(_entity.data, JSONB)[CUSTOM]
     fields = {each: declared_of(declared, each).among(_fields_of(each), custom) for each in resources.values()}
     seen = [
@@ -308,6 +316,9 @@ async def list_views(
         .join_from(CustomerViewRow, EntityCopy, _view.id == _entity.id)
         .where(_view.id > after, or_(*seen))
     )
+    if archived is not None:
+        since = json_column(_entity.data, "archived_at", FieldType.TEXT)
+        statement = statement.where(since.is_not(None) if archived else since.is_(None))
     return (await session.execute(statement.order_by(_view.id).limit(limit))).all()
 
 

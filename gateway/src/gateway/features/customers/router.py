@@ -1,7 +1,7 @@
 """Customers over HTTP. The view itself is answered in `view_route.py`."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 import orjson
 from crm_contracts.facts import MAX_CONTACTS
@@ -58,6 +58,11 @@ Limit = Annotated[int, Query(ge=1, le=pagination.MAX_LIMIT)]
 Cursor = Annotated[
     str | None, Query(max_length=pagination.MAX_CURSOR_LENGTH, json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"})
 ]
+Archived = Annotated[
+    Literal["false", "true", "include"],
+    Query(description="Those that are archived are left out; true: only those, include: all"),
+]
+_ARCHIVED: Final = {"false": False, "true": True, "include": None}
 Term = Annotated[ExternalKey | None, Query()]
 Kinds = Annotated[
     str | None,
@@ -89,18 +94,21 @@ async def list_customers(
     session: Reading,
     caller: Caller,
     kind: Kind | None = None,
+    archived: Archived = "false",
     limit: Limit = pagination.DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response:
     """Every customer, by id."""
     seen = await _sights(request, caller, kind)
     sort = pagination.parse_sort("id", _BY_ID)
-    cursors = _cursors(request, session.tenant_id, "customers", sorted(seen))
+    cursors = _cursors(request, session.tenant_id, "customers", [archived, *sorted(seen)])
     after = _after(cursors, sort, cursor)
     resources = {each: OF_KIND[each][0] for each in seen}
     declared = next((sight.declared for sight in seen.values() if sight is not None), {})
     begin = after[0] if after else ""
-    rows = await repository.list_views(session, resources, declared, after=begin, limit=limit + 1)
+    rows = await repository.list_views(
+        session, resources, declared, archived=_ARCHIVED[archived], after=begin, limit=limit + 1
+    )
     more = cursors.write(sort, [rows[limit - 1].id]) if len(rows) > limit else None
     rows = rows[:limit]
     levels: dict[str, Level] = {}
@@ -158,6 +166,8 @@ async def look_up_customer(
     if not found:
         raise NotFound(Text("No customer matches.", "没有匹配的客户。"))
     if len(found) > 1:
+        found = [row for row in found if not _is_archived(row)] or found
+    if len(found) > 1:
         raise SeveralCustomers([_candidate(row, seen[row.kind]) for row in found])
     [one] = found
     return view_response(request, caller, one.id, View(one.version, one.doc), seen[one.kind])
@@ -169,6 +179,10 @@ def _is_findable(row: Any, sight: Sight | None) -> bool:
         return True
     rights = sight.rights(OF_KIND[row.kind][0], standing_of(sight, orjson.loads(row.doc)))
     return rights.is_seen and rights.reads("personal")
+
+
+def _is_archived(row: Any) -> bool:
+    return (orjson.loads(row.doc)["profile"] or {}).get("archived_at") is not None
 
 
 def _candidate(row: Any, sight: Sight | None) -> Candidate:

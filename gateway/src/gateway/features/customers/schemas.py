@@ -36,6 +36,7 @@ class ContactSummary(TypedDict, total=False):
     team_id: TeamId | None
     shares: list[Share]
     tags: list[Tag]
+    archived_at: Timestamp | None
     created_at: Timestamp
     updated_at: Timestamp
 

@@ -95,6 +95,7 @@ def _contact(contact: Json) -> Iterator[Entry]:
     title = contact_name(contact)
     yield _entry(contact, "contact", "created", contact["created_at"], "contact.created", title)
     yield from _lifecycle(contact, "contact", title)
+    yield from _archived(contact, "contact", title)
     for move in contact.get("pool_history", ()):
         yield _entry(
             contact,
@@ -113,6 +114,13 @@ def _contact(contact: Json) -> Iterator[Entry]:
 def _account(account: Json) -> Iterator[Entry]:
     yield _entry(account, "account", "created", account["created_at"], "account.created", account["name"])
     yield from _lifecycle(account, "account", account["name"])
+    yield from _archived(account, "account", account["name"])
+
+
+def _archived(customer: Json, type_: str, title: str | None) -> Iterator[Entry]:
+    """While it is: a customer that was restored is as if it had never been archived."""
+    if at := customer.get("archived_at"):
+        yield _entry(customer, type_, "archived", at, f"{type_}.archived", title or customer["id"])
 
 
 def _lifecycle(customer: Json, type_: str, title: str | None) -> Iterator[Entry]:

@@ -25,7 +25,15 @@ _CUSTOMERS: Final = [
 ]
 _SALES: Final = ["deals", "orders"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
-_RULES: Final = ["territories", "custom-fields", "lifecycle", "pools", "consent-purposes", "date-reminders"]
+_RULES: Final = [
+    "territories",
+    "custom-fields",
+    "validation-rules",
+    "lifecycle",
+    "pools",
+    "consent-purposes",
+    "date-reminders",
+]
 _SETTINGS: Final = ["pipelines", *_RULES, "users", "teams", "roles"]
 
 _ALL_FIELDS: Final[Mapping[str, str]] = dict.fromkeys(SENSITIVITIES, "write")
@@ -59,7 +67,7 @@ READY: Final[Mapping[str, ReadyRole]] = {
         _role("owner", "Everything", _grant(["*"], _EVERY_ACTION, "all", _ALL_FIELDS), admin=True),
         _role(
             "admin",
-            "Users, teams, roles, keys, territories, custom fields, lifecycle, pools, reminders; customers masked, without amounts",
+            "Users, teams, roles, keys, territories, fields and rules, lifecycle, pools, reminders; customers masked, without amounts",
             _grant(["*"], _READ, "all", _ORGANISATION),
             _grant(_RULES, [*_EDIT, "delete"], "all", _ORGANISATION),
             admin=True,
@@ -70,6 +78,7 @@ READY: Final[Mapping[str, ReadyRole]] = {
             _grant([*_CUSTOMERS, *_SALES], _EVERY_ACTION, "team", _ALL_FIELDS),
             _grant(["claims"], _EDIT, "team", _ALL_FIELDS),
             _grant(["imports", "jobs", "transfers", "duplicate-scans"], _EDIT, "own", _ALL_FIELDS),
+            _grant(["bulk-changes"], [*_EDIT, "delete"], "own", _ALL_FIELDS),
             _grant(["exports"], ["read", "export", "delete"], "own", _ALL_FIELDS),
             _grant(["tickets", "messages"], _READ, "team", {"open": "read", "personal": "read", "commercial": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),
@@ -104,6 +113,7 @@ READY: Final[Mapping[str, ReadyRole]] = {
             _grant(_CUSTOMERS, _EDIT, "all", {"open": "write", "personal": "write", "commercial": "write"}),
             _grant(["tickets"], [*_EDIT, "delete", "assign"], "all", _ALL_FIELDS),
             _grant(["imports", "jobs", "transfers", "duplicate-scans"], _EDIT, "own", _ALL_FIELDS),
+            _grant(["bulk-changes"], [*_EDIT, "delete"], "own", _ALL_FIELDS),
             _grant(["orders"], _READ, "all", {"open": "read", "commercial": "read"}),
             _grant(["messages"], _READ, "all", {"open": "read", "personal": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),

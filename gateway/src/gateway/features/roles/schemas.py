@@ -14,6 +14,7 @@ Resource = Literal[
     "accounts",
     "activities",
     "audit-log",
+    "bulk-changes",
     "campaigns",
     "claims",
     "consent-purposes",
@@ -47,6 +48,7 @@ Resource = Literal[
     "tickets",
     "transfers",
     "users",
+    "validation-rules",
 ]
 """The resources that permissions name, and all of them together."""
 

@@ -65,7 +65,7 @@ def first_tasks(
             parts.append(_equals(owner_of(resource), from_user_id))
         for some in _in_lists(ids) if ids else [None]:
             of = [*parts, _one_of("id", some)] if some is not None else parts
-            tasks.append(Find(resource=resource, where={"all": of}))
+            tasks.append(Find(resource=resource, where=_archived_too(resource, of)))
     return tasks
 
 
@@ -80,11 +80,20 @@ def following(change: Change, moved: Iterable[str], follow: Sequence[str]) -> li
         if owner is not None and record_id in gone:
             by_owner.setdefault(owner, []).append(record_id)
     return [
-        Find(resource=resource, where={"all": [_one_of(reference, ids), _equals(owner_of(resource), owner)]})
+        Find(
+            resource=resource,
+            where=_archived_too(resource, [_one_of(reference, ids), _equals(owner_of(resource), owner)]),
+        )
         for resource in follow
         if resource != change.resource
         for owner, ids in sorted(by_owner.items())
     ]
+
+
+def _archived_too(resource: str, parts: Sequence[Condition]) -> Condition:
+    """All of the parts; a search leaves out what is archived, and whoever leaves hands that over too."""
+    named = [{"field": "archived", "op": "exists", "value": True}] if resource in _REFERENCE else []
+    return {"all": [*parts, *named]}
 
 
 def _equals(field: str, value: str) -> Condition:

@@ -1,8 +1,10 @@
 """Reading entries, sealed or not, newest first."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from crm_contracts.ids import AuditEntryId
 from sqlalchemy import Table, select, tuple_
 
 from crm_kit.audit.entries import read_changes
@@ -17,6 +19,16 @@ async def page(session: ReadSession, service: str, query: EntryQuery) -> list[Au
     found = await _rows(session, AUDIT_UNSEALED, query) | await _rows(session, AUDIT_ENTRY, query)
     newest = sorted(found.values(), key=lambda row: (row["at"], row["id"]), reverse=True)
     return [_told(row, service) for row in newest[: query.limit]]
+
+
+async def newest_of(
+    session: ReadSession, entity_id: str, before: tuple[datetime, AuditEntryId] | None, limit: int
+) -> list[Mapping[str, Any]]:
+    """The tenant's entries about one entity, before the place of another entry, newest first; `changes` as `changes_of` wrote them."""
+    at, entry_id = before if before is not None else (None, None)
+    query = EntryQuery(entity_id=entity_id, before_at=at, before_id=entry_id, limit=limit)
+    found = await _rows(session, AUDIT_UNSEALED, query) | await _rows(session, AUDIT_ENTRY, query)
+    return sorted(found.values(), key=lambda row: (row["at"], row["id"]), reverse=True)[:limit]
 
 
 async def _rows(session: ReadSession, table: Table, query: EntryQuery) -> dict[str, Mapping[str, Any]]:

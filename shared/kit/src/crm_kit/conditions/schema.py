@@ -10,6 +10,7 @@ schema can.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import groupby
 from typing import Annotated, Any, Final
 
@@ -50,8 +51,7 @@ class ConditionSchema:
     """Annotates a dictionary as a condition over `fields`; over fields that are not known here if left out."""
 
     def __init__(self, fields: FieldSet | None = None) -> None:
-        comparisons = list(_comparisons(fields)) if fields is not None else list(_any_comparisons())
-        self._component = _component(f"{fields.name}Condition" if fields is not None else "Condition", comparisons)
+        self._component = _component_of(fields)
 
     def __get_pydantic_core_schema__(self, _source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         # The component's model only names and holds the schema: it never validates, and never serialises.
@@ -60,6 +60,13 @@ class ConditionSchema:
             handler.generate_schema(self._component),
             serialization=core_schema.plain_serializer_function_ser_schema(lambda value: value),
         )
+
+
+@cache
+def _component_of(fields: FieldSet | None) -> type[BaseModel]:
+    """One for each set, wherever it is asked for: a second of the same name would be another component."""
+    comparisons = list(_comparisons(fields)) if fields is not None else list(_any_comparisons())
+    return _component(f"{fields.name}Condition" if fields is not None else "Condition", comparisons)
 
 
 def query_schema(field: Field) -> JsonSchema:

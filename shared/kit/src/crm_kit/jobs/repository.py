@@ -1,5 +1,6 @@
 """Every statement about jobs."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from crm_contracts.ids import JobId, prefix_of
@@ -57,6 +58,14 @@ async def find(session: ReadSession, job_id: str) -> Row | None:
     if prefix_of(job_id) != JobId.prefix:
         return None
     return (await session.execute(select(JOB).where(_j.id == job_id, _visible(session)))).one_or_none()
+
+
+async def kinds_of(session: ReadSession, job_ids: Collection[str]) -> Mapping[str, tuple[str, str]]:
+    """Of jobs, whoever asked for them: the kind, and the id of what they work on."""
+    if not job_ids:
+        return {}
+    rows = await session.execute(select(_j.id, _j.kind, _j.about).where(_j.id.in_(job_ids)))
+    return {row.id: (row.kind, row.about) for row in rows}
 
 
 async def lock(session: WriteSession, job_id: str) -> Row | None:

@@ -1,6 +1,7 @@
 """Runs jobs by timers: a step is a timer's run, so that effect, progress and what comes next commit together."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -43,7 +44,8 @@ def job_timers(kinds: Mapping[str, JobKind]) -> Mapping[str, TimerHandler]:
             await fail_job(session, kind, row, InternalError(_GIVEN_UP))
             return None
         caller = Principal.from_json(row.caller)
-        with context.use(acting_as(caller)):
+        # What is told of it then names the job, by which one finds what it was for.
+        with context.use(replace(acting_as(caller), request_id=row.id)):
             return await _step(session, kind, row, caller)
 
     return {RUN_JOB: run}

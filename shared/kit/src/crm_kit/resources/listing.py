@@ -1,12 +1,12 @@
 """Lists and searches: conditions, sort and keyset pages over a resource's rows."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from crm_contracts.types import Entity, Input
 from fastapi import Request
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 
 from crm_kit.conditions import (
     CheckedCondition,
@@ -33,6 +33,9 @@ EntityT = TypeVar("EntityT", bound=Entity)
 
 _PAGING = ("limit", "cursor", "sort")
 
+INCLUDE: Final = "include"
+"""Of the field by which a resource leaves records out: all of them are asked for."""
+
 
 async def list_page(
     session: ReadSession,
@@ -45,8 +48,12 @@ async def list_page(
     filters = [(name, value) for name, value in query.multi_items() if name not in _PAGING]
     sort = query.get("sort") or resource.default_sort
     fields = await resource.fields_in(session, [*(name for name, _ in filters), *sorted_by(sort.split(","))])
+    tested = [each for each in filters if each != (resource.left_out, INCLUDE)]
+    if any(name == resource.left_out and value not in ("true", "false") for name, value in tested):
+        text = Text(f"Must be true, false or {INCLUDE}", f"必须是 true、false 或 {INCLUDE}")
+        raise ValidationFailed(text, errors=[FieldError(f"?{resource.left_out}", "choice", text)])
     try:
-        condition = parse_equality(filters, fields)
+        condition = parse_equality(tested, fields)
     except InvalidCondition as error:
         raise condition_problem(error, query=True) from error
     limit = query.get("limit")
@@ -65,6 +72,7 @@ async def list_page(
         secret=request.app.state.settings.secret,
         within=within,
         pointer="?",
+        asks_for_all=len(tested) < len(filters),
     )
 
 
@@ -118,6 +126,7 @@ async def _page(
     secret: str,
     within: ColumnElement[bool] | None = None,
     pointer: str = "/",
+    asks_for_all: bool = False,
 ) -> Page[EntityT]:
     try:
         keys = pagination.parse_sort(sort, fields)
@@ -125,6 +134,8 @@ async def _page(
         statement: Any = select(resource.row).where(await access.reached(session, resource, tested))
         if within is not None:
             statement = statement.where(within)
+        if not asks_for_all:
+            statement = left_in(resource, statement, condition)
         wanted = pagination.PageRequest(keys, limit, cursor)
         cursors = pagination.Cursors(
             secret.encode(), tenant_id=session.tenant_id, resource=resource.plural, filters=filters
@@ -134,6 +145,16 @@ async def _page(
         raise page_problem(error, pointer) from error
     await access.look_at(session, resource, [row.id for row in page.rows])
     return Page(data=[resource.events.snapshot(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+def left_in(
+    resource: Resource[Any, Any, Any], statement: Select[Any], condition: CheckedCondition | None
+) -> Select[Any]:
+    """Without the records that the resource leaves out, unless the condition asks by that field."""
+    field = resource.fields.get(resource.left_out) if resource.left_out is not None else None
+    if field is None or field.column is None or any(test.field is field for test in comparisons_in(condition)):
+        return statement
+    return statement.where(~field.column)
 
 
 async def _fetch(

@@ -78,6 +78,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     `custom`; the use cases have them judged by it. `successor`: into which record one that is there no more was merged.
     `momentary`: members that are said of a change, such as the reason for it:
     a patch that does not send them says none.
+    `left_out`: a boolean field; records of which it holds are left out of lists and searches that do not ask by it.
     """
 
     singular: str
@@ -98,6 +99,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     custom: Standing[Declared] | None = None
     successor: Callable[[ReadSession, str], Awaitable[str | None]] | None = None
     momentary: frozenset[str] = frozenset()
+    left_out: str | None = None
 
     @property
     def read(self) -> type[EntityT]:

@@ -1,7 +1,7 @@
 """Answers that carry an entity, or a file that belongs to one, with the headers that go with it."""
 
-from collections.abc import AsyncIterator
-from typing import TypeVar
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -17,8 +17,18 @@ from crm_kit.http import etag
 EntityT = TypeVar("EntityT", bound=Entity)
 
 
-def entity_response(request: Request, entity: Entity, *, status: int = 200, location: str | None = None) -> Response:
-    """The whole representation with its ETag; after a write also the Consistency-Token; 304 where the client has it."""
+def entity_response(
+    request: Request,
+    entity: Entity,
+    *,
+    status: int = 200,
+    location: str | None = None,
+    beside: Mapping[str, Any] | None = None,
+) -> Response:
+    """The whole representation with its ETag; after a write also the Consistency-Token; 304 where the client has it.
+
+    `beside`: what the answer holds besides it, as JSON, of which it was asked what the caller may see.
+    """
     version, entity_id = entity.version, str(entity.id)  # type: ignore[attr-defined]  # every entity type has its own id type
     headers = {"ETag": etag.entity_tag(version)}
     if request.method in ("GET", "HEAD"):
@@ -28,7 +38,7 @@ def entity_response(request: Request, entity: Entity, *, status: int = 200, loca
         headers["Consistency-Token"] = f"{entity_id}@{version}"
     if location is not None:
         headers["Location"] = location
-    return json_response(request, entity, status=status, headers=headers)
+    return json_response(request, entity, status=status, headers=headers, beside=beside)
 
 
 def file_response(
@@ -47,13 +57,23 @@ def file_response(
 
 
 def json_response(
-    request: Request, model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None
+    request: Request,
+    model: BaseModel,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> Response:
-    """What the caller may see of it; what a read shows of persons is noted for the audit log."""
+    """What the caller may see of it; what a read shows of persons is noted for the audit log. `beside`: as of `entity_response`."""
     sights = request.state.session.sights
     if request.state.reads:
         note_answer(request, model, sights)
-    body = model.model_dump_json() if sights is None else orjson.dumps(sights.shown(model))
+    body: str | bytes
+    if beside is not None:
+        shown = model.model_dump(mode="json") if sights is None else sights.shown(model)
+        body = orjson.dumps({**shown, **beside})
+    else:
+        body = model.model_dump_json() if sights is None else orjson.dumps(sights.shown(model))
     return Response(body, status, headers, media_type="application/json")
 
 

@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from crm_kit.conditions import ConditionSchema, FieldSet, declared_name, query_schema
 from crm_kit.db.models import EntityRow
-from crm_kit.db.session import WriteSession
+from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.http.pagination import DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT, MAX_SORT_KEYS
 from crm_kit.http.principal import Principal
 from crm_kit.http.problems import preferred_language
 from crm_kit.http.route import Caller, Reading, TransactionRoute, Writing, route_options
 from crm_kit.resources.batch import run_operations
-from crm_kit.resources.listing import list_page, next_link, search_page
+from crm_kit.resources.listing import INCLUDE, list_page, next_link, search_page
 from crm_kit.resources.resource import Resource
 from crm_kit.resources.responses import check_if_match, entity_response, json_response
 from crm_kit.resources.schemas import (
@@ -49,6 +49,19 @@ class CreateCheck(Generic[WriteT]):
     check: Callable[[WriteSession, str, WriteT, Principal], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class ReadBeside:
+    """What a client may ask for, by a query parameter, beside a record that is read.
+
+    `parameter`: as OpenAPI describes it. `load` is given its value and the record's id, of which the session knows what the
+    caller sees; `members` are those that it adds to the answer, with their schemas.
+    """
+
+    parameter: Mapping[str, Any]
+    members: Mapping[str, Any]
+    load: Callable[[Request, ReadSession, str, str], Awaitable[Mapping[str, Any]]]
+
+
 class ResourceRouter(APIRouter):
     """Knows its resource."""
 
@@ -58,7 +71,10 @@ class ResourceRouter(APIRouter):
 
 
 def resource_router(
-    resource: Resource[RowT, WriteT, EntityT], *, before_create: CreateCheck[WriteT] | None = None
+    resource: Resource[RowT, WriteT, EntityT],
+    *,
+    before_create: CreateCheck[WriteT] | None = None,
+    beside_read: ReadBeside | None = None,
 ) -> ResourceRouter:
     """A router under `/v1/<plural>` with every operation that the resource offers; a feature adds its actions to it."""
     router = ResourceRouter(resource)
@@ -68,7 +84,7 @@ def resource_router(
     _add_search(router, resource)
     if resource.create is not None and resource.update is not None:
         _add_batch(router, resource)
-    _add_get(router, resource)
+    _add_get(router, resource, beside_read)
     if resource.update is not None:
         _add_update(router, resource)
     if resource.delete is not None:
@@ -122,15 +138,15 @@ def _add_list(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> N
         operation_id=f"list_{resource.plural_name}",
         summary=f"List {resource.plural}",
         description=_LISTED_BY_CUSTOM if resource.custom is not None else None,
-        openapi_extra={"parameters": list_parameters(resource.fields), **_options(resource, "read")},
+        openapi_extra={"parameters": list_parameters(resource.fields, resource.left_out), **_options(resource, "read")},
     )
 
 
 _LISTED_BY_CUSTOM = "A custom field filters by its name, as in `?custom.level=gold`, and sorts by it."
 
 
-def list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
-    """What a list of records with these fields takes, as OpenAPI describes it."""
+def list_parameters(fields: FieldSet, left_out: str | None = None) -> list[dict[str, Any]]:
+    """What a list of records with these fields takes, as OpenAPI describes it. `left_out`: as of a resource."""
     sortable = [field.name for field in fields if field.sortable]
     declared = [declared_name(fields.declared_under)] if fields.declared_under else []
     key = f"-?({'|'.join([*sortable, *declared])})"
@@ -150,8 +166,12 @@ def list_parameters(fields: FieldSet) -> list[dict[str, Any]]:
             "description": f"Only those whose {field.name} equals this",
         }
         for field in fields
-        if field.filterable
+        if field.filterable and field.name != left_out
     ]
+    if left_out is not None:
+        schema = {"type": "string", "enum": ["false", "true", INCLUDE], "default": "false"}
+        told = f"Those that are {left_out} are left out; true: only those, {INCLUDE}: all. A search asks by a condition"
+        parameters.append({"name": left_out, "schema": schema, "description": told})
     return [{**parameter, "in": "query", "required": False} for parameter in parameters]
 
 
@@ -208,10 +228,13 @@ def _add_batch(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> 
     )
 
 
-def _add_get(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:
+def _add_get(router: APIRouter, resource: Resource[RowT, WriteT, EntityT], beside: ReadBeside | None) -> None:
     async def endpoint(request: Request, entity_id: EntityPath, session: Reading) -> Response:
         row = await resource.get(session, entity_id)
-        return entity_response(request, resource.events.snapshot(row))
+        more = None
+        if beside is not None and (asked := request.query_params.get(beside.parameter["name"])) is not None:
+            more = await beside.load(request, session, row.id, asked)
+        return entity_response(request, resource.events.snapshot(row), beside=more)
 
     router.add_api_route(
         "/{entity_id}",
@@ -220,8 +243,19 @@ def _add_get(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> No
         response_model=resource.read,
         operation_id=f"get_{resource.singular}",
         summary=f"Read a {resource.label.en}",
-        openapi_extra=_options(resource, "read"),
+        openapi_extra={
+            **_options(resource, "read"),
+            **(_told_beside(beside) if beside is not None else {}),
+        },
     )
+
+
+def _told_beside(beside: ReadBeside) -> dict[str, Any]:
+    schema = {"properties": dict(beside.members)}
+    return {
+        "parameters": [beside.parameter],
+        "responses": {"200": {"content": {"application/json": {"schema": schema}}}},
+    }
 
 
 def _add_update(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:

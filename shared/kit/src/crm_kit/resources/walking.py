@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
-from sqlalchemy import Select, func, select
+from crm_contracts.types import Contract
+from pydantic import Field
+from sqlalchemy import ARRAY, Select, Text, any_, func, literal, select
 
 from crm_kit.conditions import InvalidCondition, comparisons_in, compile_condition, named_fields, parse
-from crm_kit.db.session import ReadSession
+from crm_kit.db.bounded import TookTooLong, guessed_rows, time_limit
+from crm_kit.db.models import columns
+from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.http import pagination
 from crm_kit.resources import access
-from crm_kit.resources.listing import condition_problem, page_problem, sorted_by
+from crm_kit.resources.listing import condition_problem, left_in, page_problem, sorted_by
 from crm_kit.resources.resource import Resource
 from crm_kit.rights import Action
 
@@ -25,6 +29,13 @@ class Walked:
     rows: Sequence[Any]
     count: int
     place: list[Any] | None
+
+
+class Size(Contract):
+    """How many records a condition holds of: exactly so many, so many and more, or what the database guesses."""
+
+    count: Annotated[int, Field(ge=0)]
+    kind: Literal["exact", "at_least", "estimate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +70,30 @@ class Walk:
         statement = select(resource.row).where(await access.reached(session, resource, tested))
         if condition is not None:
             statement = statement.where(compile_condition(condition, now=now))
-        return cls(resource, statement, keys)
+        return cls(resource, left_in(resource, statement, condition), keys)
 
     async def count(self, session: ReadSession) -> int:
         await session.plan_anew()
         return int(await session.scalar(select(func.count()).select_from(self.statement.subquery())))
+
+    async def size(
+        self, session: WriteSession, *, most: int = 10_000, within: timedelta = timedelta(seconds=1)
+    ) -> Size:
+        """How many records there are, without taking long: counted up to `most`, and guessed where that takes longer than `within`."""
+        some = self.statement.with_only_columns(columns(self.resource.row).id).limit(most + 1)
+        try:
+            async with time_limit(session, within):
+                await session.plan_anew()
+                count = int(await session.scalar(select(func.count()).select_from(some.subquery())))
+        except TookTooLong:
+            return Size(count=await guessed_rows(session, self.statement), kind="estimate")
+        return Size(count=most, kind="at_least") if count > most else Size(count=count, kind="exact")
+
+    async def among(self, session: ReadSession, ids: Sequence[str]) -> frozenset[str]:
+        """Those of the records that it comes by now."""
+        c = columns(self.resource.row)
+        wanted = c.id == any_(literal(list(ids), ARRAY(Text())))
+        return frozenset(await session.scalars(self.statement.with_only_columns(c.id).where(wanted)))
 
     async def page(
         self, session: ReadSession, place: Sequence[Any] | None, limit: int, action: Action = "read"

@@ -35,7 +35,7 @@ _ADDITIONS: Final = (
     ),
     (
         "shared/contracts/src/crm_contracts/registry.py",
-        '"returned", "merged", "unmerged"),\n    minor=2',
+        '"unmerged", "archived", "restored"),\n    minor=3',
         " + 1",
     ),
     (

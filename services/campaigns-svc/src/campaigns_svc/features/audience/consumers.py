@@ -22,6 +22,7 @@ def _contact(event: Event) -> Copy:
         "email": primary_email(contact),
         "language": contact.language,
         "account_id": contact.account_id,
+        "archived": contact.archived_at is not None,
         "profile": contact_profile(contact),
         "do_not_contact": contact.do_not_contact,
         "restricted": contact.restricted,
@@ -52,7 +53,7 @@ def _copies(events: Sequence[Event], entity: str, read: Callable[[Event], Copy],
 async def follow_audience(session: WriteSession, events: Sequence[Event]) -> None:
     """Nothing of a person stays in the copy of a deleted contact but the id."""
     profile: Copy = {"profile": {}}
-    nobody: Copy = {**profile, "do_not_contact": False, "restricted": False}
+    nobody: Copy = {**profile, **dict.fromkeys(("archived", "do_not_contact", "restricted"), False)}
     await repository.store(session, ContactCopyRow, _copies(events, CONTACT.entity, _contact, nobody))
     await repository.store(session, AccountCopyRow, _copies(events, ACCOUNT.entity, _account, profile))
     await repository.store(session, ConsentCopyRow, _copies(events, CONSENT.entity, _consent, {}))

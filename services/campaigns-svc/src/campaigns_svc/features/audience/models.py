@@ -26,6 +26,7 @@ class ContactCopyRow(CopyRow, Base, table=True):
     email: str | None = Field(default=None, sa_type=CodePointText)
     language: str | None = Field(default=None, sa_type=Text)
     account_id: str | None = Field(default=None, sa_type=CodePointText)
+    archived: bool = flag_column()
     profile: dict[str, Any] = json_column(dict)
     do_not_contact: bool = flag_column()
     restricted: bool = flag_column()

@@ -16,6 +16,7 @@ _MAX_PAUSE: Final = timedelta(hours=1)
 Refusal = Literal[
     "contact_unknown",
     "contact_deleted",
+    "contact_archived",
     "restricted",
     "do_not_contact",
     "no_address",
@@ -31,6 +32,7 @@ class Person:
     """What is known of a contact."""
 
     deleted: bool
+    archived: bool
     address: str | None
     do_not_contact: bool = False
     restricted: bool = False
@@ -59,19 +61,14 @@ def decide(
 ) -> Allowed | Refusal:
     """Whether a message may be sent at this moment.
 
-    It takes a known contact with an address, who has asked neither for silence nor for nothing to be done with their data,
-    and a consent that is granted, not expired, and not followed by an unsubscribing (one at the same time counts as following).
+    It takes a known contact that is not archived, with an address, who has asked neither for silence nor for nothing to be done
+    with their data, and a consent that is granted, not expired, and not followed by an unsubscribing (one at the same time
+    counts as following).
     """
-    if person is None:
-        return "contact_unknown"
-    if person.deleted:
-        return "contact_deleted"
-    if person.restricted:
-        return "restricted"
-    if person.do_not_contact:
-        return "do_not_contact"
-    if not person.address:
-        return "no_address"
+    if (unreachable := _unreachable(person)) is not None:
+        return unreachable
+    assert person is not None, "else it is not reachable"
+    assert person.address, "as above"
     if consent is None:
         return "no_consent"
     if unsubscribed_at is not None and unsubscribed_at >= consent.at:
@@ -81,6 +78,20 @@ def decide(
     if consent.expires_at is not None and consent.expires_at <= now:
         return "expired"
     return Allowed(person.address, consent)
+
+
+def _unreachable(person: Person | None) -> Refusal | None:
+    if person is None:
+        return "contact_unknown"
+    if person.deleted:
+        return "contact_deleted"
+    if person.archived:
+        return "contact_archived"
+    if person.restricted:
+        return "restricted"
+    if person.do_not_contact:
+        return "do_not_contact"
+    return None if person.address else "no_address"
 
 
 def pause_before_retry(attempts: int, first: timedelta) -> timedelta:

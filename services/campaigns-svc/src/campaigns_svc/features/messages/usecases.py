@@ -156,11 +156,15 @@ async def conclude_sending(
 async def _decide(
     session: ReadSession, row: MessageRow, contact: ContactCopyRow | None, now: datetime
 ) -> rules.Allowed | rules.Refusal:
-    person = (
-        None
-        if contact is None
-        else rules.Person(contact.deleted, contact.email, contact.do_not_contact, contact.restricted)
-    )
+    person = None
+    if contact is not None:
+        person = rules.Person(
+            deleted=contact.deleted,
+            archived=contact.archived,
+            address=contact.email,
+            do_not_contact=contact.do_not_contact,
+            restricted=contact.restricted,
+        )
     entry = await audience.deciding_consent(session, row.contact_id, row.channel, row.purpose)
     unsubscribed_at = await unsubscribes.latest(session, row.contact_id, row.channel, row.purpose)
     consent = None

@@ -47,6 +47,7 @@ class AccountRow(EntityRow, Base, table=True):
         keys_index("account_external_keys", "external_keys"),
         keys_index("account_tags", "tags"),
         custom_index("account"),
+        Index("account_archived", "tenant_id", "created_at", "id", postgresql_where=text("archived_at is not null")),
         text_grams_column("name_grams", "name"),
         text_grams_index("account_name_grams", "name_grams"),
     )
@@ -73,6 +74,7 @@ class AccountRow(EntityRow, Base, table=True):
     territory_id: str | None = id_column()
     territory_team_id: str | None = id_column()
     territory_owner_id: str | None = id_column()
+    archived_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 ACCOUNT_OWNERSHIP = owned_by(columns(AccountRow), falls_to_creator=True)

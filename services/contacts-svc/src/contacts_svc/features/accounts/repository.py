@@ -1,9 +1,9 @@
 """Every statement about accounts beyond those that all resources have, and the fields that these can name."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
-from crm_kit.conditions import Field, FieldSet, FieldType
+from crm_kit.conditions import Document, Field, FieldSet, FieldType
 from crm_kit.db.holders import KeyHolders
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
@@ -13,14 +13,50 @@ from sqlalchemy import ARRAY, ColumnElement, exists, func, literal, select
 from sqlalchemy import Text as SqlText
 
 from contacts_svc.features.accounts.models import AccountRow
+from contacts_svc.features.external_ids.rules import external_keys
 
 _c = columns(AccountRow)
+
+ARCHIVED: Final = "archived"
+"""The field by which lists leave out what is archived."""
 
 
 def address_fields(address: Any) -> list[Field]:
     """Of a column that holds an address."""
     parts = ("country", "region", "city", "district", "postal_code")
     return [Field(f"address.{part}", FieldType.TEXT, address[part].astext) for part in parts]
+
+
+def external_id_field(keys: Any) -> Field:
+    """Of a column that holds external ids as `external_key` spells them."""
+    return Field(
+        "external_id",
+        FieldType.TEXT_LIST,
+        keys,
+        value=_external_keys,
+        part_of="external_ids",
+        selective=True,
+    )
+
+
+def _external_keys(document: Document) -> list[str]:
+    given = document.get("external_ids")
+    return external_keys(given) if isinstance(given, dict) else []
+
+
+def archived_fields(archived_at: Any) -> list[Field]:
+    """Of a column that tells since when a record is archived."""
+    return [
+        Field("archived_at", FieldType.DATETIME, archived_at),
+        Field(
+            ARCHIVED,
+            FieldType.BOOLEAN,
+            archived_at.is_not(None),
+            value=lambda document: document.get("archived_at") is not None,
+            part_of="archived_at",
+            nullable=False,
+        ),
+    ]
 
 
 FIELDS = FieldSet(
@@ -40,7 +76,9 @@ FIELDS = FieldSet(
         Field("owner_id", FieldType.ID, _c.owner_id),
         Field("team_id", FieldType.ID, _c.team_id),
         Field("territory_id", FieldType.ID, _c.territory_id),
+        external_id_field(_c.external_keys),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
+        *archived_fields(_c.archived_at),
     ],
     declared_under=CUSTOM,
 )

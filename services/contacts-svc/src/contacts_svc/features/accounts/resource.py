@@ -28,6 +28,7 @@ ACCOUNTS = Resource(
     match=usecases.MATCHERS,
     custom=declared_for("accounts"),
     momentary=frozenset({"lifecycle_reason"}),
+    left_out=repository.ARCHIVED,
 )
 
 

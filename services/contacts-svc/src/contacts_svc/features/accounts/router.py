@@ -10,8 +10,10 @@ from contacts_svc.features.accounts.events import ACCOUNT_EVENTS
 from contacts_svc.features.accounts.models import AccountRow
 from contacts_svc.features.accounts.resource import ACCOUNTS, lineage
 from contacts_svc.features.accounts.schemas import AccountBranch, AccountHierarchy
+from contacts_svc.features.field_history.router import add_history, history_beside
 
-router = resource_router(ACCOUNTS)
+router = resource_router(ACCOUNTS, beside_read=history_beside(ACCOUNTS))
+add_history(router)
 
 
 @router.get(

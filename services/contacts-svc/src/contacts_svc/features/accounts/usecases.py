@@ -22,22 +22,27 @@ from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.declaring.repository import declared_for
+from contacts_svc.features.external_ids.rules import external_keys
 from contacts_svc.features.relating.usecases import forget_end
 from contacts_svc.features.stages.repository import STAGES
+from contacts_svc.features.validating.repository import standing_rules
+from contacts_svc.features.validating.usecases import refuse_broken
 
 _LABEL = Text("account", "客户公司")
 _CUSTOM_FIELDS = declared_for("accounts")
 _TERRITORIES = standing_territories("accounts", AccountRow, repository.FIELDS)
+_RULES = standing_rules("accounts", AccountRow, repository.FIELDS)
 
 
 async def create_account(session: WriteSession, data: AccountWrite, caller: Principal) -> Account:
     row = new_row(AccountRow, id=AccountId.new(), name=data.name)
     _write(row, data, caller.region)
-    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
     await _check(session, row, parent_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
+    await refuse_broken(session, _RULES, row, None)
     account = await ACCOUNT_EVENTS.created(session, row)
     repository.note_account(session, row.id, is_there=True)
     repository.note_keys(session, row.id, repository.Keys(), repository.Keys.of(row))
@@ -47,13 +52,14 @@ async def create_account(session: WriteSession, data: AccountWrite, caller: Prin
 async def update_account(session: WriteSession, row: AccountRow, data: AccountWrite, caller: Principal) -> None:
     before, keys = ACCOUNT_EVENTS.snapshot(row), repository.Keys.of(row)
     _write(row, data, caller.region)
-    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, before.custom, now=utc_now())
     moved = (await session.standing(STAGES)).move(
         row, data.lifecycle_stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject
     )
     await _check(session, row, parent_changed=row.parent_id != before.parent_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
+    await refuse_broken(session, _RULES, row, before)
     await ACCOUNT_EVENTS.updated(session, row, before, action="lifecycle_changed" if moved else "updated")
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 
@@ -69,7 +75,7 @@ async def delete_account(session: WriteSession, row: AccountRow, _caller: Princi
 def _write(row: AccountRow, data: AccountWrite, region: str) -> None:
     row.phone = _phone(data.phone, region)
     row.external_ids = dict(data.external_ids)
-    row.external_keys = contact_rules.external_keys(data.external_ids)
+    row.external_keys = external_keys(data.external_ids)
     row.address = data.address.model_dump(mode="json") if data.address else None
     row.tags = contact_rules.unique(data.tags)
     row.shares = [share.model_dump(mode="json") for share in data.shares]
@@ -105,7 +111,7 @@ def _domain_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[
 
 
 def _external_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
-    return contact_rules.external_keys(given(AccountWrite, data, "external_ids", name="-").external_ids)
+    return external_keys(given(AccountWrite, data, "external_ids", name="-").external_ids)
 
 
 MATCHERS: Mapping[str, Matcher[Account]] = {
@@ -113,6 +119,6 @@ MATCHERS: Mapping[str, Matcher[Account]] = {
     "external_id": Matcher(
         _external_keys,
         repository.EXTERNAL_KEYS.of,
-        lambda one: contact_rules.external_keys(one.external_ids),
+        lambda one: external_keys(one.external_ids),
     ),
 }

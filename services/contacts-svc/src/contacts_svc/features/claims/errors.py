@@ -19,6 +19,14 @@ class AlreadyClaimed(Conflict):
     advice = Text("Claim another.", "请领取其他联系人。")
 
 
+class ClaimOfArchived(Conflict):
+    """The contact is archived."""
+
+    code = "claim_of_archived"
+    title = Text("The contact is archived", "该联系人已归档")
+    advice = Text("Restore it first: POST /v1/contacts/{id}/restore.", "请先恢复：POST /v1/contacts/{id}/restore。")
+
+
 class NotClaimed(Conflict):
     """Nobody has the contact."""
 

@@ -22,6 +22,7 @@ from contacts_svc.features.claims.errors import (
     AlreadyClaimed,
     ClaimedLately,
     ClaimLimitReached,
+    ClaimOfArchived,
     HoldLimitReached,
     NotClaimed,
     NotInPool,
@@ -80,12 +81,14 @@ async def lock_to_claim(session: WriteSession, contact_id: str, user_id: str) ->
 async def claim_contact(session: WriteSession, row: ContactRow, user_id: str, caller: Principal) -> None:
     """The contact is the user's from now on, and their team's. `row` was locked for it, so that of several one has it.
 
-    Raises NotInPool, AlreadyClaimed, PoolOfOthers, ClaimedLately, ClaimLimitReached, HoldLimitReached.
+    Raises NotInPool, AlreadyClaimed, ClaimOfArchived, PoolOfOthers, ClaimedLately, ClaimLimitReached, HoldLimitReached.
     """
     if row.pool_id is None:
         raise NotInPool
     if row.owner_id is not None:
         raise AlreadyClaimed
+    if row.archived_at is not None:
+        raise ClaimOfArchived
     pool = await held_pool(session, row.pool_id)
     try:
         team_id = claiming_team(pool.team_ids, await repository.teams_of(session, user_id))

@@ -59,6 +59,7 @@ class ContactRow(EntityRow, Base, table=True):
         keys_index("contact_external_keys", "external_keys"),
         keys_index("contact_tags", "tags"),
         custom_index("contact"),
+        Index("contact_archived", "tenant_id", "created_at", "id", postgresql_where=text("archived_at is not null")),
         keys_index("contact_match_keys", "match_keys"),
         Index("contact_unkeyed", "tenant_id", "id", postgresql_where=text("match_keys is null")),
         text_grams_column("name_grams", "full_name", "first_name", "last_name"),
@@ -102,6 +103,7 @@ class ContactRow(EntityRow, Base, table=True):
     other_external_ids: list[dict[str, str]] = json_column(list, later=True)
     do_not_contact: bool = flag_column()
     restricted: bool = flag_column()
+    archived_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class MergedContactRow(TenantRow, Base, table=True):

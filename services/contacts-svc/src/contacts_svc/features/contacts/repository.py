@@ -14,16 +14,11 @@ from crm_kit.rights import CUSTOM
 from sqlalchemy import ARRAY, and_, any_, literal, select
 from sqlalchemy import Text as SqlText
 
-from contacts_svc.features.accounts.repository import address_fields
+from contacts_svc.features.accounts.repository import address_fields, archived_fields, external_id_field
 from contacts_svc.features.contacts import rules
 from contacts_svc.features.contacts.models import ContactRow
 
 _c = columns(ContactRow)
-
-
-def _external_keys(document: Document) -> list[str]:
-    given = document.get("external_ids")
-    return rules.external_keys(given) if isinstance(given, dict) else []
 
 
 def _is_pooled(document: Document) -> bool:
@@ -76,17 +71,11 @@ FIELDS = FieldSet(
             nullable=False,
         ),
         Field("returns_at", FieldType.DATETIME, _c.returns_at, sortable=True),
-        Field(
-            "external_id",
-            FieldType.TEXT_LIST,
-            _c.external_keys,
-            value=_external_keys,
-            part_of="external_ids",
-            selective=True,
-        ),
+        external_id_field(_c.external_keys),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
         Field("do_not_contact", FieldType.BOOLEAN, _c.do_not_contact, nullable=False),
         Field("restricted", FieldType.BOOLEAN, _c.restricted, nullable=False),
+        *archived_fields(_c.archived_at),
     ],
     declared_under=CUSTOM,
 )

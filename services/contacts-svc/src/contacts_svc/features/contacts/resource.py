@@ -3,6 +3,7 @@
 from crm_kit.errors import Text
 from crm_kit.resources import Resource
 
+from contacts_svc.features.accounts.repository import ARCHIVED
 from contacts_svc.features.contacts import repository, usecases
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import CONTACT_OWNERSHIP, ContactRow
@@ -25,4 +26,5 @@ CONTACTS = Resource(
     custom=declared_for("contacts"),
     successor=repository.survivor_of,
     momentary=frozenset({"lifecycle_reason"}),
+    left_out=ARCHIVED,
 )

@@ -22,29 +22,34 @@ from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 from contacts_svc.features.declaring.repository import declared_for
+from contacts_svc.features.external_ids.rules import external_key, external_keys
 from contacts_svc.features.matching.rules.keys import key_numbers
 from contacts_svc.features.matching.rules.profile import profile_of
 from contacts_svc.features.pooling.usecases import keep_in_step
 from contacts_svc.features.relating.usecases import forget_end
 from contacts_svc.features.stages.repository import STAGES
 from contacts_svc.features.stages.rules import put
+from contacts_svc.features.validating.repository import standing_rules
+from contacts_svc.features.validating.usecases import refuse_broken
 
 _OF_WORK: Final = frozenset(
     {"version", "updated_at", "owner_id", "team_id", "shares", "territory_id", "pool_id", "returns_at", "pool_history"}
 )
 _CUSTOM_FIELDS = declared_for("contacts")
 _TERRITORIES = standing_territories("contacts", ContactRow, repository.FIELDS)
+_RULES = standing_rules("contacts", ContactRow, repository.FIELDS)
 
 
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = new_row(ContactRow, id=ContactId.new())
     write_members(session, row, data, caller)
-    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
     await _check(session, row, account_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, None, caller)
+    await refuse_broken(session, _RULES, row, None)
     contact = await CONTACT_EVENTS.created(session, row)
     repository.note_keys(session, row.id, repository.Keys(), repository.Keys.of(row))
     return contact
@@ -68,7 +73,7 @@ async def rewrite_contact(
     keys = repository.Keys.of(row)
     row.other_external_ids = rules.displaced(before.external_ids, data.external_ids, row.other_external_ids)
     write_members(session, row, data, caller)
-    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
     stored = before.custom if merging is None else data.custom
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, stored, now=utc_now())
     stages, moved = await session.standing(STAGES), False
@@ -80,6 +85,8 @@ async def rewrite_contact(
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, before, caller)
     _refuse_restricted(row, before)
+    if merging != "unmerged":  # what is given back is what was there
+        await refuse_broken(session, _RULES, row, before)
     await CONTACT_EVENTS.updated(session, row, before, action=merging or ("lifecycle_changed" if moved else "updated"))
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 
@@ -126,8 +133,8 @@ def write_members(session: WriteSession, row: ContactRow, data: ContactWrite, ca
     row.phones = normalised_phones(data.phones, caller.region)
     row.phone_numbers = rules.unique([phone["number"] for phone in row.phones])
     row.external_ids = dict(data.external_ids)
-    others = [rules.external_key(each["system"], each["id"]) for each in row.other_external_ids]
-    row.external_keys = rules.unique([*rules.external_keys(data.external_ids), *others])
+    others = [external_key(each["system"], each["id"]) for each in row.other_external_ids]
+    row.external_keys = rules.unique([*external_keys(data.external_ids), *others])
     row.address = data.address.model_dump(mode="json") if data.address else None
     row.tags = rules.unique(data.tags)
     row.shares = [share.model_dump(mode="json") for share in data.shares]
@@ -205,13 +212,11 @@ def _phone_keys(data: Mapping[str, JsonValue], caller: Principal) -> Sequence[st
 
 def _external_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
     """Any external id."""
-    return rules.external_keys(given(ContactWrite, data, "external_ids").external_ids)
+    return external_keys(given(ContactWrite, data, "external_ids").external_ids)
 
 
 MATCHERS: Mapping[str, Matcher[Contact]] = {
     "email": Matcher(_email_keys, repository.EMAILS.of, lambda one: [rules.email_key(e.address) for e in one.emails]),
     "phone": Matcher(_phone_keys, repository.PHONES.of, lambda one: [phone.number for phone in one.phones]),
-    "external_id": Matcher(
-        _external_keys, repository.EXTERNAL_KEYS.of, lambda one: rules.external_keys(one.external_ids)
-    ),
+    "external_id": Matcher(_external_keys, repository.EXTERNAL_KEYS.of, lambda one: external_keys(one.external_ids)),
 }

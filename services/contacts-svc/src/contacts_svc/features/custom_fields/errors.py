@@ -11,7 +11,9 @@ class CustomFieldNameTaken(Conflict):
 
 
 class CustomFieldInUse(Conflict):
-    """Territories speak of it in their conditions, or reminders of it: `territory_ids` or `date_reminder_ids` names them."""
+    """Territories or validation rules speak of it in their conditions, or reminders of it; `territory_ids`, `validation_rule_ids` or
+    `date_reminder_ids` names them.
+    """
 
     code = "custom_field_in_use"
     title = Text("The custom field is in use", "自定义字段正被使用")

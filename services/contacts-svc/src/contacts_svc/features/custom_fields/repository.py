@@ -1,6 +1,6 @@
 """Every statement about declarations beyond those that all resources have."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from crm_kit.conditions import named_fields
@@ -11,8 +11,9 @@ from sqlalchemy import Select, func, select
 
 from contacts_svc.features.assignment.models import TerritoryRow
 from contacts_svc.features.declaring.models import CustomFieldRow
+from contacts_svc.features.validating.models import ValidationRuleRow
 
-_c, _territory = columns(CustomFieldRow), columns(TerritoryRow)
+_c, _territory, _rule = columns(CustomFieldRow), columns(TerritoryRow), columns(ValidationRuleRow)
 
 
 async def count(session: ReadSession, resource: str) -> int:
@@ -25,14 +26,22 @@ async def with_name(session: ReadSession, resource: str, name: str) -> str | Non
     return found
 
 
+async def rules_naming(session: ReadSession, resource: str, name: str) -> Sequence[str]:
+    """The ids of the validation rules that speak of the field."""
+    statement = select(_rule.id, _rule.condition, _rule.when, _rule.field).where(_rule.resource == resource)
+    rows = (await session.execute(statement.order_by(_rule.id))).all()
+    return [row.id for row in rows if _names(name, [*named_fields([row.condition, row.when]), row.field or ""])]
+
+
 async def territories_naming(session: ReadSession, resource: str, name: str) -> Sequence[str]:
     """The ids of those whose conditions speak of the field."""
     statement: Select[Any] = (
         select(_territory.id, _territory.where).where(_territory.resource == resource).order_by(_territory.id)
     )
+    return [row.id for row in (await session.execute(statement)).all() if _names(name, named_fields(row.where))]
+
+
+def _names(name: str, fields: Iterable[str]) -> bool:
+    """Whether one of the fields is the custom field of this name, or a part of it."""
     mine = f"{CUSTOM}.{name}"
-    return [
-        row.id
-        for row in (await session.execute(statement)).all()
-        if any(each == mine or each.startswith(f"{mine}.") for each in named_fields(row.where))
-    ]
+    return any(each == mine or each.startswith(f"{mine}.") for each in fields)

@@ -64,6 +64,11 @@ async def delete_custom_field(session: WriteSession, row: CustomFieldRow, _calle
             Text(f"{len(reminding)} date reminders name it.", f"有 {len(reminding)} 个日期提醒使用该字段。"),
             members={"date_reminder_ids": list(reminding[:20])},
         )
+    if naming := await repository.rules_naming(session, row.resource, row.name):
+        raise CustomFieldInUse(
+            Text(f"{len(naming)} validation rules name it.", f"有 {len(naming)} 条校验规则使用该字段。"),
+            members={"validation_rule_ids": list(naming[:20])},
+        )
     await CUSTOM_FIELD_EVENTS.deleted(session, row)
 
 

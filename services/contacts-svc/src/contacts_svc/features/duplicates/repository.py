@@ -47,7 +47,7 @@ _OF_CONTACTS = f"""
     select {", ".join(f"contact.{name.strip()}" for name in _MEMBERS.split(","))}, account.name as company
       from contact left join account on account.id = contact.account_id
 """  # noqa: S608  # names of our own
-_PAGE = Sql(f"{_OF_CONTACTS} where contact.id > :after order by contact.id limit :most")
+_PAGE = Sql(f"{_OF_CONTACTS} where contact.id > :after and contact.archived_at is null order by contact.id limit :most")
 _BY_ID = Sql(f"{_OF_CONTACTS} where contact.id = any(cast(:ids as text[]))")
 _SAMPLE = Sql(f"{_OF_CONTACTS} where mod(hashtext(contact.id), :of) = 0 limit :most")
 _UNKEYED = Sql(f"{_OF_CONTACTS} where contact.match_keys is null order by contact.id limit :most")
@@ -93,10 +93,14 @@ async def holders(session: ReadSession, keys: Sequence[int]) -> Mapping[int, lis
 
 
 async def compared(session: ReadSession, ids: Sequence[str]) -> list[Compared]:
-    """In no order."""
+    """In no order; what is archived is nobody's duplicate."""
     a = columns(AccountRow)
     wanted = literal(list(ids), ARRAY(Text()))
-    statement = select(ContactRow, a.name).outerjoin(AccountRow, a.id == _c.account_id).where(_c.id == any_(wanted))
+    statement = (
+        select(ContactRow, a.name)
+        .outerjoin(AccountRow, a.id == _c.account_id)
+        .where(_c.id == any_(wanted), _c.archived_at.is_(None))
+    )
     found: Sequence[Any] = (await session.execute(statement)).all()
     return [Compared(row, company) for row, company in found]
 
@@ -200,8 +204,8 @@ async def dismissed_with(session: ReadSession, contact_id: str) -> frozenset[str
 
 
 def among(contacts: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Pairs of which both contacts are there, and among those of which the condition holds."""
-    some = select(_c.id).where(contacts)
+    """Pairs of which both contacts are there, not archived, and among those of which the condition holds."""
+    some = select(_c.id).where(contacts, _c.archived_at.is_(None))
     return and_(_pair.older_id.in_(some), _pair.newer_id.in_(some))
 
 

@@ -28,7 +28,7 @@ DUPLICATES = Resource(
             *base_fields(DuplicatePairRow),
             Field("older_id", FieldType.ID, _c.older_id, nullable=False),
             Field("newer_id", FieldType.ID, _c.newer_id, nullable=False),
-            Field("score", FieldType.NUMBER, _c.score, sortable=True, nullable=False),
+            Field("score", FieldType.NUMBER, _c.score, filterable=False, sortable=True, nullable=False),
             Field("may_merge", FieldType.BOOLEAN, _c.may_merge, nullable=False),
             Field("status", FieldType.CHOICE, _c.status, choices=get_args(PairStatus), nullable=False),
         ],

@@ -37,14 +37,8 @@ OF_ACCOUNT: Final = ("name", "domain", "external_ids")
 _NOT_TAKEN: Final = frozenset(
     {
         *("account_id", "parent_id", "territory_id", "pool_id", "shares", "merged_from"),
-        *(
-            "lifecycle_changed_at",
-            "lifecycle_history",
-            "returns_at",
-            "pool_history",
-            "other_external_ids",
-            "restricted",
-        ),
+        *("lifecycle_changed_at", "lifecycle_history", "returns_at", "pool_history", "other_external_ids"),
+        *("archived_at", "restricted"),
     }
 )
 """What means nothing to another tenant, and what nobody writes; that a record refers to is told by `account` and `parent`."""

@@ -23,6 +23,7 @@ from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
 from contacts_svc.features.contacts.usecases import normalised_phones
+from contacts_svc.features.external_ids.rules import external_keys
 from contacts_svc.features.import_columns.rules import ImportResource
 from contacts_svc.features.import_rows import repository
 from contacts_svc.features.import_rows.errors import SeveralMatch
@@ -129,7 +130,7 @@ def _contact_keys(data: ContactWrite, region: str) -> Mapping[str, Sequence[str]
     """Raises ValidationFailed for a number that cannot be dialled."""
     numbers = [phone["number"] for phone in normalised_phones(data.phones, region)]
     return {
-        "external_id": contact_rules.external_keys(data.external_ids),
+        "external_id": external_keys(data.external_ids),
         "email": contact_rules.unique([contact_rules.email_key(email.address) for email in data.emails]),
         "phone": contact_rules.unique(numbers),
     }
@@ -152,7 +153,7 @@ def _validated(reference: Json) -> tuple[AccountWrite | None, Json]:
 def _account_keys(reference: Json) -> Mapping[str, Sequence[str]]:
     """What an account is looked up by, the surest first."""
     return {
-        "external_id": contact_rules.external_keys(reference.get("external_ids", {})),
+        "external_id": external_keys(reference.get("external_ids", {})),
         "domain": [reference["domain"]] if reference.get("domain") else [],
         "name": [reference["name"]] if reference.get("name") else [],
     }

@@ -6,6 +6,7 @@ from typing import Any
 from crm_kit.audit import erase_payloads
 from crm_kit.db.session import ReadSession, WriteSession
 
+from contacts_svc.features.bulk_changes.usecases import forget_bulk_change
 from contacts_svc.features.exports.usecases import BUSY as EXPORT_BUSY
 from contacts_svc.features.exports.usecases import forget_export
 from contacts_svc.features.imports.usecases import BUSY as IMPORT_BUSY
@@ -25,10 +26,17 @@ async def show_more(session: ReadSession, subject_ids: Sequence[str]) -> AsyncIt
 
 
 async def erase_more(session: WriteSession, subject_ids: Sequence[str]) -> Mapping[str, int] | None:
-    """Every file of contacts that there is: in which of them the person stands, nobody knows. None while one is being made."""
+    """Every file of contacts that there is, and what bulk changes were asked for by: in which of them the person stands, nobody
+    knows. None while one is being made.
+    """
     imports, exports = await repository.imports_with_files(session), await repository.exports_with_files(session)
-    if any(row.status in IMPORT_BUSY for row in imports) or any(row.status in EXPORT_BUSY for row in exports):
+    bulk_changes = await repository.bulk_changes_that_say_something(session)
+    busy = any(row.status in IMPORT_BUSY for row in imports) or any(row.status in EXPORT_BUSY for row in exports)
+    if busy or any(row.status in ("pending", "running") for row in bulk_changes):
         return None
+    for bulk_change in bulk_changes:
+        await forget_bulk_change(session, bulk_change)
+        await erase_payloads(session, "bulk_change", [bulk_change.id])
     for import_row in imports:
         await forget_import(session, import_row)
         await erase_payloads(session, "import", [import_row.id])
@@ -38,6 +46,7 @@ async def erase_more(session: WriteSession, subject_ids: Sequence[str]) -> Mappi
     return {
         "import_file": len(imports),
         "export_file": len(exports),
+        "bulk_change": len(bulk_changes),
         "privacy_archive": await forget_archives(session, subject_ids),
         "relationship_aside": await _forget_aside(session, subject_ids),
         "claim": await repository.forget_claims(session, subject_ids),

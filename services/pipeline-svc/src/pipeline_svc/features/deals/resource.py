@@ -31,6 +31,7 @@ FIELDS = FieldSet(
         Field("contact_id", FieldType.ID, _c.contact_id),
         Field("account_id", FieldType.ID, _c.account_id),
         Field("owner_id", FieldType.ID, _c.owner_id),
+        Field("team_id", FieldType.ID, _c.team_id),
         Field("lost_reason", FieldType.TEXT, _c.lost_reason),
         Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
     ],

@@ -25,6 +25,8 @@ FIELDS = FieldSet(
         Field("external_id", FieldType.TEXT, _c.external_id),
         Field("contact_id", FieldType.ID, _c.contact_id),
         Field("account_id", FieldType.ID, _c.account_id),
+        Field("owner_id", FieldType.ID, _c.owner_id),
+        Field("team_id", FieldType.ID, _c.team_id),
         Field("status", FieldType.CHOICE, _c.status, choices=get_args(OrderStatus), nullable=False),
         Field("total", FieldType.NUMBER, _c.total_amount, value="total.amount", sortable=True, nullable=False),
         Field("currency", FieldType.TEXT, _c.total_currency, value="total.currency", nullable=False),

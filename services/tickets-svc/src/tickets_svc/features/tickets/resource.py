@@ -29,6 +29,7 @@ FIELDS = FieldSet(
         Field("contact_id", FieldType.ID, _ticket.contact_id),
         Field("account_id", FieldType.ID, _ticket.account_id),
         Field("assignee_id", FieldType.ID, _ticket.assignee_id),
+        Field("team_id", FieldType.ID, _ticket.team_id),
         Field("queue_id", FieldType.ID, _ticket.queue_id),
         Field("kind", FieldType.TEXT, _ticket.kind),
         Field("tag", FieldType.TEXT_LIST, _ticket.tags, value="tags"),

@@ -1,0 +1,1 @@
+"""How the ids that other systems gave are spelled, for everybody who looks records up by them."""

@@ -1,0 +1,1 @@
+"""Validating: the rules that contacts and accounts are held against, and `validation_rules` manages."""
