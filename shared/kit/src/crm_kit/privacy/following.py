@@ -62,10 +62,12 @@ class PrivacyPart:
         return {_TIMER: self._go_on}
 
     async def _follow(self, session: WriteSession, events: Sequence[Event]) -> None:
-        """Begins what is asked for, once; and what has ended is tidied up after."""
+        """Begins what is asked for, once; and what has ended is tidied up after. A failed job stops nobody: an erasure goes on."""
         due = []
         for event in newest(events):
             entity = event.entity or {"status": "deleted"}
+            if entity["status"] == "failed":
+                continue
             if entity["status"] == "running":
                 begun = await repository.begin(session, event.subject, entity["kind"], entity["subject_ids"])
             if entity["status"] != "running" or begun:

@@ -14,7 +14,7 @@ from crm_kit.inbox import Consumer
 from contacts_svc.features.privacy_requests import repository
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
 from contacts_svc.features.privacy_requests.models import PrivacyRequestRow
-from contacts_svc.features.privacy_requests.rules import is_complete
+from contacts_svc.features.privacy_requests.rules import SERVICES, is_complete
 
 
 async def follow_receipts(session: WriteSession, events: Sequence[Event]) -> None:
@@ -24,7 +24,7 @@ async def follow_receipts(session: WriteSession, events: Sequence[Event]) -> Non
     touched: dict[tuple[str, str], None] = {}
     for receipt in told:
         request = requests.get(receipt.request_id)
-        if request is None or request.status != "running":
+        if request is None or request.status not in ("running", "failed"):
             continue
         content = base64.b64decode(receipt.content) if receipt.content is not None else None
         await repository.keep_piece(session, receipt, content)
@@ -43,6 +43,8 @@ async def _look(session: WriteSession, request: PrivacyRequestRow, service: str)
     records = next(piece.records for piece in pieces if piece.is_last)
     receipt = {"service": service, "records": records, "at": format_timestamp(await session.now())}
     request.receipts = [*request.receipts, receipt]
+    if request.status == "failed" and request.kind == "erasure" and len(request.receipts) == len(SERVICES):
+        request.status, request.finished_at = "succeeded", await session.now()
     await PRIVACY_REQUEST_EVENTS.updated(session, request, before)
 
 
