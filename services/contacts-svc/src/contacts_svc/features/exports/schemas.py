@@ -20,7 +20,11 @@ Delimiter = Literal[",", ";", "\t", "|"]
 ColumnPath = Annotated[Text, StringConstraints(min_length=1, max_length=150)]
 FileName = Annotated[
     Text,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=150, pattern=r'^[^/\\:*?"<>|\x00-\x1f\x7f]+$'),
+    StringConstraints(
+        min_length=1,
+        max_length=150,
+        pattern=r'^[^\s/\\:*?"<>|\x00-\x1f\x7f]([^/\\:*?"<>|\x00-\x1f\x7f]*[^\s/\\:*?"<>|\x00-\x1f\x7f])?$',
+    ),
 ]
 
 
