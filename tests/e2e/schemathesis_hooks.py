@@ -90,6 +90,8 @@ FAULTS = {
     "/inverse_label required": "as above; of some words it is known",
     "dates_reversed": "one date must not lie before another",
     "time_zone": "the IANA database",
+    "separate_consent": "what a purpose takes is the tenant's own",
+    "not_offered": "and what it is asked for",
     "birthday_of_account": "members that go with one value of another",
     "/field unknown_field": "the tenant's own declarations",
     "phone_invalid": "a number that no numbering plan has",

@@ -34,7 +34,7 @@ async def update_purpose(
     """Other words are another version; what was consented to before names its own. Raises ValidationFailed for another name."""
     if data.purpose != row.purpose:
         text = Text("It stays: the ledger names it", "用途名称不可更改：台账以此为准")
-        raise ValidationFailed(text, errors=[FieldError("/purpose", "immutable", text)])
+        raise ValidationFailed(text, errors=[FieldError("/purpose", "fixed", text)])
     before = CONSENT_PURPOSE_EVENTS.snapshot(row)
     row.wording_version += data.wording != row.wording
     for name, value in _columns(data).items():
