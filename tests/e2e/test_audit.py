@@ -70,9 +70,11 @@ async def test_every_service_tells_what_was_done_and_by_whom(on_embedded: Relata
         assert set(ids.values()) - made == set(), "something came to be that is not told of"
         [key] = {one["actor"] for one in entries if one["entity_id"] == ids[CONTACTS]}
         assert key.startswith("key_")
-        by_transfer = [one for one in entries if one["via"] == "api_key" and one["request_id"].startswith("timer-")]
-        assert {one["actor"] for one in by_transfer} == {key}, "what a transfer does is done in the name of who asked"
-        by_hand = [one for one in entries if one["via"] == "api_key" and one not in by_transfer]
+        by_job = [
+            one for one in entries if one["via"] == "api_key" and one["request_id"].startswith(("timer-", "job_"))
+        ]
+        assert {one["actor"] for one in by_job} == {key}, "what a job does is done in the name of who asked"
+        by_hand = [one for one in entries if one["via"] == "api_key" and one not in by_job]
         assert {one["actor"] for one in by_hand} == {key}
         assert {one["address"] for one in by_hand} == {"127.0.0.1"}
         assert {one["service"] for one in by_hand} == SERVICES

@@ -10,7 +10,7 @@ from crm_kit.conditions import FieldSet, FieldType, Op, compile_condition, evalu
 from crm_kit.conditions.fields import Field
 from crm_kit.custom_fields import Declared
 from crm_kit.http.pagination import SortKey, apply_keyset
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -94,6 +94,8 @@ def conditions(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@example([{"field": "custom.date", "op": "eq", "value": "0001-01-01"}], [{"date": "0001-01-01"}])
+@example([{"field": "custom.date", "op": "in", "value": ["9999-12-31"]}], [{"date": "9999-12-31"}])
 @given(asked=st.lists(conditions(), min_size=1, max_size=8), some=st.lists(customs, min_size=1, max_size=8))
 async def test_sql_and_python_select_the_same(
     connection: AsyncConnection, asked: list[dict[str, Any]], some: list[dict[str, Any]]

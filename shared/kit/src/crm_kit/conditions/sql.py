@@ -72,6 +72,10 @@ def json_column(document: ColumnElement[Any], path: str, kind: FieldType) -> Col
 
 def bound(value: object, kind: FieldType) -> ColumnElement[Any]:
     """A bound parameter of the type that PostgreSQL has for this (single-valued) field type."""
+    if (
+        kind is FieldType.DATE
+    ):  # the driver takes the first and the last day that Python knows for PostgreSQL's infinities
+        return sa.cast(sa.literal(str(value), sa.Text()), sa.Date())
     return sa.literal(value, _SQL_TYPES[kind])
 
 
@@ -213,6 +217,8 @@ def _array(values: Sequence[object], kind: FieldType, like: ColumnElement[Any] |
         # varchar[] and text[] do not compare, and a cast to varchar(n)[] would cut the values off.
         item = sa.Text() if isinstance(like.type.item_type, sa.Text) else sa.String()
         return sa.literal(list(values), sa.ARRAY(item))
+    if kind is FieldType.DATE:
+        return sa.cast(sa.literal([str(value) for value in values], sa.ARRAY(sa.Text())), sa.ARRAY(sa.Date()))
     return sa.literal(list(values), sa.ARRAY(_SQL_TYPES[kind]))
 
 

@@ -14,7 +14,7 @@ from contacts_svc.features.preferences.rules import PreferenceLink
 from contacts_svc.features.preferences.schemas import (
     PreferenceLinkMade,
     PreferenceLinkWrite,
-    Preferences,
+    PreferencePage,
     PreferencesWrite,
 )
 
@@ -50,7 +50,7 @@ def _link(request: Request, token: str) -> PreferenceLink:
 @router.get(
     "/v1/preferences/{token}",
     tags=["preferences"],
-    response_model=Preferences,
+    response_model=PreferencePage,
     operation_id="get_preferences",
     summary="What a person has consented to, and could",
     openapi_extra=route_options(public=True),
@@ -65,7 +65,7 @@ async def get_preferences(request: Request, token: str, session: Reading) -> Res
 @router.post(
     "/v1/preferences/{token}",
     tags=["preferences"],
-    response_model=Preferences,
+    response_model=PreferencePage,
     operation_id="decide_preferences",
     summary="Grant and withdraw",
     openapi_extra=route_options(public=True),

@@ -35,7 +35,7 @@ class Preference(Contract):
     at: Timestamp | None
 
 
-class Preferences(Contract):
+class PreferencePage(Contract):
     name: Annotated[str | None, Field(description="Masked: the link may have been passed on")]
     do_not_contact: bool
     preferences: list[Preference]

@@ -26,7 +26,7 @@ from contacts_svc.features.preferences.rules import PreferenceLink
 from contacts_svc.features.preferences.schemas import (
     Preference,
     PreferenceLinkMade,
-    Preferences,
+    PreferencePage,
     PreferencesWrite,
     PreferenceWrite,
 )
@@ -71,11 +71,11 @@ async def _state(session: ReadSession, contact_id: str) -> _State:
     )
 
 
-async def show(session: ReadSession, row: ContactRow) -> Preferences:
+async def show(session: ReadSession, row: ContactRow) -> PreferencePage:
     """What is offered, in its order; then what was once decided and is offered no more."""
     state = await _state(session, row.id)
     keys = [*state.offered, *sorted(state.decided.keys() - state.offered.keys())]
-    return Preferences(
+    return PreferencePage(
         name=mask_text(row.full_name) if row.full_name else None,
         do_not_contact=row.do_not_contact,
         preferences=[_preference(key, state) for key in keys],
