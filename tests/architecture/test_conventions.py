@@ -141,6 +141,15 @@ def test_nothing_tracked_is_large() -> None:
     assert not found, f"Over 1 MB: {found}"
 
 
+def test_every_problem_has_a_code_of_its_own() -> None:
+    """Two services that name one code say of it what they like; what several of them say is the kit's (`crm_kit/errors.py`)."""
+    codes = [
+        code for path in tracked("*/errors.py") for code in re.findall(r'^    code = "(\w+)"', path.read_text(), re.M)
+    ]
+    assert len(codes) > 50
+    assert sorted(codes) == sorted(set(codes))
+
+
 def test_every_package_names_its_dependencies() -> None:
     """What a package imports from outside stands in its own pyproject.toml, and all of that in requirements.lock."""
     import tomllib

@@ -165,6 +165,14 @@ class NotFound(Problem):
     )
 
 
+class UnknownLink(NotFound):
+    """Not one of our links, expired, or of somebody of whom nothing is held any more: nobody is told which."""
+
+    code = "unknown_link"
+    title = Text("This link is not valid", "链接无效")
+    advice = Text("Ask for a new one.", "请重新获取链接。")
+
+
 class MethodNotAllowed(Problem):
     status = 405
     code = "method_not_allowed"

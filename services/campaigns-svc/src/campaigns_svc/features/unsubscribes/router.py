@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from crm_kit.errors import UnknownLink
 from crm_kit.http.route import TransactionRoute, Writing, route_options
 from crm_kit.http.signed_tokens import InvalidToken
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from campaigns_svc import pages
-from campaigns_svc.features.unsubscribes.errors import UnknownLink
 from campaigns_svc.features.unsubscribes.usecases import unsubscribe
 from campaigns_svc.links import UnsubscribeLink
 

@@ -1,6 +1,7 @@
 """The preference link, and what is behind it. That is public: the token is the permission."""
 
 from crm_kit.db.models import utc_now
+from crm_kit.errors import UnknownLink
 from crm_kit.http.route import Reading, TransactionRoute, Writing, route_options
 from crm_kit.http.signed_tokens import InvalidToken
 from crm_kit.resources import EntityPath, json_response
@@ -9,7 +10,6 @@ from starlette.responses import Response
 
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.preferences import usecases
-from contacts_svc.features.preferences.errors import UnknownLink
 from contacts_svc.features.preferences.rules import PreferenceLink
 from contacts_svc.features.preferences.schemas import (
     PreferenceLinkMade,

@@ -9,7 +9,7 @@ from crm_contracts.custom_fields import LocalText
 from crm_contracts.sensitivity import mask_text
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
-from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.errors import FieldError, Text, UnknownLink, ValidationFailed
 from sqlalchemy import select
 
 from contacts_svc.features.consent_purposes import repository as purposes
@@ -21,7 +21,6 @@ from contacts_svc.features.consents.usecases import record_consent
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.repository import survivor_of
-from contacts_svc.features.preferences.errors import UnknownLink
 from contacts_svc.features.preferences.rules import PreferenceLink
 from contacts_svc.features.preferences.schemas import (
     Preference,
