@@ -89,3 +89,12 @@ def test_a_trace_goes_on_or_begins() -> None:
         made = context.start_trace(malformed)
         assert (made.parent_id, made.trace_id == trace.trace_id) == (None, False)
     assert trace.traceparent == f"00-{trace.trace_id}-{trace.span_id}-01"
+
+
+def test_what_a_library_repeats_is_told_once_in_a_while(capsys: pytest.CaptureFixture[str]) -> None:
+    with _lines(capsys) as lines:
+        for node in range(50):
+            logging.getLogger("aiokafka.conn").warning("Unable to connect to %s", node)
+            logging.getLogger("other").warning("Once more: %s", node)
+    said = [line["event"].partition(" ")[0] for line in lines]
+    assert (said.count("Unable"), said.count("Once")) == (1, 50)

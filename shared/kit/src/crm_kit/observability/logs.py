@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 from collections.abc import MutableMapping
 from functools import cache
 from typing import Any, Literal
@@ -47,6 +48,26 @@ def redact(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> Mu
     return entry
 
 
+class _OnceAWhile(logging.Filter):
+    """What a library says over and over while its server is away is told once in a while: each of its clients says it."""
+
+    def __init__(self, library: str, seconds: float = 5.0, most: int = 200) -> None:
+        super().__init__()
+        self._library, self._seconds, self._most = library, seconds, most
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] != self._library:
+            return True
+        said, now = self._said.get(str(record.msg)), time.monotonic()
+        if said is not None and now - said < self._seconds:
+            return False
+        if len(self._said) >= self._most:
+            self._said.clear()
+        self._said[str(record.msg)] = now
+        return True
+
+
 def configure_logs(service: str, level: str, style: Literal["json", "console"]) -> None:
     """Sends structlog's and the standard library's records to standard output in one shape.
 
@@ -83,6 +104,7 @@ def configure_logs(service: str, level: str, style: Literal["json", "console"]) 
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(style, as_bytes=False)],
         )
     )
+    handler.addFilter(_OnceAWhile("aiokafka"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

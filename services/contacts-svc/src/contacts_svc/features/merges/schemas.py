@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from crm_contracts.contacts import Consent, Contact, Merge
 from crm_contracts.ids import ContactId
-from crm_contracts.types import Contract, CustomName, Input
+from crm_contracts.types import Contract, CustomName, Input, by_name
 from pydantic import Field
 
 from contacts_svc.features.merges.rules import Rule
@@ -38,7 +38,8 @@ class MergeFields(Input):
     tags: FieldRule | None = None
     shares: FieldRule | None = None
     custom: Annotated[
-        dict[CustomName, FieldRule], Field(max_length=500, description="Of custom fields one by one")
+        dict[CustomName, FieldRule],
+        Field(max_length=500, description="Of custom fields one by one", json_schema_extra=by_name),
     ] = {}
 
     def rules(self) -> Mapping[str, Rule]:
