@@ -73,6 +73,7 @@ FAULTS = {
     "not_supported": "as above",
     "email_only": "members that go with one value of another",
     "csv_only": "as above",
+    "file_name": "what is a space differs from one regular expression engine to the next",
     "unknown_column": "paths into documents of which another member names the form",
     "template": "Jinja has a grammar",
     "one_language": "one of two members must be there",

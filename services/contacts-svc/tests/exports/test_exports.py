@@ -182,8 +182,8 @@ async def test_what_is_wrong_is_told_with_its_place(tenant: Tenant) -> None:
         ({"format": "pdf"}, "/format", "choice"),
         ({"format": "xlsx", "encoding": "gb18030"}, "", "csv_only"),
         ({"encoding": "latin-1"}, "/encoding", "choice"),
-        ({"filename": "a/b"}, "/filename", "format"),
-        ({"filename": " a"}, "/filename", "format"),
+        ({"filename": "a/b"}, "/filename", "file_name"),
+        ({"filename": " a"}, "/filename", "file_name"),
         ({"colour": 1}, "/colour", "unknown_field"),
         ({"resource": "deals"}, "/resource", "choice"),
     ):

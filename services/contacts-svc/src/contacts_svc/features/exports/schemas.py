@@ -1,5 +1,6 @@
 """What clients write and read of an export."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from crm_contracts.ids import ExportId, JobId
@@ -9,7 +10,7 @@ from crm_kit.conditions import Condition
 from crm_kit.http.pagination import MAX_SORT_KEYS
 from crm_kit.tabular import Format
 from crm_kit.tabular.reading import MAX_COLUMNS
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from contacts_svc.features.export_columns.rules import ExportResource
@@ -18,14 +19,20 @@ ExportStatus = Literal["pending", "running", "succeeded", "failed", "cancelled",
 Encoding = Literal["utf-8-sig", "utf-8", "gb18030"]
 Delimiter = Literal[",", ";", "\t", "|"]
 ColumnPath = Annotated[Text, StringConstraints(min_length=1, max_length=150)]
-FileName = Annotated[
-    Text,
-    StringConstraints(
-        min_length=1,
-        max_length=150,
-        pattern=r'^[^\s/\\:*?"<>|\x00-\x1f\x7f]([^/\\:*?"<>|\x00-\x1f\x7f]*[^\s/\\:*?"<>|\x00-\x1f\x7f])?$',
-    ),
-]
+_NO_FILE_NAME = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]|^\s|\s$')
+
+
+def _file_name(value: str) -> str:
+    if _NO_FILE_NAME.search(value):
+        raise PydanticCustomError(
+            "file_name",
+            'Must not hold / \\ : * ? " < > | or control characters, nor begin or end in a space',
+            {"zh": '不能含有 / \\ : * ? " < > | 或控制字符，首尾不能是空格'},
+        )
+    return value
+
+
+FileName = Annotated[Text, StringConstraints(min_length=1, max_length=150), AfterValidator(_file_name)]
 
 
 class ExportWrite(Input):
