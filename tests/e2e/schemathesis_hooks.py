@@ -193,6 +193,8 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
     of_bulk = problem["instance"].startswith("/v1/bulk-changes")
 
     def semantic(fault: dict[str, Any]) -> bool:
+        if "rule_id" in fault or (fault["pointer"].startswith("/custom/") and fault["code"] == "required"):
+            return True  # the tenant's own rules and declarations
         if of_file and fault["pointer"].removeprefix("/").partition("/")[0] in FORM_FAULTS:
             return True
         if of_bulk and (fault["code"] in BULK_FAULTS or fault["pointer"].startswith("/patch")):

@@ -37,7 +37,7 @@ async def make_link(request: Request, entity_id: EntityPath, data: PreferenceLin
     row = await CONTACTS.get(session, entity_id)
     secret = request.app.state.settings.secret
     made = usecases.make_link(session.tenant_id, row.id, data.days, utc_now(), secret)
-    return json_response(request, made, status=201, headers=_PRIVATE)
+    return json_response(request, made, status=201, headers={**_PRIVATE, "Location": made.path})
 
 
 def _link(request: Request, token: str) -> PreferenceLink:
