@@ -11,7 +11,7 @@ from contacts_svc.features.matching.rules.profile import Profile
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM, assess
 from contacts_svc.features.matching.rules.statistics import Counter, Statistics
 from contacts_svc.features.matching.rules.weights import LEVELS
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 NOTHING_KNOWN = Statistics()
@@ -98,6 +98,7 @@ def test_what_one_side_lacks_says_nothing(one: dict[str, Any], other: dict[str, 
     assert fields.isdisjoint({"wechat", "birthday", "external_ids"})
 
 
+@settings(suppress_health_check=[HealthCheck.filter_too_much])  # most pairs have the member already
 @given(
     _CONTACTS,
     _CONTACTS,
