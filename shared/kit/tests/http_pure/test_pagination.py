@@ -186,5 +186,7 @@ def test_nulls_come_last_in_both_directions() -> None:
 
 def test_after_a_null_come_only_nulls() -> None:
     assert "WHERE books.printed IS NULL AND books.id > " in _sql("printed", [None, "book_1"])
-    assert "books.printed < CAST($1::VARCHAR AS DATE) OR books.printed IS NULL" in _sql("-printed", [date(2026, 3, 1), "b"])
+    assert "books.printed < CAST($1::VARCHAR AS DATE) OR books.printed IS NULL" in _sql(
+        "-printed", [date(2026, 3, 1), "b"]
+    )
     assert "books.price = $2::NUMERIC AND books.id > " in _sql("price", [Decimal("1.50"), "book_1"])
