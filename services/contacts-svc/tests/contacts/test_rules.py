@@ -42,6 +42,7 @@ words = st.text(st.characters(categories=["L", "M", "N"]), min_size=1, max_size=
         ("Vincent van Gogh", "Gogh", "Vincent van"),
         ("Madonna", None, "Madonna"),
         ("王 Wang", "Wang", "王"),
+        ("Ada \nLovelace", "Lovelace", "Ada"),
     ],
 )
 def test_a_full_name_is_split(full: str, last: str | None, first: str | None) -> None:

@@ -61,8 +61,8 @@ def complete_name(first: str | None, last: str | None, full: str | None) -> Pers
     if is_han(full):
         surname, given = split_han(full)
         return PersonName(given, surname, full)
-    head, _, tail = full.rpartition(" ")
-    return PersonName(head.strip() or None, tail, full) if head.strip() else PersonName(full, None, full)
+    head, tail = (part.strip() for part in full.rpartition(" ")[::2])
+    return PersonName(head, tail, full) if head and tail else PersonName(full, None, full)
 
 
 def split_han(full: str) -> tuple[str, str | None]:
