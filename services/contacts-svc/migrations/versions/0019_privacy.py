@@ -20,14 +20,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "digest", "request_id"),
     )
     op.create_table(
-        "privacy_archive",
-        sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
-        sa.Column("request_id", sa.Text(collation="C"), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "request_id", "number"),
-    )
-    op.create_table(
         "privacy_piece",
         sa.Column("tenant_id", sa.Text(collation="C"), nullable=False),
         sa.Column("request_id", sa.Text(collation="C"), nullable=False),
@@ -94,9 +86,7 @@ def upgrade() -> None:
         op.add_column("contact", sa.Column(name, sa.Boolean(), server_default=sa.false(), nullable=False))
     restricted = {"unique": False, "postgresql_where": sa.text("restricted")}
     op.create_index("contact_restricted", "contact", ["tenant_id", "id"], **restricted)
-    protect(
-        "consent_purpose", "privacy_request", "privacy_piece", "privacy_archive", "erasure_evidence", "privacy_salt"
-    )
+    protect("consent_purpose", "privacy_request", "privacy_piece", "erasure_evidence", "privacy_salt")
     add_readers("consent_purpose", "privacy_request")
     create_privacy_tables()
 

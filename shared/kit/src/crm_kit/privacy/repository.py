@@ -25,9 +25,7 @@ _NOTE_KEYS: Final = Sql(
     " select :tenant, :request_id, :topic, key from unnest(cast(:keys as text[])) as key on conflict do nothing"
 )
 _KEYS: Final = Sql("select key from forgotten_key where request_id = :request_id and topic = :topic order by key")
-_DROP_KEYS: Final = Sql(
-    "delete from forgotten_key where request_id = :request_id and (topic = :topic) = :its returning key"
-)
+_DROP_KEYS: Final = Sql("delete from forgotten_key where request_id = :request_id and (topic = :topic) = :its")
 _IS_RELAYED: Final = Sql(
     "select not exists (select from forgotten_key f join outbox o on o.topic = f.topic and o.key = f.key"
     " where f.request_id = :request_id and f.topic <> :topic) as relayed"
@@ -51,10 +49,7 @@ async def begin(session: WriteSession, request_id: str, kind: str, subject_ids: 
 
 async def lock(session: WriteSession, request_id: str) -> dict[str, Any] | None:
     rows = await session.fetch(_LOCK, {"request_id": request_id})
-    if not rows:
-        return None
-    task = dict(rows[0])
-    return {**task, "records": orjson.loads(task["records"]) if isinstance(task["records"], str) else task["records"]}
+    return dict(rows[0]) if rows else None
 
 
 async def save(session: WriteSession, task: Mapping[str, Any]) -> None:

@@ -48,7 +48,7 @@ class ExportRow(EntityRow, Base, table=True):
 
 
 class ExportPieceRow(TenantRow, Base, table=True):
-    """A piece of the file. While a workbook's records are read, its pieces hold them as `workbook_line` writes them."""
+    """A piece of a file. While a workbook's records are read, its pieces hold them as `workbook_line` writes them."""
 
     __tablename__ = "export_piece"
 

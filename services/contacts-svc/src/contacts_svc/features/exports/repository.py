@@ -1,7 +1,7 @@
 """Every statement about exports beyond those that all resources have, and the fields that these can name."""
 
 import os
-from typing import BinaryIO, Final, get_args
+from typing import BinaryIO, Final, Protocol, get_args
 
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
@@ -29,6 +29,15 @@ FIELDS = FieldSet(
     ],
 )
 
+
+class WithFile(Protocol):
+    """A row of which there is a file in pieces: an export, or a privacy request."""
+
+    id: str
+    pieces: int
+    size: int | None
+
+
 _ADD_PIECE = Sql(
     "insert into export_piece (tenant_id, export_id, number, content)"
     " values (:tenant, :export_id, cast(:number as integer), :content)"
@@ -42,7 +51,7 @@ async def lock(session: WriteSession, export_id: str) -> ExportRow | None:
     return row
 
 
-async def add_piece(session: WriteSession, row: ExportRow, content: bytes) -> None:
+async def add_piece(session: WriteSession, row: WithFile, content: bytes) -> None:
     """Behind those that the file has."""
     values = {"tenant": session.tenant_id, "export_id": row.id, "number": row.pieces, "content": content}
     await session.fetch(_ADD_PIECE, values)
@@ -55,20 +64,20 @@ async def piece(session: ReadSession, export_id: str, number: int) -> bytes | No
     return found[0]["content"] if found else None
 
 
-async def copy_file(session: ReadSession, row: ExportRow, into: BinaryIO) -> None:
+async def copy_file(session: ReadSession, row: WithFile, into: BinaryIO) -> None:
     for number in range(row.pieces):
         into.write(await piece(session, row.id, number) or b"")
     into.seek(0)
 
 
-async def replace_file(session: WriteSession, row: ExportRow, file: BinaryIO) -> None:
+async def replace_file(session: WriteSession, row: WithFile, file: BinaryIO) -> None:
     await forget_file(session, row)
     file.seek(0, os.SEEK_SET)
     while content := file.read(_PIECE_BYTES):
         await add_piece(session, row, content)
 
 
-async def forget_file(session: WriteSession, row: ExportRow) -> None:
+async def forget_file(session: WriteSession, row: WithFile) -> None:
     await session.execute(delete(ExportPieceRow).where(_p.export_id == row.id))
     row.pieces, row.size = 0, None
 

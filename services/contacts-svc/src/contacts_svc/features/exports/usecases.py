@@ -114,7 +114,7 @@ def check_file(session: ReadSession, row: ExportRow, caller: Principal) -> None:
         )
 
 
-async def file_of(database: Database, tenant_id: str, row: ExportRow) -> AsyncIterator[bytes]:
+async def file_of(database: Database, tenant_id: str, row: repository.WithFile) -> AsyncIterator[bytes]:
     """Piece by piece, each read in a transaction of its own; it breaks off where the file is forgotten meanwhile."""
     for number in range(row.pieces):
         async with database.read(tenant_id) as session:

@@ -12,6 +12,7 @@ from crm_kit.http.principal import Principal
 from crm_kit.jobs import JobKind, JobStatus, Progress
 from crm_kit.timers import Conclusion, Outside, set_timer
 
+from contacts_svc.features.exports.repository import replace_file
 from contacts_svc.features.privacy_requests import repository, rules
 from contacts_svc.features.privacy_requests.errors import NotStoppable
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
@@ -53,7 +54,7 @@ async def _put_together(session: WriteSession, row: PrivacyRequestRow) -> None:
     }
     with tempfile.TemporaryFile() as file:
         await asyncio.to_thread(rules.write_archive, file, _lines(contents), about)
-        await repository.keep_archive(session, row, file)
+        await replace_file(session, row, file)
     row.expires_at = await session.now() + _KEPT
     await set_timer(session, FORGET_ARCHIVE, row.id, row.expires_at)
 

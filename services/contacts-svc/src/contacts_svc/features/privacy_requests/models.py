@@ -13,7 +13,7 @@ from contacts_svc.base import Base
 class PrivacyRequestRow(EntityRow, Base, table=True):
     """`evidence`: the deciding entries of an erased person's consent ledger, without what tells who it was.
 
-    `told`: how many receipts the job has counted. `pieces`: of the archive.
+    `told`: how many receipts the job has counted. `pieces`: of the archive, which lies with the files of exports.
     """
 
     __tablename__ = "privacy_request"
@@ -50,14 +50,6 @@ class PrivacyPieceRow(TenantRow, Base, table=True):
     is_last: bool = Field(sa_type=Boolean, nullable=False)
     records: dict[str, Any] = json_column(dict)
     content: bytes | None = Field(default=None, sa_type=LargeBinary)
-
-
-class PrivacyArchiveRow(TenantRow, Base, table=True):
-    __tablename__ = "privacy_archive"
-
-    request_id: str = Field(primary_key=True, sa_type=CodePointText)
-    number: int = Field(primary_key=True, sa_type=Integer)
-    content: bytes = Field(sa_type=LargeBinary, nullable=False)
 
 
 class ErasureEvidenceRow(TenantRow, Base, table=True):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, BinaryIO, Final, get_args
+from typing import Any, Final, get_args
 
 from crm_contracts.privacy import PrivacyReceipt, PrivacyRequestKind, PrivacyRequestStatus
 from crm_kit.conditions import Field, FieldSet, FieldType
@@ -10,21 +10,18 @@ from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
 from crm_kit.resources import base_fields
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from contacts_svc.features.privacy_requests.models import (
     ErasureEvidenceRow,
-    PrivacyArchiveRow,
     PrivacyPieceRow,
     PrivacyRequestRow,
 )
 
 _c = columns(PrivacyRequestRow)
 _p = columns(PrivacyPieceRow)
-_a = columns(PrivacyArchiveRow)
 _e = columns(ErasureEvidenceRow)
-_PIECE_BYTES: Final = 1024 * 1024
 _MOST_ERASURES: Final = 20
 
 FIELDS = FieldSet(
@@ -77,27 +74,6 @@ async def contents(session: ReadSession, request_id: str) -> list[tuple[str, byt
 
 async def forget_pieces(session: WriteSession, request_id: str) -> None:
     await session.execute(delete(PrivacyPieceRow).where(_p.request_id == request_id))
-
-
-async def keep_archive(session: WriteSession, row: PrivacyRequestRow, file: BinaryIO) -> None:
-    row.pieces, row.size = 0, file.seek(0, os.SEEK_END)
-    file.seek(0)
-    while content := file.read(_PIECE_BYTES):
-        given = {"tenant_id": session.tenant_id, "request_id": row.id, "number": row.pieces, "content": content}
-        await session.execute(insert(PrivacyArchiveRow).values(given))
-        row.pieces += 1
-
-
-async def archive_piece(session: ReadSession, request_id: str, number: int) -> bytes | None:
-    content: bytes | None = await session.scalar(
-        select(_a.content).where(_a.request_id == request_id, _a.number == number)
-    )
-    return content
-
-
-async def forget_archive(session: WriteSession, row: PrivacyRequestRow) -> None:
-    await session.execute(delete(PrivacyArchiveRow).where(_a.request_id == row.id))
-    row.pieces, row.size = 0, None
 
 
 async def archives_about(session: WriteSession, contact_ids: Sequence[str]) -> AsyncIterator[PrivacyRequestRow]:

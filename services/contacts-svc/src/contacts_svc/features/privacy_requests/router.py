@@ -8,6 +8,7 @@ from crm_kit.resources import EntityPath, check_if_match, entity_response, file_
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
+from contacts_svc.features.exports.usecases import file_of
 from contacts_svc.features.privacy_requests import usecases
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
 from contacts_svc.features.privacy_requests.resource import PRIVACY_REQUESTS
@@ -31,7 +32,7 @@ async def download_archive(request: Request, entity_id: EntityPath, session: Rea
     database: Database = request.app.state.database
     return file_response(
         request,
-        usecases.archive_of(database, session.tenant_id, row),
+        file_of(database, session.tenant_id, row),
         version=row.version,
         size=row.size or 0,
         media_type="application/octet-stream",

@@ -1,12 +1,12 @@
 """What can be done with privacy requests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from crm_contracts.ids import PrivacyRequestId
 from crm_contracts.privacy import PrivacyRequest, PrivacyRequestKind
-from crm_kit.db.session import Database, ReadSession, WriteSession
+from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, Forbidden, Merged, NotFound, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.jobs import start_job
@@ -23,6 +23,7 @@ from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import PhoneWrite
 from contacts_svc.features.contacts.usecases import normalised_phones
+from contacts_svc.features.exports.repository import forget_file
 from contacts_svc.features.privacy_requests import repository, rules
 from contacts_svc.features.privacy_requests.errors import NoArchive, NotRestricted, RequestRunning
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
@@ -166,16 +167,6 @@ def check_archive(row: PrivacyRequestRow, caller: Principal, session: ReadSessio
         )
 
 
-async def archive_of(database: Database, tenant_id: str, row: PrivacyRequestRow) -> AsyncIterator[bytes]:
-    """Piece by piece; it breaks off where the archive is forgotten meanwhile."""
-    for number in range(row.pieces):
-        async with database.read(tenant_id) as session:
-            content = await repository.archive_piece(session, row.id, number)
-        if content is None:
-            raise NoArchive
-        yield content
-
-
 async def forget_archives(session: WriteSession, contact_ids: Sequence[str]) -> int:
     """What exports of these contacts hold, since these are erased; how many had something."""
     forgotten = 0
@@ -190,7 +181,7 @@ async def forget_archive(session: WriteSession, row: PrivacyRequestRow) -> bool:
     if row.size is None:
         return False
     before = PRIVACY_REQUEST_EVENTS.snapshot(row)
-    await repository.forget_archive(session, row)
+    await forget_file(session, row)
     row.status = "expired"
     await PRIVACY_REQUEST_EVENTS.updated(session, row, before)
     return True
