@@ -3,7 +3,7 @@
 import re
 
 from crm_contracts.validation_rules import ValidationRule
-from crm_testkit.guides import examples, guide
+from crm_testkit.guides import examples, guide, tried
 from crm_testkit.service import ServiceUnderTest
 
 GUIDE = guide("validation-rules.md")
@@ -16,13 +16,9 @@ async def test_every_example_is_answered_as_it_says(service: ServiceUnderTest) -
     assert len(told) == 3
     rule_id = ""
     for example in told:
-        answer = await tenant.client.request(example.method, example.path, json=example.body)
-        assert answer.status_code == example.status, answer.text
-        shown = answer.json()
-        rule_id = shown.get("id", rule_id)
         for error in example.answer.get("errors", ()):
             error["rule_id"] = rule_id
-        assert {name: shown[name] for name in example.answer} == example.answer
+        rule_id = (await tried(tenant.client, example)).get("id", rule_id)
 
 
 def test_every_member_is_one() -> None:

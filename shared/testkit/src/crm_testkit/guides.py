@@ -2,9 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+import httpx
 
 from crm_testkit.new_feature import ROOT
 
@@ -33,3 +35,17 @@ def examples(text: str) -> Iterator[Example]:
         start = found["rest"].find("{")
         body = json.loads(found["rest"][start:]) if start >= 0 else None
         yield Example(found["method"], found["path"], headers, body, int(found["status"]), json.loads(found["answer"]))
+
+
+async def tried(client: httpx.AsyncClient, example: Example, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Sends an example; what is answered, which is as it says. `names`: what stands for what, in the path and the body."""
+    path, body = example.path, json.dumps(example.body, ensure_ascii=False)
+    for name, value in (names or {}).items():
+        path, body = path.replace(name, value), body.replace(name, value)
+    content = body if example.body is not None else None
+    headers = {"Content-Type": "application/json", **example.headers}
+    answer = await client.request(example.method, path, content=content, headers=headers)
+    assert answer.status_code == example.status, (path, answer.text)
+    shown: dict[str, Any] = answer.json()
+    assert {name: shown[name] for name in example.answer} == example.answer
+    return shown
