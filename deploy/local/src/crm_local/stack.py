@@ -219,14 +219,16 @@ class LocalStack:
 
     def _program(self, name: str, credentials: Credentials) -> Program:
         environment = self._environment_of(name, credentials, self._database.server_url)
-        command = self._programs.get(name)
-        if (
-            command is None and _PRELOADED in environment
-        ):  # the loader looks at it when a program is executed, not at a fork
-            command = (sys.executable, "-m", MODULES[name], "serve")
+        command: Sequence[str] | ForkedModule | None = self._programs.get(name)
+        if command is None:
+            module, arguments = MODULES[name], ("serve",)
+            # The loader looks at a preloaded library when a program is executed, not at a fork.
+            is_executed = _PRELOADED in environment
+            forked = ForkedModule(self._fork_server, module, arguments)
+            command = (sys.executable, "-m", module, *arguments) if is_executed else forked
         return Program(
             name=name,
-            command=command or ForkedModule(self._fork_server, MODULES[name], ("serve",)),
+            command=command,
             environment=environment,
             port=self.ports[name],
             log_file=self.folder.log_file(name),
