@@ -135,3 +135,12 @@ async def test_two_decisions_at_once_are_both_written(
     answers = await asyncio.gather(*(nobody.post(path, json={"preferences": [one]}) for one in decided))
     assert [answer.status_code for answer in answers] == [200, 200]
     assert sorted(entry["number"] for entry in await ledger(tenant, contact)) == [1, 2]
+
+
+async def test_a_key_that_is_none_is_refused_from_anybody(
+    tenant: Tenant, contact: dict[str, Any], nobody: httpx.AsyncClient
+) -> None:
+    path = await link(tenant, contact)
+    for key, status in (("x" * 300, 400), ("a-key", 200), ("a-key", 200)):
+        answer = await nobody.post(path, json={}, headers={"Idempotency-Key": key})
+        assert answer.status_code == status, answer.text

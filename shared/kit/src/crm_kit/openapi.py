@@ -185,8 +185,7 @@ def _complete_operation(operation: dict[str, Any], method: str, service: str) ->
     if method == "get":
         responses["304"] = {"description": "Not modified"}
     parameters = operation.setdefault("parameters", [])
-    is_public = operation.get("security") == []  # nobody's key: what is repeated there must be harmless by itself
-    if method == "post" and not (is_public or operation.get("x-relata-reads")):
+    if method == "post" and not operation.get("x-relata-reads"):
         parameters.append(_IDEMPOTENCY_KEY)
     body = operation.get("requestBody", {}).get("content", {})
     if method == "patch" and "application/json" in body:

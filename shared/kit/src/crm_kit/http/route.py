@@ -204,9 +204,12 @@ async def tell_noted(request: Request) -> None:
 async def write(
     database: Database, principal: Principal, request: Request, endpoint: Endpoint, *, sensitive: bool = False
 ) -> Response:
-    """What `endpoint` answers, in a transaction of the caller's; under an Idempotency-Key once, and then again and again."""
+    """What `endpoint` answers, in a transaction of the caller's; under an Idempotency-Key once, and then again and again.
+
+    A public call is nobody's, so nothing is kept of its key: what it does twice must come to the same by itself.
+    """
     realm = principal.realm
-    key = idempotency.requested_key(request) if request.method == "POST" and realm else None
+    key = idempotency.requested_key(request) if request.method == "POST" else None
     async with database.write(realm) as session:
         session.sights = Sights.of_caller(principal.rights)
         request.state.session = session
