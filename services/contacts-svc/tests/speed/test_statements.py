@@ -123,6 +123,34 @@ async def test_a_batch_takes_as_many_for_a_hundred_as_for_ten(alone: ServiceUnde
     assert few == many <= 12
 
 
+async def test_a_shops_batch_takes_as_many_for_a_hundred_as_for_ten(alone: ServiceUnderTest, count: Count) -> None:
+    """With what no two contacts may have, and what must be there."""
+    tenant = alone.tenant()
+    accounts = [(await tenant.create("/v1/accounts", name=f"Shop {number}"))["id"] for number in range(100)]
+
+    def operations(numbers: range, title: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "method": "upsert",
+                "match": "external_id",
+                "data": {
+                    "external_ids": {"erp": f"E{number}", "shop": f"S{number}"},
+                    "account_id": accounts[number % 100],
+                    "title": title,
+                },
+            }
+            for number in numbers
+        ]
+
+    await _batch(tenant, operations(range(1), "first"))
+    few = await count(lambda: _batch(tenant, operations(range(10, 20), "a")))
+    many = await count(lambda: _batch(tenant, operations(range(100, 200), "a")))
+    assert few == many <= 14
+    await _batch(tenant, operations(range(100, 160), "b"))
+    changed = await count(lambda: _batch(tenant, operations(range(100, 150), "c")))
+    assert changed - await count(lambda: _batch(tenant, operations(range(150, 160), "c"))) == 40
+
+
 async def test_changes_of_a_batch_are_read_and_published_together(alone: ServiceUnderTest, count: Count) -> None:
     """One UPDATE each, sent together; all else once."""
     tenant = alone.tenant()

@@ -110,6 +110,8 @@ async def _refresh_taken(session: WriteSession, taken: Result[Any]) -> int:
     marks = [(row.customer_id, row.renamed) for row in taken]
     if marks:
         ids = {customer_id for customer_id, _ in marks}
+        if len(ids) > 1:
+            await session.plan_anew()
         touched = Touched(
             contacts=frozenset(one for one in ids if prefix_of(one) == "contact"),
             accounts=frozenset(one for one in ids if prefix_of(one) == "account"),

@@ -77,6 +77,7 @@ class _Together(Generic[RowT, WriteT, EntityT]):
         self._found: dict[str, dict[Key, Sequence[str]]] = {}
         self._keys_of: dict[int, Sequence[Key]] = {}
         self._rows: dict[str, RowT] = {}
+        self._validated: dict[int, WriteT] = {}
 
     @classmethod
     async def prepared(
@@ -98,12 +99,22 @@ class _Together(Generic[RowT, WriteT, EntityT]):
             ids = {id_ for found in together._found.values() for matches in found.values() for id_ in matches}
             ids |= {operation.id for operation in operations if operation.method == "update" and operation.id}
             together._rows = dict(await resource.lock_all(session, ids)) if ids else {}
+        await together._foresee(operations)
         return together
+
+    async def _foresee(self, operations: Sequence[BatchOperation]) -> None:
+        """What is not there yet will be created, unless one of them creates it for another."""
+        if self._resource.foresee is None:
+            return
+        for operation in operations:
+            if operation.method == "create" or (operation.method == "upsert" and not await self._matches(operation)):
+                self._validated[id(operation)] = self._resource.validated(operation.data)
+        await self._resource.foresee(self._session, list(self._validated.values()))
 
     async def run(self, operation: BatchOperation) -> tuple[int, str, int]:
         """Status, id and version. Raises Problem."""
         if operation.method == "create":
-            return await self._create(operation.data)
+            return await self._create(operation)
         if operation.method == "update":
             if operation.id is None:
                 raise _fault("/id", "required", Text("An update names the id", "更新操作必须指定 id"))
@@ -111,7 +122,7 @@ class _Together(Generic[RowT, WriteT, EntityT]):
         field = self._resource.fields.get(operation.match or "")
         found = await access.findable(self._session, self._resource, field, await self._matches(operation))
         if not found:
-            return await self._create(operation.data)
+            return await self._create(operation)
         if len(found) > 1:
             raise Conflict(Text("Several match.", "匹配到多个对象。"), members={"candidates": list(found[:20])})
         return await self._update(found[0], operation.data)
@@ -143,11 +154,12 @@ class _Together(Generic[RowT, WriteT, EntityT]):
             for key in self._resource.match[name].held(entity):
                 found.pop(key, None)
 
-    async def _create(self, data: dict[str, Any]) -> tuple[int, str, int]:
+    async def _create(self, operation: BatchOperation) -> tuple[int, str, int]:
         if self._resource.create is None:
             raise _fault("/method", "choice", Text("These cannot be created", "不支持创建"))
         require(self._caller, f"{self._resource.permission}:create")
-        entity = await create(self._session, self._resource, self._resource.validated(data), self._caller)
+        data = self._validated.get(id(operation)) or self._resource.validated(operation.data)
+        entity = await create(self._session, self._resource, data, self._caller)
         self._forget(entity)
         return 201, str(entity.id), entity.version  # type: ignore[attr-defined]  # every entity type has its own id type
 

@@ -79,6 +79,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     `momentary`: members that are said of a change, such as the reason for it:
     a patch that does not send them says none.
     `left_out`: a boolean field; records of which it holds are left out of lists and searches that do not ask by it.
+    `foresee`: looks up for all of some that are about to be created what each would look up by itself.
     """
 
     singular: str
@@ -100,6 +101,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     successor: Callable[[ReadSession, str], Awaitable[str | None]] | None = None
     momentary: frozenset[str] = frozenset()
     left_out: str | None = None
+    foresee: Callable[[WriteSession, Sequence[WriteT]], Awaitable[None]] | None = None
 
     @property
     def read(self) -> type[EntityT]:

@@ -29,6 +29,7 @@ ACCOUNTS = Resource(
     custom=declared_for("accounts"),
     momentary=frozenset({"lifecycle_reason"}),
     left_out=repository.ARCHIVED,
+    foresee=usecases.foresee,
 )
 
 

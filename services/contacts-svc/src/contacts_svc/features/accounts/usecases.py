@@ -40,7 +40,7 @@ async def create_account(session: WriteSession, data: AccountWrite, caller: Prin
     await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
-    await _check(session, row, parent_changed=True)
+    await _check(session, row, (), parent_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await refuse_broken(session, _RULES, row, None)
     account = await ACCOUNT_EVENTS.created(session, row)
@@ -57,7 +57,7 @@ async def update_account(session: WriteSession, row: AccountRow, data: AccountWr
     moved = (await session.standing(STAGES)).move(
         row, data.lifecycle_stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject
     )
-    await _check(session, row, parent_changed=row.parent_id != before.parent_id)
+    await _check(session, row, keys.external, parent_changed=row.parent_id != before.parent_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await refuse_broken(session, _RULES, row, before)
     await ACCOUNT_EVENTS.updated(session, row, before, action="lifecycle_changed" if moved else "updated")
@@ -93,15 +93,20 @@ def _phone(number: str | None, region: str) -> str | None:
         raise ValidationFailed(detail, errors=[FieldError("/phone", "phone", detail)]) from None
 
 
-async def _check(session: WriteSession, row: AccountRow, *, parent_changed: bool) -> None:
+async def _check(session: WriteSession, row: AccountRow, had: Sequence[str], *, parent_changed: bool) -> None:
     if parent_changed:
         await check_parent(session, row, _LABEL)
-    held = await repository.EXTERNAL_KEYS.of(session, row.external_keys)
+    held = await repository.EXTERNAL_KEYS.of(session, [key for key in row.external_keys if key not in had])
     holders = sorted({id_ for ids in held.values() for id_ in ids if id_ != row.id})
     if holders:
         raise AccountExternalIdTaken(
             Text(f"{holders[0]} has it.", f"{holders[0]} 已使用该标识。"), members={"account_id": holders[0]}
         )
+
+
+async def foresee(session: WriteSession, accounts: Sequence[AccountWrite]) -> None:
+    """What `create_account` looks up of each, for all of them."""
+    await repository.EXTERNAL_KEYS.of(session, [key for data in accounts for key in external_keys(data.external_ids)])
 
 
 def _domain_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:

@@ -27,4 +27,5 @@ CONTACTS = Resource(
     successor=repository.survivor_of,
     momentary=frozenset({"lifecycle_reason"}),
     left_out=ARCHIVED,
+    foresee=usecases.foresee,
 )

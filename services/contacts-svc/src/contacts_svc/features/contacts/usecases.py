@@ -13,7 +13,7 @@ from crm_kit.http.principal import Principal
 from crm_kit.resources import Matcher, given
 from pydantic import JsonValue
 
-from contacts_svc.features.accounts.repository import account_exists
+from contacts_svc.features.accounts.repository import account_exists, look_up_accounts
 from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts import repository, rules
@@ -46,7 +46,7 @@ async def create_contact(session: WriteSession, data: ContactWrite, caller: Prin
     await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
-    await _check(session, row, account_changed=True)
+    await _check(session, row, (), account_changed=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, None, caller)
     await refuse_broken(session, _RULES, row, None)
@@ -81,7 +81,7 @@ async def rewrite_contact(
         moved = stages.move(row, data.lifecycle_stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject)
     elif (stage := stages.standing_for(data.lifecycle_stage)) != row.lifecycle_stage:
         put(row, stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject)
-    await _check(session, row, account_changed=row.account_id != before.account_id)
+    await _check(session, row, keys.external, account_changed=row.account_id != before.account_id)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, before, caller)
     _refuse_restricted(row, before)
@@ -179,21 +179,28 @@ def normalised_phones(phones: Sequence[PhoneWrite], region: str) -> list[dict[st
     return normalised
 
 
-async def _check(session: WriteSession, row: ContactRow, *, account_changed: bool) -> None:
+async def _check(session: WriteSession, row: ContactRow, had: Sequence[str], *, account_changed: bool) -> None:
     if account_changed and row.account_id is not None and not await account_exists(session, row.account_id):
         detail = Text("There is no such account", "不存在该客户公司")
         raise ValidationFailed(detail, errors=[FieldError("/account_id", "not_found", detail)])
-    await refuse_taken(session, row)
+    await refuse_taken(session, row, had)
 
 
-async def refuse_taken(session: WriteSession, row: ContactRow) -> None:
-    """Raises ExternalIdTaken where another contact has one of its external ids."""
-    holder = await repository.holder_of_external_key(session, row.external_keys, row.id)
+async def refuse_taken(session: WriteSession, row: ContactRow, had: Sequence[str] = ()) -> None:
+    """Raises ExternalIdTaken where another contact has one of its external ids; those that it `had` are its own."""
+    taken = [key for key in row.external_keys if key not in had]
+    holder = await repository.holder_of_external_key(session, taken, row.id)
     if holder is not None:
         contact_id, key = holder
         raise ExternalIdTaken(
             Text(f"{contact_id} has {key}.", f"{contact_id} 已使用 {key}。"), members={"contact_id": contact_id}
         )
+
+
+async def foresee(session: WriteSession, contacts: Sequence[ContactWrite]) -> None:
+    """What `create_contact` looks up of each, for all of them."""
+    await repository.EXTERNAL_KEYS.of(session, [key for data in contacts for key in external_keys(data.external_ids)])
+    await look_up_accounts(session, {data.account_id for data in contacts if data.account_id is not None})
 
 
 def _email_keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[str]:
