@@ -25,9 +25,15 @@ from sqlalchemy import text
 from sqlalchemy.engine import Result
 
 from gateway.features.customers import repository
-from gateway.features.customers.projection import Touched, refresh_touched, store
+from gateway.features.customers.projection import Touched, lock_customers, refresh, store
 
-_CHUNK: Final = 100
+_CONTACTS: Final = 100
+_ACCOUNTS: Final = 10
+"""Customers that are taken at once: an account's view takes a look at each of its contacts."""
+
+_ROUNDS: Final = 5
+"""Of so many rounds accounts come first in one."""
+
 _IDLE_SECONDS: Final = 0.25
 _MAX_PAUSE_SECONDS: Final = 5.0
 
@@ -42,6 +48,14 @@ _MARK = text(
     """
 )
 
+_MARK_TOO = text(
+    """
+    insert into stale_customer (tenant_id, customer_id, renamed)
+    select :tenant_id, one.id, false from unnest(cast(:ids as text[])) as one(id)
+     where not exists (select from stale_customer s where s.customer_id = one.id)
+    """
+)
+
 # Whoever reads one customer waits for its marks; the worker waits for none, so that no two wait for each other.
 _TAKE_ONE = text(
     """
@@ -51,7 +65,8 @@ _TAKE_ONE = text(
 )
 _TAKE_OLDEST = text(
     """
-    with oldest as (select customer_id from stale_customer order by id limit :limit for update skip locked),
+    with oldest as (select customer_id from stale_customer where customer_id like :kind
+                     order by id limit :limit for update skip locked),
          mine as (select id from stale_customer where customer_id in (select customer_id from oldest)
                      for update skip locked)
     delete from stale_customer s using mine where s.id = mine.id returning s.customer_id, s.renamed
@@ -98,26 +113,36 @@ async def is_marked(session: ReadSession, customer_id: str) -> bool:
     return bool(await session.scalar(_MARKED, {"id": customer_id}))
 
 
-async def refresh_oldest(database: Database, tenant_id: str) -> int:
-    """Composes the views of those of a tenant's customers that have been stale longest; how many marks that took."""
+async def refresh_oldest(database: Database, tenant_id: str, *, accounts_first: bool = False) -> int:
+    """Composes the views of those of a tenant's customers that have been stale longest; how many marks that took.
+
+    Accounts wait for the contacts: each of these that comes makes another view of its account.
+    """
+    kinds = [("contact\\_%", _CONTACTS), ("account\\_%", _ACCOUNTS)]
     async with database.write(tenant_id) as session:
         if not await session.scalar(_ALONE, {"tenant_id": tenant_id}):
             return 0
-        return await _refresh_taken(session, await session.execute(_TAKE_OLDEST, {"limit": _CHUNK}))
+        for kind, limit in reversed(kinds) if accounts_first else kinds:
+            taken = await _refresh_taken(session, await session.execute(_TAKE_OLDEST, {"kind": kind, "limit": limit}))
+            if taken:
+                return taken
+        return 0
 
 
 async def _refresh_taken(session: WriteSession, taken: Result[Any]) -> int:
+    """Who shows something of these is marked in turn: it is asked now, since whose a contact is may have changed."""
     marks = [(row.customer_id, row.renamed) for row in taken]
     if marks:
         ids = {customer_id for customer_id, _ in marks}
         if len(ids) > 1:
             await session.plan_anew()
-        touched = Touched(
-            contacts=frozenset(one for one in ids if prefix_of(one) == "contact"),
-            accounts=frozenset(one for one in ids if prefix_of(one) == "account"),
-            renamed=frozenset(customer_id for customer_id, renamed in marks if renamed),
-        )
-        await refresh_touched(session, touched)
+        contacts = sorted(one for one in ids if prefix_of(one) == "contact")
+        renamed = sorted({customer_id for customer_id, renamed in marks if renamed})
+        related = await repository.related_customers(session, contacts, renamed) - ids
+        if related:
+            await session.execute(_MARK_TOO, {"tenant_id": session.tenant_id, "ids": sorted(related)})
+        await lock_customers(session, ids)
+        await refresh(session, ids)
     return len(marks)
 
 
@@ -136,6 +161,7 @@ class StaleViews:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._fault = Recurring()
+        self._round = 0
 
     async def run(self) -> None:
         tenant_id, pause = "", _IDLE_SECONDS
@@ -165,8 +191,9 @@ class StaleViews:
         return found or ""
 
     async def _refresh(self, tenant_id: str) -> int:
+        self._round = (self._round + 1) % _ROUNDS
         try:
-            return await refresh_oldest(self._runtime.database, tenant_id)
+            return await refresh_oldest(self._runtime.database, tenant_id, accounts_first=self._round == 0)
         except Exception as error:
             if is_transient(error):
                 raise
@@ -176,7 +203,7 @@ class StaleViews:
         """One of a chunk cannot be composed. It goes to the end of the queue, so that the others are."""
         database, composed = self._runtime.database, 0
         async with database.read(tenant_id) as session:
-            ids = sorted(set(await session.scalars(_OLDEST, {"limit": _CHUNK})))
+            ids = sorted(set(await session.scalars(_OLDEST, {"limit": _CONTACTS})))
         for customer_id in ids:
             try:
                 await refresh_stale(database, tenant_id, customer_id)

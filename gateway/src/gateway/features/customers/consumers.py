@@ -17,6 +17,7 @@ VIEW = Consumer(
     handle=project,
     handle_backlog=project_backlog,
     order="pass",
+    backlog=50,
     projection=Projection(
         tables=("entity", "timeline_entry", "customer_view", "customer_key", "stale_customer"),
         load=rebuilding.load,

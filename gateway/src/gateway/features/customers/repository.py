@@ -226,8 +226,10 @@ async def write_views(session: WriteSession, views: Sequence[ViewRecord], known:
     values |= {"keys": [orjson.dumps(view.keys).decode() for view in views], "tenant_id": session.tenant_id}
     await session.fetch(_UPSERT_VIEWS, values)
     moved = [view for view in views if view.id not in known or known[view.id].keys != view.keys]
+    had = [view.id for view in moved if view.id in known]
+    if had:
+        await session.fetch(_DELETE_KEYS, {"ids": had})
     if moved:
-        await session.fetch(_DELETE_KEYS, {"ids": [view.id for view in moved]})
         pairs = [(view.id, key) for view in moved for key in view.keys]
         await session.fetch(
             _INSERT_KEYS,

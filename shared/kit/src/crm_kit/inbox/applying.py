@@ -34,6 +34,7 @@ class Consumer:
     `projection`: the tables that it makes; None where it acts on events, which must not be done again.
     `handle_backlog`: applies what has piled up in place of `handle`. It may leave for later whatever its readers can
     do without, as long as it writes down, in the same transaction, what that is.
+    `backlog`: how many events of a batch are one: they came faster than they could be applied one by one.
     `gather_seconds`: from the beginning of a batch to that of the next; what comes meanwhile shares its cost. A lone
     event waits for nothing.
     """
@@ -44,6 +45,7 @@ class Consumer:
     handle_backlog: Handler | None = None
     order: Order = "wait"
     projection: Projection | None = None
+    backlog: int = 200
     gather_seconds: float = 0.01
 
     def topic(self, name: str) -> Topic | None:

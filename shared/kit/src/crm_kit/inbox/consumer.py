@@ -27,8 +27,6 @@ from crm_kit.pacing import rest_after
 from crm_kit.shutdown import finish
 
 _BATCH = 2000
-_BACKLOG = 200
-"""Events that make a batch a backlog: they came faster than they could be applied one by one."""
 _POLL_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 10.0
 _LONGEST_REST_SECONDS = 0.1
@@ -101,7 +99,7 @@ class ConsumerRunner:
     async def _follow(self, subscription: Subscription) -> None:
         while True:
             batch = await subscription.poll(_BATCH, _POLL_SECONDS)
-            self.has_backlog = sum(map(len, batch.values())) >= _BACKLOG
+            self.has_backlog = sum(map(len, batch.values())) >= self._consumer.backlog
             if not batch:
                 continue
             began = time.monotonic()
@@ -161,7 +159,7 @@ class ConsumerRunner:
             await self._apply(session, items, singly=singly)
 
     async def _apply(self, session: WriteSession, items: Sequence[_Item], *, singly: bool) -> None:
-        backlog = len(items) >= _BACKLOG
+        backlog = len(items) >= self._consumer.backlog
         by_tenant = sorted(items, key=lambda item: item.tenant_id)  # stable: the order within a tenant stays
         for tenant_id, group in groupby(by_tenant, key=lambda item: item.tenant_id):
             await session.use_tenant(tenant_id)
