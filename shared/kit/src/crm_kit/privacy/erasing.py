@@ -4,6 +4,7 @@ So thousands of them take one of a service's places for timers, as one import do
 looked through for fifty.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
@@ -16,6 +17,7 @@ from crm_contracts.registry import Topic
 from crm_kit.audit import erase_payloads
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Erased
+from crm_kit.pacing import rest_since
 from crm_kit.privacy import repository
 from crm_kit.privacy.holdings import Holding, PersonalData
 from crm_kit.privacy.receipts import Task, Told, count, tell
@@ -41,16 +43,13 @@ async def begin_erasures(session: WriteSession, subjects: Mapping[str, Sequence[
 
 async def erase_some(session: WriteSession, data: PersonalData, receipts: Topic) -> timedelta | None:
     """Does the next page of the erasures that wait, or tells of those of which nothing is left. When to go on; None for not at all."""
+    began = time.monotonic()
     tasks = await repository.lock_open(session, _TOGETHER)
     if not tasks:
         return None
-    if await _take_page(session, data, tasks):
-        pause = timedelta()
-    else:
-        pause = await _conclude(session, data, receipts, tasks)
-    for task in tasks:
-        await repository.save(session, task)
-    return pause
+    is_further = await _take_page(session, data, tasks) or await _conclude(session, data, receipts, tasks)
+    await repository.save_all(session, tasks)
+    return rest_since(began) if is_further else _AGAIN
 
 
 async def _take_page(session: WriteSession, data: PersonalData, tasks: Sequence[Task]) -> bool:
@@ -86,8 +85,8 @@ async def _take(session: WriteSession, holding: Holding, rows: Sequence[Any]) ->
             await holding.remove(session, row)
 
 
-async def _conclude(session: WriteSession, data: PersonalData, receipts: Topic, tasks: Sequence[Task]) -> timedelta:
-    """Tells of those of which nothing is left here, nor in what this service has published; the others wait."""
+async def _conclude(session: WriteSession, data: PersonalData, receipts: Topic, tasks: Sequence[Task]) -> bool:
+    """Tells of those of which nothing is left here, nor in what this service has published; the others wait. Whether any was told."""
     taken = await data.erase_more(session, [subject for task in tasks for subject in task["subject_ids"]])
     for task in tasks:
         for subject in task["subject_ids"]:
@@ -98,7 +97,7 @@ async def _conclude(session: WriteSession, data: PersonalData, receipts: Topic, 
         await tell(session, receipts, [Told(task, is_last=True) for task in clear])
     for task in tasks:
         task["holding"] += not task["done"]
-    return timedelta() if clear else _AGAIN
+    return bool(clear)
 
 
 async def _clear(session: WriteSession, data: PersonalData, receipts: Topic, tasks: Sequence[Task]) -> list[Task]:

@@ -28,6 +28,11 @@ _IS_ERASED: Final = Sql(
     " where kind = 'erasure' and subject_ids @> array[cast(:id as text) collate \"C\"]) as erased"
 )
 _LOCK: Final = Sql("select * from privacy_task where request_id = :request_id for update")
+_SAVE_ALL: Final = Sql(
+    "update privacy_task t set holding = told.holding, pieces = told.pieces, records = told.records::jsonb, done = told.done"
+    " from unnest(cast(:ids as text[]), cast(:holdings as integer[]), cast(:pieces as integer[]), cast(:records as text[]),"
+    " cast(:done as boolean[])) as told(id, holding, pieces, records, done) where t.request_id = told.id"
+)
 _SAVE: Final = Sql(
     "update privacy_task set holding = cast(:holding as integer), after = :after, pieces = cast(:pieces as integer),"
     " records = cast(:records as text)::jsonb, done = :done where request_id = :request_id"
@@ -93,6 +98,20 @@ async def save(session: WriteSession, task: Mapping[str, Any]) -> None:
     names = ("request_id", "holding", "after", "pieces", "done")
     told = orjson.dumps(task["records"]).decode()
     await session.fetch(_SAVE, {**{name: task[name] for name in names}, "records": told})
+
+
+async def save_all(session: WriteSession, tasks: Sequence[Mapping[str, Any]]) -> None:
+    """As `save`, of erasures."""
+    await session.fetch(
+        _SAVE_ALL,
+        {
+            "ids": [task["request_id"] for task in tasks],
+            "holdings": [task["holding"] for task in tasks],
+            "pieces": [task["pieces"] for task in tasks],
+            "records": [orjson.dumps(task["records"]).decode() for task in tasks],
+            "done": [task["done"] for task in tasks],
+        },
+    )
 
 
 async def note_keys(session: WriteSession, request_id: str, topic: str, keys: Iterable[str]) -> None:

@@ -47,11 +47,15 @@ async def _look(session: WriteSession, request: PrivacyRequestRow, pieces: Seque
     before = PRIVACY_REQUEST_EVENTS.snapshot(request)
     at = format_timestamp(await session.now())
     known = {receipt["service"] for receipt in request.receipts}
+    receipts = list(request.receipts)
     for service, each in groupby(pieces, key=lambda piece: piece.service):
         its = list(each)
         if service not in known and is_complete({piece.number: piece.is_last for piece in its}):
             records = next(piece.records for piece in its if piece.is_last)
-            request.receipts = [*request.receipts, {"service": service, "records": records, "at": at}]
+            receipts.append({"service": service, "records": records, "at": at})
+    if request.job_id is None and len(receipts) < len(SERVICES):
+        return  # nobody waits for it, and there may be thousands: it is told once, when all are there
+    request.receipts = receipts
     if _is_over_by_receipts(request):
         request.status, request.finished_at = "succeeded", await session.now()
     await PRIVACY_REQUEST_EVENTS.updated(session, request, before)

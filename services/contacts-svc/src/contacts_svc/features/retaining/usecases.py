@@ -1,5 +1,6 @@
 """Carrying out a rule, page by page: what was done, what it told, and how far it has come commit together."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from crm_kit.db.locks import try_lock_key
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Conflict, Problem
 from crm_kit.http.principal import Principal
+from crm_kit.pacing import rest_since
 from sqlalchemy.exc import IntegrityError
 
 from contacts_svc.features.activities.events import ACTIVITY_EVENTS
@@ -78,9 +80,10 @@ async def carry_out(session: WriteSession, rule_id: str) -> datetime | None:
         return now + _IN_A_MOMENT
     here = context.current()
     assert here is not None, "timers run in a context"
+    began = time.monotonic()
     with context.use(replace(here, actor_id=rule_id, request_id=run.id)):
         if not await _go_on(session, _Rule.of(rule), run):
-            return now
+            return await session.now() + rest_since(began)
         await session.refresh(run)
         return await _finish(session, rule_id, run, now)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from crm_contracts.ids import ActivityId, ContactId, RetentionRunId
 from crm_contracts.types import Timestamp
+from crm_kit.errors import InvalidCursor
 from crm_kit.http import pagination
 from crm_kit.http.route import Caller, Reading, Writing, route_options
 from crm_kit.resources import EntityPath, json_response, next_link, resource_router
@@ -25,7 +26,7 @@ from contacts_svc.features.retention_rules.schemas import (
 
 _ID: Final = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 _RUN: Final = f"^({RetentionRunId.prefix}_{_ID})?$"
-_PLACE: Final = f"^([0-9]{{1,16}}-({ContactId.prefix}|{ActivityId.prefix})_{_ID})?$"
+_PLACE: Final = f"^(-?[0-9]{{1,17}}-({ContactId.prefix}|{ActivityId.prefix})_{_ID})?$"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 router = resource_router(RETENTION_RULES)
@@ -54,7 +55,7 @@ async def list_due(
     entity_id: EntityPath,
     session: Reading,
     caller: Caller,
-    by: Annotated[Timestamp | None, Query(description="By default once the rule counts, or now")] = None,
+    by: Annotated[Timestamp | None, Query(description="After now; by default once the rule counts")] = None,
     limit: Annotated[int, Query(ge=1, le=pagination.MAX_LIMIT)] = pagination.DEFAULT_LIMIT,
     cursor: Annotated[str, Query(pattern=_PLACE)] = "",
 ) -> Response:
@@ -101,5 +102,8 @@ def _spelled(place: Place) -> str:
 def _read(cursor: str) -> Place | None:
     if not cursor:
         return None
-    at, _, id_ = cursor.partition("-")
-    return _EPOCH + timedelta(microseconds=int(at)), id_
+    at, _, id_ = cursor.rpartition("-")
+    try:
+        return _EPOCH + timedelta(microseconds=int(at)), id_
+    except OverflowError as error:
+        raise InvalidCursor from error

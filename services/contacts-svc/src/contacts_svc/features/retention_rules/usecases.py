@@ -141,13 +141,14 @@ async def preview(session: WriteSession, data: RetentionPreviewWrite, caller: Pr
 async def due_page(
     session: ReadSession, row: RetentionRuleRow, by: datetime | None, after: Place | None, limit: int, caller: Principal
 ) -> tuple[list[DueRecord], Place | None]:
-    """What the rule takes once it counts, or at `by`, of what the caller sees; and where to go on.
+    """What the rule takes once it counts, or at a later `by`, of what the caller sees; and where to go on.
 
     Raises Forbidden.
     """
     require(caller, f"{RESOURCES[row.resource].permission}:read")
     require(caller, "legal-holds:read")
-    at = by or max(await session.now(), row.effective_at)
+    now = await session.now()
+    at = max(now, by or row.effective_at)
     due = await Due.of(session, row, rules.cutoff(at, row.after_days), at)
     looked_at = await due.slice(session, after, rules.SLICE)
     found = await due.times(session, [id_ for _, id_ in looked_at])
