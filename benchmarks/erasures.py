@@ -113,7 +113,7 @@ async def measured(stack: LocalStack, client: httpx.AsyncClient, number: int) ->
     async def is_late() -> bool:
         return time.perf_counter() > end
 
-    alone = await beside.run(is_late)
+    before = await beside.run(is_late)
     import_beside = asyncio.create_task(_after(10, imported(client)))
     await let_pass(stack.environment_of("contacts")["CONTACTS_DATABASE_URL"], tenant_id, timedelta(days=8))
     began, marks = time.perf_counter(), {"chosen": 0.0}
@@ -128,12 +128,15 @@ async def measured(stack: LocalStack, client: httpx.AsyncClient, number: int) ->
 
     with_it = await beside.run(is_through)
     seconds = time.perf_counter() - began
+    end = time.perf_counter() + _ALONE_SECONDS
+    after = await beside.run(is_late)
     return {
         "erasures": (await client.get(path)).json()["last_run"]["done"],
         "seconds": round(seconds, 1),
         "erasures/s": round(number / seconds, 1),
-        "alone": alone,
+        "before": before,
         "beside the erasures": with_it,
+        "after": after,
         f"import of {_IMPORTED} rows alone and beside, s": [import_alone, await import_beside],
     }
 
