@@ -157,6 +157,23 @@ async def test_what_widens_a_rule_is_noticed_anew_and_what_narrows_it_is_not(
     assert datetime.fromisoformat(again["effective_at"]) > datetime.now(UTC) + timedelta(days=6)
 
 
+async def test_a_fault_is_pointed_at_where_it_stands(tenant: Tenant) -> None:
+    body = {"resource": "contacts", "counted_from": "created_at", "after_days": 30, "action": "delete"}
+    unknown = {"any": [{"field": "nope", "op": "eq", "value": 1}]}
+    for path, more in ((f"{RULES}/preview", {}), (RULES, {"name": "x", "reason": "x"})):
+        answer = await tenant.client.post(path, json={**body, **more, "where": unknown})
+        assert [each["pointer"] for each in answer.json()["errors"]] == ["/where/any/0/field"], answer.text
+    wrong: tuple[dict[str, Any], ...] = (
+        {"resource": "activities", "action": "archive"},
+        {"resource": "activities", "counted_from": "archived_at"},
+        {"counted_from": "at"},
+        {"after_days": 0},
+    )
+    for members in wrong:
+        answer = await tenant.client.post(RULES, json={**body, "name": "x", "reason": "x", **members})
+        assert answer.status_code == 422, answer.text
+
+
 async def test_a_slip_is_taken_back_in_time(tenant: Tenant, rule: Rule, days: Days) -> None:
     one = await contact(tenant)
     await days(60)

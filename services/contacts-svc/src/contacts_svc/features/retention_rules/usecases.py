@@ -13,7 +13,7 @@ from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import require
-from crm_kit.resources import Resource, access
+from crm_kit.resources import Resource, Walk, access
 from crm_kit.timers import cancel_timers, set_timer
 
 from contacts_svc.features.contacts.resource import CONTACTS
@@ -92,8 +92,8 @@ async def _effective_from(session: ReadSession, before: RetentionRule | None, da
     except rules.TooSoon as error:
         earliest = format_timestamp(error.earliest)
         text = Text(
-            f"It takes more than it did: not before {earliest}, so that it can be taken back",
-            f"规则范围扩大，最早于 {earliest} 生效，以便有时间撤回",
+            f"A rule that is new or takes more than it did counts from {earliest} at the earliest, so that it can be taken back",
+            f"新规则或范围扩大的规则最早于 {earliest} 生效，以便有时间撤回",
         )
         raise ValidationFailed(text, errors=[FieldError("/effective_at", "too_soon", text)]) from error
 
@@ -108,8 +108,15 @@ async def _check(session: WriteSession, data: RetentionPreviewWrite, caller: Pri
     _check_reach(session, resource, rules.NEEDS[data.action])
     if data.resource == "contacts" and data.action == "erase":
         require(caller, "privacy-requests:create")
+    await _due_now(session, data)
+
+
+async def _due_now(session: ReadSession, data: RetentionPreviewWrite) -> Due:
+    """Raises ValidationFailed, Forbidden."""
     now = await session.now()
-    await Due.of(session, data, rules.cutoff(now, data.after_days), now)
+    # As it was sent, so that a fault in it is pointed at where it stands.
+    await Walk.of(session, RESOURCES[data.resource], data.where, (), now)
+    return await Due.of(session, data, rules.cutoff(now, data.after_days), now)
 
 
 def _check_reach(session: ReadSession, resource: Resource[Any, Any, Any], needs: str) -> None:
@@ -126,8 +133,7 @@ async def preview(session: WriteSession, data: RetentionPreviewWrite, caller: Pr
     """Nothing is done. Raises ValidationFailed, Forbidden."""
     require(caller, f"{RESOURCES[data.resource].permission}:read")
     require(caller, "legal-holds:read")
-    now = await session.now()
-    due = await Due.of(session, data, rules.cutoff(now, data.after_days), now)
+    due = await _due_now(session, data)
     found = await due.walk.size(session)
     ids: list[str] = []
     try:
