@@ -17,6 +17,7 @@ PROBLEMS = {
     "too_many_territories": "how many are there already",
     "too_many_custom_fields": "as above",
     "too_many_date_reminders": "as above",
+    "too_many_retention_rules": "as above",
 }
 
 FAULTS = {
@@ -52,6 +53,7 @@ FAULTS = {
     "required_claims": "two members must agree: an issuer of anybody's takes a further claim",
     "one_of": "exactly one of several query parameters must be there",
     "expired": "one time must lie after another, or after now",
+    "too_soon": "as above, by some days",
     "future": "a time must not lie after now",
     "cycle": "a tree has no cycles",
     "too_deep": "and ends somewhere",
@@ -145,7 +147,7 @@ TERRITORY_FAULTS = {
     "type_mismatch": "as above",
     "malformed": "as above: of `exists` alone the value may be left out",
 }
-"""Below `/where` of a territory, and in the conditions of a validation rule."""
+"""Below `/where` of a territory or a retention rule, and in the conditions of a validation rule."""
 
 
 @schemathesis.hook
@@ -183,7 +185,7 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
         return True
     known = FAULTS | (PATCH_FAULTS if method == "PATCH" else {})
     of_rule = problem.get("instance", "").startswith("/v1/validation-rules")
-    of_territory = problem.get("instance", "").startswith("/v1/territories")
+    of_territory = problem.get("instance", "").startswith(("/v1/territories", "/v1/retention-rules"))
     faults = problem.get("errors", [])
     open_condition = problem["instance"].startswith(_OPEN_CONDITIONS)
 

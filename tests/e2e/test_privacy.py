@@ -192,8 +192,8 @@ async def test_of_an_erased_person_nothing_is_left_anywhere(relata: Relata) -> N
     async with relata.client_of(await relata.new_tenant_key("Erasure")) as client:
         mark = uuid.uuid4().hex[:12]
         contact = await erased_everywhere(client, relata, mark)
-        assert (await client.get(f"{CONTACTS}/{contact}")).status_code == 404
-        assert (await client.get(f"/v1/customers/{contact}")).status_code == 404
+        assert (await client.get(f"{CONTACTS}/{contact}")).json()["code"] == "erased"
+        assert (await client.get(f"/v1/customers/{contact}")).json()["code"] == "erased"
         [order] = (await client.get(ORDERS)).json()["data"]
         assert (order["total"]["amount"], order["contact_id"]) == ("1999.00", None)
         found = await client.post(f"{REQUESTS}/erasures", json={"email": f"{mark.upper()}@example.com"})

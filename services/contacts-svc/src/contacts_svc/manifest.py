@@ -22,6 +22,7 @@ from contacts_svc.features import (
     duplicates,
     exports,
     imports,
+    legal_holds,
     lifecycle,
     merges,
     pools,
@@ -29,6 +30,7 @@ from contacts_svc.features import (
     privacy,
     privacy_requests,
     relationships,
+    retention_rules,
     territories,
     validation_rules,
 )
@@ -40,11 +42,13 @@ from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.custom_fields.events import CUSTOM_FIELD_EVENTS
 from contacts_svc.features.date_occurrences.events import DATE_OCCURRENCE_EVENTS
 from contacts_svc.features.date_reminders.events import DATE_REMINDER_EVENTS
+from contacts_svc.features.legal_holds.events import LEGAL_HOLD_EVENTS
 from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.pools.events import POOL_EVENTS
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
 from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
+from contacts_svc.features.retaining.events import RETENTION_RULE_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 from contacts_svc.features.validation_rules.events import VALIDATION_RULE_EVENTS
 from contacts_svc.settings import ContactsSettings
@@ -53,7 +57,7 @@ MANIFEST = Manifest(
     name="contacts",
     package="contacts_svc",
     title="Relata contacts",
-    summary="Contacts, accounts, relationships, dates, activities, consents, lifecycle, pools, fields and rules, merges, files, privacy",
+    summary="Contacts, accounts, relationships, dates, activities, consents, lifecycle, pools, fields and rules, files, privacy, retention",
     settings=ContactsSettings,
     metadata=METADATA,
     migrations=Path(__file__).parents[2] / "migrations",
@@ -80,6 +84,8 @@ MANIFEST = Manifest(
         duplicate_scans.FEATURE,
         privacy_requests.FEATURE,
         privacy.FEATURE,
+        legal_holds.FEATURE,
+        retention_rules.FEATURE,
         relationships.FEATURE,
         date_reminders.FEATURE,
         date_occurrences.FEATURE,
@@ -97,6 +103,8 @@ MANIFEST = Manifest(
         POOL_EVENTS,
         CONSENT_PURPOSE_EVENTS,
         PRIVACY_REQUEST_EVENTS,
+        LEGAL_HOLD_EVENTS,
+        RETENTION_RULE_EVENTS,
         RELATIONSHIP_EVENTS,
         DATE_REMINDER_EVENTS,
         DATE_OCCURRENCE_EVENTS,

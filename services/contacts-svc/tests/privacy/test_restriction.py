@@ -1,9 +1,11 @@
 """A person of whom nothing may be done but storing: nobody changes, merges, deletes or takes out what is held."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from crm_testkit.jobs import ended
 from crm_testkit.service import Tenant
+from crm_testkit.writers import until
 
 REQUESTS = "/v1/privacy-requests"
 
@@ -60,7 +62,49 @@ async def test_a_request_is_about_a_contact_that_is_there(tenant: Tenant) -> Non
 async def test_an_erasure_goes_on_whoever_wants_to_cancel_it(tenant: Tenant) -> None:
     contact = await tenant.create("/v1/contacts", full_name="李娜", emails=[{"address": "Li.Na@example.com"}])
     request = await tenant.create(REQUESTS, kind="erasure", contact_id=contact["id"])
-    assert (await tenant.client.get(f"/v1/contacts/{contact['id']}")).status_code == 404
+    assert (await tenant.client.get(f"/v1/contacts/{contact['id']}")).json()["code"] == "erased"
     assert (await tenant.read(f"/internal/jobs/{request['job_id']}"))["status"] in ("pending", "running")
     answer = await tenant.client.post(f"/internal/jobs/{request['job_id']}/cancel")
     assert (answer.status_code, answer.json()["code"]) == (409, "erasure_not_stoppable")
+
+
+async def test_what_is_logged_of_it_is_stored_and_nothing_else(tenant: Tenant) -> None:
+    contact, other = [await tenant.create("/v1/contacts", full_name=name) for name in ("李娜", "李四")]
+    mine, theirs = [
+        await tenant.create("/v1/activities", kind="call", subject=f"of {each['full_name']}", contact_id=each["id"])
+        for each in (contact, other)
+    ]
+    account = await tenant.create("/v1/accounts", name="云帆")
+    await tenant.create("/v1/activities", kind="note", subject="of nobody", account_id=account["id"])
+    related = await tenant.create(
+        "/v1/relationships", contact_id=contact["id"], account_id=account["id"], label="buyer"
+    )
+    request = await restricted(tenant, contact)
+    paths = {f"/v1/activities/{mine['id']}": {"subject": "x"}, f"/v1/relationships/{related['id']}": {"note": "x"}}
+    for path, change in paths.items():
+        for answer in (await tenant.client.patch(path, json=change), await tenant.client.delete(path)):
+            assert (answer.status_code, answer.json()["code"]) == (409, "processing_restricted"), path
+        assert (await tenant.client.get(path)).status_code == 200
+    export = await tenant.create("/v1/exports", resource="activities", columns=["subject"])
+    await ended(tenant.client, f"/v1/exports/{export['id']}")
+    file = (await tenant.client.get(f"/v1/exports/{export['id']}/file")).text
+    assert sorted(file.split()[1:]) == sorted("of nobody of 李四".split())
+    logged = await tenant.client.post("/v1/activities", json={"kind": "call", "contact_id": contact["id"]})
+    assert logged.status_code == 201, "they may call"
+    assert (await tenant.client.delete(f"/v1/activities/{theirs['id']}")).status_code == 204
+    await tenant.client.post(f"{REQUESTS}/{request['id']}/lift")
+    for path, change in paths.items():
+        assert (await tenant.client.patch(path, json=change)).status_code == 200
+
+
+async def test_no_reminder_tells_of_its_birthday(tenant: Tenant) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    contact, other = [await tenant.create("/v1/contacts", full_name="李娜", birthday=today) for _ in range(2)]
+    await restricted(tenant, contact)
+    await tenant.create("/v1/date-reminders", name="生日", field="birthday", at="00:00", time_zone="UTC")
+
+    async def told() -> bool:
+        return bool((await tenant.read("/v1/date-occurrences"))["data"])
+
+    await until(told)
+    assert [each["contact_id"] for each in (await tenant.read("/v1/date-occurrences"))["data"]] == [other["id"]]

@@ -12,6 +12,7 @@ from crm_contracts import (
     pools,
     privacy,
     relationships,
+    retention,
     sign_in,
     tenancy,
     tickets,
@@ -90,6 +91,8 @@ LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
 POOL = Topic("contacts", "pool", pools.Pool)
 CONSENT_PURPOSE = Topic("contacts", "consent_purpose", privacy.ConsentPurpose)
 PRIVACY_REQUEST = Topic("contacts", "privacy_request", privacy.PrivacyRequest)
+RETENTION_RULE = Topic("contacts", "retention_rule", retention.RetentionRule, (*BASIC, "ran"))
+LEGAL_HOLD = Topic("contacts", "legal_hold", retention.LegalHold, (*BASIC, "released"))
 RELATIONSHIP = Topic("contacts", "relationship", relationships.Relationship)
 DATE_REMINDER = Topic("contacts", "date_reminder", dates.DateReminder)
 DATE_OCCURRENCE = Topic(
@@ -138,6 +141,8 @@ TOPICS: tuple[Topic, ...] = (
     POOL,
     CONSENT_PURPOSE,
     PRIVACY_REQUEST,
+    RETENTION_RULE,
+    LEGAL_HOLD,
     RELATIONSHIP,
     DATE_REMINDER,
     DATE_OCCURRENCE,

@@ -211,6 +211,14 @@ class Merged(Problem):
     advice = Text("Use the record named in merged_into instead.", "请改用 merged_into 所示的记录。")
 
 
+class Erased(Problem):
+    """Of whom it told was erased, as they may ask for. Nothing more is known."""
+
+    status = 410
+    code = "erased"
+    title = Text("The person has been erased", "该个人的信息已被删除")
+
+
 class PreconditionFailed(Problem):
     status = 412
     code = "precondition_failed"

@@ -231,3 +231,27 @@ async def test_a_worker_whose_timers_are_all_held_by_another_does_not_spin(
         await system.close()
     assert 1 <= len(looked) < 5, f"{len(looked)} statements in half a second"
     assert await _rung(parts, tenant_id) == []
+
+
+async def test_one_that_takes_long_keeps_no_other_waiting(parts: Parts, tenant_id: str, kind: str) -> None:
+    """Each step of a job is a timer's run: it is not to wait for a step of another's work."""
+    over, steps = asyncio.Event(), 0
+
+    async def handle(session: WriteSession, key: str, _payload: Payload) -> datetime | None:
+        nonlocal steps
+        if key == "long":
+            await over.wait()
+            return None
+        steps += 1
+        return await session.now() if steps < 5 else None
+
+    for key in ("long", "short"):
+        await _set(parts, tenant_id, kind, key, _LONG_AGO)
+
+    async def five_steps() -> bool:
+        return steps == 5
+
+    async with running(_worker(parts, kind, handle).run):
+        await until(five_steps)
+        assert set(await _waiting(parts, kind)) == {"long"}
+        over.set()

@@ -30,6 +30,7 @@ TRANSFERS, IMPORTS, EXPORTS, JOBS = "/v1/transfers", "/v1/imports", "/v1/exports
 MERGES, MOVED_REFERENCES = "/v1/merges", "/v1/moved-references"
 DUPLICATES, DUPLICATE_SCANS = "/v1/duplicates", "/v1/duplicate-scans"
 PRIVACY_REQUESTS, CONSENT_PURPOSES = "/v1/privacy-requests", "/v1/consent-purposes"
+RETENTION_RULES, LEGAL_HOLDS = "/v1/retention-rules", "/v1/legal-holds"
 SCIM_USERS, SCIM_GROUPS = "/scim/v2/Users", "/scim/v2/Groups"
 
 
@@ -131,6 +132,14 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "at": "00:00",
         "time_zone": "UTC",
     },
+    RETENTION_RULES: lambda ids: {
+        "name": "活动保留五年",
+        "resource": "activities",
+        "counted_from": "at",
+        "after_days": 1826,
+        "action": "delete",
+        "reason": "PIPL 19",
+    },
     IDENTITY_PROVIDERS: lambda ids: {
         "name": "企业登录",
         "issuer": "https://login.example.com",
@@ -154,6 +163,9 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
     ids[IMPORTS], ids[JOBS] = await import_a_file(client)
     for collection in (EXPORTS, BULK_CHANGES):
         await ended(client, f"{collection}/{ids[collection]}")
+    for _ in range(2):  # of a contact of its own: nobody could delete it
+        held = (await create(client, CONTACTS, {"full_name": "王伟"}, ids))["id"]
+        ids[LEGAL_HOLDS] = (await create(client, LEGAL_HOLDS, {"contact_id": held, "reason": "117/2026"}, ids))["id"]
     for _ in range(2):
         asked = await create(client, PRIVACY_REQUESTS, {"kind": "export", "contact_id": ids[CONTACTS]}, ids)
         ids[PRIVACY_REQUESTS] = (await ended(client, f"{PRIVACY_REQUESTS}/{asked['id']}"))["id"]

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from crm_testkit.one_of_everything import DUPLICATE_SCANS, IMPORTS, PIPELINES, PRIVACY_REQUESTS
+from crm_testkit.one_of_everything import DUPLICATE_SCANS, IMPORTS, LEGAL_HOLDS, PIPELINES, PRIVACY_REQUESTS
 
 TENANTS, READY_ROLES = "/v1/tenants", "/v1/roles/ready"
-MADE_OTHERWISE = {TENANTS, IMPORTS, DUPLICATE_SCANS, PRIVACY_REQUESTS}
-"""By the administrator; of a file; one at a time; of a contact of its own."""
+MADE_OTHERWISE = {TENANTS, IMPORTS, DUPLICATE_SCANS, PRIVACY_REQUESTS, LEGAL_HOLDS}
+"""By the administrator; of a file; one at a time; of a contact of its own, the last two."""
 
 PUBLIC = {
     "/v1/preferences/{token}": "as the next",

@@ -15,10 +15,12 @@ import asyncpg
 from crm_contracts.ids import prefix_of
 from crm_contracts.types import MAX_INTEGER
 from crm_kit.db.gathering import GatheredReads
-from crm_kit.db.session import Database
+from crm_kit.db.session import Database, ReadSession
 from crm_kit.db.statement_pool import StatementPool, open_statement_pool
-from crm_kit.errors import MalformedRequest, Text, Unavailable
+from crm_kit.errors import Erased, MalformedRequest, NotFound, Problem, Text, Unavailable
+from crm_kit.http.principal import Principal
 from crm_kit.inbox.applying import is_transient
+from crm_kit.privacy import is_erased
 from crm_kit.runtime import Runtime
 
 from gateway.features.customers import repository
@@ -137,3 +139,16 @@ async def wait_for(database: Database, tenant_id: str, versions: Mapping[str, in
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, longest)
     return True
+
+
+async def absent_customer(session: ReadSession, caller: Principal, customer_id: str) -> Problem:
+    """Why there is no such customer: Erased for who reads every contact, and so would have seen them, else NotFound."""
+    rights = caller.rights
+    reads_all = rights is None or rights.is_unlimited or rights.on("contacts").widest("read") == "all"
+    if reads_all and prefix_of(customer_id) == "contact" and await is_erased(session, customer_id):
+        return Erased()
+    return no_such_customer()
+
+
+def no_such_customer() -> NotFound:
+    return NotFound(Text("There is no such customer.", "没有该客户。"))

@@ -27,7 +27,7 @@ from starlette.responses import Response
 from gateway.features.customers import keys, repository
 from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.errors import SeveralCustomers
-from gateway.features.customers.reading import View
+from gateway.features.customers.reading import View, absent_customer
 from gateway.features.customers.redaction import standing_of
 from gateway.features.customers.schemas import (
     Candidate,
@@ -243,7 +243,7 @@ async def list_customer_timeline(
     kind = prefix_of(customer_id) or ""
     fields: KnownFields = request.app.state.known_fields
     sight = await fields.sight(caller, kind)
-    at = await _standing(session, sight, kind, customer_id)
+    at = await _standing(session, caller, sight, kind, customer_id)
     if sight is not None:
         wanted = sight.kinds(wanted, at)
     sort = pagination.parse_sort("-at,-id", _BY_TIME)
@@ -266,8 +266,10 @@ async def list_customer_timeline(
     return _page(request, [_entry(row.entry, sight, at) for row in rows[:limit]], more)
 
 
-async def _standing(session: ReadSession, sight: Sight | None, kind: str, customer_id: str) -> Standing:
-    """Of a customer who is there and may be seen. Raises NotFound."""
+async def _standing(
+    session: ReadSession, caller: Principal, sight: Sight | None, kind: str, customer_id: str
+) -> Standing:
+    """Of a customer who is there and may be seen. Raises NotFound, Erased."""
     resource = OF_KIND[kind][0]
     level = (await copy_levels(session, resource, [customer_id])).get(customer_id)
     profile = await repository.profile_of(session, customer_id) if level is not None else None
@@ -275,7 +277,7 @@ async def _standing(session: ReadSession, sight: Sight | None, kind: str, custom
         at = sight.standing(resource, profile, level) if sight is not None else Standing(level)
         if sight is None or sight.rights(resource, at).is_seen:
             return at
-    raise NotFound(Text("There is no such customer.", "没有该客户。"))
+    raise await absent_customer(session, caller, customer_id)
 
 
 def _entry(entry: str, sight: Sight | None, at: Standing) -> bytes:

@@ -10,7 +10,7 @@ from crm_contracts.ids import AccountId, ContactId, prefix_of
 from crm_kit import context
 from crm_kit.audit.reads import note_reads
 from crm_kit.db.session import Database
-from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
+from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http import etag
 from crm_kit.http.principal import Authenticator, Principal
 from crm_kit.http.route import acting_as, tell_noted
@@ -23,7 +23,14 @@ from starlette.types import Receive, Scope, Send
 from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.entities import Json
 from gateway.features.customers.live import LiveComposer
-from gateway.features.customers.reading import View, ViewReader, parse_consistency_token, wait_for
+from gateway.features.customers.reading import (
+    View,
+    ViewReader,
+    absent_customer,
+    no_such_customer,
+    parse_consistency_token,
+    wait_for,
+)
 from gateway.features.customers.redacted_views import RedactedViews
 from gateway.features.customers.redaction import redact
 from gateway.features.customers.selection import ALWAYS, SECTIONS, parse_selection, select
@@ -60,7 +67,7 @@ async def answer_view(request: Request) -> Response:
     customer_id: str = request.path_params["customer_id"]
     kind = prefix_of(customer_id)
     if kind not in CUSTOMERS:
-        raise _no_such_customer()
+        raise no_such_customer()
     fields: KnownFields = request.app.state.known_fields
     sight = await fields.sight(principal, kind)
     token = request.headers.get("consistency-token")
@@ -72,7 +79,7 @@ async def answer_view(request: Request) -> Response:
         await _catch_up(request, principal.tenant_id, customer_id)
     view = await reader.read(principal.tenant_id, customer_id)
     if view is None:
-        return await _elsewhere(request, principal.tenant_id, customer_id)
+        return await _elsewhere(request, principal, customer_id)
     return view_response(request, principal, customer_id, view, sight)
 
 
@@ -95,7 +102,7 @@ def view_response(
     views: RedactedViews = request.app.state.redacted_views
     shown = views.shown(principal, sight, customer_id, view.doc)
     if shown.doc is None:
-        raise _no_such_customer()
+        raise no_such_customer()
     note_reads(request, [shown.read])
     return _with_version(request, view.version, shown.doc)
 
@@ -115,7 +122,7 @@ def _seen(request: Request, sight: Sight | None, view: Json) -> Json:
     """What is seen of a view. Raises NotFound where that is nothing."""
     seen = redact(sight, view) if sight is not None else view
     if seen is None:
-        raise _no_such_customer()
+        raise no_such_customer()
     note_reads(request, [read_of_view(sight, view) if sight is not None else read_of_all(view["id"])])
     return seen
 
@@ -141,29 +148,29 @@ async def _answer_as_asked(
             composer: LiveComposer = state.live_composer
             document = await composer.compose(principal, customer_id, view.version if view else 0)
             if document is None:
-                return await _elsewhere(request, tenant_id, customer_id)
+                return await _elsewhere(request, principal, customer_id)
             body = _seen(request, sight, document)
             return Response(
                 orjson.dumps(select(body, paths) if paths is not None else body), media_type="application/json"
             )
     if view is None:
-        return await _elsewhere(request, tenant_id, customer_id)
+        return await _elsewhere(request, principal, customer_id)
     if paths is None:
         return view_response(request, principal, customer_id, view, sight)
     narrowed = select(_seen(request, sight, orjson.loads(view.doc)), paths)
     return _with_version(request, view.version, orjson.dumps(narrowed))
 
 
-async def _elsewhere(request: Request, tenant_id: str, customer_id: str) -> Response:
+async def _elsewhere(request: Request, principal: Principal, customer_id: str) -> Response:
     """Sends the client on where the customer was merged into another; that can be undone, so it is not for ever.
 
-    Raises NotFound.
+    Raises NotFound, Erased.
     """
     database: Database = request.app.state.database
-    async with database.read(tenant_id) as session:
+    async with database.read(principal.tenant_id) as session:
         survivor_id = await merged_into(session, customer_id)
-    if survivor_id is None:
-        raise _no_such_customer()
+        if survivor_id is None:
+            raise await absent_customer(session, principal, customer_id)
     target = str(request.url.replace(path=f"/v1/customers/{survivor_id}", netloc="", scheme=""))
     return JSONResponse({"merged_into": survivor_id}, 307, {"Location": target})
 
@@ -182,10 +189,6 @@ def _check_parameters(request: Request) -> None:
         raise ValidationFailed(
             Text("Some parameters are not valid; see errors.", "参数无效，见 errors。"), errors=faults
         )
-
-
-def _no_such_customer() -> NotFound:
-    return NotFound(Text("There is no such customer.", "没有该客户。"))
 
 
 def view_parameters() -> list[dict[str, Any]]:

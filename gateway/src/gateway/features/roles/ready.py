@@ -100,8 +100,11 @@ READY: Final[Mapping[str, ReadyRole]] = {
         ),
         _role(
             "privacy_officer",
-            "Every person's data: given out, erased or locked away when they ask for it",
-            _grant(["contacts"], [*_READ, "delete"], "all", _ALL_FIELDS),
+            "Every person's data: given out, erased or locked away when they ask for it; how long it is kept, and what is held",
+            _grant(["contacts"], [*_READ, "update", "delete"], "all", _ALL_FIELDS),
+            _grant(["activities"], [*_READ, "delete"], "all", _ALL_FIELDS),
+            _grant(["retention-rules"], [*_EDIT, "delete"], "all", _ALL_FIELDS),
+            _grant(["legal-holds"], _EDIT, "all", _ALL_FIELDS),
             _grant(["consents"], [*_READ, "create"], "all", _ALL_FIELDS),
             _grant(["consent-purposes"], [*_EDIT, "delete"], "all", _ALL_FIELDS),
             _grant(["privacy-requests"], [*_READ, "create", "update"], "all", _ALL_FIELDS),

@@ -14,6 +14,8 @@ _OTHERWISE: Final[Mapping[str, str]] = {
     "date_occurrence": "date-occurrences",
     "date_reminder": "date-reminders",
     "lifecycle": "lifecycle",
+    "legal_hold": "legal-holds",
+    "retention_rule": "retention-rules",
     "territory": "territories",
     "ticket_message": "tickets",
     "segment_member": "segments",

@@ -17,6 +17,7 @@ _LOCK = Sql(
     "select pg_advisory_xact_lock(k # hashtextextended(current_schema(), 0))"
     " from unnest(cast(:keys as bigint[])) as k order by k"
 )
+_TRY_LOCK = Sql("select pg_try_advisory_xact_lock(:key # hashtextextended(current_schema(), 0)) as locked")
 
 
 def lock_number(tenant_id: str, space: str, key: str) -> int:
@@ -29,3 +30,9 @@ async def lock_keys(session: WriteSession, space: str, keys: Iterable[str]) -> N
     numbers = {lock_number(session.tenant_id, space, key) for key in keys}
     if numbers:
         await session.fetch(_LOCK, {"keys": sorted(numbers)})
+
+
+async def try_lock_key(session: WriteSession, space: str, key: str) -> bool:
+    """As `lock_keys`, of one name; False where somebody else has it, who is not waited for."""
+    rows = await session.fetch(_TRY_LOCK, {"key": lock_number(session.tenant_id, space, key)})
+    return bool(rows[0]["locked"])

@@ -16,7 +16,7 @@ from crm_kit.audit.tables import (
 from crm_kit.db.text_grams import TEXT_GRAMS, TEXT_GRAMS_SOUGHT
 from crm_kit.http.idempotency import CLAIM_FUNCTION
 from crm_kit.merging.tables import CURRENT_FUNCTION, MERGING_TABLES
-from crm_kit.privacy.tables import PRIVACY_TABLES
+from crm_kit.privacy.tables import PRIVACY_TABLES, PRIVACY_TASK
 from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.tables import SYSTEM_TABLES
 
@@ -110,6 +110,12 @@ def create_privacy_tables() -> None:
     for table in PRIVACY_TABLES:
         table.create(op.get_bind(), checkfirst=True)
     protect(*(table.name for table in PRIVACY_TABLES))
+
+
+def index_privacy_tasks() -> None:
+    """By what erasures that wait are found, and whoever was erased. A database of this release has them from the beginning."""
+    for index in PRIVACY_TASK.indexes:
+        index.create(op.get_bind(), checkfirst=True)
 
 
 def create_text_grams() -> None:

@@ -2,6 +2,6 @@
 
 from crm_kit.jobs.schemas import Job, JobStatus
 from crm_kit.jobs.steps import JobKind, Progress, Step
-from crm_kit.jobs.usecases import start_job
+from crm_kit.jobs.usecases import start_job, wake_jobs
 
-__all__ = ["Job", "JobKind", "JobStatus", "Progress", "Step", "start_job"]
+__all__ = ["Job", "JobKind", "JobStatus", "Progress", "Step", "start_job", "wake_jobs"]

@@ -1,13 +1,13 @@
 """Every statement about jobs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from crm_contracts.ids import JobId, prefix_of
 from sqlalchemy import ColumnElement, Select, func, insert, select, true, update
 
 from crm_kit.db.session import ReadSession, WriteSession
-from crm_kit.jobs.schemas import About, Job, JobProgress, JobQuery
+from crm_kit.jobs.schemas import OVER, About, Job, JobProgress, JobQuery
 from crm_kit.jobs.tables import JOB
 
 _j = JOB.c
@@ -66,6 +66,14 @@ async def kinds_of(session: ReadSession, job_ids: Collection[str]) -> Mapping[st
         return {}
     rows = await session.execute(select(_j.id, _j.kind, _j.about).where(_j.id.in_(job_ids)))
     return {row.id: (row.kind, row.about) for row in rows}
+
+
+async def open_among(session: ReadSession, job_ids: Collection[str]) -> Sequence[str]:
+    """Those of the jobs that have not ended, whoever asked for them, in one order."""
+    if not job_ids:
+        return []
+    statement = select(_j.id).where(_j.id.in_(job_ids), _j.status.not_in(OVER)).order_by(_j.id)
+    return (await session.scalars(statement)).all()
 
 
 async def lock(session: WriteSession, job_id: str) -> Row | None:

@@ -1,5 +1,6 @@
 """Starting, cancelling and ending jobs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from crm_contracts.ids import JobId
@@ -13,7 +14,7 @@ from crm_kit.jobs.errors import JobOver
 from crm_kit.jobs.repository import Row
 from crm_kit.jobs.schemas import OVER, JobStatus
 from crm_kit.jobs.steps import JobKind
-from crm_kit.timers import set_timer
+from crm_kit.timers import set_timer, set_timers
 
 RUN_JOB = "run_job"
 
@@ -26,6 +27,12 @@ async def start_job(session: WriteSession, kind: str, about: str, caller: Princi
     )
     await set_timer(session, RUN_JOB, job_id, await session.now())
     return job_id
+
+
+async def wake_jobs(session: WriteSession, job_ids: Sequence[str]) -> None:
+    """Those of the jobs that have not ended do their next step now: what they wait for may have come."""
+    now = await session.now()
+    await set_timers(session, RUN_JOB, [(id_, now, {}) for id_ in await repository.open_among(session, job_ids)])
 
 
 async def cancel_job(session: WriteSession, kind: JobKind, row: Row) -> Row:

@@ -32,7 +32,11 @@ class Holding:
         return self.events.topic.entity
 
 
-async def _nothing_more(_session: WriteSession, _subject_ids: Sequence[str]) -> Mapping[str, int]:
+Taken = Mapping[str, Mapping[str, int]]
+"""By subject, of how many of what kind something was taken away."""
+
+
+async def _nothing_more(_session: WriteSession, _subject_ids: Sequence[str]) -> Taken:
     return {}
 
 
@@ -51,11 +55,12 @@ class PersonalData:
 
     `show_more`: what is no entity by itself, as (kind, JSON), for an export.
 
-    `erase_more`: takes away what is no entity, and says how many of what kind; it may be called again. None: not yet.
+    `erase_more`: takes away what is no entity of some persons, and says of whom how many of what kind; it may be called again.
+    None: not yet.
     `has_copies`: whether its copies of what others own still tell of them; they go by the owner's events.
     """
 
     holdings: tuple[Holding, ...] = ()
     show_more: Callable[[ReadSession, Sequence[str]], AsyncIterator[tuple[str, Any]]] = _nothing_to_show
-    erase_more: Callable[[WriteSession, Sequence[str]], Awaitable[Mapping[str, int] | None]] = _nothing_more
+    erase_more: Callable[[WriteSession, Sequence[str]], Awaitable[Taken | None]] = _nothing_more
     has_copies: Callable[[ReadSession, Sequence[str]], Awaitable[bool]] = _no_copies

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Boolean, Column, Integer, MetaData, Table, Text, text
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 _C = Text(collation="C")
@@ -19,9 +19,17 @@ PRIVACY_TASK: Final = Table(
     Column("pieces", Integer, nullable=False, server_default="0"),
     Column("records", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("done", Boolean, nullable=False, server_default=text("false")),
+    Index("privacy_task_open", "tenant_id", "kind", "holding", "request_id", postgresql_where=text("not done")),
+    Index(
+        "privacy_task_subjects",
+        "subject_ids",
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+        postgresql_where=text("kind = 'erasure'"),
+    ),
 )
-"""This service's part of a request. `holding` and `after`: where it stands; `pieces`: how many it has told; `records`: of how
-many it was, by kind."""
+"""This service's part of a request. `holding` and `after`: where an export stands; of an erasure `holding` counts how often it had to
+wait. `pieces`: how many it has told; `records`: of how many it was, by kind."""
 
 FORGOTTEN_KEY: Final = Table(
     "forgotten_key",

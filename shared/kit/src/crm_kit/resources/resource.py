@@ -18,14 +18,14 @@ from crm_kit.custom_fields import NOTHING_DECLARED, Declared
 from crm_kit.db.models import EntityRow, columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.standing import Standing
-from crm_kit.errors import FieldError, Merged, NotFound, Problem, Text, ValidationFailed
+from crm_kit.errors import Erased, FieldError, Merged, NotFound, Problem, Text, ValidationFailed
 from crm_kit.http import merge_patch
 from crm_kit.http.messages import message
 from crm_kit.http.principal import Principal
 from crm_kit.http.problems import json_pointer, validation_problem
 from crm_kit.outbox import EntityEvents
 from crm_kit.resources import access
-from crm_kit.rights import CUSTOM, Action, Ownership
+from crm_kit.rights import CUSTOM, Action, Ownership, Sights
 
 RowT = TypeVar("RowT", bound=EntityRow)
 WriteT = TypeVar("WriteT", bound=Input)
@@ -76,6 +76,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     `ownership`: whose a record is. `administered`: the actions that take the permission `admin` instead.
     `within`: what they are parts of, in whose name permissions are given. `custom`: what tenants declare of the values under
     `custom`; the use cases have them judged by it. `successor`: into which record one that is there no more was merged.
+    `erased`: whether one that is there no more was erased; only who reads all records is told.
     `momentary`: members that are said of a change, such as the reason for it:
     a patch that does not send them says none.
     `left_out`: a boolean field; records of which it holds are left out of lists and searches that do not ask by it.
@@ -99,6 +100,7 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     within: PartOf | None = None
     custom: Standing[Declared] | None = None
     successor: Callable[[ReadSession, str], Awaitable[str | None]] | None = None
+    erased: Callable[[ReadSession, str], Awaitable[bool]] | None = None
     momentary: frozenset[str] = frozenset()
     left_out: str | None = None
     foresee: Callable[[WriteSession, Sequence[WriteT]], Awaitable[None]] | None = None
@@ -186,14 +188,22 @@ class Resource(Generic[RowT, WriteT, EntityT]):
         return [row for row in rows if row.id in seen]
 
     async def absent(self, session: ReadSession, entity_id: str) -> Problem:
-        """Why there is no such record: Merged where the caller sees the one that it was merged into, else NotFound."""
+        """Why there is no such record: Merged where the caller sees the one that it was merged into, Erased where they would
+        have seen it, else NotFound.
+        """
         successor = await self.successor(session, entity_id) if self.successor is not None else None
         if successor is None or not await access.look_at(session, self, [successor]):
+            if self.erased is not None and self.is_read_whole(session.sights) and prefix_of(entity_id) == self.singular:
+                return Erased() if await self.erased(session, entity_id) else self.not_found(entity_id)
             return self.not_found(entity_id)
         return Merged(
             Text(f"{entity_id} has been merged into {successor}.", f"{entity_id} 已合并到 {successor}。"),
             members={"merged_into": successor},
         )
+
+    def is_read_whole(self, sights: Sights | None) -> bool:
+        """Whether the caller sees every record: what is there no more could not have been out of their sight."""
+        return sights is None or sights.rights.on(self.permission).widest("read") == "all"
 
     def not_found(self, entity_id: str) -> NotFound:
         shown = entity_id if entity_id.isprintable() and len(entity_id) <= 100 else "…"

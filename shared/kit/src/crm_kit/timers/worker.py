@@ -8,6 +8,7 @@ What is due is told by the database's clock, also to handlers and to whoever set
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -85,43 +86,57 @@ class TimerWorker:
         self._database = database
         self._system = system
         self._service = service
-        self._limit = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
         self._running: set[int] = set()
         self._fault = Recurring()
 
     async def run(self) -> None:
-        while True:
-            ran = 0
-            try:
-                ran = await self._run_due()
-                self._fault.is_over()
-            except Exception as error:
-                if self._fault.is_news(type(error).__name__):
-                    log.warning("timers_interrupted", error=str(error), kind=type(error).__name__)
-            if not ran:
-                await asyncio.sleep(_IDLE_SECONDS)
+        working: set[asyncio.Task[bool]] = set()
+        due: deque[tuple[str, int]] = deque()
+        try:
+            while True:
+                # One that takes long keeps no other from a place that is free, nor anybody from looking for others.
+                due = due or await self._find_due()
+                while due and len(working) < self._concurrency:
+                    working.add(asyncio.create_task(self._run_one(*due.popleft())))
+                if not working:
+                    await asyncio.sleep(_IDLE_SECONDS)
+                    continue
+                timeout = None if len(working) == self._concurrency else _IDLE_SECONDS
+                ended, working = await asyncio.wait(working, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                if ended and not any(task.result() for task in ended):
+                    await asyncio.sleep(_IDLE_SECONDS)  # other workers have them
+        finally:
+            # Not a TaskGroup: that would keep a second cancellation from what the first one left to finish.
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
 
-    async def _run_due(self) -> int:
-        """How many of the due timers ran; those that other workers hold do not count."""
+    async def _find_due(self) -> deque[tuple[str, int]]:
+        """Tenant and id of those that have been due longest, some of them, which nobody else here begins then."""
         table = TIMER.c
-        async with self._system.read(None) as session:
-            rows = (
-                await session.execute(
+        try:
+            async with self._system.read(None) as session:
+                rows = await session.execute(
                     select(table.id, table.tenant_id)
                     .where(table.kind.in_(list(self._handlers)), table.due_at <= func.clock_timestamp())
                     .where(table.id.not_in(list(self._running)))
                     .order_by(table.due_at)
                     .limit(_FIND_BATCH)
                 )
-            ).all()
-        self._running.update(row.id for row in rows)
-        # Not a TaskGroup: that would keep a second cancellation from what the first one left to finish.
-        return sum(await asyncio.gather(*(self._run_one(row.tenant_id, row.id) for row in rows)))
+                found = deque((row.tenant_id, row.id) for row in rows)
+            self._fault.is_over()
+        except Exception as error:
+            if self._fault.is_news(type(error).__name__):
+                log.warning("timers_interrupted", error=str(error), kind=type(error).__name__)
+            return deque()
+        self._running.update(timer_id for _, timer_id in found)
+        return found
 
     async def _run_one(self, tenant_id: str, timer_id: int) -> bool:
+        """Whether it ran; those that other workers hold do not count."""
         try:
-            async with self._limit:
-                return await finish(self._attempt(tenant_id, timer_id))
+            return await finish(self._attempt(tenant_id, timer_id))
         except Exception as error:
             outcome = "retried" if isinstance(error, RetryLater) else "failed"
             metrics.TIMERS_RUN.labels(self._service, "any", outcome).inc()

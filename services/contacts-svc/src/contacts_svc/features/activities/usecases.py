@@ -12,6 +12,7 @@ from contacts_svc.features.activities.events import ACTIVITY_EVENTS
 from contacts_svc.features.activities.models import ActivityRow
 from contacts_svc.features.activities.schemas import ActivityWrite
 from contacts_svc.features.declaring.repository import declared_for
+from contacts_svc.features.holding.usecases import refuse_changing, refuse_deleting
 
 _CUSTOM_FIELDS = declared_for("activities")
 
@@ -25,6 +26,8 @@ async def log_activity(session: WriteSession, data: ActivityWrite, caller: Princ
 
 
 async def update_activity(session: WriteSession, row: ActivityRow, data: ActivityWrite, _caller: Principal) -> None:
+    """Raises ProcessingRestricted where the contact's processing is."""
+    await refuse_changing(session, row.contact_id)
     before = ACTIVITY_EVENTS.snapshot(row)
     data = await with_current(session, data, "contact_id", row)
     _write(row, data)
@@ -32,7 +35,9 @@ async def update_activity(session: WriteSession, row: ActivityRow, data: Activit
     await ACTIVITY_EVENTS.updated(session, row, before)
 
 
-async def delete_activity(session: WriteSession, row: ActivityRow, _caller: Principal) -> None:
+async def delete_activity(session: WriteSession, row: ActivityRow, caller: Principal) -> None:
+    """Raises ProcessingRestricted, OnLegalHold by its contact."""
+    await refuse_deleting(session, row.contact_id, caller)
     await ACTIVITY_EVENTS.deleted(session, row)
 
 

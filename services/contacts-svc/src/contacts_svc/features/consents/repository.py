@@ -1,7 +1,8 @@
 """Every statement about the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
@@ -40,14 +41,20 @@ async def by_id(session: ReadSession, consent_id: str) -> ConsentRow | None:
 
 async def deciding_entries(session: ReadSession, contact_id: str) -> Sequence[ConsentRow]:
     """The entry with the greatest (`at`, `number`) of each channel and purpose."""
+    return (await deciding_entries_of(session, [contact_id])).get(contact_id, [])
+
+
+async def deciding_entries_of(session: ReadSession, contact_ids: Iterable[str]) -> Mapping[str, Sequence[ConsentRow]]:
+    """As `deciding_entries`, by contact; one that has none is not in it."""
     statement = (
         select(ConsentRow)
-        .where(_c.contact_id == contact_id)
-        .ext(distinct_on(_c.channel, _c.purpose))
-        .order_by(_c.channel, _c.purpose, _c.at.desc(), _c.number.desc())
+        .where(_c.contact_id.in_(list(contact_ids)))
+        .ext(distinct_on(_c.contact_id, _c.channel, _c.purpose))
+        .order_by(_c.contact_id, _c.channel, _c.purpose, _c.at.desc(), _c.number.desc())
     )
     # By code point, whatever the database's own collation is: the facts are compared with others that Python sorted.
-    return sorted((await session.scalars(statement)).all(), key=lambda row: (row.channel, row.purpose))
+    rows = sorted((await session.scalars(statement)).all(), key=lambda row: (row.contact_id, row.channel, row.purpose))
+    return {contact_id: list(its) for contact_id, its in groupby(rows, key=lambda row: row.contact_id)}
 
 
 async def newest_entries(session: ReadSession, contact_id: str, limit: int) -> Sequence[ConsentRow]:

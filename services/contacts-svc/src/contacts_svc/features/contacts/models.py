@@ -60,6 +60,9 @@ class ContactRow(EntityRow, Base, table=True):
         keys_index("contact_tags", "tags"),
         custom_index("contact"),
         Index("contact_archived", "tenant_id", "created_at", "id", postgresql_where=text("archived_at is not null")),
+        Index(
+            "contact_archived_at", "tenant_id", "archived_at", "id", postgresql_where=text("archived_at is not null")
+        ),
         keys_index("contact_match_keys", "match_keys"),
         Index("contact_unkeyed", "tenant_id", "id", postgresql_where=text("match_keys is null")),
         text_grams_column("name_grams", "full_name", "first_name", "last_name"),

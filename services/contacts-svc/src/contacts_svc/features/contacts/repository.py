@@ -159,17 +159,20 @@ def note_keys(session: WriteSession, contact_id: str, before: Keys, after: Keys)
 
 
 _GATHERED: Final = Sql(
-    "with recursive gathered(id) as ("
-    " select m.id from merged_contact m where m.into_id = :id"
-    " union select m.id from gathered join merged_contact m on m.into_id = gathered.id"
-    ") select id from gathered order by id"
+    "with recursive gathered(first, id) as ("
+    " select m.into_id, m.id from merged_contact m where m.into_id = any(cast(:ids as text[]))"
+    " union select gathered.first, m.id from gathered join merged_contact m on m.into_id = gathered.id"
+    ") select first, id from gathered order by first, id"
 )
 _FORGET_MERGED: Final = Sql("delete from merged_contact where id = any(cast(:ids as text[])) returning id, version")
 
 
-async def merged_ids(session: ReadSession, contact_id: str) -> list[str]:
-    """Contacts that are merged into this one, at whatever remove."""
-    return [row["id"] for row in await session.fetch(_GATHERED, {"id": contact_id})]
+async def merged_ids(session: ReadSession, contact_ids: Sequence[str]) -> Mapping[str, list[str]]:
+    """By each of these contacts those that are merged into it, at whatever remove."""
+    merged: dict[str, list[str]] = {contact_id: [] for contact_id in contact_ids}
+    for row in await session.fetch(_GATHERED, {"ids": list(contact_ids)}):
+        merged[row["first"]].append(row["id"])
+    return merged
 
 
 async def forget_merged(session: WriteSession, contact_ids: Sequence[str]) -> Mapping[str, int]:

@@ -1,6 +1,7 @@
 """Contacts as a resource."""
 
 from crm_kit.errors import Text
+from crm_kit.privacy import is_erased
 from crm_kit.resources import Resource
 
 from contacts_svc.features.accounts.repository import ARCHIVED
@@ -25,6 +26,7 @@ CONTACTS = Resource(
     match=usecases.MATCHERS,
     custom=declared_for("contacts"),
     successor=repository.survivor_of,
+    erased=is_erased,
     momentary=frozenset({"lifecycle_reason"}),
     left_out=ARCHIVED,
     foresee=usecases.foresee,

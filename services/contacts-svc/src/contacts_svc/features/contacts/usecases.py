@@ -23,6 +23,7 @@ from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.external_ids.rules import external_key, external_keys
+from contacts_svc.features.holding.usecases import refuse_deleting
 from contacts_svc.features.matching.rules.keys import key_numbers
 from contacts_svc.features.matching.rules.profile import profile_of
 from contacts_svc.features.pooling.usecases import keep_in_step
@@ -99,10 +100,12 @@ def _refuse_restricted(row: ContactRow, before: Contact) -> None:
             raise ProcessingRestricted
 
 
-async def delete_contact(session: WriteSession, row: ContactRow, _caller: Principal) -> None:
-    """What others say of it stays and shows the reference as unresolved; its relationships go with it."""
-    if row.restricted:
-        raise ProcessingRestricted
+async def delete_contact(session: WriteSession, row: ContactRow, caller: Principal) -> None:
+    """What others say of it stays and shows the reference as unresolved; its relationships go with it.
+
+    Raises ProcessingRestricted, OnLegalHold.
+    """
+    await refuse_deleting(session, row.id, caller)
     await take_out(session, row)
     await forget_end(session, row.id)
 

@@ -11,9 +11,11 @@ from sqlalchemy import Select, func, select
 
 from contacts_svc.features.assignment.models import TerritoryRow
 from contacts_svc.features.declaring.models import CustomFieldRow
+from contacts_svc.features.retaining.models import RetentionRuleRow
 from contacts_svc.features.validating.models import ValidationRuleRow
 
 _c, _territory, _rule = columns(CustomFieldRow), columns(TerritoryRow), columns(ValidationRuleRow)
+_retention = columns(RetentionRuleRow)
 
 
 async def count(session: ReadSession, resource: str) -> int:
@@ -31,6 +33,13 @@ async def rules_naming(session: ReadSession, resource: str, name: str) -> Sequen
     statement = select(_rule.id, _rule.condition, _rule.when, _rule.field).where(_rule.resource == resource)
     rows = (await session.execute(statement.order_by(_rule.id))).all()
     return [row.id for row in rows if _names(name, [*named_fields([row.condition, row.when]), row.field or ""])]
+
+
+async def retention_rules_naming(session: ReadSession, resource: str, name: str) -> Sequence[str]:
+    """The ids of the retention rules whose conditions speak of the field."""
+    statement = select(_retention.id, _retention.where).where(_retention.resource == resource)
+    rows = (await session.execute(statement.order_by(_retention.id))).all()
+    return [row.id for row in rows if _names(name, named_fields(row.where))]
 
 
 async def territories_naming(session: ReadSession, resource: str, name: str) -> Sequence[str]:

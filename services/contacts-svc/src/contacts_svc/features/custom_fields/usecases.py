@@ -69,6 +69,11 @@ async def delete_custom_field(session: WriteSession, row: CustomFieldRow, _calle
             Text(f"{len(naming)} validation rules name it.", f"有 {len(naming)} 条校验规则使用该字段。"),
             members={"validation_rule_ids": list(naming[:20])},
         )
+    if naming := await repository.retention_rules_naming(session, row.resource, row.name):
+        raise CustomFieldInUse(
+            Text(f"{len(naming)} retention rules name it.", f"有 {len(naming)} 条保留期限规则使用该字段。"),
+            members={"retention_rule_ids": list(naming[:20])},
+        )
     await CUSTOM_FIELD_EVENTS.deleted(session, row)
 
 

@@ -24,12 +24,17 @@ _LOOKED_UP: Final = (
     " cross join lateral (select id from {table} where {holds} offset 0) as found"
     " where found.id > :after order by found.id limit :limit"
 )
-_BORN_ON: Final = Sql(_LOOKED_UP.format(type="date", table="contact", holds="birthday = asked.day"))
+_UNRESTRICTED: Final = {"contact": " and not restricted"}
+"""To tell of a date is more than to store it."""
+
+_BORN_ON: Final = Sql(
+    _LOOKED_UP.format(type="date", table="contact", holds=f"birthday = asked.day{_UNRESTRICTED['contact']}")
+)
 
 
 @cache
 def _holding(table: str) -> Sql:
-    holds = "custom @> jsonb_build_object(cast(:name as text), asked.day)"
+    holds = f"custom @> jsonb_build_object(cast(:name as text), asked.day){_UNRESTRICTED.get(table, '')}"
     return Sql(_LOOKED_UP.format(type="text", table=table, holds=holds))
 
 

@@ -1,6 +1,7 @@
 """Writing the file of an export, page by page; a workbook's out of its rows, at the end."""
 
 import tempfile
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, BinaryIO, Final
@@ -88,10 +89,14 @@ async def _names_under(session: ReadSession, walk: Walk, resource: ExportResourc
 
 
 async def _walk(session: ReadSession, row: ExportRow, resource: ExportResource) -> Walk:
+    """To store is all that may be done with what is held of a restricted contact: it stands in no file."""
     where = row.where
-    if resource == "contacts":  # to store is all that may be done with the others
+    if resource == "contacts":
         where = {"all": [_UNRESTRICTED, *([where] if where is not None else [])]}
-    return await Walk.of(session, RESOURCES[resource], where, row.sort, row.created_at)
+    walk = await Walk.of(session, RESOURCES[resource], where, row.sort, row.created_at)
+    if resource == "activities":
+        walk = replace(walk, statement=walk.statement.where(repository.of_unrestricted()))
+    return walk
 
 
 async def _read_page(session: WriteSession, row: ExportRow, resource: ExportResource) -> None:
@@ -112,6 +117,9 @@ async def _read_page(session: WriteSession, row: ExportRow, resource: ExportReso
             encoding=row.encoding.removesuffix("-sig"),  # the mark stands before the header alone
         )
         await repository.add_piece(session, row, written.content)
+        if resource != "accounts":
+            member = "id" if resource == "contacts" else "contact_id"
+            await repository.note_subjects(session, row.id, row.pieces, [getattr(each, member) for each in page.rows])
         row.shown = sorted({*row.shown, *written.shown})
         row.cut += written.cut
     row.rows, row.done = row.rows + len(page.rows), row.done + page.count

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, id_column, text_list_column
+from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, id_column, keys_index, text_list_column
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
@@ -55,3 +55,15 @@ class ExportPieceRow(TenantRow, Base, table=True):
     export_id: str = Field(primary_key=True, sa_type=CodePointText)
     number: int = Field(primary_key=True, sa_type=Integer)
     content: bytes = Field(sa_type=LargeBinary, nullable=False)
+
+
+class ExportSubjectsRow(TenantRow, Base, table=True):
+    """The contacts of whom a page of a file tells, of so many rows: by it their erasure finds the file. It goes with the file."""
+
+    __tablename__ = "export_subjects"
+    __table_args__ = (keys_index("export_subjects_contact_ids", "contact_ids"),)
+
+    export_id: str = Field(primary_key=True, sa_type=CodePointText)
+    number: int = Field(primary_key=True, sa_type=Integer)
+    rows: int = Field(sa_type=Integer, nullable=False)
+    contact_ids: list[str] = text_list_column()

@@ -139,3 +139,10 @@ async def forget_export(session: WriteSession, row: ExportRow) -> None:
     row.where = None
     row.status = "expired" if row.status == "succeeded" else row.status
     await UNPUBLISHED.updated(session, row, before)
+
+
+async def forget_condition(session: WriteSession, row: ExportRow) -> None:
+    """What it was asked for by may name a person."""
+    before = UNPUBLISHED.snapshot(row)
+    row.where = None
+    await UNPUBLISHED.updated(session, row, before)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from crm_kit.db.session import WriteSession
-from crm_kit.errors import NotFound, Problem
+from crm_kit.errors import Erased, NotFound, Problem
 from crm_kit.http.principal import Principal
 from crm_kit.resources import change
 from sqlalchemy.exc import IntegrityError
@@ -37,7 +37,7 @@ async def take_back(
         try:
             async with session.savepoint():
                 came = await _take_back(session, result, version, entity_id in used, caller)
-        except NotFound:
+        except (NotFound, Erased):
             came = "gone"
         except (Problem, IntegrityError):
             came = "refused"

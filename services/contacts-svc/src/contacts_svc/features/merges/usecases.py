@@ -7,7 +7,7 @@ from crm_contracts.contacts import Contact
 from crm_contracts.ids import ContactId, MergeId
 from crm_kit import context
 from crm_kit.db.session import WriteSession
-from crm_kit.errors import FieldError, Merged, NotFound, Text, ValidationFailed
+from crm_kit.errors import Erased, FieldError, Merged, NotFound, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.resources import access
 from crm_kit.rights import EVERYTHING
@@ -67,7 +67,7 @@ async def lock_for_merge(session: WriteSession, survivor_id: str, from_ids: Sequ
     for id_ in sorted((survivor_id, *from_ids)):  # in one order, so that none deadlock
         try:
             rows[id_] = await CONTACTS.lock(session, id_, "update" if id_ == survivor_id else "delete")
-        except (Merged, NotFound):
+        except (Erased, Merged, NotFound):
             if id_ == survivor_id:
                 raise
     if any(row.restricted for row in rows.values()):

@@ -8,6 +8,7 @@ from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.date_occurrences.events import DATE_OCCURRENCE_EVENTS
 from contacts_svc.features.duplicates.events import UNPUBLISHED as PAIR_EVENTS
+from contacts_svc.features.legal_holds.events import LEGAL_HOLD_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.privacy.usecases import erase_more, show_more
 from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
@@ -22,6 +23,7 @@ _PART = PrivacyPart(
             Holding(events=RELATIONSHIP_EVENTS, member="contact_id"),
             Holding(events=RELATIONSHIP_EVENTS, member="related_contact_id"),
             Holding(events=DATE_OCCURRENCE_EVENTS, member="contact_id"),
+            Holding(events=LEGAL_HOLD_EVENTS, member="contact_id"),
             Holding(events=MERGE_EVENTS, member="into_id"),
             Holding(events=PAIR_EVENTS, member="older_id", shown=False),
             Holding(events=PAIR_EVENTS, member="newer_id", shown=False),

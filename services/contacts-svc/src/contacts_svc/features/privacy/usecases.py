@@ -1,17 +1,18 @@
 """What is held of persons beside entities: files of imports and exports, merged contacts, what waits for the end of a merge, claims."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from crm_kit.audit import erase_payloads
 from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.privacy import Taken
 
 from contacts_svc.features.bulk_changes.usecases import forget_bulk_change
-from contacts_svc.features.exports.usecases import BUSY as EXPORT_BUSY
-from contacts_svc.features.exports.usecases import forget_export
-from contacts_svc.features.imports.usecases import BUSY as IMPORT_BUSY
+from contacts_svc.features.exports.usecases import forget_condition, forget_export
 from contacts_svc.features.imports.usecases import forget_import
 from contacts_svc.features.privacy import repository
+from contacts_svc.features.privacy.repository import Whose
 from contacts_svc.features.privacy_requests.usecases import forget_archives
 from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
 from contacts_svc.features.relating.repository import aside_of
@@ -23,41 +24,68 @@ async def show_more(session: ReadSession, subject_ids: Sequence[str]) -> AsyncIt
         yield "merged_contact", content
     for kept in await aside_of(session, subject_ids):
         yield "relationship", kept.content["relationship"]
+    for contact_id, at in await repository.last_activity(session, subject_ids):
+        yield "last_activity", {"contact_id": contact_id, "last_at": at.isoformat()}
 
 
-async def erase_more(session: WriteSession, subject_ids: Sequence[str]) -> Mapping[str, int] | None:
-    """Every file of contacts that there is, and what bulk changes were asked for by: in which of them the person stands, nobody
-    knows. None while one is being made.
+async def erase_more(session: WriteSession, subject_ids: Sequence[str]) -> Taken | None:
+    """Files in which one of the persons stands, or may stand; and what bulk changes and exports were asked for by, which may
+    name anybody. None while a file is being made, or a bulk change runs.
     """
-    imports, exports = await repository.imports_with_files(session), await repository.exports_with_files(session)
-    bulk_changes = await repository.bulk_changes_that_say_something(session)
-    busy = any(row.status in IMPORT_BUSY for row in imports) or any(row.status in EXPORT_BUSY for row in exports)
-    if busy or any(row.status in ("pending", "running") for row in bulk_changes):
+    if await repository.is_at_work(session):
         return None
-    for bulk_change in bulk_changes:
-        await forget_bulk_change(session, bulk_change)
-        await erase_payloads(session, "bulk_change", [bulk_change.id])
-    for import_row in imports:
-        await forget_import(session, import_row)
-        await erase_payloads(session, "import", [import_row.id])
-    for export_row in exports:
-        await forget_export(session, export_row)
-        await erase_payloads(session, "export", [export_row.id])
-    return {
-        "import_file": len(imports),
-        "export_file": len(exports),
-        "bulk_change": len(bulk_changes),
-        "privacy_archive": await forget_archives(session, subject_ids),
-        "relationship_aside": await _forget_aside(session, subject_ids),
-        "claim": await repository.forget_claims(session, subject_ids),
-    }
+    taken: dict[str, Counter[str]] = {subject_id: Counter() for subject_id in subject_ids}
+    for kind, rows in (
+        ("bulk_change", await _forget_bulk_changes(session, subject_ids)),
+        ("import_file", await _forget_imports(session, subject_ids)),
+        ("export_file", await _forget_exports(session, subject_ids)),
+        ("relationship_aside", await _forget_aside(session, subject_ids)),
+    ):
+        for whose in rows:
+            for subject_id in whose & taken.keys():
+                taken[subject_id][kind] += 1
+    for kind, forgotten in (
+        ("privacy_archive", await forget_archives(session, subject_ids)),
+        ("claim", await repository.forget_claims(session, subject_ids)),
+        ("last_activity", await repository.forget_last_activity(session, subject_ids)),
+    ):
+        for subject_id in forgotten:
+            taken[subject_id][kind] += 1
+    return taken
 
 
-async def _forget_aside(session: WriteSession, subject_ids: Sequence[str]) -> int:
+async def _forget_bulk_changes(session: WriteSession, subject_ids: Sequence[str]) -> list[Whose]:
+    rows = await repository.bulk_changes_that_say_something(session, subject_ids)
+    for row in rows:
+        await forget_bulk_change(session, row)
+        await erase_payloads(session, "bulk_change", [row.id])
+    return [frozenset(subject_ids) for _ in rows]
+
+
+async def _forget_imports(session: WriteSession, subject_ids: Sequence[str]) -> list[Whose]:
+    found = await repository.imports_that_may_hold(session, subject_ids)
+    for row, _ in found:
+        await forget_import(session, row)
+        await erase_payloads(session, "import", [row.id])
+    return [whose for _, whose in found]
+
+
+async def _forget_exports(session: WriteSession, subject_ids: Sequence[str]) -> list[Whose]:
+    for row in await repository.exports_asked_by_condition(session):
+        await forget_condition(session, row)
+        await erase_payloads(session, "export", [row.id])
+    found = await repository.exports_that_may_hold(session, subject_ids)
+    for row, _ in found:
+        await forget_export(session, row)
+        await erase_payloads(session, "export", [row.id])
+    return [whose for _, whose in found]
+
+
+async def _forget_aside(session: WriteSession, subject_ids: Sequence[str]) -> list[Whose]:
     """Relationships that wait are forgotten: their deletion was told when they were set aside, with what they said."""
     kept = await aside_of(session, subject_ids)
     for row in kept:
         await session.delete(row)
         await RELATIONSHIP_EVENTS.forgotten(session, row.id, row.version)
     await erase_payloads(session, "relationship", [row.id for row in kept])
-    return len(kept)
+    return [frozenset(row.end_ids) for row in kept]

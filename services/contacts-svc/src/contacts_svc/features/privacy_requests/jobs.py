@@ -21,7 +21,9 @@ from contacts_svc.features.privacy_requests.resource import PRIVACY_REQUESTS
 from contacts_svc.features.privacy_requests.usecases import FORGET_ARCHIVE, PRIVACY_JOB
 
 _KEPT: Final = timedelta(days=7)
-_PAUSE: Final = timedelta(seconds=0.5)
+_BY_ITSELF: Final = timedelta(minutes=5)
+"""Receipts wake the job; it looks by itself so often."""
+
 _LEASE: Final = timedelta(seconds=20)
 
 
@@ -39,7 +41,7 @@ async def _step(session: WriteSession, request_id: str, _caller: Principal) -> P
 
 async def _look_again() -> Conclusion:
     async def after_a_while(session: WriteSession) -> datetime:
-        return await session.now() + _PAUSE
+        return await session.now() + _BY_ITSELF
 
     return after_a_while
 
@@ -75,7 +77,7 @@ async def _ended(session: WriteSession, request_id: str, status: JobStatus) -> N
     before = PRIVACY_REQUEST_EVENTS.snapshot(row)
     row.status = status
     row.finished_at = await session.now()
-    await repository.forget_pieces(session, row.id)
+    await repository.forget_pieces(session, [row.id])
     await PRIVACY_REQUEST_EVENTS.updated(session, row, before)
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, id_column, json_column, text_list_column
-from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, Text, text
 from sqlmodel import Field
 
 from contacts_svc.base import Base
@@ -20,6 +20,7 @@ class PrivacyRequestRow(EntityRow, Base, table=True):
     __table_args__ = (
         Index("privacy_request_created", "tenant_id", "created_at", "id"),
         Index("privacy_request_contact", "tenant_id", "contact_id", "id"),
+        Index("privacy_request_open", "tenant_id", "kind", "id", postgresql_where=text("status = 'running'")),
     )
 
     kind: str = Field(sa_type=Text, nullable=False)

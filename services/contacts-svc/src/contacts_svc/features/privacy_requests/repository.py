@@ -10,7 +10,7 @@ from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
 from crm_kit.resources import base_fields
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from contacts_svc.features.privacy_requests.models import (
@@ -54,16 +54,37 @@ async def lock_all(session: WriteSession, request_ids: Sequence[str]) -> Mapping
     return {row.id: row for row in rows}
 
 
-async def keep_piece(session: WriteSession, receipt: PrivacyReceipt, content: bytes | None) -> None:
-    members = receipt.model_dump(include={"request_id", "service", "number", "is_last", "records"})
-    given = {"tenant_id": session.tenant_id, **members, "content": content}
-    await session.execute(upsert(PrivacyPieceRow).values(given).on_conflict_do_nothing())
+async def keep_pieces(session: WriteSession, pieces: Sequence[tuple[PrivacyReceipt, bytes | None]]) -> None:
+    """Each once."""
+    rows = [
+        {
+            "tenant_id": session.tenant_id,
+            **receipt.model_dump(include={"request_id", "service", "number", "is_last", "records"}),
+            "content": content,
+        }
+        for receipt, content in pieces
+    ]
+    if rows:
+        await session.execute(upsert(PrivacyPieceRow).on_conflict_do_nothing(), rows)
 
 
-async def pieces_of(session: ReadSession, request_id: str, service: str) -> list[Any]:
-    """Their numbers, whether one is the last, and what that tells; without their content."""
-    statement = select(_p.number, _p.is_last, _p.records).where(_p.request_id == request_id, _p.service == service)
+async def pieces_of(session: ReadSession, request_ids: Sequence[str]) -> list[Any]:
+    """Whose they are, their numbers, whether one is the last, and what that tells; without their content."""
+    statement = select(_p.request_id, _p.service, _p.number, _p.is_last, _p.records)
+    statement = statement.where(_p.request_id.in_(request_ids)).order_by(_p.request_id, _p.service, _p.number)
     return list((await session.execute(statement)).all())
+
+
+async def job_ids(session: ReadSession, request_ids: Sequence[str]) -> list[str]:
+    """The jobs that wait for these requests."""
+    statement = select(_c.job_id).where(_c.id.in_(request_ids), _c.job_id.is_not(None), _c.status == "running")
+    return list(await session.scalars(statement))
+
+
+async def count_open_erasures(session: ReadSession, most: int) -> int:
+    """How many have not ended; counted up to `most`."""
+    some = select(_c.id).where(_c.kind == "erasure", _c.status == "running").limit(most)
+    return int(await session.scalar(select(func.count()).select_from(some.subquery())))
 
 
 async def contents(session: ReadSession, request_id: str) -> list[tuple[str, bytes]]:
@@ -72,8 +93,9 @@ async def contents(session: ReadSession, request_id: str) -> list[tuple[str, byt
     return [(row.service, row.content) for row in await session.execute(statement.order_by(_p.service, _p.number))]
 
 
-async def forget_pieces(session: WriteSession, request_id: str) -> None:
-    await session.execute(delete(PrivacyPieceRow).where(_p.request_id == request_id))
+async def forget_pieces(session: WriteSession, request_ids: Sequence[str]) -> None:
+    if request_ids:
+        await session.execute(delete(PrivacyPieceRow).where(_p.request_id.in_(request_ids)))
 
 
 async def archives_about(session: WriteSession, contact_ids: Sequence[str]) -> AsyncIterator[PrivacyRequestRow]:
@@ -89,8 +111,13 @@ async def salt(session: WriteSession) -> bytes:
     return bytes(rows[0]["salt"])
 
 
-async def keep_evidence(session: WriteSession, request_id: str, digests: Sequence[bytes]) -> None:
-    rows = [{"tenant_id": session.tenant_id, "digest": each, "request_id": request_id} for each in digests]
+async def keep_evidence(session: WriteSession, digests: Mapping[str, Sequence[bytes]]) -> None:
+    """By request."""
+    rows = [
+        {"tenant_id": session.tenant_id, "digest": each, "request_id": request_id}
+        for request_id, of_request in digests.items()
+        for each in of_request
+    ]
     if rows:
         await session.execute(upsert(ErasureEvidenceRow).values(rows).on_conflict_do_nothing())
 

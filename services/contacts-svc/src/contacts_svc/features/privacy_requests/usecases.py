@@ -1,21 +1,21 @@
 """What can be done with privacy requests."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from crm_contracts.ids import PrivacyRequestId
 from crm_contracts.privacy import PrivacyRequest, PrivacyRequestKind
 from crm_kit.db.session import ReadSession, WriteSession
-from crm_kit.errors import FieldError, Forbidden, Merged, NotFound, Text, ValidationFailed
+from crm_kit.errors import Erased, FieldError, Forbidden, Merged, NotFound, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.jobs import start_job
-from crm_kit.privacy import note_forgotten
+from crm_kit.privacy import begin_erasures, note_forgotten
 from crm_kit.resources import access
 from crm_kit.rights import Action
 
 from contacts_svc.features.consents.events import CONSENT_EVENTS
-from contacts_svc.features.consents.repository import deciding_entries
+from contacts_svc.features.consents.repository import deciding_entries_of
 from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
@@ -24,6 +24,7 @@ from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import PhoneWrite
 from contacts_svc.features.contacts.usecases import normalised_phones
 from contacts_svc.features.exports.repository import forget_file
+from contacts_svc.features.holding.usecases import refuse_erasing
 from contacts_svc.features.privacy_requests import repository, rules
 from contacts_svc.features.privacy_requests.errors import NoArchive, NotRestricted, RequestRunning
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
@@ -43,25 +44,53 @@ _ACTIONS: Final[dict[PrivacyRequestKind, Action]] = {"export": "read", "erasure"
 
 
 async def open_request(session: WriteSession, data: PrivacyRequestWrite, caller: Principal) -> PrivacyRequest:
-    """An erased contact is gone when this is answered; what the services hold of it goes by the job."""
-    row = await _lock_subject(session, data)
+    """An erased contact is gone when this is answered; what the services hold of it goes by the job.
+
+    Raises ValidationFailed, Forbidden, RequestRunning, OnLegalHold.
+    """
+    row = await lock_subject(session, data.contact_id, _ACTIONS[data.kind])
     if (same := await repository.running(session, data.kind, row.id)) is not None:
         raise RequestRunning(members={"request_id": same})
     if data.kind == "restriction":
         return await _restrict(session, data, row, caller)
+    if data.kind == "erasure":
+        await refuse_erasing(session, row.id, caller)
     request_id = PrivacyRequestId.new()
     request = PrivacyRequestRow(
         id=request_id,
         kind=data.kind,
         contact_id=row.id,
-        subject_ids=[row.id, *await contacts.merged_ids(session, row.id)],
+        subject_ids=[row.id, *(await contacts.merged_ids(session, [row.id]))[row.id]],
         reason=data.reason,
         requested_by=caller.subject,
         job_id=await start_job(session, PRIVACY_JOB, request_id, caller),
     )
     if data.kind == "erasure":
-        await _erase_contact(session, request, row)
+        await _erase_contacts(session, [(request, row)], await digests(session, [row]))
     return await PRIVACY_REQUEST_EVENTS.created(session, request)
+
+
+async def erase_by_rule(
+    session: WriteSession, rows: Sequence[ContactRow], rule_id: str, reason: str, known: Mapping[str, bytes]
+) -> None:
+    """A request for each of these contacts, which nobody waits for: it ends when all services have given their receipts.
+
+    `known`: digests of what they are reached by (`digests`), since these take long to make. The rows must be locked.
+    """
+    merged = await contacts.merged_ids(session, [row.id for row in rows])
+    requests = [
+        PrivacyRequestRow(
+            id=PrivacyRequestId.new(),
+            kind="erasure",
+            contact_id=row.id,
+            subject_ids=[row.id, *merged[row.id]],
+            reason=reason,
+            requested_by=rule_id,
+        )
+        for row in rows
+    ]
+    await _erase_contacts(session, list(zip(requests, rows, strict=True)), known)
+    await PRIVACY_REQUEST_EVENTS.created_all(session, requests)
 
 
 async def _restrict(
@@ -102,11 +131,13 @@ async def _set_restricted(session: WriteSession, row: ContactRow, restricted: bo
     await CONTACT_EVENTS.updated(session, row, before)
 
 
-async def _lock_subject(session: WriteSession, data: PrivacyRequestWrite) -> ContactRow:
-    """Who asks must see all of the contact: an archive holds everything, and who erases answers for what is lost."""
+async def lock_subject(session: WriteSession, contact_id: str, action: Action) -> ContactRow:
+    """The contact that a request is about. Who asks must see all of it: an archive holds everything, and who erases answers for
+    what is lost. Raises ValidationFailed, Forbidden.
+    """
     try:
-        row = await CONTACTS.lock(session, data.contact_id, _ACTIONS[data.kind])
-    except (Merged, NotFound) as error:
+        row = await CONTACTS.lock(session, contact_id, action)
+    except (Erased, Merged, NotFound) as error:
         survivor = error.members.get("merged_into")
         text = (
             Text(f"It was merged into {survivor}: name that one", f"已合并到 {survivor}，请指定该联系人")
@@ -120,21 +151,46 @@ async def _lock_subject(session: WriteSession, data: PrivacyRequestWrite) -> Con
     return row
 
 
-async def _erase_contact(session: WriteSession, request: PrivacyRequestRow, row: ContactRow) -> None:
-    """The contact and those merged into it; what is left is the evidence of what had been consented to."""
-    ledger = [CONSENT_EVENTS.snapshot(entry) for entry in await deciding_entries(session, row.id)]
-    request.evidence = rules.kept_consents([entry.model_dump(mode="json") for entry in ledger])
+async def _erase_contacts(
+    session: WriteSession, asked: Sequence[tuple[PrivacyRequestRow, ContactRow]], known: Mapping[str, bytes]
+) -> None:
+    """The contacts and those merged into them; what is left is the evidence of what had been consented to."""
+    rows = [row for _, row in asked]
+    keys = {row.id: contacts.Keys.of(row) for row in rows}
+    ledgers = await deciding_entries_of(session, keys)
+    for request, row in asked:
+        ledger = [CONSENT_EVENTS.snapshot(entry) for entry in ledgers.get(row.id, ())]
+        request.evidence = rules.kept_consents([entry.model_dump(mode="json") for entry in ledger])
+    evidence = {request.id: [known[value] for value in _reached_by(row)] for request, row in asked}
+    await repository.keep_evidence(session, evidence)
+    await CONTACT_EVENTS.erased_all(session, rows)
+    for contact_id, held in keys.items():
+        contacts.note_keys(session, contact_id, held, contacts.Keys())
+    subjects = {request.id: request.subject_ids for request, _ in asked}
+    merged = await contacts.forget_merged(session, [each for its in subjects.values() for each in its])
+    # The deletion of each was one version more.
+    await CONTACT_EVENTS.forgotten_all(session, {contact_id: version + 2 for contact_id, version in merged.items()})
+    for request_id, subject_ids in subjects.items():
+        await note_forgotten(session, request_id, CONTACT_EVENTS.topic.name, subject_ids)
+    await begin_erasures(session, subjects)
+
+
+def _reached_by(row: ContactRow) -> list[str]:
+    return [*row.email_keys, *row.phone_numbers]
+
+
+async def digests(
+    session: WriteSession, rows: Sequence[ContactRow], known: Mapping[str, bytes] | None = None
+) -> Mapping[str, bytes]:
+    """By what these contacts are reached by, what evidence of it is kept; without those that are `known`.
+
+    One after another, some 40 ms each, so that the rest of the machine is for others.
+    """
     salt = await repository.salt(session)
-    values = [*row.email_keys, *row.phone_numbers]
-    digests = [await asyncio.to_thread(rules.digest, salt, value) for value in values]
-    await repository.keep_evidence(session, request.id, digests)
-    keys = contacts.Keys.of(row)
-    await CONTACT_EVENTS.erased(session, row)
-    contacts.note_keys(session, row.id, keys, contacts.Keys())
-    merged = await contacts.forget_merged(session, request.subject_ids)
-    for contact_id, version in merged.items():
-        await CONTACT_EVENTS.forgotten(session, contact_id, version + 2)  # its deletion was one more
-    await note_forgotten(session, request.id, CONTACT_EVENTS.topic.name, request.subject_ids)
+    made = dict(known or {})
+    for value in {value for row in rows for value in _reached_by(row)} - made.keys():
+        made[value] = await asyncio.to_thread(rules.digest, salt, value)
+    return made
 
 
 async def erasures(session: WriteSession, data: ErasedQuery, caller: Principal) -> Erasures:
@@ -167,12 +223,13 @@ def check_archive(row: PrivacyRequestRow, caller: Principal, session: ReadSessio
         )
 
 
-async def forget_archives(session: WriteSession, contact_ids: Sequence[str]) -> int:
-    """What exports of these contacts hold, since these are erased; how many had something."""
-    forgotten = 0
+async def forget_archives(session: WriteSession, contact_ids: Sequence[str]) -> list[str]:
+    """What exports of these contacts hold, since these are erased; of whom something went, once for each."""
+    forgotten = []
     async for row in repository.archives_about(session, contact_ids):
-        await repository.forget_pieces(session, row.id)
-        forgotten += await forget_archive(session, row)
+        await repository.forget_pieces(session, [row.id])
+        if await forget_archive(session, row):
+            forgotten.append(row.contact_id)
     return forgotten
 
 

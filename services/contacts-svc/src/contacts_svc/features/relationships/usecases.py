@@ -15,6 +15,7 @@ from contacts_svc.features.accounts.repository import hold_account
 from contacts_svc.features.accounts.resource import ACCOUNTS
 from contacts_svc.features.contacts.repository import hold_contacts, survivors_of
 from contacts_svc.features.contacts.resource import CONTACTS
+from contacts_svc.features.holding.usecases import refuse_changing, refuse_deleting
 from contacts_svc.features.relating import repository
 from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
 from contacts_svc.features.relating.models import RelationshipRow
@@ -54,11 +55,13 @@ async def relate(session: WriteSession, data: RelationshipWrite, _caller: Princi
 async def update_relationship(
     session: WriteSession, row: RelationshipRow, data: RelationshipWrite, _caller: Principal
 ) -> None:
-    """Raises ValidationFailed, also where another end is wanted, and RelationshipExists."""
+    """Raises ValidationFailed, also where another end is wanted, RelationshipExists, ProcessingRestricted."""
     fixed = Text("Is as it was made; delete it and make another", "创建后不可更改；请删除后重新创建")
     faults = [FieldError(f"/{end}", "fixed", fixed) for end in _ENDS if getattr(data, end) != getattr(row, end)]
     if faults:
         raise ValidationFailed(fixed, errors=faults)
+    for contact_id in row.contact_ids:
+        await refuse_changing(session, contact_id)
     before = RELATIONSHIP_EVENTS.snapshot(row)
     _write(row, data, before)
     if (row.label, row.inverse_label) != (before.label, before.inverse_label):
@@ -66,7 +69,10 @@ async def update_relationship(
     await RELATIONSHIP_EVENTS.updated(session, row, before)
 
 
-async def delete_relationship(session: WriteSession, row: RelationshipRow, _caller: Principal) -> None:
+async def delete_relationship(session: WriteSession, row: RelationshipRow, caller: Principal) -> None:
+    """Raises ProcessingRestricted, OnLegalHold by one of its contacts."""
+    for contact_id in row.contact_ids:
+        await refuse_deleting(session, contact_id, caller)
     await RELATIONSHIP_EVENTS.deleted(session, row)
 
 

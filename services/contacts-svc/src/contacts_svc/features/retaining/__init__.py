@@ -1,0 +1,1 @@
+"""Retaining: how a retention rule is carried out; `retention_rules` manages the rules."""
