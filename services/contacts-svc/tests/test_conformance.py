@@ -13,6 +13,7 @@ from crm_contracts.registry import (
     POOL,
     RELATIONSHIP,
     TERRITORY,
+    TAG_RULE,
     VALIDATION_RULE,
 )
 from crm_testkit.conformance import Sample, ServiceConformance
@@ -159,6 +160,21 @@ class TestConformance(ServiceConformance):
             text="name",
             integer="days_before",
             equals=("name", "name"),
+        ),
+        Sample(
+            path="/v1/tag-rules",
+            topic=TAG_RULE,
+            body=lambda n, _: {
+                "name": f"Rule {n}",
+                "description": "x",
+                "tag": f"rule-{n}",
+                "where": {"field": "orders.total.CNY", "op": "gte", "value": "10000"},
+                "time_zone": "Asia/Shanghai",
+            },
+            patch={"active": False},
+            text="name",
+            clears="description",
+            equals=("tag", "tag"),
         ),
         Sample(
             path="/v1/validation-rules",

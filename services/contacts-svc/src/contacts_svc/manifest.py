@@ -29,6 +29,8 @@ from contacts_svc.features import (
     privacy,
     privacy_requests,
     relationships,
+    tag_reasons,
+    tag_rules,
     territories,
     validation_rules,
 )
@@ -45,6 +47,7 @@ from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.pools.events import POOL_EVENTS
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
 from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
+from contacts_svc.features.tag_rules.events import TAG_RULE_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 from contacts_svc.features.validation_rules.events import VALIDATION_RULE_EVENTS
 from contacts_svc.settings import ContactsSettings
@@ -68,6 +71,8 @@ MANIFEST = Manifest(
         territories.FEATURE,
         custom_fields.FEATURE,
         validation_rules.FEATURE,
+        tag_rules.FEATURE,
+        tag_reasons.FEATURE,
         lifecycle.FEATURE,
         pools.FEATURE,
         claims.FEATURE,
@@ -92,6 +97,7 @@ MANIFEST = Manifest(
         TERRITORY_EVENTS,
         CUSTOM_FIELD_EVENTS,
         VALIDATION_RULE_EVENTS,
+        TAG_RULE_EVENTS,
         MERGE_EVENTS,
         LIFECYCLE_EVENTS,
         POOL_EVENTS,

@@ -81,6 +81,8 @@ Scope = Literal[
     "transfers:read",
     "transfers:write",
     "users:read",
+    "tag-rules:read",
+    "tag-rules:write",
     "validation-rules:read",
     "validation-rules:write",
 ]

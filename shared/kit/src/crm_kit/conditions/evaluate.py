@@ -100,11 +100,8 @@ def _holds(value: Any, op: Op, expected: Any, kind: FieldType, now: datetime) ->
             return bool(value > expected)
         case Op.GTE:
             return bool(value >= expected)
-        case Op.WITHIN_LAST | Op.WITHIN_NEXT:
-            first, last = window(op, kind, expected, now)
-            return bool(first <= value <= last)
-        case Op.ANNIVERSARY_WITHIN_NEXT:
-            today, last = window(op, kind, expected, now)
-            return next_anniversary(value, today) <= last
         case _:
-            raise AssertionError(op)
+            first, last = window(op, kind, expected, now)
+            return bool(
+                first <= (next_anniversary(value, first) if op is Op.ANNIVERSARY_WITHIN_NEXT else value) <= last
+            )

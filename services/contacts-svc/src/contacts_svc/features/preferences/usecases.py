@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from crm_contracts.contacts import Consent
 from crm_contracts.custom_fields import LocalText
 from crm_contracts.sensitivity import mask_text
-from crm_kit.db.models import columns
+from crm_kit.db.models import columns, utc_now
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, Text, UnknownLink, ValidationFailed
 from sqlalchemy import select
@@ -29,6 +29,7 @@ from contacts_svc.features.preferences.schemas import (
     PreferencesWrite,
     PreferenceWrite,
 )
+from contacts_svc.features.tagging.usecases import keep_tagged
 
 SOURCE = "preference_page"
 
@@ -111,6 +112,7 @@ async def decide(session: WriteSession, row: ContactRow, data: PreferencesWrite)
     if data.do_not_contact is not None and data.do_not_contact != row.do_not_contact:
         before = CONTACT_EVENTS.snapshot(row)
         row.do_not_contact = data.do_not_contact
+        await keep_tagged(session, row, before, now=utc_now())
         await CONTACT_EVENTS.updated(session, row, before)
 
 
