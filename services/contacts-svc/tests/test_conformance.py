@@ -12,8 +12,8 @@ from crm_contracts.registry import (
     DATE_REMINDER,
     POOL,
     RELATIONSHIP,
-    TERRITORY,
     TAG_RULE,
+    TERRITORY,
     VALIDATION_RULE,
 )
 from crm_testkit.conformance import Sample, ServiceConformance
