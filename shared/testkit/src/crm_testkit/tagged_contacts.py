@@ -9,13 +9,14 @@ from crm_contracts.ids import EventId, PipelineId, StageId, new_id
 from crm_contracts.pipeline import Deal, Order
 from crm_contracts.registry import DEAL, ORDER, TICKET, Topic
 from crm_contracts.tickets import Ticket
+from crm_contracts.types import Entity
 
 from crm_testkit.service import ServiceUnderTest, Tenant
 
 Json = dict[str, Any]
 
 _NOTHING = dict.fromkeys(("source", "external_id", "account_id", "owner_id", "team_id"))
-_MODELS = {ORDER: Order, DEAL: Deal, TICKET: Ticket}
+_MODELS: dict[Topic, type[Entity]] = {ORDER: Order, DEAL: Deal, TICKET: Ticket}
 _USUAL: dict[Topic, Json] = {
     ORDER: {**_NOTHING, "number": "1", "status": "paid", "lines": [], "tags": [], "custom": {}},
     DEAL: {
@@ -97,6 +98,13 @@ async def made(tenant: Tenant, tag: str, where: Json, **members: Any) -> Json:
 
 async def person(tenant: Tenant, **members: Any) -> str:
     return str((await tenant.create("/v1/contacts", **{"full_name": "王伟", **members}))["id"])
+
+
+async def patched(tenant: Tenant, contact_id: str, **members: Any) -> Json:
+    answer = await tenant.client.patch(f"/v1/contacts/{contact_id}", json=members)
+    assert answer.status_code == 200, answer.text
+    found: Json = answer.json()
+    return found
 
 
 async def until_tagged(tenant: Tenant, contact_id: str, *tags: str) -> Json:
