@@ -2,7 +2,7 @@
 
 from crm_contracts.ids import TeamId, new_id
 from crm_contracts.registry import ORDER
-from crm_testkit.importing import imported
+from crm_testkit.importing import act, imported
 from crm_testkit.jobs import ended
 from crm_testkit.service import ServiceUnderTest, Tenant
 from crm_testkit.tagged_contacts import cny, evaluated, made, patched, person, tell, until_tagged
@@ -53,6 +53,18 @@ async def test_batches_imports_and_bulk_changes_are_tagged_too(tenant: Tenant) -
     bulk = (await tenant.client.post("/v1/bulk-changes", json=body)).json()
     await ended(tenant.client, f"/v1/bulk-changes/{bulk['id']}")
     assert (await tenant.read(f"/v1/contacts/{ids[0]}"))["tags"] == []
+
+
+async def test_an_import_that_is_taken_back_gives_back_what_people_gave(tenant: Tenant) -> None:
+    await made(tenant, "shop", FROM_SHOP)
+    await made(tenant, "fair", {"field": "source", "op": "eq", "value": "fair"})
+    contact_id = await person(tenant, source="fair", tags=["own"], emails=[{"address": "wei@example.com"}])
+    content = "邮箱,来源,标签\nwei@example.com,shop,new\n".encode()
+    done = await imported(tenant.client, content, match="email")
+    await until_tagged(tenant, contact_id, "own", "new", "shop")
+    await act(tenant.client, done["id"], "revert")
+    await until_tagged(tenant, contact_id, "own", "fair")
+    assert (await patched(tenant, contact_id, source=None))["tags"] == ["own"]
 
 
 async def test_a_merge_takes_along_what_people_gave_and_decides_the_rest_anew(

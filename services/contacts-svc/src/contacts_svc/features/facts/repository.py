@@ -47,6 +47,7 @@ async def lock_contacts_of(session: WriteSession, ids: Sequence[str], contact_id
     """The contacts of which these copies told, and those of which they will: nobody else adds anything up for one of them
     before this transaction ends, or one of two that do at once would not see what the other has written.
     """
+    await lock_keys(session, "fact_copy", ids)  # nobody moves one from contact to contact meanwhile
     before = {row["contact_id"] for row in await session.fetch(_CONTACTS, {"ids": list(ids)})}
     concerned = {contact_id for contact_id in (*before, *contact_ids) if contact_id is not None}
     await lock_keys(session, "contact_facts", concerned)

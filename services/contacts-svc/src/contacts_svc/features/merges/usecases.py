@@ -16,9 +16,8 @@ from crm_kit.rights import EVERYTHING
 from contacts_svc.features.accounts.repository import account_exists
 from contacts_svc.features.consents.usecases import join_ledgers, part_ledgers
 from contacts_svc.features.contacts import repository as contacts
-from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.contacts.errors import ProcessingRestricted
-from contacts_svc.features.contacts.events import CONTACT_EVENTS
+from contacts_svc.features.contacts.events import CONTACT_EVENTS, by_people
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
@@ -32,7 +31,7 @@ from contacts_svc.features.pooling.repository import hold_pool
 from contacts_svc.features.pooling.usecases import set_return
 from contacts_svc.features.relating.usecases import follow_merge
 from contacts_svc.features.stages.repository import STAGES
-from contacts_svc.features.tagging.rules import own_tags
+from contacts_svc.features.tagging.rules import with_given
 from contacts_svc.features.tagging.usecases import keep_tagged
 
 Rows = Mapping[str, ContactRow]
@@ -90,10 +89,10 @@ async def _merge(
     session: WriteSession, survivor_id: str, rows: Rows, data: MergeWrite, caller: Principal
 ) -> MergeResult:
     row, others = rows[survivor_id], [rows[id_] for id_ in data.from_]
-    before, merged = CONTACT_EVENTS.snapshot(row), [_by_people(other) for other in others]
+    before, merged = CONTACT_EVENTS.snapshot(row), [by_people(other) for other in others]
     chosen = data.fields.rules()
     _check_rules(chosen, [before, *merged])
-    state = CONTACTS.validated(_kept(row, rules.combined(_by_people(row), merged, chosen)))
+    state = CONTACTS.validated(_kept(row, rules.combined(by_people(row), merged, chosen)))
     merge_id = MergeId.new()
     await repository.keep(session, merge_id, row.id, data.from_)
     for other in others:
@@ -105,13 +104,13 @@ async def _merge(
         from_ids=list(data.from_),
         actor_id=here.actor_id if here else None,
         rules=dict(chosen),
-        before=_by_people(row).model_dump(mode="json"),
+        before=by_people(row).model_dump(mode="json"),
     )
     row.merged_from = sorted([*row.merged_from, *data.from_])
     row.other_external_ids = rules.other_external_ids(state.external_ids, [before, *merged])
     await rewrite_contact(session, row, before, state, caller, merging="merged")
     after = CONTACT_EVENTS.snapshot(row)
-    merge.after = _by_people(row).model_dump(mode="json")
+    merge.after = by_people(row).model_dump(mode="json")
     await follow_merge(session, [row.id, *data.from_])
     entries = await join_ledgers(session, merge_id, row.id, data.from_)
     told = await MERGE_EVENTS.created(session, merge)
@@ -172,7 +171,7 @@ async def _without(
         later.after = {**later.after, **new}
     if survivor is None:
         return None
-    state = rules.rebased(old, rules.state_of(_by_people(survivor)), new)
+    state = rules.rebased(old, rules.state_of(by_people(survivor)), new)
     state["account_id"] = await _account_or_none(session, state["account_id"])
     state["pool_id"] = await _pool_or_none(session, state["pool_id"])
     validated: ContactWrite = CONTACTS.validated(_kept(survivor, state))
@@ -201,15 +200,10 @@ async def _pool_or_none(session: WriteSession, pool_id: str | None) -> str | Non
     return pool_id if pool_id is not None and await hold_pool(session, pool_id) is not None else None
 
 
-def _by_people(row: ContactRow) -> Contact:
-    """With the tags alone that somebody gave: whether a rule gives one is decided by what the contact then is."""
-    return CONTACT_EVENTS.snapshot(row).model_copy(update={"tags": own_tags(row.tags, row.rule_tags)})
-
-
 def _kept(row: ContactRow, state: rules.Json) -> dict[str, Any]:
     """As a client would write it: members that hold nothing are left out, and the tags that rules gave are not taken away."""
     kept = {name: value for name, value in state.items() if value is not None}
-    return {**kept, "tags": contact_rules.unique([*kept.get("tags", ()), *row.rule_tags.get("given", ())])}
+    return {**kept, "tags": with_given(kept.get("tags", ()), row.rule_tags)}
 
 
 def _check_rules(chosen: Mapping[str, rules.Rule], contacts_: Sequence[Contact]) -> None:

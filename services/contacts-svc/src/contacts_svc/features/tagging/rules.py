@@ -163,6 +163,11 @@ def own_tags(tags: Iterable[str], state: Mapping[str, Any]) -> list[str]:
     return [tag for tag in tags if tag not in given]
 
 
+def with_given(tags: Iterable[str], state: Mapping[str, Any]) -> list[str]:
+    """What to write for people's tags to be these, and for none that a rule gave to be taken away."""
+    return list(dict.fromkeys([*tags, *state.get("given", ())]))
+
+
 def tagged(
     rules: Sequence[ActiveTagRule], record: Document, state: Mapping[str, Any], *, now: datetime, stands: frozenset[str]
 ) -> Tagged:
