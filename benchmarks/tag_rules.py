@@ -14,12 +14,15 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.tag_rules.consumers import FACTS
 from contacts_svc.manifest import MANIFEST
 from crm_contracts.ids import ContactId, OrderId
 from crm_contracts.registry import ORDER
 from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.db.provision import EventLogDatabase, ServiceDatabase, provision
+from crm_kit.db.rows import written_columns
+from crm_kit.observability.logs import configure_logs
 from crm_testkit.postgres import make_open_folder
 from crm_testkit.service import ServiceUnderTest, Tenant, running_service
 from crm_testkit.tagged_contacts import cny, days_ago, event
@@ -28,11 +31,14 @@ _ROUNDS: Final = 6
 _CREATIONS: Final = 150
 _ORDERS: Final = 300
 
-# A copy of one contact, as often as is asked for.
-_FILL: Final = """
-    insert into contact select (jsonb_populate_record(c, jsonb_build_object('id', given.id, 'source', given.source))).*
-      from contact c, unnest($2::text[], $3::text[]) as given(id, source) where c.id = $1
+_COLUMNS: Final = [f'"{column.name}"' for column in written_columns(ContactRow)]
+_FILL: Final = f"""
+    insert into contact ({", ".join(_COLUMNS)}) select {", ".join(f"new.{name}" for name in _COLUMNS)}
+      from contact c, unnest($2::text[], $3::text[]) as given(id, source),
+           jsonb_populate_record(c, jsonb_build_object('id', given.id, 'source', given.source)) as new
+     where c.id = $1
 """
+"""Copies of one contact."""
 
 
 def _where(number: int) -> dict[str, Any]:
@@ -138,6 +144,7 @@ async def main() -> None:
     parser.add_argument("--contacts", type=int, default=100_000)
     parser.add_argument("--rules", type=int, default=20)
     chosen = parser.parse_args()
+    configure_logs("contacts", "WARNING", "console")
     with make_open_folder() as folder, tempfile.TemporaryDirectory() as keys:
         server = EmbeddedPostgres(folder / "postgres")
         server.start()

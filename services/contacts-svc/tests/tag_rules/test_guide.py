@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from contacts_svc.features.tagging.repository import FIELDS
+from contacts_svc.features.contacts.repository import TAG_FIELDS as FIELDS
 from crm_contracts.registry import ORDER
 from crm_testkit.guides import Example, examples, guide, tried
 from crm_testkit.service import ServiceUnderTest, Tenant

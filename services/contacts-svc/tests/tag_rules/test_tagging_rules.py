@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from contacts_svc.features.contacts.repository import TAG_FIELDS as FIELDS
 from contacts_svc.features.facts.rules import NO_FACTS, Group, facts_of
 from contacts_svc.features.tag_reasons.rules import spelled
-from contacts_svc.features.tagging.repository import FIELDS
 from contacts_svc.features.tagging.rules import (
     ActiveTagRule,
     TagCycle,

@@ -20,6 +20,7 @@ from contacts_svc.features.contacts import repository, rules
 from contacts_svc.features.contacts.errors import ExternalIdTaken, ProcessingRestricted
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import TAG_RULES
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.external_ids.rules import external_key, external_keys
@@ -29,7 +30,6 @@ from contacts_svc.features.pooling.usecases import keep_in_step
 from contacts_svc.features.relating.usecases import forget_end
 from contacts_svc.features.stages.repository import STAGES
 from contacts_svc.features.stages.rules import put
-from contacts_svc.features.tagging.repository import TAG_RULES
 from contacts_svc.features.tagging.usecases import keep_tagged
 from contacts_svc.features.validating.repository import standing_rules
 from contacts_svc.features.validating.usecases import refuse_broken
@@ -50,7 +50,7 @@ async def create_contact(session: WriteSession, data: ContactWrite, caller: Prin
     (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
     await _check(session, row, account_changed=True)
     written = row.tags
-    await keep_tagged(session, row, None, now=utc_now(), is_new=True)
+    await keep_tagged(session, TAG_RULES, row, None, now=utc_now(), is_new=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, None, caller)
     await refuse_broken(session, _RULES, row, None, {"tags": written})
@@ -87,7 +87,7 @@ async def rewrite_contact(
         put(row, stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject)
     await _check(session, row, account_changed=row.account_id != before.account_id)
     written = row.tags
-    await keep_tagged(session, row, before if merging is None else None, now=utc_now())
+    await keep_tagged(session, TAG_RULES, row, before if merging is None else None, now=utc_now())
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, before, caller)
     _refuse_restricted(row, before)

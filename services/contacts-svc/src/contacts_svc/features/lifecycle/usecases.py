@@ -16,6 +16,7 @@ from crm_kit.timers import set_timer
 from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import TAG_RULES
 from contacts_svc.features.lifecycle import repository
 from contacts_svc.features.lifecycle.errors import LifecycleStageInUse
 from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
@@ -24,7 +25,6 @@ from contacts_svc.features.lifecycle.schemas import LifecycleWrite
 from contacts_svc.features.stages.models import LifecycleRow
 from contacts_svc.features.stages.repository import STAGES, lock_lifecycle
 from contacts_svc.features.stages.rules import USUAL, USUAL_INITIAL, put
-from contacts_svc.features.tagging.repository import TAG_RULES
 from contacts_svc.features.tagging.usecases import keep_tagged
 from contacts_svc.features.territories.usecases import ASSIGNED
 
@@ -105,7 +105,7 @@ async def _move_some(session: WriteSession, stage: str, by: str) -> bool:
             before = assigned.events.snapshot(row)
             put(row, by, _REPLACED, now=now, actor_id=here.actor_id if here else None)
             if isinstance(row, ContactRow):
-                await keep_tagged(session, row, before, now=now)
+                await keep_tagged(session, TAG_RULES, row, before, now=now)
             follow(row, await session.standing(territories), now=now)
             await assigned.events.updated(session, row, before, action="lifecycle_changed")
         if rows:

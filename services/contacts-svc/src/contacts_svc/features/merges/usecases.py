@@ -19,6 +19,7 @@ from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts.errors import ProcessingRestricted
 from contacts_svc.features.contacts.events import CONTACT_EVENTS, by_people
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import TAG_RULES
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
 from contacts_svc.features.contacts.usecases import refuse_taken, rewrite_contact, take_out
@@ -184,7 +185,7 @@ async def _return(session: WriteSession, row: ContactRow, version: int) -> None:
     row.returns_at = row.returns_at if row.pool_id is not None else None
     row.lifecycle_stage = (await session.standing(STAGES)).standing_for(row.lifecycle_stage)
     await refuse_taken(session, row)
-    await keep_tagged(session, row, None, now=utc_now())
+    await keep_tagged(session, TAG_RULES, row, None, now=utc_now())
     await CONTACT_EVENTS.restored(session, row, version + 2)  # its deletion was one more
     contacts.note_keys(session, row.id, contacts.Keys(), contacts.Keys.of(row))
     await set_return(session, row)  # its timer may have come while it was not there

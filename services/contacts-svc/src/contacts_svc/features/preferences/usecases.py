@@ -20,7 +20,7 @@ from contacts_svc.features.consents.schemas import ConsentWrite
 from contacts_svc.features.consents.usecases import record_consent
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
-from contacts_svc.features.contacts.repository import survivor_of
+from contacts_svc.features.contacts.repository import TAG_RULES, survivor_of
 from contacts_svc.features.preferences.rules import PreferenceLink
 from contacts_svc.features.preferences.schemas import (
     Preference,
@@ -112,7 +112,7 @@ async def decide(session: WriteSession, row: ContactRow, data: PreferencesWrite)
     if data.do_not_contact is not None and data.do_not_contact != row.do_not_contact:
         before = CONTACT_EVENTS.snapshot(row)
         row.do_not_contact = data.do_not_contact
-        await keep_tagged(session, row, before, now=utc_now())
+        await keep_tagged(session, TAG_RULES, row, before, now=utc_now())
         await CONTACT_EVENTS.updated(session, row, before)
 
 

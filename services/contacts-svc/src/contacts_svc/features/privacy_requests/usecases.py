@@ -21,6 +21,7 @@ from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import TAG_RULES
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import PhoneWrite
 from contacts_svc.features.contacts.usecases import normalised_phones
@@ -101,7 +102,7 @@ async def lift(session: WriteSession, request: PrivacyRequestRow) -> None:
 async def _set_restricted(session: WriteSession, row: ContactRow, restricted: bool) -> None:
     before = CONTACT_EVENTS.snapshot(row)
     row.restricted = restricted
-    await keep_tagged(session, row, None, now=utc_now())
+    await keep_tagged(session, TAG_RULES, row, None, now=utc_now())
     await CONTACT_EVENTS.updated(session, row, before)
 
 

@@ -23,15 +23,16 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, and_, true
 
 from contacts_svc.features.contacts.models import CONTACT_OWNERSHIP, ContactRow
+from contacts_svc.features.contacts.repository import TAG_FIELDS, TAG_RULES
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.facts.repository import facts_by_contact
 from contacts_svc.features.tag_reasons.repository import lies_within
 from contacts_svc.features.tag_reasons.rules import spelled
 from contacts_svc.features.tag_reasons.schemas import ContactTag, ContactTags, TagReason, TagRulePreview
-from contacts_svc.features.tagging.repository import FIELDS, TAG_RULES, tag_fields
+from contacts_svc.features.tagging.repository import tag_fields
 from contacts_svc.features.tagging.rules import ActiveTagRule, kind_of, own_tags
 
-_TAGGED: Final[Resource[Any, Any, Any]] = replace(CONTACTS, fields=FIELDS, left_out=None)
+_TAGGED: Final[Resource[Any, Any, Any]] = replace(CONTACTS, fields=TAG_FIELDS, left_out=None)
 """Contacts with what rules can ask of them. The archived are tagged as all others are."""
 
 _SAMPLE: Final = 10
@@ -68,7 +69,7 @@ async def preview(
     """Raises ValidationFailed, Forbidden."""
     now = utc_now().astimezone(ZoneInfo(time_zone))
     walk = await Walk.of(session, _TAGGED, where, (), now)
-    fields = await tag_fields(session)
+    fields = await tag_fields(session, ContactRow, TAG_FIELDS)
     tested = [field for name in named_fields(where) if (field := fields.get(name)) is not None]
     mine = walk.statement.where(await readable(session, caller, tested), ~ContactRow.__table__.c.restricted)  # type: ignore[attr-defined]  # SQLAlchemy adds it
     walk = replace(walk, statement=mine)

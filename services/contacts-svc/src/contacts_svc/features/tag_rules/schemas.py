@@ -7,12 +7,12 @@ from crm_contracts.types import Contract, Input, LongText, Name, Tag, Timestamp
 from crm_kit.conditions import ConditionSchema
 from pydantic import Field
 
+from contacts_svc.features.contacts.repository import TAG_FIELDS
 from contacts_svc.features.date_reminders.schemas import TimeZoneName
-from contacts_svc.features.tagging.repository import FIELDS
 
 _Condition = Annotated[
     dict[str, object],
-    ConditionSchema(FIELDS),
+    ConditionSchema(TAG_FIELDS),
     Field(description="Over the fields of contacts, and `orders.…`, `deals.…`, `tickets.…`: what these come to"),
 ]
 

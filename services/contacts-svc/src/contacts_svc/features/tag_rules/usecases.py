@@ -21,6 +21,7 @@ from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.repository import FIELDS as CONTACT_FIELDS
+from contacts_svc.features.contacts.repository import TAG_FIELDS, TAG_RULES
 from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.facts.repository import facts_by_contact
 from contacts_svc.features.facts.rules import NO_FACTS, Facts
@@ -31,7 +32,7 @@ from contacts_svc.features.tag_rules.events import TAG_RULE_EVENTS
 from contacts_svc.features.tag_rules.rules import ACTOR, DUE, EVALUATION, EVERY, MAX_RULES, PAGE, VIA
 from contacts_svc.features.tag_rules.schemas import TagRuleWrite
 from contacts_svc.features.tagging.models import TagRuleRow
-from contacts_svc.features.tagging.repository import TAG_RULES, active_tag_rules, lock_tag_rules, tag_fields
+from contacts_svc.features.tagging.repository import active_tag_rules, lock_tag_rules, tag_fields
 from contacts_svc.features.tagging.rules import (
     MAX_ACTIVE,
     ActiveTagRule,
@@ -85,8 +86,9 @@ async def delete_rule(session: WriteSession, row: TagRuleRow, _caller: Principal
 async def _decide_anew(session: WriteSession, row: TagRuleRow, caller: Principal) -> None:
     """Raises Forbidden where the condition asks for what the caller may not see: by its tags they would learn it."""
     await session.standing(_CUSTOM_FIELDS)  # no field goes until the rule that names it is there
+    fields = await tag_fields(session, ContactRow, TAG_FIELDS)
     try:
-        condition = parse(row.where, await tag_fields(session), "/where")
+        condition = parse(row.where, fields, "/where")
     except InvalidCondition as error:
         raise condition_problem(error) from error
     await readable(session, caller, [test.field for test in comparisons_in(condition)])
@@ -103,7 +105,7 @@ async def _decide_anew(session: WriteSession, row: TagRuleRow, caller: Principal
         return
     try:
         mine = ActiveTagRule.of(row.id, row.name, row.tag, condition, row.time_zone)
-        in_order([*await active_tag_rules(session, but=row.id), mine])
+        in_order([*await active_tag_rules(session, fields, but=row.id), mine])
     except TagCycle as cycle:
         names = " → ".join(f"{each.name} ({each.tag})" for each in cycle.rules)
         raise TagRulesInACircle(

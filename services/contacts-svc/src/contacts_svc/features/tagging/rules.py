@@ -182,15 +182,15 @@ def tagged(
     own = own_tags(written, state)
     tags, holding, due = dict.fromkeys(own), {}, []
     for rule in rules:
-        document = {**record, "tags": list(tags)}
+        document = {**record, "tags": list(tags)} if rule.asks_tags else record
         before = known.get(rule.id)
         before = before if before is not None and before["tag"] == rule.tag else None
         if rule.id in stands:
             holds = before is not None
         else:
-            here = now.astimezone(rule.time_zone)
+            here = now.astimezone(rule.time_zone) if rule.is_timed else now
             holds = evaluate(rule.condition, document, now=here)
-            due.append(next_change(rule.condition, document, now=here))
+            due += [next_change(rule.condition, document, now=here)] if rule.is_timed else []
         if not holds:
             continue
         since, taken = now.isoformat(), False

@@ -10,7 +10,7 @@ from crm_kit.errors import FieldError, Text, ValidationFailed
 
 from contacts_svc.features.facts.repository import facts_by_contact
 from contacts_svc.features.facts.rules import NO_FACTS
-from contacts_svc.features.tagging.repository import TAG_RULES
+from contacts_svc.features.tagging.repository import TagRules
 from contacts_svc.features.tagging.rules import MAX_OWN_TAGS, own_tags, standing_still, tagged
 
 
@@ -27,7 +27,13 @@ class TaggedRow(Protocol):
 
 
 async def keep_tagged(
-    session: WriteSession, row: TaggedRow, before: Contact | None, *, now: datetime, is_new: bool = False
+    session: WriteSession,
+    standing: TagRules,
+    row: TaggedRow,
+    before: Contact | None,
+    *,
+    now: datetime,
+    is_new: bool = False,
 ) -> None:
     """`row`: as it is about to be written, its tags as somebody wrote them; `before`: what it was, where only what has changed
     of it matters. Of one that is new there are no facts yet. Raises ValidationFailed.
@@ -36,7 +42,7 @@ async def keep_tagged(
     if len(own) > MAX_OWN_TAGS and (before is None or own != own_tags(before.tags, row.rule_tags)):
         text = Text(f"At most {MAX_OWN_TAGS} tags can be given", f"最多可添加 {MAX_OWN_TAGS} 个标签")
         raise ValidationFailed(text, errors=[FieldError("/tags", "too_long", text)])
-    rules = await session.standing(TAG_RULES)
+    rules = await session.standing(standing)
     if not rules and not row.rule_tags and row.rules_due_at is None:
         return
     if row.restricted:
