@@ -9,9 +9,10 @@ from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.resources import base_fields
 from crm_kit.timers import TIMER
-from sqlalchemy import ARRAY, Text, any_, literal, select
+from sqlalchemy import ARRAY, Text, any_, cast, exists, literal, or_, select
 
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.facts.rules import KINDS
 from contacts_svc.features.tag_rules.rules import EVALUATION, PAGE
 from contacts_svc.features.tagging.models import TagRuleRow
 
@@ -32,6 +33,12 @@ async def count(session: ReadSession, except_id: str) -> tuple[int, int]:
     """How many there are besides, and how many of them are active."""
     active = (await session.scalars(select(_c.active).where(_c.id != except_id))).all()
     return len(active), sum(active)
+
+
+async def any_asks_facts(session: ReadSession) -> bool:
+    """Whether an active rule may name what orders, deals or tickets come to. Holds nobody up, and may be outdated at once."""
+    named = or_(*(cast(_c.where, Text).contains(f'"{kind}.') for kind in KINDS))
+    return bool(await session.scalar(select(exists().where(_c.active, named))))
 
 
 async def evaluation(session: ReadSession) -> Mapping[str, Any] | None:

@@ -166,8 +166,8 @@ async def follow_time(session: WriteSession) -> datetime | None:
 
 async def reconsider(session: WriteSession, contact_ids: Collection[str]) -> None:
     """Tags contacts anew of whose orders, deals or tickets something is told. Those that are not there are passed over."""
-    # Where none is known that asks for them, one may just be made: whoever makes it waits for this transaction, and then looks at all.
-    if not _asks_facts(await session.known(TAG_RULES)) and not _asks_facts(await session.standing(TAG_RULES)):
+    # One that asks for them may just be made: whoever makes it then waits for this transaction, and looks at all contacts.
+    if not await repository.any_asks_facts(session) and not _asks_facts(await session.standing(TAG_RULES)):
         return
     # The contacts before the rules, as who writes one has them: otherwise both might wait for whoever changes a rule.
     rows = await repository.lock_contacts(session, contact_ids)
