@@ -14,6 +14,7 @@ from crm_contracts.registry import (
     POOL,
     RELATIONSHIP,
     RETENTION_RULE,
+    TAG_RULE,
     TERRITORY,
     VALIDATION_RULE,
 )
@@ -187,6 +188,21 @@ class TestConformance(ServiceConformance):
             patch={"until": "2099-01-01T00:00:00Z"},
             text="reason",
             clears="until",
+        ),
+        Sample(
+            path="/v1/tag-rules",
+            topic=TAG_RULE,
+            body=lambda n, _: {
+                "name": f"Rule {n}",
+                "description": "x",
+                "tag": f"rule-{n}",
+                "where": {"field": "orders.total.CNY", "op": "gte", "value": "10000"},
+                "time_zone": "Asia/Shanghai",
+            },
+            patch={"active": False},
+            text="name",
+            clears="description",
+            equals=("tag", "tag"),
         ),
         Sample(
             path="/v1/validation-rules",

@@ -8,7 +8,7 @@ from crm_kit.db.migration_ops import add_readers, index_privacy_tasks, protect
 from sqlalchemy.dialects import postgresql
 
 revision = "0026_retention"
-down_revision = "0024_validation_rules"
+down_revision = "0025_tag_rules"
 branch_labels = None
 depends_on = None
 

@@ -31,6 +31,8 @@ from contacts_svc.features import (
     privacy_requests,
     relationships,
     retention_rules,
+    tag_reasons,
+    tag_rules,
     territories,
     validation_rules,
 )
@@ -49,6 +51,7 @@ from contacts_svc.features.pools.events import POOL_EVENTS
 from contacts_svc.features.privacy_requests.events import PRIVACY_REQUEST_EVENTS
 from contacts_svc.features.relating.events import RELATIONSHIP_EVENTS
 from contacts_svc.features.retaining.events import RETENTION_RULE_EVENTS
+from contacts_svc.features.tag_rules.events import TAG_RULE_EVENTS
 from contacts_svc.features.territories.events import TERRITORY_EVENTS
 from contacts_svc.features.validation_rules.events import VALIDATION_RULE_EVENTS
 from contacts_svc.settings import ContactsSettings
@@ -72,6 +75,8 @@ MANIFEST = Manifest(
         territories.FEATURE,
         custom_fields.FEATURE,
         validation_rules.FEATURE,
+        tag_rules.FEATURE,
+        tag_reasons.FEATURE,
         lifecycle.FEATURE,
         pools.FEATURE,
         claims.FEATURE,
@@ -98,6 +103,7 @@ MANIFEST = Manifest(
         TERRITORY_EVENTS,
         CUSTOM_FIELD_EVENTS,
         VALIDATION_RULE_EVENTS,
+        TAG_RULE_EVENTS,
         MERGE_EVENTS,
         LIFECYCLE_EVENTS,
         POOL_EVENTS,

@@ -14,6 +14,7 @@ from crm_contracts import (
     relationships,
     retention,
     sign_in,
+    tag_rules,
     tenancy,
     tickets,
     validation_rules,
@@ -87,6 +88,7 @@ MERGE = Topic("contacts", "merge", contacts.Merge, ("created", "undone", "delete
 TERRITORY = Topic("contacts", "territory", contacts.Territory)
 CUSTOM_FIELD = Topic("contacts", "custom_field", custom_fields.CustomField)
 VALIDATION_RULE = Topic("contacts", "validation_rule", validation_rules.ValidationRule)
+TAG_RULE = Topic("contacts", "tag_rule", tag_rules.TagRule)
 LIFECYCLE = Topic("contacts", "lifecycle", lifecycle.Lifecycle)
 POOL = Topic("contacts", "pool", pools.Pool)
 CONSENT_PURPOSE = Topic("contacts", "consent_purpose", privacy.ConsentPurpose)
@@ -137,6 +139,7 @@ TOPICS: tuple[Topic, ...] = (
     TERRITORY,
     CUSTOM_FIELD,
     VALIDATION_RULE,
+    TAG_RULE,
     LIFECYCLE,
     POOL,
     CONSENT_PURPOSE,

@@ -1,10 +1,11 @@
 """SQL and Python select the same rows, for any rows and any condition."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from crm_kit.conditions import FieldSet, FieldType, Op, compile_condition, evaluate, json_column, parse
@@ -24,6 +25,7 @@ numbers = st.sampled_from([Decimal(text) for text in ("0", "-0.0", "1", "1.0", "
 numbers |= st.decimals(-5, 5, places=2)
 integers = st.integers(-2, 3) | st.sampled_from([-(2**31), 2**31 - 1])
 dates = st.dates(date(2026, 2, 20), date(2026, 3, 3)) | st.dates(date(1900, 1, 1), date(2100, 1, 1))
+dates |= st.sampled_from([date(2024, 2, 29), date(2028, 2, 29), date(1990, 2, 28), date(1990, 3, 1)])
 offsets = st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30))])
 edges = st.sampled_from([timedelta(0), timedelta(hours=1), timedelta(days=1), timedelta(days=7)])
 ticks = st.integers(-1, 1).map(lambda n: timedelta(microseconds=n))
@@ -62,7 +64,8 @@ VALUES: Mapping[FieldType, st.SearchStrategy[Any]] = {
     FieldType.DATE: dates.map(str),
     FieldType.DATETIME: datetimes.map(datetime.isoformat),
 }
-DURATIONS = ["1d", "1w", "7d", "99999d"]
+DURATIONS = ["1d", "1w", "7d", "52w", "364d", "365d", "366d", "99999d"]
+ZONES = [UTC, ZoneInfo("Asia/Shanghai"), ZoneInfo("America/Los_Angeles")]
 
 
 @st.composite
@@ -75,7 +78,7 @@ def comparisons(draw: st.DrawFn, fields: list[Field]) -> dict[str, Any]:
             value = draw(st.lists(VALUES[field.type.element], min_size=1, max_size=3))
         case Op.EXISTS:
             value = draw(st.booleans())
-        case Op.WITHIN_LAST:
+        case Op.WITHIN_LAST | Op.WITHIN_NEXT | Op.ANNIVERSARY_WITHIN_NEXT:
             value = draw(st.sampled_from(DURATIONS if field.type is FieldType.DATE else [*DURATIONS, "60m", "24h"]))
         case _:
             value = draw(VALUES[field.type.element])
@@ -120,7 +123,12 @@ def _document(row: dict[str, Any], *, as_json: bool) -> dict[str, Any]:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data(), some_rows=st.lists(rows, min_size=1, max_size=12), as_json=st.booleans())
+@given(
+    data=st.data(),
+    some_rows=st.lists(rows, min_size=1, max_size=12),
+    as_json=st.booleans(),
+    zone=st.sampled_from(ZONES),
+)
 async def test_sql_and_python_select_the_same_rows(
     connection: AsyncConnection,
     table: sa.Table,
@@ -128,7 +136,9 @@ async def test_sql_and_python_select_the_same_rows(
     data: st.DataObject,
     some_rows: list[dict[str, Any]],
     as_json: bool,
+    zone: tzinfo,
 ) -> None:
+    now = NOW.astimezone(zone)
     testable = [field for field in fields if field.filterable and field.column is not None]
     raw = data.draw(st.lists(conditions(testable), min_size=1, max_size=6))
     parsed = [parse(condition, fields) for condition in raw]
@@ -136,7 +146,7 @@ async def test_sql_and_python_select_the_same_rows(
     inserted = [{**row, "mails": [text.casefold() for text in row["mails"] or []]} for row in shown]
 
     chosen = [
-        sa.case((compile_condition(condition, now=NOW, by_grams=by_grams), True), else_=False)
+        sa.case((compile_condition(condition, now=now, by_grams=by_grams), True), else_=False)
         for by_grams in (False, True)
         for condition in parsed
     ]
@@ -147,7 +157,7 @@ async def test_sql_and_python_select_the_same_rows(
 
     documents = [_document(row, as_json=as_json) for row in shown]
     by_python = {
-        document["id"]: [evaluate(condition, document, now=NOW) for condition in parsed] * 2 for document in documents
+        document["id"]: [evaluate(condition, document, now=now) for condition in parsed] * 2 for document in documents
     }
     assert by_python == by_sql
 

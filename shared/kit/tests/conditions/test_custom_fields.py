@@ -87,7 +87,7 @@ def conditions(draw: st.DrawFn) -> dict[str, Any]:
             value = draw(st.lists(ASKED[field.type.element], min_size=1, max_size=3))
         case Op.EXISTS:
             value = draw(st.booleans())
-        case Op.WITHIN_LAST:
+        case Op.WITHIN_LAST | Op.WITHIN_NEXT | Op.ANNIVERSARY_WITHIN_NEXT:
             value = draw(st.sampled_from(["1d", "1w", "99999d"]))
     one = {"field": field.name, "op": op.value, "value": value}
     return {"not": one} if draw(st.booleans()) else one

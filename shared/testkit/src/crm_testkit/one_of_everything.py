@@ -19,7 +19,7 @@ CONTACTS, ACCOUNTS, ACTIVITIES = "/v1/contacts", "/v1/accounts", "/v1/activities
 CONSENTS, TERRITORIES = "/v1/contacts/{contact_id}/consents", "/v1/territories"
 CUSTOM_FIELDS, POOLS, RELATIONSHIPS = "/v1/custom-fields", "/v1/pools", "/v1/relationships"
 DATE_REMINDERS, DATE_OCCURRENCES = "/v1/date-reminders", "/v1/date-occurrences"
-BULK_CHANGES, VALIDATION_RULES = "/v1/bulk-changes", "/v1/validation-rules"
+BULK_CHANGES, VALIDATION_RULES, TAG_RULES = "/v1/bulk-changes", "/v1/validation-rules", "/v1/tag-rules"
 
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
@@ -117,6 +117,12 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "when": {"field": "industry", "op": "eq", "value": uuid.uuid4().hex},
         "code": "size_needed",
         "message": {"en": "Say how many they are", "zh": "请填写人数"},
+    },
+    TAG_RULES: lambda ids: {
+        "name": "高价值客户",
+        "tag": uuid.uuid4().hex,
+        "where": {"field": "orders.total.CNY", "op": "gt", "value": "1000000000"},
+        "time_zone": "Asia/Shanghai",
     },
     POOLS: lambda ids: {"name": "华东公海", "team_ids": [ids[TEAMS]], "hold_limit": 200, "return_after_days": 30},
     CONSENT_PURPOSES: lambda ids: {

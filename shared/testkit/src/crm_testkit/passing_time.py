@@ -1,6 +1,7 @@
-"""Time that passes for one tenant of contacts-svc: all that pools and retention rules look at came so much sooner."""
+"""Time that passes for one tenant of contacts-svc: all that pools, retention rules and tags look at came so much sooner."""
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
@@ -33,5 +34,41 @@ async def let_pass(app_url: str, tenant_id: str, time: timedelta) -> None:
             await connection.execute("select set_config('app.tenant_id', $1, true)", tenant_id)
             for statement in _SOONER:
                 await connection.execute(statement, time)
+    finally:
+        await connection.close()
+
+
+_TIMES_OF_FACTS: Final = (
+    ("orders", "first_at"),
+    ("orders", "last_at"),
+    ("deals", "last_won_at"),
+    ("tickets", "last_at"),
+)
+_TAGS_SOONER: Final = (
+    "update fact_copy set at = at - $1::interval",
+    """update contact set created_at = created_at - $1::interval, rules_due_at = rules_due_at - $1::interval,
+        birthday = (birthday - $1::interval)::date""",
+    "update timer set due_at = due_at - $1::interval where kind = 'tag_rules_due'",
+)
+
+
+async def let_days_pass(app_url: str, tenant_id: str, days: int) -> None:
+    """As `let_pass`, of what tag rules are told by: contacts, what their orders, deals and tickets come to, and birthdays."""
+    time = timedelta(days=days)
+    connection = await asyncpg.connect(app_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("select set_config('app.tenant_id', $1, true)", tenant_id)
+            for statement in _TAGS_SOONER:
+                await connection.execute(statement, time)
+            for contact_id, text in await connection.fetch("select contact_id, facts::text from contact_facts"):
+                facts = json.loads(text)
+                for kind, name in _TIMES_OF_FACTS:
+                    if (moment := facts[kind][name]) is not None:
+                        facts[kind][name] = (datetime.fromisoformat(moment) - time).isoformat()
+                given = json.dumps(facts)
+                await connection.execute(
+                    "update contact_facts set facts = $2::jsonb where contact_id = $1", contact_id, given
+                )
     finally:
         await connection.close()

@@ -85,6 +85,8 @@ Scope = Literal[
     "transfers:read",
     "transfers:write",
     "users:read",
+    "tag-rules:read",
+    "tag-rules:write",
     "validation-rules:read",
     "validation-rules:write",
 ]

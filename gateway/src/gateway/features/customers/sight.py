@@ -11,7 +11,7 @@ from crm_contracts.pipeline import Deal, Order
 from crm_contracts.sensitivity import COMMERCIAL, OPEN, Classified, Sensitivity, mask_text
 from crm_contracts.tickets import Ticket, TicketMessage
 from crm_contracts.types import Entity
-from crm_kit.conditions import CheckedCondition, Field, InvalidCondition, Op, comparisons_in, evaluate, parse
+from crm_kit.conditions import RELATIVE, CheckedCondition, Field, InvalidCondition, comparisons_in, evaluate, parse
 from crm_kit.custom_fields import DeclaredFields, declared_of
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import require
@@ -142,7 +142,7 @@ class Sight:
         tests = list(comparisons_in(condition))
         if condition is None or any(_member(test.field) not in record for test in tests):
             return False
-        self._timed = self._timed or any(test.op is Op.WITHIN_LAST for test in tests)
+        self._timed = self._timed or any(test.op in RELATIVE for test in tests)
         return evaluate(condition, record, now=self.now)
 
     def profile(self, kind: str, profile: Json, at: Standing) -> dict[str, Any]:

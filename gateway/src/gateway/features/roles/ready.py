@@ -28,6 +28,7 @@ _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
 _RULES: Final = [
     "territories",
     "custom-fields",
+    "tag-rules",
     "validation-rules",
     "lifecycle",
     "pools",

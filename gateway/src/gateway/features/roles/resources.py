@@ -20,6 +20,7 @@ _OTHERWISE: Final[Mapping[str, str]] = {
     "ticket_message": "tickets",
     "segment_member": "segments",
     "unsubscribe": "messages",
+    "tag_rule": "tag-rules",
     "validation_rule": "validation-rules",
 }
 """Where that is not the entity's plural."""

@@ -50,6 +50,7 @@ Resource = Literal[
     "tickets",
     "transfers",
     "users",
+    "tag-rules",
     "validation-rules",
 ]
 """The resources that permissions name, and all of them together."""

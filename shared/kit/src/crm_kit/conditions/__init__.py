@@ -4,7 +4,8 @@ It filters lists, defines segments, routes, assigns, tags and branches; there is
 """
 
 from crm_kit.conditions.evaluate import evaluate
-from crm_kit.conditions.fields import Document, Field, FieldSet, FieldType, Held, Op
+from crm_kit.conditions.explain import Reason, next_change, reasons
+from crm_kit.conditions.fields import RELATIVE, Document, Field, FieldSet, FieldType, Held, Op
 from crm_kit.conditions.parse import (
     AllOf,
     AnyOf,
@@ -23,6 +24,7 @@ from crm_kit.conditions.schema import Condition, ConditionSchema, declared_name,
 from crm_kit.conditions.sql import compile_condition, is_guessed, json_column
 
 __all__ = [
+    "RELATIVE",
     "AllOf",
     "AnyOf",
     "CheckedCondition",
@@ -39,6 +41,7 @@ __all__ = [
     "InvalidCondition",
     "Not",
     "Op",
+    "Reason",
     "comparisons_in",
     "compile_condition",
     "declared_name",
@@ -46,7 +49,9 @@ __all__ = [
     "is_guessed",
     "json_column",
     "named_fields",
+    "next_change",
     "parse",
     "parse_equality",
     "query_schema",
+    "reasons",
 ]

@@ -39,6 +39,16 @@ class Op(StrEnum):
     AFTER = "after"
     WITHIN_LAST = "within_last"
     """From so long ago until now, both included; never in the future."""
+    WITHIN_NEXT = "within_next"
+    """From now until so far ahead, both included; never in the past."""
+    ANNIVERSARY_WITHIN_NEXT = "anniversary_within_next"
+    """A day that recurs every year, beginning with itself, does so from today until so far ahead, both included. The 29th of
+    February recurs on the 28th in other years.
+    """
+
+
+RELATIVE: Final = frozenset({Op.WITHIN_LAST, Op.WITHIN_NEXT, Op.ANNIVERSARY_WITHIN_NEXT})
+"""The operators that count from now: what they say changes though nothing is written. Their value is a length of time."""
 
 
 class FieldType(StrEnum):
@@ -85,7 +95,7 @@ _ELEMENTS: Final = {
 _EQUALITY: Final = frozenset({Op.EQ, Op.NE, Op.EXISTS})
 _MEMBERSHIP: Final = _EQUALITY | {Op.IN, Op.NOT_IN}
 _RANGE: Final = frozenset({Op.LT, Op.LTE, Op.GT, Op.GTE})
-_TIME: Final = _MEMBERSHIP | _RANGE | {Op.BEFORE, Op.AFTER, Op.WITHIN_LAST}
+_TIME: Final = _MEMBERSHIP | _RANGE | {Op.BEFORE, Op.AFTER, Op.WITHIN_LAST, Op.WITHIN_NEXT}
 _OPS: Final = {
     FieldType.TEXT: _MEMBERSHIP | _RANGE | {Op.CONTAINS, Op.STARTS_WITH},
     FieldType.ID: _MEMBERSHIP,
@@ -93,7 +103,7 @@ _OPS: Final = {
     FieldType.NUMBER: _MEMBERSHIP | _RANGE,
     FieldType.INTEGER: _MEMBERSHIP | _RANGE,
     FieldType.BOOLEAN: _EQUALITY,
-    FieldType.DATE: _TIME,
+    FieldType.DATE: _TIME | {Op.ANNIVERSARY_WITHIN_NEXT},
     FieldType.DATETIME: _TIME,
     FieldType.TEXT_LIST: _MEMBERSHIP | {Op.CONTAINS, Op.STARTS_WITH},
     FieldType.ID_LIST: _MEMBERSHIP | {Op.CONTAINS},
@@ -126,6 +136,7 @@ class Field:
     list in a table that has an `id`.
     held: where it is also to be found by equality, or as an element. That must find nothing but what `column` would.
     grams: a column with the grams of the text, among others (`db/text_grams.py`), which finds what `contains` asks for.
+    family: of many fields that are alike, `<family>.<KEY>` each: what these begin with. A schema tells them by their form.
     normalise: how text is spelled before it is compared, such as `str.casefold`: applied to what conditions ask for
         and to what documents hold. The column holds text that it leaves as it is. Must take parts of texts too.
     """
@@ -143,6 +154,7 @@ class Field:
     selective: bool = False
     held: Held | None = None
     grams: Column | None = None
+    family: str | None = None
     normalise: Callable[[str], str] | None = None
 
     def __post_init__(self) -> None:

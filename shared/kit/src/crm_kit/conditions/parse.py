@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
-from crm_kit.conditions.fields import Field, FieldSet, Op
+from crm_kit.conditions.fields import RELATIVE, Field, FieldSet, Op
 from crm_kit.conditions.values import Mismatch, Scalar, Value, duration, typed
 
 MAX_DEPTH: Final = 8
@@ -45,7 +45,7 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One test of one field. `value` is of the field's type; a tuple for lists, a duration for `within_last`."""
+    """One test of one field. `value` is of the field's type; a tuple for lists, a duration for what counts from now."""
 
     field: Field
     op: Op
@@ -219,7 +219,7 @@ class _Parser:
                 raise Mismatch('null is not compared with; use the operator "exists".')
             if op is Op.EXISTS:
                 return _boolean(raw)
-            if op is Op.WITHIN_LAST:
+            if op in RELATIVE:
                 return duration(raw, field.type)
             return typed(raw, field)
         except Mismatch as mismatch:

@@ -9,6 +9,7 @@ schema can.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import groupby
@@ -17,7 +18,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
-from crm_kit.conditions.fields import Field, FieldSet, FieldType, Op
+from crm_kit.conditions.fields import RELATIVE, Field, FieldSet, FieldType, Op
 from crm_kit.conditions.parse import MAX_COMPARISONS, MAX_DEPTH, MAX_LIST_VALUES
 from crm_kit.conditions.values import MAX_TEXT_LENGTH
 
@@ -28,8 +29,8 @@ _DESCRIPTION: Final = f"""A condition: `{{"all": […]}}` holds if every part do
 
 A field without a value equals nothing and is neither less nor greater; `ne`, `not_in` and `not` are plain
 negations, so they hold for it. Text is compared by code point, in its exact case. A list matches if one of its
-elements does. `within_last` counts back from now: "90d", "12h", "30m", "2w". Up to {MAX_DEPTH} levels and
-{MAX_COMPARISONS} comparisons."""
+elements does. `within_last` counts back from now, `within_next` ahead: "90d", "12h", "30m", "2w";
+`anniversary_within_next` asks so of a day that recurs every year. Up to {MAX_DEPTH} levels and {MAX_COMPARISONS} comparisons."""
 
 _TEXT: Final[JsonSchema] = {"type": "string", "maxLength": MAX_TEXT_LENGTH}
 _DECIMAL: Final[JsonSchema] = {"type": "string", "pattern": r"^-?[0-9]{1,40}(\.[0-9]{1,40})?$"}
@@ -44,7 +45,7 @@ _VALUES: Final[Mapping[FieldType, JsonSchema]] = {
 }
 _OPERATORS: Final[JsonSchema] = {"type": "string", "enum": [op.value for op in Op]}
 _ANY_VALUE: Final[JsonSchema] = {"type": ["string", "number", "boolean"]}
-_SPECIAL: Final = frozenset({Op.EXISTS, Op.IN, Op.NOT_IN, Op.WITHIN_LAST})
+_SPECIAL: Final = frozenset({Op.EXISTS, Op.IN, Op.NOT_IN}) | RELATIVE
 
 
 class ConditionSchema:
@@ -125,18 +126,26 @@ def _schema(name: str, itself: JsonSchema, comparisons: list[JsonSchema]) -> Jso
 def _comparisons(fields: FieldSet) -> Iterator[JsonSchema]:
     """Fields of one type share their schemas; exactly one schema fits a field and an operator."""
 
-    def kind(field: Field) -> tuple[str, tuple[str, ...]]:
-        return field.type.value, field.choices
+    def kind(field: Field) -> tuple[str, tuple[str, ...], bool]:
+        return field.type.value, field.choices, field.family is not None
 
     for _, alike in groupby(sorted((field for field in fields if field.filterable), key=kind), key=kind):
         group = list(alike)
         value = {"enum": list(group[0].choices)} if group[0].choices else _VALUES[group[0].type.element]
-        names = {"type": "string", "enum": [field.name for field in group]}
+        names = _names(group)
         yield from _by_operator(names, value, fields.ops(group[0]))
     if fields.declared_under is not None:
         ops = frozenset(op for kind in FieldType for op in kind.ops) - fields.without
         names = {"type": "string", "pattern": f"^{declared_name(fields.declared_under)}$"}
         yield from _by_operator(names, _ANY_VALUE, ops)
+
+
+def _names(fields: list[Field]) -> JsonSchema:
+    """What the fields are called: members of families by their form, since there are hundreds."""
+    if fields[0].family is None:
+        return {"type": "string", "enum": [field.name for field in fields]}
+    families = "|".join(re.escape(each) for each in dict.fromkeys(field.family for field in fields) if each)
+    return {"type": "string", "pattern": f"^({families})\\.[A-Z]{{3}}$"}
 
 
 def declared_name(under: str) -> str:
@@ -153,11 +162,11 @@ def _by_operator(names: JsonSchema, value: JsonSchema, ops: frozenset[Op]) -> It
     if Op.IN in ops:
         values = {"type": "array", "items": value, "minItems": 1, "maxItems": MAX_LIST_VALUES}
         yield _comparison(names, {Op.IN, Op.NOT_IN}, values)
-    if Op.WITHIN_LAST in ops:
+    if relative := ops & RELATIVE:
         # Dates know no hours; a schema for all would call "12h" valid for them, so it allows days and weeks.
         units = "dw" if value.get("format") == "date" else "mhdw"
         length = {"type": "string", "pattern": f"^[1-9][0-9]{{0,4}}[{units}]$"}
-        yield _comparison(names, {Op.WITHIN_LAST}, length)
+        yield _comparison(names, relative, length)
     exists = _comparison(names, {Op.EXISTS}, {"type": "boolean", "default": True})
     yield {**exists, "required": ["field", "op"]}
 

@@ -8,8 +8,9 @@ ones plain for the indexes.
 
 from __future__ import annotations
 
+from calendar import isleap
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, array
 from sqlalchemy.orm import InstrumentedAttribute
 
-from crm_kit.conditions.evaluate import earliest
+from crm_kit.conditions.evaluate import EVERY_DAY, window
 from crm_kit.conditions.fields import Field, FieldType, Held, Op
 from crm_kit.conditions.parse import AllOf, AnyOf, Comparison, Condition, Not, comparisons_in
 from crm_kit.db.text_grams import has_grams_of
@@ -39,10 +40,10 @@ _SYNONYMS: Final = {Op.BEFORE: Op.LT, Op.AFTER: Op.GT}
 def compile_condition(condition: Condition, *, now: datetime, by_grams: bool = False) -> ColumnElement[bool]:
     """A boolean expression over the fields' columns; TRUE where the condition holds, else FALSE or NULL.
 
-    now: an aware time, which `within_last` counts back from. by_grams: such that indexes on grams serve it; it means the
-    same. Raises ValueError for a field without a column.
+    now: an aware time, which relative operators count from; what day it is, its time zone says. by_grams: such that indexes on
+    grams serve it; it means the same. Raises ValueError for a field without a column.
     """
-    return _compile(condition, now.astimezone(UTC), holds=True, by_grams=by_grams)
+    return _compile(condition, now, holds=True, by_grams=by_grams)
 
 
 def is_guessed(condition: Condition) -> bool:
@@ -148,8 +149,11 @@ def _test(field: Field, op: Op, value: Any, now: datetime) -> ColumnElement[bool
             return comparable(field).like(bound(f"%{_escaped(value)}%", kind))
         case Op.STARTS_WITH:
             return comparable(field).like(bound(f"{_escaped(value)}%", kind))
-        case Op.WITHIN_LAST:
-            return _within_last(field, value, now)
+        case Op.WITHIN_LAST | Op.WITHIN_NEXT:
+            first, last = window(op, kind, value, now)
+            return column.between(bound(first, kind), bound(last, kind))
+        case Op.ANNIVERSARY_WITHIN_NEXT:
+            return _recurs(column, *window(op, kind, value, now))
         case _:
             return _RANGES[op](comparable(field), bound(value, kind))
 
@@ -162,9 +166,18 @@ _RANGES: Final = {
 }
 
 
-def _within_last(field: Field, length: timedelta, now: datetime) -> ColumnElement[bool]:
-    first, last = earliest(field.type, length, now)
-    return _column(field).between(bound(first, field.type), bound(last, field.type))
+def _recurs(column: ColumnElement[Any], today: date, last: date) -> ColumnElement[bool]:
+    """Days that are not later than the last, and have month and day of one of these days."""
+    begun = column <= bound(last, FieldType.DATE)
+    if last - today >= EVERY_DAY:
+        return begun
+    days = [today + timedelta(days=number) for number in range((last - today).days + 1)]
+    sought = {each.month * 100 + each.day for each in days}
+    if any((each.month, each.day) == (2, 28) and not isleap(each.year) for each in days):
+        sought.add(229)
+    month, day = sa.extract("month", column), sa.extract("day", column)
+    number = sa.cast(month * sa.literal_column("100") + day, sa.Integer())
+    return sa.and_(begun, number == sa.any_(sa.literal(sorted(sought), sa.ARRAY(sa.Integer()))))
 
 
 def _test_list(field: Field, op: Op, value: Any) -> ColumnElement[bool]:

@@ -13,9 +13,11 @@ from contacts_svc.features.accounts.resource import ACCOUNTS
 from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import TAG_RULES
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.pooling.rules import return_time
 from contacts_svc.features.pooling.usecases import held_pool, set_return
+from contacts_svc.features.tagging.usecases import keep_tagged
 from contacts_svc.features.territories.usecases import ASSIGNED
 
 Row = ContactRow | AccountRow
@@ -59,10 +61,12 @@ def _check(session: WriteSession, resource: Resource[Any, Any, Any], row: Row) -
 
 
 async def _write(session: WriteSession, resource: Resource[Any, Any, Any], row: Row, before: Any, action: str) -> None:
-    """A territory may ask whether it is archived."""
+    """A territory may ask whether it is archived, and so may a tag rule."""
     kind: Any = resource.plural
     territories = standing_territories(kind, ASSIGNED[kind].row, ASSIGNED[kind].fields)
     assert resource.custom is not None, "contacts and accounts have custom fields"
-    await session.hold(resource.custom, territories)
+    await session.hold(resource.custom, TAG_RULES, territories)
+    if isinstance(row, ContactRow):
+        await keep_tagged(session, TAG_RULES, row, before, now=utc_now())
     follow(row, await session.standing(territories), now=utc_now())
     await resource.events.updated(session, row, before, action=action)

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
-from crm_kit.conditions import CheckedCondition, Document, FieldSet, Op, evaluate, parse
+from crm_kit.conditions import RELATIVE, CheckedCondition, Document, FieldSet, evaluate, parse
 
 _MOVED_BY_ASSIGNING: Final = frozenset({"team_id", "owner_id", "territory_id", "updated_at"})
 
@@ -34,11 +34,10 @@ class Assignment(NamedTuple):
 def territory_fields(fields: FieldSet) -> FieldSet:
     """Of a resource's fields, those that a territory may name: what assigning changes would chase its own tail.
 
-    Nor may it count back from now: that changes without an event.
+    Nor may it count from now: that changes without an event.
     """
     kept = [field for field in fields if field.name not in _MOVED_BY_ASSIGNING]
-    without = [Op.WITHIN_LAST]
-    return FieldSet(f"{fields.name}Territory", kept, without=without, declared_under=fields.declared_under)
+    return FieldSet(f"{fields.name}Territory", kept, without=RELATIVE, declared_under=fields.declared_under)
 
 
 @lru_cache(maxsize=1000)

@@ -32,6 +32,9 @@ class ContactRow(EntityRow, Base, table=True):
     `match_keys`: the numbers of the keys that duplicates are found by; null where none were made yet, by a release that knew none.
 
     `territory_team_id` and `territory_owner_id`: what the territory gave; a team or owner that differs was named by somebody.
+
+    `rule_tags`: which tag rules hold, and which of the tags it has by them alone (`tagging/rules.py`). `rules_due_at`: when time
+    alone may change that.
     """
 
     __tablename__ = "contact"
@@ -65,6 +68,7 @@ class ContactRow(EntityRow, Base, table=True):
         ),
         keys_index("contact_match_keys", "match_keys"),
         Index("contact_unkeyed", "tenant_id", "id", postgresql_where=text("match_keys is null")),
+        Index("contact_rules_due", "tenant_id", "rules_due_at", postgresql_where=text("rules_due_at is not null")),
         text_grams_column("name_grams", "full_name", "first_name", "last_name"),
         text_grams_index("contact_name_grams", "name_grams"),
     )
@@ -107,6 +111,8 @@ class ContactRow(EntityRow, Base, table=True):
     do_not_contact: bool = flag_column()
     restricted: bool = flag_column()
     archived_at: datetime | None = Field(default=None, sa_type=Moment)
+    rule_tags: dict[str, Any] = json_column(dict, later=True)
+    rules_due_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class MergedContactRow(TenantRow, Base, table=True):

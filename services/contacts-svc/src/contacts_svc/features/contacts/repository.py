@@ -17,6 +17,9 @@ from sqlalchemy import Text as SqlText
 from contacts_svc.features.accounts.repository import address_fields, archived_fields, external_id_field
 from contacts_svc.features.contacts import rules
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.facts.repository import fact_fields
+from contacts_svc.features.tagging.repository import standing_tag_rules
+from contacts_svc.features.tagging.rules import taggable
 
 _c = columns(ContactRow)
 
@@ -80,6 +83,10 @@ FIELDS = FieldSet(
     declared_under=CUSTOM,
 )
 
+TAG_FIELDS: Final = taggable(FIELDS, fact_fields())
+"""What tag rules may name, without the custom fields."""
+
+TAG_RULES: Final = standing_tag_rules(ContactRow, TAG_FIELDS)
 
 EMAILS = KeyHolders("contact.email", _c.email_keys)
 PHONES = KeyHolders("contact.phone", _c.phone_numbers)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from contacts_svc.features.contacts import rules
+from contacts_svc.features.tagging.rules import MAX_TAGS
 
 
 def _email(value: str) -> str:
@@ -84,7 +85,13 @@ class ContactWrite(Input):
         PoolId | None, Field(description="The pool that it is in while nobody owns it, and goes back to")
     ] = None
     external_ids: ExternalIds = {}
-    tags: Annotated[list[Tag], Field(max_length=200)] = []
+    tags: Annotated[
+        list[Tag],
+        Field(
+            max_length=MAX_TAGS,
+            description="All of them. One that a rule gave and that is left out is taken away until the rule holds anew",
+        ),
+    ] = []
     custom: CustomValues = {}
     shares: SharesWrite = []
     do_not_contact: Annotated[

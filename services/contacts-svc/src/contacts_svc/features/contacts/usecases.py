@@ -20,6 +20,7 @@ from contacts_svc.features.contacts import repository, rules
 from contacts_svc.features.contacts.errors import ExternalIdTaken, ProcessingRestricted
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import TAG_RULES
 from contacts_svc.features.contacts.schemas import ContactWrite, PhoneWrite
 from contacts_svc.features.declaring.repository import declared_for
 from contacts_svc.features.external_ids.rules import external_key, external_keys
@@ -30,6 +31,7 @@ from contacts_svc.features.pooling.usecases import keep_in_step
 from contacts_svc.features.relating.usecases import forget_end
 from contacts_svc.features.stages.repository import STAGES
 from contacts_svc.features.stages.rules import put
+from contacts_svc.features.tagging.usecases import keep_tagged
 from contacts_svc.features.validating.repository import standing_rules
 from contacts_svc.features.validating.usecases import refuse_broken
 
@@ -44,13 +46,15 @@ _RULES = standing_rules("contacts", ContactRow, repository.FIELDS)
 async def create_contact(session: WriteSession, data: ContactWrite, caller: Principal) -> Contact:
     row = new_row(ContactRow, id=ContactId.new())
     write_members(session, row, data, caller)
-    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, TAG_RULES, _TERRITORIES, _RULES)
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, None, now=utc_now())
     (await session.standing(STAGES)).start(row, data.lifecycle_stage, data.lifecycle_reason)
     await _check(session, row, (), account_changed=True)
+    written = row.tags
+    await keep_tagged(session, TAG_RULES, row, None, now=utc_now(), is_new=True)
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, None, caller)
-    await refuse_broken(session, _RULES, row, None)
+    await refuse_broken(session, _RULES, row, None, {"tags": written})
     contact = await CONTACT_EVENTS.created(session, row)
     repository.note_keys(session, row.id, repository.Keys(), repository.Keys.of(row))
     return contact
@@ -74,7 +78,7 @@ async def rewrite_contact(
     keys = repository.Keys.of(row)
     row.other_external_ids = rules.displaced(before.external_ids, data.external_ids, row.other_external_ids)
     write_members(session, row, data, caller)
-    await session.hold(_CUSTOM_FIELDS, STAGES, _TERRITORIES, _RULES)
+    await session.hold(_CUSTOM_FIELDS, STAGES, TAG_RULES, _TERRITORIES, _RULES)
     stored = before.custom if merging is None else data.custom
     row.custom = (await session.standing(_CUSTOM_FIELDS)).admitted(data.custom, stored, now=utc_now())
     stages, moved = await session.standing(STAGES), False
@@ -83,11 +87,13 @@ async def rewrite_contact(
     elif (stage := stages.standing_for(data.lifecycle_stage)) != row.lifecycle_stage:
         put(row, stage, data.lifecycle_reason, now=utc_now(), actor_id=caller.subject)
     await _check(session, row, keys.external, account_changed=row.account_id != before.account_id)
+    written = row.tags
+    await keep_tagged(session, TAG_RULES, row, before if merging is None else None, now=utc_now())
     follow(row, await session.standing(_TERRITORIES), now=utc_now())
     await keep_in_step(session, row, before, caller)
     _refuse_restricted(row, before)
     if merging != "unmerged":  # what is given back is what was there
-        await refuse_broken(session, _RULES, row, before)
+        await refuse_broken(session, _RULES, row, before, {"tags": written})
     await CONTACT_EVENTS.updated(session, row, before, action=merging or ("lifecycle_changed" if moved else "updated"))
     repository.note_keys(session, row.id, keys, repository.Keys.of(row))
 

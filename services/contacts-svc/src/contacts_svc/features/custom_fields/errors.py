@@ -11,8 +11,8 @@ class CustomFieldNameTaken(Conflict):
 
 
 class CustomFieldInUse(Conflict):
-    """Territories, validation rules or retention rules speak of it in their conditions, or reminders of it; `territory_ids`,
-    `validation_rule_ids`, `retention_rule_ids` or `date_reminder_ids` names them.
+    """Territories, validation rules, retention rules or tag rules speak of it in their conditions, or reminders of it; `territory_ids`,
+    `validation_rule_ids`, `retention_rule_ids`, `tag_rule_ids` or `date_reminder_ids` names them.
     """
 
     code = "custom_field_in_use"

@@ -12,10 +12,11 @@ from sqlalchemy import Select, func, select
 from contacts_svc.features.assignment.models import TerritoryRow
 from contacts_svc.features.declaring.models import CustomFieldRow
 from contacts_svc.features.retaining.models import RetentionRuleRow
+from contacts_svc.features.tagging.models import TagRuleRow
 from contacts_svc.features.validating.models import ValidationRuleRow
 
 _c, _territory, _rule = columns(CustomFieldRow), columns(TerritoryRow), columns(ValidationRuleRow)
-_retention = columns(RetentionRuleRow)
+_retention, _tagging = columns(RetentionRuleRow), columns(TagRuleRow)
 
 
 async def count(session: ReadSession, resource: str) -> int:
@@ -48,6 +49,12 @@ async def territories_naming(session: ReadSession, resource: str, name: str) -> 
         select(_territory.id, _territory.where).where(_territory.resource == resource).order_by(_territory.id)
     )
     return [row.id for row in (await session.execute(statement)).all() if _names(name, named_fields(row.where))]
+
+
+async def tag_rules_naming(session: ReadSession, name: str) -> Sequence[str]:
+    """The ids of the tag rules whose conditions speak of the field of contacts."""
+    rows = (await session.execute(select(_tagging.id, _tagging.where).order_by(_tagging.id))).all()
+    return [row.id for row in rows if _names(name, named_fields(row.where))]
 
 
 def _names(name: str, fields: Iterable[str]) -> bool:

@@ -74,6 +74,11 @@ async def delete_custom_field(session: WriteSession, row: CustomFieldRow, _calle
             Text(f"{len(naming)} retention rules name it.", f"有 {len(naming)} 条保留期限规则使用该字段。"),
             members={"retention_rule_ids": list(naming[:20])},
         )
+    if row.resource == "contacts" and (naming := await repository.tag_rules_naming(session, row.name)):
+        raise CustomFieldInUse(
+            Text(f"{len(naming)} tag rules name it.", f"有 {len(naming)} 条标签规则使用该字段。"),
+            members={"tag_rule_ids": list(naming[:20])},
+        )
     await CUSTOM_FIELD_EVENTS.deleted(session, row)
 
 

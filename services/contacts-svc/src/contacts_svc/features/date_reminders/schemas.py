@@ -24,6 +24,14 @@ def _zone(value: str) -> str:
     return value
 
 
+TimeZoneName = Annotated[
+    str,
+    StringConstraints(strict=True, max_length=64),
+    AfterValidator(_zone),
+    Field(description="IANA name", examples=["Asia/Shanghai"]),
+]
+
+
 class DateReminderWrite(Input):
     name: Name
     resource: DatedResource = "contacts"
@@ -42,12 +50,7 @@ class DateReminderWrite(Input):
         StringConstraints(strict=True, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
         Field(description="Time of day in `time_zone`", examples=["09:00"]),
     ] = "09:00"
-    time_zone: Annotated[
-        str,
-        StringConstraints(strict=True, max_length=64),
-        AfterValidator(_zone),
-        Field(description="IANA name", examples=["Asia/Shanghai"]),
-    ]
+    time_zone: TimeZoneName
     active: Annotated[bool, Field(strict=True)] = True
 
     @model_validator(mode="after")

@@ -53,6 +53,8 @@ def source_of(
         return Source(_KINDS.get(kind, "job"), about)
     if action in _MERGES or (action == "created" and version != 1):
         return Source("merge")
+    if via == "rule":
+        return Source("rule")
     if via == "event":
         return Source("event")
     return Source("rule" if request_id.startswith("timer-") else "api")

@@ -9,10 +9,12 @@ from crm_kit.http.principal import Principal
 from crm_kit.resources import change
 from sqlalchemy.exc import IntegrityError
 
+from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.import_rows import repository
 from contacts_svc.features.import_rows.models import ImportResultRow
 from contacts_svc.features.import_rows.rules import restoring
-from contacts_svc.features.import_rows.usecases import RESOURCES
+from contacts_svc.features.import_rows.usecases import RESOURCES, said_of
+from contacts_svc.features.tagging.rules import with_given
 
 Reverted = Literal["deleted", "restored", "partly", "changed_since", "in_use", "gone", "refused"]
 """`partly`: some members have been changed since, and stay. `in_use`: something else belongs to it by now."""
@@ -63,10 +65,12 @@ async def _take_back(
         await resource.delete(session, row, caller)
         return "deleted"
     row = await resource.lock(session, entity_id)
-    present = resource.events.snapshot(row).model_dump(mode="json")
+    present = said_of(resource, row).model_dump(mode="json")
     # What follows from other members, as a history does, is not written but follows from them again.
     before = {name: value for name, value in (result.before or {}).items() if name in resource.write.model_fields}
     patch, kept = restoring(present, before, result.after or {})
+    if "tags" in patch and isinstance(row, ContactRow):
+        patch["tags"] = with_given(patch["tags"], row.rule_tags)
     if patch:
         await change(session, resource, row, patch, caller)
     return "partly" if kept and patch else "changed_since" if kept else "restored"

@@ -20,6 +20,8 @@ from contacts_svc.features.accounts.resource import ACCOUNTS
 from contacts_svc.features.accounts.schemas import AccountWrite
 from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts import rules as contact_rules
+from contacts_svc.features.contacts.events import by_people
+from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
 from contacts_svc.features.contacts.usecases import normalised_phones
@@ -300,7 +302,7 @@ class _Page:
         require(self._caller, f"{row.resource}:update")
         stored = self._rows.get(entity_id) or await resource.lock(self._session, entity_id)
         reference, results = await self._refer(row)
-        before = resource.events.snapshot(stored)
+        before, said = resource.events.snapshot(stored), said_of(resource, stored)
         given = row.data.model_dump(mode="json", exclude_unset=True) | (reference or {})
         if "phones" in given:
             given["phones"] = normalised_phones(row.data.phones, self._caller.region)
@@ -310,8 +312,8 @@ class _Page:
         await change(self._session, resource, stored, patch, self._caller)
         result = changed(
             Result(row.number, row.resource, "unchanged", entity_id, stored.version),
-            before,
-            resource.events.snapshot(stored),
+            said,
+            said_of(resource, stored),
         )
         return [*results, self._with_reference(result, row, reference)]
 
@@ -355,6 +357,11 @@ class _Page:
 
     def _told(self, text: Text) -> str:
         return text.get(self._terms.language)
+
+
+def said_of(resource: Resource[Any, Any, Any], row: Any) -> Any:
+    """A record as people and imports say it is: what rules make of it is nothing to take back."""
+    return by_people(row) if isinstance(row, ContactRow) else resource.events.snapshot(row)
 
 
 def changed(result: Result, before: Entity, after: Entity) -> Result:

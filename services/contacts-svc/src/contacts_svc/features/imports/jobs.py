@@ -16,7 +16,7 @@ from contacts_svc.features.import_reverts.usecases import take_back
 from contacts_svc.features.import_rows import repository as rows
 from contacts_svc.features.import_rows.models import ImportResultRow
 from contacts_svc.features.import_rows.schemas import Result
-from contacts_svc.features.import_rows.usecases import RESOURCES, changed, find_account, is_planned, take_in
+from contacts_svc.features.import_rows.usecases import RESOURCES, changed, find_account, is_planned, said_of, take_in
 from contacts_svc.features.imports.events import UNPUBLISHED
 from contacts_svc.features.imports.models import ImportRow
 from contacts_svc.features.imports.resource import IMPORTS
@@ -97,11 +97,12 @@ async def _link(session: WriteSession, row: ImportRow, result: ImportResultRow, 
                 return 0
             stored = await resource.lock(session, result.entity_id)
             member = "account_id" if result.resource == "contacts" else "parent_id"
-            before = await change(session, resource, stored, {member: account_id}, caller)
+            said = said_of(resource, stored)
+            await change(session, resource, stored, {member: account_id}, caller)
             came = changed(
                 Result(result.row, result.resource, "unchanged", result.entity_id),
-                before,
-                resource.events.snapshot(stored),
+                said,
+                said_of(resource, stored),
             )
     except Problem as problem:
         result.problem = problem.body(row.language)

@@ -15,6 +15,8 @@ from crm_kit.timers import set_timer
 
 from contacts_svc.features.assignment.repository import standing_territories
 from contacts_svc.features.assignment.rules import follow
+from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import TAG_RULES
 from contacts_svc.features.lifecycle import repository
 from contacts_svc.features.lifecycle.errors import LifecycleStageInUse
 from contacts_svc.features.lifecycle.events import LIFECYCLE_EVENTS
@@ -23,6 +25,7 @@ from contacts_svc.features.lifecycle.schemas import LifecycleWrite
 from contacts_svc.features.stages.models import LifecycleRow
 from contacts_svc.features.stages.repository import STAGES, lock_lifecycle
 from contacts_svc.features.stages.rules import USUAL, USUAL_INITIAL, put
+from contacts_svc.features.tagging.usecases import keep_tagged
 from contacts_svc.features.territories.usecases import ASSIGNED
 
 _AT_ONCE, _IN_A_MOMENT = timedelta(0), timedelta(seconds=0.2)
@@ -96,11 +99,13 @@ async def _move_some(session: WriteSession, stage: str, by: str) -> bool:
     for resource, assigned in ASSIGNED.items():
         rows = await repository.lock_some(session, assigned.row, stage)
         territories = standing_territories(resource, assigned.row, assigned.fields)
-        await session.hold(STAGES, territories)
+        await session.hold(STAGES, TAG_RULES, territories)
         now = utc_now()
         for row in rows:
             before = assigned.events.snapshot(row)
             put(row, by, _REPLACED, now=now, actor_id=here.actor_id if here else None)
+            if isinstance(row, ContactRow):
+                await keep_tagged(session, TAG_RULES, row, before, now=now)
             follow(row, await session.standing(territories), now=now)
             await assigned.events.updated(session, row, before, action="lifecycle_changed")
         if rows:

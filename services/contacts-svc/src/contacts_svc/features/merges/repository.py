@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from contacts_svc.features.contacts.models import ContactRow, MergedContactRow
 from contacts_svc.features.merges.models import MergeRow
+from contacts_svc.features.tagging.rules import own_tags
 
 _merge = columns(MergeRow)
 _merged = columns(MergedContactRow)
@@ -60,7 +61,9 @@ async def merged_contacts(session: ReadSession, into_id: str) -> dict[ContactId,
 
 
 def _members(content: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if name in Contact.model_fields}
+    """As somebody wrote them: without the tags that rules gave."""
+    members = {name: value for name, value in content.items() if name in Contact.model_fields}
+    return {**members, "tags": own_tags(content["tags"], content.get("rule_tags", {}))}
 
 
 async def later_merges(session: WriteSession, merge: MergeRow) -> Sequence[MergeRow]:

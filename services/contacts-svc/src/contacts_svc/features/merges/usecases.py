@@ -6,6 +6,7 @@ from typing import Any
 from crm_contracts.contacts import Contact
 from crm_contracts.ids import ContactId, MergeId
 from crm_kit import context
+from crm_kit.db.models import utc_now
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Erased, FieldError, Merged, NotFound, Text, ValidationFailed
 from crm_kit.http.principal import Principal
@@ -16,8 +17,9 @@ from contacts_svc.features.accounts.repository import account_exists
 from contacts_svc.features.consents.usecases import join_ledgers, part_ledgers
 from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts.errors import ProcessingRestricted
-from contacts_svc.features.contacts.events import CONTACT_EVENTS
+from contacts_svc.features.contacts.events import CONTACT_EVENTS, by_people
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import TAG_RULES
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
 from contacts_svc.features.contacts.usecases import refuse_taken, rewrite_contact, take_out
@@ -30,6 +32,8 @@ from contacts_svc.features.pooling.repository import hold_pool
 from contacts_svc.features.pooling.usecases import set_return
 from contacts_svc.features.relating.usecases import follow_merge
 from contacts_svc.features.stages.repository import STAGES
+from contacts_svc.features.tagging.rules import with_given
+from contacts_svc.features.tagging.usecases import keep_tagged
 
 Rows = Mapping[str, ContactRow]
 """By id."""
@@ -86,10 +90,10 @@ async def _merge(
     session: WriteSession, survivor_id: str, rows: Rows, data: MergeWrite, caller: Principal
 ) -> MergeResult:
     row, others = rows[survivor_id], [rows[id_] for id_ in data.from_]
-    before, merged = CONTACT_EVENTS.snapshot(row), [CONTACT_EVENTS.snapshot(other) for other in others]
+    before, merged = CONTACT_EVENTS.snapshot(row), [by_people(other) for other in others]
     chosen = data.fields.rules()
     _check_rules(chosen, [before, *merged])
-    state = CONTACTS.validated(_given(rules.combined(before, merged, chosen)))
+    state = CONTACTS.validated(_kept(row, rules.combined(by_people(row), merged, chosen)))
     merge_id = MergeId.new()
     await repository.keep(session, merge_id, row.id, data.from_)
     for other in others:
@@ -101,13 +105,13 @@ async def _merge(
         from_ids=list(data.from_),
         actor_id=here.actor_id if here else None,
         rules=dict(chosen),
-        before=before.model_dump(mode="json"),
+        before=by_people(row).model_dump(mode="json"),
     )
     row.merged_from = sorted([*row.merged_from, *data.from_])
     row.other_external_ids = rules.other_external_ids(state.external_ids, [before, *merged])
     await rewrite_contact(session, row, before, state, caller, merging="merged")
     after = CONTACT_EVENTS.snapshot(row)
-    merge.after = after.model_dump(mode="json")
+    merge.after = by_people(row).model_dump(mode="json")
     await follow_merge(session, [row.id, *data.from_])
     entries = await join_ledgers(session, merge_id, row.id, data.from_)
     told = await MERGE_EVENTS.created(session, merge)
@@ -168,10 +172,10 @@ async def _without(
         later.after = {**later.after, **new}
     if survivor is None:
         return None
-    state = rules.rebased(old, rules.state_of(CONTACT_EVENTS.snapshot(survivor)), new)
+    state = rules.rebased(old, rules.state_of(by_people(survivor)), new)
     state["account_id"] = await _account_or_none(session, state["account_id"])
     state["pool_id"] = await _pool_or_none(session, state["pool_id"])
-    validated: ContactWrite = CONTACTS.validated(_given(state))
+    validated: ContactWrite = CONTACTS.validated(_kept(survivor, state))
     return validated
 
 
@@ -181,6 +185,7 @@ async def _return(session: WriteSession, row: ContactRow, version: int) -> None:
     row.returns_at = row.returns_at if row.pool_id is not None else None
     row.lifecycle_stage = (await session.standing(STAGES)).standing_for(row.lifecycle_stage)
     await refuse_taken(session, row)
+    await keep_tagged(session, TAG_RULES, row, None, now=utc_now())
     await CONTACT_EVENTS.restored(session, row, version + 2)  # its deletion was one more
     contacts.note_keys(session, row.id, contacts.Keys(), contacts.Keys.of(row))
     await set_return(session, row)  # its timer may have come while it was not there
@@ -196,9 +201,10 @@ async def _pool_or_none(session: WriteSession, pool_id: str | None) -> str | Non
     return pool_id if pool_id is not None and await hold_pool(session, pool_id) is not None else None
 
 
-def _given(state: rules.Json) -> dict[str, Any]:
-    """Members that hold nothing are left out, as a client would leave them."""
-    return {name: value for name, value in state.items() if value is not None}
+def _kept(row: ContactRow, state: rules.Json) -> dict[str, Any]:
+    """As a client would write it: members that hold nothing are left out, and the tags that rules gave are not taken away."""
+    kept = {name: value for name, value in state.items() if value is not None}
+    return {**kept, "tags": with_given(kept.get("tags", ()), row.rule_tags)}
 
 
 def _check_rules(chosen: Mapping[str, rules.Rule], contacts_: Sequence[Contact]) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from crm_contracts.contacts import Consent
 from crm_contracts.custom_fields import LocalText
 from crm_contracts.sensitivity import mask_text
-from crm_kit.db.models import columns
+from crm_kit.db.models import columns, utc_now
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, Text, UnknownLink, ValidationFailed
 from sqlalchemy import select
@@ -20,7 +20,7 @@ from contacts_svc.features.consents.schemas import ConsentWrite
 from contacts_svc.features.consents.usecases import record_consent
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
-from contacts_svc.features.contacts.repository import survivor_of
+from contacts_svc.features.contacts.repository import TAG_RULES, survivor_of
 from contacts_svc.features.preferences.rules import PreferenceLink
 from contacts_svc.features.preferences.schemas import (
     Preference,
@@ -29,6 +29,7 @@ from contacts_svc.features.preferences.schemas import (
     PreferencesWrite,
     PreferenceWrite,
 )
+from contacts_svc.features.tagging.usecases import keep_tagged
 
 SOURCE = "preference_page"
 
@@ -111,6 +112,7 @@ async def decide(session: WriteSession, row: ContactRow, data: PreferencesWrite)
     if data.do_not_contact is not None and data.do_not_contact != row.do_not_contact:
         before = CONTACT_EVENTS.snapshot(row)
         row.do_not_contact = data.do_not_contact
+        await keep_tagged(session, TAG_RULES, row, before, now=utc_now())
         await CONTACT_EVENTS.updated(session, row, before)
 
 

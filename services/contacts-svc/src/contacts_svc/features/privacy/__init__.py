@@ -8,6 +8,7 @@ from contacts_svc.features.consents.events import CONSENT_EVENTS
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.date_occurrences.events import DATE_OCCURRENCE_EVENTS
 from contacts_svc.features.duplicates.events import UNPUBLISHED as PAIR_EVENTS
+from contacts_svc.features.facts.repository import tells_of
 from contacts_svc.features.legal_holds.events import LEGAL_HOLD_EVENTS
 from contacts_svc.features.merges.events import MERGE_EVENTS
 from contacts_svc.features.privacy.usecases import erase_more, show_more
@@ -30,6 +31,7 @@ _PART = PrivacyPart(
         ),
         show_more=show_more,
         erase_more=erase_more,
+        has_copies=tells_of,
     ),
 )
 

@@ -11,7 +11,7 @@ from sqlalchemy import ARRAY, and_, any_, delete, exists, func, literal, or_, se
 from sqlalchemy import Text as SqlText
 
 from contacts_svc.features.bulk_changes.models import BulkChangeRow, BulkFailureRow
-from contacts_svc.features.contacts.models import MergedContactRow
+from contacts_svc.features.contacts.models import ContactRow, MergedContactRow
 from contacts_svc.features.exports.models import ExportPieceRow, ExportRow, ExportSubjectsRow
 from contacts_svc.features.exports.usecases import BUSY as EXPORT_BUSY
 from contacts_svc.features.import_rows.models import ImportChunkRow, ImportResultRow
@@ -34,6 +34,13 @@ _FORGET_CLAIMS: Final = Sql("delete from pool_claim where contact_id = any(cast(
 async def merged_contents(session: ReadSession, subject_ids: Sequence[str]) -> list[dict[str, Any]]:
     rows = await session.scalars(select(_merged.content).where(_merged.into_id.in_(subject_ids)).order_by(_merged.id))
     return list(rows)
+
+
+async def rule_tags(session: ReadSession, subject_ids: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Of each contact the rules that hold, and the tags that it has by them."""
+    c = columns(ContactRow)
+    statement = select(c.id, c.rule_tags).where(c.id.in_(subject_ids), c.rule_tags["rules"].is_not(None))
+    return [(row.id, row.rule_tags) for row in await session.execute(statement.order_by(c.id))]
 
 
 async def is_at_work(session: ReadSession) -> bool:

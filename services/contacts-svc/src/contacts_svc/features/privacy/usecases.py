@@ -10,6 +10,8 @@ from crm_kit.privacy import Taken
 
 from contacts_svc.features.bulk_changes.usecases import forget_bulk_change
 from contacts_svc.features.exports.usecases import forget_condition, forget_export
+from contacts_svc.features.facts.repository import facts_by_contact
+from contacts_svc.features.facts.rules import NO_FACTS
 from contacts_svc.features.imports.usecases import forget_import
 from contacts_svc.features.privacy import repository
 from contacts_svc.features.privacy.repository import Whose
@@ -19,13 +21,20 @@ from contacts_svc.features.relating.repository import aside_of
 
 
 async def show_more(session: ReadSession, subject_ids: Sequence[str]) -> AsyncIterator[tuple[str, Any]]:
-    """Contacts as they were when they were merged into the person's, and relationships that wait until that is undone."""
+    """Contacts as they were when they were merged into the person's, relationships that wait until that is undone, what orders,
+    deals and tickets come to, and which tags rules gave.
+    """
     for content in await repository.merged_contents(session, subject_ids):
         yield "merged_contact", content
     for kept in await aside_of(session, subject_ids):
         yield "relationship", kept.content["relationship"]
     for contact_id, at in await repository.last_activity(session, subject_ids):
         yield "last_activity", {"contact_id": contact_id, "last_at": at.isoformat()}
+    for contact_id, facts in (await facts_by_contact(session, subject_ids)).items():
+        if facts is not NO_FACTS:
+            yield "contact_facts", {"contact_id": contact_id, **facts}
+    for contact_id, state in await repository.rule_tags(session, subject_ids):
+        yield "rule_tags", {"contact_id": contact_id, **state}
 
 
 async def erase_more(session: WriteSession, subject_ids: Sequence[str]) -> Taken | None:

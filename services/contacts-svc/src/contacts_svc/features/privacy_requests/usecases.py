@@ -6,6 +6,7 @@ from typing import Final
 
 from crm_contracts.ids import PrivacyRequestId
 from crm_contracts.privacy import PrivacyRequest, PrivacyRequestKind
+from crm_kit.db.models import utc_now
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import Erased, FieldError, Forbidden, Merged, NotFound, Text, ValidationFailed
 from crm_kit.http.principal import Principal
@@ -20,6 +21,7 @@ from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.contacts.events import CONTACT_EVENTS
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.contacts.repository import TAG_RULES
 from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import PhoneWrite
 from contacts_svc.features.contacts.usecases import normalised_phones
@@ -36,6 +38,7 @@ from contacts_svc.features.privacy_requests.schemas import (
     KeptConsent,
     PrivacyRequestWrite,
 )
+from contacts_svc.features.tagging.usecases import keep_tagged
 
 PRIVACY_JOB: Final = "privacy_request"
 FORGET_ARCHIVE: Final = "forget_archive"
@@ -128,6 +131,7 @@ async def lift(session: WriteSession, request: PrivacyRequestRow) -> None:
 async def _set_restricted(session: WriteSession, row: ContactRow, restricted: bool) -> None:
     before = CONTACT_EVENTS.snapshot(row)
     row.restricted = restricted
+    await keep_tagged(session, TAG_RULES, row, None, now=utc_now())
     await CONTACT_EVENTS.updated(session, row, before)
 
 

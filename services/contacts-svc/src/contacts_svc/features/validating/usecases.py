@@ -1,6 +1,7 @@
 """Holding a record against the rules of its tenant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from crm_contracts.types import Entity
@@ -19,14 +20,20 @@ class Validated(Protocol):
 
 
 async def refuse_broken(
-    session: WriteSession, rules: Standing[Sequence[ActiveRule]], row: Validated, before: Entity | None
+    session: WriteSession,
+    rules: Standing[Sequence[ActiveRule]],
+    row: Validated,
+    before: Entity | None,
+    written: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """`row`: as it is about to be written; `before`: what it was. Raises ValidationFailed with every rule that it breaks."""
+    """`row`: as it is about to be written; `before`: what it was. `written`: members that are judged as somebody wrote them, whatever
+    the tenant's settings make of them. Raises ValidationFailed with every rule that it breaks.
+    """
     standing = await session.standing(rules)
     if not standing:
         return
     was = before.model_dump() if before is not None else None
-    faults = list(broken_rules(standing, row.model_dump(), was, now=utc_now()))
+    faults = list(broken_rules(standing, {**row.model_dump(), **written}, was, now=utc_now()))
     if faults:
         raise ValidationFailed(
             Text(f"{len(faults)} rule(s) broken; see errors.", f"违反 {len(faults)} 条校验规则，见 errors。"),

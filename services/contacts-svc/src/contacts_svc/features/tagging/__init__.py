@@ -1,0 +1,1 @@
+"""Tagging: the tags that contacts have by rules, which `tag_rules` manages."""
