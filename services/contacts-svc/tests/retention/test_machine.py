@@ -76,7 +76,7 @@ class Retaining(RuleBasedStateMachine):
         self.tenant_id = tenant.id
         principal = Principal("key_test", tenant.id, "CN", ALL_SCOPES)
         headers = {"Authorization": f"Bearer {self.service.mint.token(principal)}"}
-        self.client = httpx.Client(base_url=self.service.url, headers=headers, timeout=30)
+        self.client = httpx.Client(base_url=self.service.url, headers=headers, timeout=60)
         self.now = 0
         self.model = Model()
         self.rule_path: str | None = None
@@ -248,7 +248,7 @@ class Retaining(RuleBasedStateMachine):
         connection = await asyncpg.connect(self.service.urls.app)
         try:
             await connection.execute("select set_config('app.tenant_id', $1, false)", self.tenant_id)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not await connection.fetchval(_THROUGH):
                     await asyncio.sleep(0.02)
         finally:
@@ -268,5 +268,5 @@ class Retaining(RuleBasedStateMachine):
 
 async def test_whatever_happens_in_whatever_order(service: ServiceUnderTest) -> None:
     machine = type("Machine", (Retaining,), {"service": service})
-    bounds = settings(max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    bounds = settings(max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
     await asyncio.to_thread(run_state_machine_as_test, machine, settings=bounds)
