@@ -18,7 +18,15 @@ VIEW = Consumer(
     handle_backlog=project_backlog,
     order="pass",
     projection=Projection(
-        tables=("entity", "timeline_entry", "customer_view", "customer_key", "stale_customer"),
+        tables=(
+            "entity",
+            "timeline_entry",
+            "customer_view",
+            "customer_key",
+            "stale_customer",
+            "customer_search",
+            "search_number",
+        ),
         load=rebuilding.load,
         complete=rebuilding.complete,
         match=rebuilding.match,
