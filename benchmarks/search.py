@@ -25,12 +25,14 @@ from crm_kit.db.migrations import migrate
 from crm_kit.db.provision import EventLogDatabase, ServiceDatabase, provision
 from crm_kit.db.session import Database
 from crm_kit.manifest import Feature, Manifest
+from crm_testkit.customer_world import World
 from crm_testkit.postgres import make_open_folder
 from crm_testkit.service import running_service
 from duplicates_chinese import _BUSINESSES, _COMPOUND, _GIVEN, _MAIL_HOSTS, _PLACES, _SURNAMES, _TRADES
 from duplicates_data import zipf
 from duplicates_dirty import _FIRST, _LAST
 from gateway.features import customers
+from gateway.features.customers import projection
 from gateway.features.customers.compose import identities
 from gateway.features.customers.search.fields import searched
 from gateway.features.customers.search.grams import grams_of
@@ -85,6 +87,7 @@ async def _measure(server: EmbeddedPostgres, folder: Path, size: int, rounds: in
         report |= await _load(loading, urls.app, size)
     report |= await _sizes(loading)
     report |= await _written(urls.app, tenant)
+    report |= await _projected(urls.app)
     async with _serving(urls, log.url(server.superuser_url()), folder) as service:
         report["milliseconds"] = await _asked(lambda: service.tenant(tenant).client, loading, rounds)
     await loading.close()
@@ -268,6 +271,46 @@ async def _written(app_url: str, tenant: str) -> dict[str, Any]:
         "grams of one, microseconds": round((reckoned - made) / len(contents) * 1e6),
         "writing one, microseconds, by batches of": {str(size): round(each * 1e6) for size, each in seconds.items()},
     }
+
+
+async def _projected(app_url: str) -> dict[str, Any]:
+    """Events that the projection applies in a second, in batches of 100, with and without what is kept for the search, by turns."""
+    database = Database(app_url, settings=MANIFEST.database_settings)
+    world, random_ = World(TenantId.new()), random.Random(3)
+    kept = (projection.write_searched, projection.write_numbers)
+
+    async def nothing(*_: Any) -> None:
+        return None
+
+    seconds: dict[str, list[float]] = {}
+    for turn in range(40):
+        is_new, is_kept = turn // 2 % 2 == 0, turn % 2 == 0
+        events = _a_batch(world, random_, is_new)
+        projection.write_searched, projection.write_numbers = kept if is_kept else (nothing, nothing)
+        began = time.perf_counter()
+        async with database.write(world.tenant_id) as session:
+            await projection.project(session, events)
+        kind = ("new customers" if is_new else "orders and changes") + (", with search" if is_kept else ", without")
+        seconds.setdefault(kind, []).append((time.perf_counter() - began) / len(events))
+    projection.write_searched, projection.write_numbers = kept
+    await database.close()
+    return {"events a second": {kind: round(1 / sorted(each)[len(each) // 2]) for kind, each in seconds.items()}}
+
+
+def _a_batch(world: World, random_: random.Random, is_new: bool) -> list[Any]:
+    for _ in range(100):
+        if is_new:
+            person = _person(random_, 0)
+            names = ("full_name", "first_name", "last_name", "emails", "phones")
+            world.create("contact", **{name: person[name] for name in names})
+        elif random_.random() < 0.5:
+            contact = random_.choice(world.all_of("contact"))
+            world.create("order", number=f"SO-{random_.randrange(10**9)}", contact_id=contact["id"])
+        else:
+            world.update(random_.choice(world.all_of("contact"))["id"], title=f"经理 {random_.random()}")
+    events = [event for _, event in world.events]
+    world.events.clear()
+    return events
 
 
 async def _asked(

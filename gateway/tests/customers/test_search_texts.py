@@ -32,9 +32,12 @@ def is_found(customer: Searched, q: str) -> bool:
     query = understood(q)
     assert query is not None
     has = set(grams_of(TENANT, customer))
-    ways = [[arms.within(TENANT, word) | arms.sounding(TENANT, word) for word in words] for words in query.alternatives]
-    by_index = any(all(any(has.issuperset(arm) for arm in arms_) for arms_ in words) for words in ways)
-    by_index = by_index or any(has.issuperset(arm) for arm in arms.wholes(TENANT, query))
+    for_each = [
+        [arms.within(TENANT, word).all | arms.sounding(TENANT, word).all for word in words]
+        for words in query.alternatives
+    ]
+    by_index = any(all(any(has.issuperset(arm.grams) for arm in ways) for ways in words) for words in for_each)
+    by_index = by_index or any(has.issuperset(arm.grams) for arm in arms.wholes(TENANT, query).all)
     texts = [text for part in PARTS for text in customer.texts[part]]
     return (by_index or query.is_short) and fit_of(query, texts, {}) is not None
 
@@ -149,7 +152,7 @@ def test_whatever_is_asked_is_understood_or_refused(q: str) -> None:
     if query is not None:
         for words in query.alternatives:
             for word in words:
-                assert all(0 <= each < 2**31 for arm in arms.sounding(TENANT, word) for each in arm)
+                assert all(0 <= each < 2**31 for arm in arms.sounding(TENANT, word).all for each in arm.grams)
         fit = fit_of(query, [SearchedText("name", "张伟 michael"), SearchedText("phone", "8613800138000")], {})
         assert fit is None or 0 <= fit.rank <= last_rank("typo")
 

@@ -31,18 +31,17 @@ from sqlalchemy import (
 
 from gateway.features.customers.models import CustomerSearchRow, EntityCopy
 from gateway.features.customers.search import arms
-from gateway.features.customers.search.arms import Arm
+from gateway.features.customers.search.arms import Arm, Ways
 from gateway.features.customers.search.fields import PARTS, parse
 from gateway.features.customers.search.matching import Match, MatchKind, fit_of, last_rank
 from gateway.features.customers.search.query import SearchQuery, Word
 from gateway.features.customers.search.visibility import Visibility
 
-CANDIDATES: Final = 400
+CANDIDATES: Final = 300
 """Of the ways to have one word: so many are looked at, the newest of those that the index shows."""
-SEEN: Final = 3_000
+SEEN: Final = 1_000
 """So many the index shows of each way. What more have is common: the newest customers are walked through for it, too."""
 WALKED: Final = 10_000
-_AT_MOST: Final = 1_000
 
 s: Final[Any] = columns(CustomerSearchRow)
 # A limit of its own: so the newest are read in their order, whatever is asked of them.
@@ -90,7 +89,7 @@ Numbers = Mapping[str, Mapping[str, Sequence[Match]]]
 class _Asked(NamedTuple):
     """Words that must all be found, and the ways to have each; no word where a way is of all of them."""
 
-    ways: Sequence[frozenset[Arm]]
+    ways: Sequence[Ways]
     words: Sequence[Word | None]
 
 
@@ -167,11 +166,11 @@ class _Search:
     async def as_written(self) -> None:
         """By all of a text, its beginning, and parts."""
         tenant_id, query = self._session.tenant_id, self._query
-        asked = [_Asked([frozenset(arms.wholes(tenant_id, query))], [None])]
-        for ways in (arms.beginnings, arms.within):
-            asked += [
-                _Asked([frozenset(ways(tenant_id, word)) for word in words], words) for words in query.alternatives
-            ]
+        asked = [_Asked([arms.wholes(tenant_id, query)], [None])]
+        for words in query.alternatives:
+            if len(words) == 1:
+                asked.append(_Asked([arms.beginnings(tenant_id, words[0])], words))
+            asked.append(_Asked([arms.within(tenant_id, word) for word in words], words))
         found = await self._candidates(asked)
         rows = await self._rows(s.id == any_(literal(list(found.ids), ARRAY(Text())))) if found.ids else []
         is_complete = found.is_complete
@@ -187,8 +186,11 @@ class _Search:
         for words in self._query.alternatives:
             heard = [arms.sounding(tenant_id, word) for word in words]
             if len(words) > 1:
-                heard = [ways | arms.within(tenant_id, word) for ways, word in zip(heard, words, strict=True)]
-            asked.append(_Asked([frozenset(ways) for ways in heard], words))
+                heard = [
+                    Ways(ways.plain | arms.within(tenant_id, word).plain, ways.odd)
+                    for ways, word in zip(heard, words, strict=True)
+                ]
+            asked.append(_Asked(heard, words))
         found = await self._candidates(asked)
         ids = [id_ for id_ in found.ids if id_ not in self._found]
         rows = await self._rows(s.id == any_(literal(ids, ARRAY(Text())))) if ids else []
@@ -196,28 +198,35 @@ class _Search:
 
     async def _candidates(self, asked: Sequence[_Asked]) -> _Candidates:
         """Of each alternative those that may have all of its words."""
-        alone = {ways for each in asked if len(each.ways) == 1 for ways in each.ways}
-        beside = {ways for each in asked if len(each.ways) > 1 for ways in each.ways}
-        known = {**await self._look_up(beside, SEEN), **await self._look_up(alone, CANDIDATES)}
-        found: list[_Candidates] = []
-        for each in asked:
-            by_word = [self._with_numbers(known[ways], word) for ways, word in zip(each.ways, each.words, strict=True)]
-            rare = [
-                some
-                for some, word in zip(by_word, each.words, strict=True)
-                if some.is_complete and (word is None or not word.is_short)
-            ]
-            if len(by_word) == 1:
-                found += by_word
-            elif rare:
-                # Who has all of those words of which all are known who have them; the others are looked for in their texts.
-                ids = _in_all([some.ids for some in rare])
-                found.append(_Candidates(tuple(ids[:_AT_MOST]), len(ids) <= _AT_MOST, is_common=False))
-            elif (together := arms.together(each.ways)) is None:
-                found.append(_Candidates((), is_complete=False, is_common=True))
-            else:
-                found += (await self._look_up({frozenset(together)}, CANDIDATES)).values()
+        alone = {each.ways[0].all for each in asked if len(each.ways) == 1}
+        several = [(each, arms.together(each.ways)) for each in asked if len(each.ways) > 1]
+        alone |= {together for _, together in several if together is not None}
+        known = await self._look_up(alone, CANDIDATES)
+        found = [self._with_numbers(known[each.ways[0].all], each.words[0]) for each in asked if len(each.ways) == 1]
+        for each, together in several:
+            numbered = [word for word in each.words if word is not None and word.text in self._numbers]
+            if together is None or any(self._numbers[word.text] for word in numbered):
+                found.append(await self._one_by_one(each))
+            if together is not None:
+                found.append(known[together])
         return _all_of(found)
+
+    async def _one_by_one(self, asked: _Asked) -> _Candidates:
+        """Of several words that cannot be asked for together: all who have the rarest, or of those that are shown for each."""
+        known = await self._look_up({ways.all for ways in asked.ways}, SEEN)
+        by_word = [
+            (self._with_numbers(known[ways.all], word), word)
+            for ways, word in zip(asked.ways, asked.words, strict=True)
+        ]
+        rare = [
+            some
+            for some, word in by_word
+            if some.is_complete and len(some.ids) <= CANDIDATES and not (word and word.is_short)
+        ]
+        if rare:
+            return min(rare, key=lambda some: len(some.ids))
+        ids = _in_all([some.ids for some, _ in by_word])
+        return _Candidates(tuple(ids[:CANDIDATES]), is_complete=False, is_common=True)
 
     def _with_numbers(self, some: _Candidates, word: Word | None) -> _Candidates:
         numbered = self._numbers.get(word.text, {}) if word is not None else {}
@@ -226,7 +235,7 @@ class _Search:
     async def _look_up(self, sets: Collection[frozenset[Arm]], most: int) -> dict[frozenset[Arm], _Candidates]:
         """By set, the newest of those that have all grams of one of its ways."""
         order = list(sets)
-        asked = [(n, "{" + ",".join(map(str, arm)) + "}") for n, ways in enumerate(order) for arm in sorted(ways)]
+        asked = [(n, "{" + ",".join(map(str, arm.grams)) + "}") for n, ways in enumerate(order) for arm in sorted(ways)]
         rows: dict[int, list[Any]] = {}
         if asked:
             values = {"ns": [n for n, _ in asked], "grams": [each for _, each in asked], "most": most}

@@ -126,7 +126,8 @@ def _read(word: Word, text: SearchedText) -> Iterator[Match]:
     """Letters as pinyin of characters that stand side by side; any of their readings counts, the usual one more."""
     if len(word.letters) > 1:
         for run in HAN_RUNS.findall(text.text):
-            found = [step for begin in range(len(run)) if (step := _step(word.letters, run, begin)) is not None]
+            begins = [n for n, character in enumerate(run) if word.letters[0] in _initials(character)]
+            found = [step for begin in begins if (step := _step(word.letters, run, begin)) is not None]
             if found:
                 yield Match(text.field, "pinyin", min(found) + (0 if run == text.text else 1))
 
@@ -169,17 +170,30 @@ def _taken(letters: str, done: int, reading: str) -> Iterator[int]:
 def _alike(word: Word, text: SearchedText) -> Iterator[Match]:
     """Pinyin whose sounds are mixed up, and other characters that are read alike."""
     for run in HAN_RUNS.findall(text.text):
-        heard = [{alike(reading) for reading in readings(character)} for character in run]
+        heard = _sounds(run)
         for parse in parses(word.letters) if len(word.letters) > 1 else ():
-            if all(each.is_whole for each in parse) and _is_in([{alike(each.letters)} for each in parse], heard):
+            if all(each.is_whole for each in parse) and _is_in(
+                [frozenset({alike(each.letters)}) for each in parse], heard
+            ):
                 yield Match(text.field, "sound")
         if han := han_of(word.text):
-            read = [set(readings(character)) for character in run]
-            if _is_in([set(readings_of(character)[:1]) for character in han], read):
+            read = [frozenset(readings(character)) for character in run]
+            if _is_in([frozenset(readings_of(character)[:1]) for character in han], read):
                 yield Match(text.field, "sound", 1)
 
 
-def _is_in(sought: Sequence[set[str]], heard: Sequence[set[str]]) -> bool:
+@lru_cache(maxsize=5_000)
+def _sounds(run: str) -> tuple[frozenset[str], ...]:
+    """By character, what its readings sound like."""
+    return tuple(frozenset(map(alike, readings(character))) for character in run)
+
+
+@lru_cache(maxsize=10_000)
+def _initials(character: str) -> frozenset[str]:
+    return frozenset(reading[0] for reading in readings(character))
+
+
+def _is_in(sought: Sequence[frozenset[str]], heard: Sequence[frozenset[str]]) -> bool:
     """Whether there are neighbours that each share something with what is sought, in its order."""
     return any(
         all(one & heard[begin + n] for n, one in enumerate(sought)) for begin in range(len(heard) - len(sought) + 1)
@@ -203,6 +217,6 @@ def _distance(one: str, other: str, most: int) -> int:
     return DamerauLevenshtein.distance(one, other, score_cutoff=most)
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=10_000)
 def _surname(character: str) -> str:
     return surname_pinyin(character)
