@@ -10,6 +10,7 @@ import pytest_asyncio
 from crm_contracts.ids import UserId
 from crm_kit.rights import Rights
 from crm_kit.rights.grants import ACTIONS, Access, Grant, Level
+from gateway.features.customers.projection import project
 
 Stack = Any
 """The fixture of conftest.py, whose class cannot be imported from there."""
@@ -163,6 +164,21 @@ async def test_a_grant_under_a_condition_counts_where_it_holds(office: Office) -
         clear = Grant(frozenset({"contacts"}), frozenset({"read"}), "all", {"open": "read", "personal": "read"}, where)
         told = await office.found(office.client(everybody, clear))
         assert (told["name"], told["phone"]) == (({"contact"},) * 2 if found else (set(),) * 2)
+
+
+async def test_how_many_have_what_is_masked_is_not_told(stack: Stack) -> None:
+    tenant, world = stack.tenant()
+    for number in range(700):
+        phones = [{"number": f"+86138{number:08d}", "label": None}]
+        world.create("contact", full_name="王伟", phones=phones)
+    async with stack.gateway.runtime.database.write(tenant.id) as session:
+        await project(session, [event for _, event in world.events])
+    for personal, partial in (("read", ["common"]), ("masked", []), ("hidden", [])):
+        rights = Rights(UserId.new(), (), [grant("all", open="read", personal=personal)], admin=False)
+        client = stack.gateway.tenant(tenant.id, rights=rights).client
+        for q in ("王伟", "8613800", "wangwei", "伟 13800", "王"):
+            answer = (await client.get("/v1/customers", params={"q": q})).json()
+            assert (answer["partial"], bool(answer["data"])) == (partial, bool(partial)), (personal, q)
 
 
 async def test_a_kind_that_may_not_be_read_is_refused(office: Office) -> None:

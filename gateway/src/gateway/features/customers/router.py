@@ -145,7 +145,7 @@ async def list_customers(
         session, resources, _declared(seen), archived=_ARCHIVED[archived], after=begin, limit=limit + 1
     )
     more = cursors.write(sort, [rows[limit - 1].id]) if len(rows) > limit else None
-    return _page(request, await _items(request, session, seen, [(row, ()) for row in rows[:limit]]), more, partial=[])
+    return _page(request, await _items(request, session, seen, [(row, None) for row in rows[:limit]]), more)
 
 
 async def _found(
@@ -179,7 +179,7 @@ async def _items(
     request: Request,
     session: ReadSession,
     seen: Mapping[str, Sight | None],
-    rows: Sequence[tuple[Any, Sequence[Match]]],
+    rows: Sequence[tuple[Any, Sequence[Match] | None]],
 ) -> list[bytes]:
     """Those of the rows that the caller may see, each told of in the audit log."""
     levels: dict[str, Level] = {}
@@ -203,13 +203,15 @@ def _standing_in(row: Any, sight: Sight | None, level: Level) -> Standing:
     return Standing(level) if sight is None else sight.standing(OF_KIND[row.kind][0], row.profile, level)
 
 
-def _item(row: Any, sight: Sight | None, at: Standing, matched: Sequence[Match]) -> bytes:
+def _item(row: Any, sight: Sight | None, at: Standing, matched: Sequence[Match] | None) -> bytes:
     profile, name = row.profile, row.name
     if sight is not None:
         profile, name = sight.profile(row.kind, profile, at), sight.name(row.kind, name, at)
     head = {"id": row.id, "kind": row.kind, "name": name, "version": row.version}
-    found_by = [{"field": match.field, "kind": match.kind} for match in matched]
-    return orjson.dumps({**head, "as_of": format_timestamp(row.as_of), "profile": profile, "matched": found_by})
+    item = {**head, "as_of": format_timestamp(row.as_of), "profile": profile}
+    if matched is not None:
+        item["matched"] = [{"field": match.field, "kind": match.kind} for match in matched]
+    return orjson.dumps(item)
 
 
 @router.get(

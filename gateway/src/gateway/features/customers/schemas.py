@@ -15,7 +15,7 @@ from crm_contracts.sharing import Share
 from crm_contracts.tickets import Ticket
 from crm_contracts.types import Contract, CustomFields, Date, Entity, Money, MoneySum, Tag, Timestamp, known
 from crm_kit.resources.schemas import Page
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from gateway.features.customers.search.fields import FieldName
@@ -214,7 +214,9 @@ class SearchMatch(TypedDict):
 
 
 class CustomerItem(Contract):
-    """A customer in a list."""
+    """A customer in a list; `matched` is there with `q`."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     id: ContactId | AccountId
     kind: Kind
@@ -222,18 +224,20 @@ class CustomerItem(Contract):
     version: int
     as_of: Timestamp
     profile: Contact | Account
-    matched: Annotated[list[SearchMatch], Field(description="With `q`: by what it is found, the best first")]
+    matched: Annotated[list[SearchMatch], Field(description="By what it is found, the best first")] = []
 
 
 class CustomerPage(Page[CustomerItem]):
-    """One page of customers. `partial`: why there may be others that fit `q`; empty where there are none.
+    """One page of customers. `partial`, with `q`: why there may be others that fit; empty where there are none.
 
     `common`: very many have it, or it is very short, and the newest were looked at. `filling`: customers of an earlier release are
     still being made findable. `behind`: it does not yet contain the writes that `Consistency-Token` names, or that were just
     made.
     """
 
-    partial: list[PartialReason]
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    partial: list[PartialReason] = []
 
 
 class Candidate(TypedDict):

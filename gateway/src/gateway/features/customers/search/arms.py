@@ -19,11 +19,16 @@ _MAX_COMPLETED: Final = 4
 
 
 class Arm(NamedTuple):
-    """Grams of which a customer has all, of one part of its texts. A number may be in an account's personal part, no name is."""
+    """Grams of which a customer has all, of these parts of its texts. A number may be in an account's personal part, no name is."""
 
-    part: Part
+    parts: tuple[Part, ...]
     grams: tuple[int, ...]
     is_number: bool = False
+
+    @property
+    def mask(self) -> int:
+        """The parts as bits, by their places in `PARTS`."""
+        return sum(1 << PARTS.index(part) for part in self.parts)
 
 
 class Ways(NamedTuple):
@@ -47,7 +52,9 @@ def wholes(tenant_id: str, query: SearchQuery) -> Ways:
     asked: list[tuple[Part, str]] = [*((part, query.whole) for part in PARTS), *(("personal", each) for each in alone)]
     return Ways(
         _arms(
-            Arm(part, (each,)) for part, text in asked for each in grams.whole_grams(grams.seeds(tenant_id, part), text)
+            Arm((part,), (each,))
+            for part, text in asked
+            for each in grams.whole_grams(grams.seeds(tenant_id, part), text)
         )
     )
 
@@ -69,9 +76,9 @@ def _part_grams(seed: Seeds, text: str) -> list[int]:
 
 def _by(tenant_id: str, word: Word, reckon: Callable[[Seeds, str], list[int]]) -> Iterator[Arm]:
     for part in PARTS if word.text else ():
-        yield Arm(part, tuple(reckon(grams.seeds(tenant_id, part), word.text)), word.is_number_like)
+        yield Arm((part,), tuple(reckon(grams.seeds(tenant_id, part), word.text)), word.is_number_like)
     if len(word.digits) > 2:
-        yield Arm("personal", tuple(reckon(grams.seeds(tenant_id, "personal"), word.digits)), True)
+        yield Arm(("personal",), tuple(reckon(grams.seeds(tenant_id, "personal"), word.digits)), True)
 
 
 def sounding(tenant_id: str, word: Word) -> Ways:
@@ -87,18 +94,18 @@ def _read(tenant_id: str, part: Part, word: Word) -> Iterator[Arm]:
         sure += grams.initials_grams(seed, "".join(each.letters[0] for each in parse))
         last = () if parse[-1].is_whole else completed(parse[-1].letters)
         if last and (len(last) <= _MAX_COMPLETED or len(parse) == 1):
-            yield from (Arm(part, (*sure, grams.gram(seed.syllable, each))) for each in last)
+            yield from (Arm((part,), (*sure, grams.gram(seed.syllable, each))) for each in last)
         else:
-            yield Arm(part, tuple(sure))
+            yield Arm((part,), tuple(sure))
 
 
 def _alike(tenant_id: str, part: Part, word: Word) -> Iterator[Arm]:
     seed = grams.seeds(tenant_id, part)
     for parse in _parses(word):
         if all(each.is_whole for each in parse):
-            yield Arm(part, tuple(grams.gram(seed.sound, grams.alike(each.letters)) for each in parse))
+            yield Arm((part,), tuple(grams.gram(seed.sound, grams.alike(each.letters)) for each in parse))
     if han := han_of(word.text):
-        yield Arm(part, tuple(grams.gram(seed.syllable, each) for one in han for each in grams.readings(one)[:1]))
+        yield Arm((part,), tuple(grams.gram(seed.syllable, each) for one in han for each in grams.readings(one)[:1]))
 
 
 def _parses(word: Word) -> tuple[Parse, ...]:
@@ -110,7 +117,7 @@ def _misspelt(tenant_id: str, word: Word) -> Iterator[Arm]:
         most = 2 if len(word.text) >= grams.LONG - 2 else 1
         for part in _SLIPPED:
             seed = grams.seeds(tenant_id, part).slip
-            yield from (Arm(part, (grams.gram(seed, each),)) for each in grams.slips(word.text, most))
+            yield from (Arm((part,), (grams.gram(seed, each),)) for each in grams.slips(word.text, most))
 
 
 def together(words: Sequence[Ways]) -> frozenset[Arm] | None:
@@ -123,15 +130,18 @@ def together(words: Sequence[Ways]) -> frozenset[Arm] | None:
             ways = [[arm for arm in arms if kind(arm)] for arms in each]
             if prod(map(len, ways)) + len(found) > _MAX_TOGETHER:
                 return None
-            found.update(
-                Arm("personal", tuple(sorted({gram for arm in arms for gram in arm.grams}))) for arms in product(*ways)
-            )
+            found.update(map(_of_all, product(*ways)))
     return frozenset(found)
 
 
+def _of_all(arms: Sequence[Arm]) -> Arm:
+    parts = {part for arm in arms for part in arm.parts}
+    return Arm(tuple(sorted(parts)), tuple(sorted({gram for arm in arms for gram in arm.grams})))
+
+
 def _of_contact(arm: Arm) -> bool:
-    return arm.part in ("personal", "company")
+    return arm.parts[0] in ("personal", "company")
 
 
 def _of_account(arm: Arm) -> bool:
-    return arm.part in ("open", "commercial") or (arm.part == "personal" and arm.is_number)
+    return arm.parts[0] in ("open", "commercial") or (arm.parts[0] == "personal" and arm.is_number)

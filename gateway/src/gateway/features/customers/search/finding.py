@@ -39,7 +39,7 @@ from gateway.features.customers.search.visibility import Visibility
 
 CANDIDATES: Final = 300
 """Of the ways to have one word: so many are looked at, the newest of those that the index shows."""
-SEEN: Final = 1_000
+SEEN: Final = 600
 """So many the index shows of each way. What more have is common: the newest customers are walked through for it, too."""
 WALKED: Final = 10_000
 
@@ -235,20 +235,32 @@ class _Search:
     async def _look_up(self, sets: Collection[frozenset[Arm]], most: int) -> dict[frozenset[Arm], _Candidates]:
         """By set, the newest of those that have all grams of one of its ways."""
         order = list(sets)
-        asked = [(n, "{" + ",".join(map(str, arm.grams)) + "}") for n, ways in enumerate(order) for arm in sorted(ways)]
+        asked = [(n, arm) for n, ways in enumerate(order) for arm in sorted(ways)]
         rows: dict[int, list[Any]] = {}
         if asked:
-            values = {"ns": [n for n, _ in asked], "grams": [each for _, each in asked], "most": most}
+            values = {
+                "ns": [n for n, _ in asked],
+                "masks": [arm.mask for _, arm in asked],
+                "grams": ["{" + ",".join(map(str, arm.grams)) + "}" for _, arm in asked],
+                "most": most,
+            }
             for row in await self._session.execute(self._shown_by_index(), values):
                 rows.setdefault(row.n, []).append(row)
         return {ways: _found_in(rows.get(n, []), most) for n, ways in enumerate(order)}
 
     def _shown_by_index(self) -> Select[Any]:
-        numbers, texts = bindparam("ns", type_=ARRAY(Integer())), bindparam("grams", type_=ARRAY(Text()))
-        asked = func.unnest(numbers, texts).table_valued("n", "grams").render_derived(name="asked")
+        numbers, masks = (bindparam(name, type_=ARRAY(Integer())) for name in ("ns", "masks"))
+        texts = bindparam("grams", type_=ARRAY(Text()))
+        asked = func.unnest(numbers, masks, texts).table_valued("n", "mask", "grams").render_derived(name="asked")
+        seen = self._visible(s)
         # Each by itself and with a bound, so that the index on grams serves it whatever PostgreSQL takes the tenant's size to be.
-        having = self._bounded(select(s.id, s.created_at), self._visible(s), s)
+        having = self._bounded(select(s.id, s.created_at), seen, s)
         having = having.where(s.grams.bool_op("@>")(cast(asked.c.grams, ARRAY(Integer()))))
+        if not seen.is_whole:
+            # Who is found by what is hidden must not even count: how many there are would tell of it.
+            for place, part in enumerate(PARTS):
+                is_of = cast(asked.c.mask, Integer()).op("&")(1 << place) != 0
+                having = having.where(or_(~is_of, seen.parts[part]))
         some = having.limit(SEEN + 1).correlate(asked).lateral("some")
         counted = select(some.c.id, some.c.created_at, func.count().over().label("many")).lateral("counted")
         once = (
