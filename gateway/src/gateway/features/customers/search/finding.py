@@ -37,7 +37,7 @@ from gateway.features.customers.search.matching import Match, MatchKind, fit_of,
 from gateway.features.customers.search.query import SearchQuery, Word
 from gateway.features.customers.search.visibility import Visibility
 
-CANDIDATES: Final = 300
+CANDIDATES: Final = 200
 """Of the ways to have one word: so many are looked at, the newest of those that the index shows."""
 SEEN: Final = 600
 """So many the index shows of each way. What more have is common: the newest customers are walked through for it, too."""
