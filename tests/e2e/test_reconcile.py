@@ -96,11 +96,14 @@ async def harm_entities(relata: Relata, tenant_id: str, deals: list[str], lost: 
     ]  # fmt: skip
 
 
-async def harm_views(relata: Relata, tenant_id: str, wrong: str, missing: str, unfound: str) -> list[tuple[str, str]]:
+async def harm_views(
+    relata: Relata, tenant_id: str, wrong: str, missing: str, unfound: str, unsearched: str
+) -> list[tuple[str, str]]:
     await plant(relata, tenant_id, "update customer_view set doc = '{\"id\": 1}' where id = $1", wrong)
     await plant(relata, tenant_id, "delete from customer_view where id = $1", missing)
     await plant(relata, tenant_id, "delete from customer_key where customer_id = $1", unfound)
-    return [("view_wrong", wrong), ("view_missing", missing), ("view_wrong", unfound)]
+    await plant(relata, tenant_id, "update customer_search set digest = '', grams = '{}' where id = $1", unsearched)
+    return [("view_wrong", wrong), ("view_missing", missing), ("view_wrong", unfound), ("view_wrong", unsearched)]
 
 
 async def a_company(client: httpx.AsyncClient) -> tuple[str, list[str], list[str]]:
@@ -133,7 +136,7 @@ async def test_every_kind_of_drift_is_found_told_and_mended(on_embedded: Relata)
 
         before = (await client.get(f"/v1/customers/{ids[1]}")).json()["version"]
         planted = await harm_entities(relata, tenant_id, deals, ids[4])
-        planted += await harm_views(relata, tenant_id, ids[1], ids[2], ids[3])
+        planted += await harm_views(relata, tenant_id, ids[1], ids[2], ids[3], account)
         code, lines = await reconcile(relata, "--tenant", tenant_id, "--all")
         assert code == 1, lines
         assert set(kinds(lines)) >= set(planted), lines
@@ -148,6 +151,8 @@ async def test_every_kind_of_drift_is_found_told_and_mended(on_embedded: Relata)
         assert (await settled(client, ids[1]))["version"] > before
         found = await client.get("/v1/customers/lookup", params={"email": "c3@example.com"})
         assert ids[3] in found.text, found.text
+        searched = await client.get("/v1/customers", params={"q": "yunfan", "kind": "account"})
+        assert [item["id"] for item in searched.json()["data"]] == [account], searched.text
         assert await reconcile(relata, "--tenant", tenant_id, "--all") == (0, well)
 
 

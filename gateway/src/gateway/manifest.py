@@ -81,6 +81,7 @@ MANIFEST = Manifest(
         "identity_provider": "a token tells its issuer and audience, and by them its tenant",
         "identity_provider_audience": "as identity_provider",
         "rate_bucket": "each process settles the quotas of all tenants at once",
+        "search_filling": "the worker that makes customers from before searchable asks which tenants have any",
         "stale_customer": "the worker that composes views late asks which tenants have any",
         "tenant": "the look-up of a key answers its tenant's region too",
     },

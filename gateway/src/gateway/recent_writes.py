@@ -19,70 +19,91 @@ _ENTITIES: Final = 20
 CONSISTENCY_TOKEN = re.compile(r"([a-z_]{1,63}_[0-9a-z]{26})@([1-9][0-9]{0,15})")
 """What a write answers: the entity's id and its version."""
 
+_Written = OrderedDict[tuple[str, str], dict[str, tuple[int, float]]]
+"""By tenant and whose: versions of entities, and until when they are remembered."""
+
 _OWNERS: Final = ("contact_id", "account_id", "related_contact_id")
 _IS_CUSTOMER: Final = frozenset({"contact", "account"})
 
 
 class RecentWrites:
-    """Bounded in number and time; `clock` gives seconds."""
+    """Bounded in number and time; `clock` gives seconds. Kept by customer and by who wrote."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._written: OrderedDict[tuple[str, str], dict[str, tuple[int, float]]] = OrderedDict()
+        self._written: _Written = OrderedDict()
+        self._writers: _Written = OrderedDict()
 
-    def note(self, tenant_id: str, token: str, body: bytes) -> None:
-        """A write was answered with this Consistency-Token and this entity."""
+    def note(self, tenant_id: str, token: str, body: bytes, by: str = "") -> None:
+        """A write of somebody's was answered with this Consistency-Token and this entity."""
         match = CONSISTENCY_TOKEN.fullmatch(token)
         if match is None:
             return
         entity_id, version = match[1], int(match[2])
         now = self._clock()
         until = now + REMEMBERED_SECONDS
-        for customer_id in _customers(entity_id, body):
-            key = (tenant_id, customer_id)
-            entities = self._written.setdefault(key, {})
+        places = [(self._written, customer_id) for customer_id in _customers(entity_id, body)]
+        if places:
+            places.append((self._writers, by))
+        for written, whose in places:
+            key = (tenant_id, whose)
+            entities = written.setdefault(key, {})
             entities.pop(entity_id, None)  # the newest stand last
             entities[entity_id] = (version, until)
             if len(entities) > _ENTITIES:
                 entities.pop(next(iter(entities)))
-            self._written.move_to_end(key)
-        self._forget(now)
+            written.move_to_end(key)
+        self._forget(self._written, now)
+        self._forget(self._writers, now)
 
     @property
     def remembered(self) -> int:
         """Customers of whom something is remembered."""
         return len(self._written)
 
-    def _forget(self, now: float) -> None:
+    def _forget(self, written: _Written, now: float) -> None:
         """Those written longest ago stand first: what nobody reads would otherwise stay."""
-        while self._written:
-            entities = next(iter(self._written.values()))
+        while written:
+            entities = next(iter(written.values()))
             _, until = entities[next(reversed(entities))]
-            if until > now and len(self._written) <= _CUSTOMERS:
+            if until > now and len(written) <= _CUSTOMERS:
                 return
-            self._written.popitem(last=False)
+            written.popitem(last=False)
 
     def of(self, tenant_id: str, customer_id: str) -> Mapping[str, int]:
         """The versions that a view of this customer should hold by now."""
-        key = (tenant_id, customer_id)
-        entities = self._written.get(key)
+        return self._fresh(self._written, (tenant_id, customer_id))
+
+    def by(self, tenant_id: str, writer: str) -> Mapping[str, int]:
+        """The versions that the views should hold by now of what somebody has written about customers."""
+        return self._fresh(self._writers, (tenant_id, writer))
+
+    def _fresh(self, written: _Written, key: tuple[str, str]) -> Mapping[str, int]:
+        entities = written.get(key)
         if entities is None:
             return {}
         now = self._clock()
         fresh = {entity_id: version for entity_id, (version, until) in entities.items() if until > now}
         if not fresh:
-            del self._written[key]
+            del written[key]
         return fresh
 
     def seen(self, tenant_id: str, customer_id: str, versions: Mapping[str, int]) -> None:
         """The view holds these by now: nobody need wait for them again."""
-        key = (tenant_id, customer_id)
-        entities = self._written.get(key, {})
-        for entity_id, version in versions.items():
-            if entities.get(entity_id, (0, 0.0))[0] == version:
-                del entities[entity_id]
-        if not entities:
-            self._written.pop(key, None)
+        _drop(self._written, (tenant_id, customer_id), versions)
+
+    def seen_by(self, tenant_id: str, writer: str, versions: Mapping[str, int]) -> None:
+        """As `seen`, of what somebody has written."""
+        _drop(self._writers, (tenant_id, writer), versions)
+
+
+def _drop(written: _Written, key: tuple[str, str], versions: Mapping[str, int]) -> None:
+    entities = written.get(key, {})
+    for entity_id, version in versions.items():
+        if entities.get(entity_id, (0, 0.0))[0] == version:
+            del entities[entity_id]
+    if not entities:
+        written.pop(key, None)
 
 
 def _customers(entity_id: str, body: bytes) -> set[str]:

@@ -24,7 +24,15 @@ OwnStack = Callable[..., AbstractAsyncContextManager[Stack]]
 Tenant = Any
 """The fixtures of conftest.py, whose classes cannot be imported from there."""
 
-TABLES = ["entity", "timeline_entry", "customer_view", "customer_key", "stale_customer"]
+TABLES = [
+    "entity",
+    "timeline_entry",
+    "customer_view",
+    "customer_key",
+    "stale_customer",
+    "customer_search",
+    "search_number",
+]
 
 
 def expected(world: World) -> dict[str, dict[str, Any]]:

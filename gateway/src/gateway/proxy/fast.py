@@ -54,7 +54,7 @@ async def _answer(table: RouteTable, service: Service, request: FastRequest) -> 
         response.release()
         recent: RecentWrites = state.recent_writes
         # Before the client has its answer, and with it a reason to read.
-        recent.note(principal.tenant_id, response.headers.get("consistency-token", ""), whole)
+        recent.note(principal.tenant_id, response.headers.get("consistency-token", ""), whole, principal.subject)
         return FastAnswer(response.status, headers, whole)
 
 

@@ -65,7 +65,7 @@ class ProxyRoute(BaseRoute):
                 if principal is not None and principal.tenant_id is not None and body is not None:
                     # Before the client has its answer, and with it a reason to read.
                     token = response.headers.get("consistency-token", "")
-                    request.app.state.recent_writes.note(principal.tenant_id, token, body)
+                    request.app.state.recent_writes.note(principal.tenant_id, token, body, principal.subject)
                 await _answer(response, body, send)
             finally:
                 response.release()

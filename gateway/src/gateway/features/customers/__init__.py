@@ -17,6 +17,7 @@ from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import open_reader
 from gateway.features.customers.redacted_views import RedactedViews
 from gateway.features.customers.router import router
+from gateway.features.customers.search.filling import fill_search
 from gateway.upstream import open_services
 
 
@@ -36,7 +37,7 @@ FEATURE = Feature(
     router=router,
     fast_routes=lambda: (FAST_VIEW,),
     consumers=(VIEW, OWNERS, MERGES, CUSTOM_FIELDS),
-    workers={"stale-views": compose_stale},
+    workers={"stale-views": compose_stale, "search-filling": fill_search},
     timers=MergedReferences().timers,
     lifespan=_lifespan,
 )

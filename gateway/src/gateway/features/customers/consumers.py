@@ -19,7 +19,15 @@ VIEW = Consumer(
     order="pass",
     backlog=50,
     projection=Projection(
-        tables=("entity", "timeline_entry", "customer_view", "customer_key", "stale_customer"),
+        tables=(
+            "entity",
+            "timeline_entry",
+            "customer_view",
+            "customer_key",
+            "stale_customer",
+            "customer_search",
+            "search_number",
+        ),
         load=rebuilding.load,
         complete=rebuilding.complete,
         match=rebuilding.match,

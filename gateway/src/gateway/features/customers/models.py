@@ -10,10 +10,17 @@ from decimal import Decimal
 from typing import Any
 
 from crm_kit.db.models import CodePointText, Moment, TenantRow, text_list_column
-from sqlalchemy import JSON, BigInteger, Column, Identity, Index, LargeBinary, Numeric, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Identity, Index, Integer, LargeBinary, Numeric, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from gateway.base import Base
+
+
+def grams_index(name: str) -> Index:
+    """The tenant is in it (ADR 0029). With a short list of what is new, as of `text_grams_index`."""
+    return Index(name, "tenant_id", "grams", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 256})
+
 
 _PRESENT = text("not deleted")
 _OPEN = text("open and not deleted")
@@ -99,6 +106,60 @@ class CustomerKeyRow(TenantRow, Base, table=True):
 
     key: str = Field(primary_key=True, sa_type=CodePointText)
     customer_id: str = Field(primary_key=True, sa_type=CodePointText)
+
+
+class CustomerSearchRow(TenantRow, Base, table=True):
+    """What a customer is found by (`search/`): texts by the right that it takes to see them, and the grams of all of them.
+
+    `digest` is of all that is kept. A new row is written where that has changed alone: each costs its grams once more.
+    """
+
+    __tablename__ = "customer_search"
+    __table_args__ = (
+        grams_index("customer_search_grams"),
+        Index("customer_search_created", "tenant_id", "created_at", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=CodePointText)
+    kind: str = Field(sa_type=CodePointText, nullable=False)
+    archived: bool = Field(nullable=False)
+    created_at: datetime = Field(sa_type=Moment, nullable=False)
+    account_id: str | None = Field(default=None, sa_type=CodePointText)
+    digest: bytes = Field(sa_type=LargeBinary, nullable=False)
+    personal: str | None = Field(default=None, sa_type=CodePointText)
+    open: str | None = Field(default=None, sa_type=CodePointText)
+    company: str | None = Field(default=None, sa_type=CodePointText)
+    commercial: str | None = Field(default=None, sa_type=CodePointText)
+    grams: list[int] = Field(sa_type=ARRAY(Integer), nullable=False)
+
+
+class SearchNumberRow(TenantRow, Base, table=True):
+    """The numbers of an order or a ticket, folded, by which its customers are found."""
+
+    __tablename__ = "search_number"
+    __table_args__ = (
+        grams_index("search_number_grams"),
+        Index("search_number_contact", "tenant_id", "contact_id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=CodePointText)
+    kind: str = Field(sa_type=CodePointText, nullable=False)
+    contact_id: str | None = Field(default=None, sa_type=CodePointText)
+    account_id: str | None = Field(default=None, sa_type=CodePointText)
+    numbers: list[str] = text_list_column()
+    grams: list[int] = Field(sa_type=ARRAY(Integer), nullable=False)
+
+
+class SearchFillingRow(TenantRow, Base, table=True):
+    """A tenant whose customers from before are being made searchable: up to which id that is done.
+
+    `again_at`: they have been, and are looked through once more then, for what a process of the release before has written.
+    """
+
+    __tablename__ = "search_filling"
+
+    after_id: str = Field(default="", sa_type=CodePointText, nullable=False)
+    again_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class TimelineEntryRow(TenantRow, Base, table=True):

@@ -24,6 +24,9 @@ from gateway.features.customers.compose import Content, compose, customer_name
 from gateway.features.customers.entities import newest_states
 from gateway.features.customers.keys import keys_of
 from gateway.features.customers.repository import Change, KnownView, ViewRecord
+from gateway.features.customers.search.fields import Searched, searched
+from gateway.features.customers.search.fields import digest_of as search_digest_of
+from gateway.features.customers.search.writing import delete_searched, write_numbers, write_searched
 from gateway.features.customers.timeline import entries_of
 from gateway.upstream import SERVICES
 
@@ -79,6 +82,7 @@ async def store(session: WriteSession, events: Sequence[Event]) -> list[Change]:
     written = [state for state in states if state.id in changed]
     entries = {state.id: entries_of(state.type, state.data) if state.data is not None else [] for state in written}
     await repository.replace_entries(session, written, entries)
+    await write_numbers(session, written)
     return changes
 
 
@@ -131,14 +135,22 @@ async def _refresh_chunk(session: WriteSession, ids: Sequence[str]) -> None:
     known = await repository.known_views(session, ids)
     gone: list[str] = []
     views: list[ViewRecord] = []
+    found_by: list[Searched] = []
     now = utc_now()
     for customer_id, stored in zip(ids, await facts.load(session, ids), strict=True):
         if not stored.known:
             gone.append(customer_id)
-        elif view := _view(compose(stored.facts), stored.as_of, known.get(customer_id), now):
+            continue
+        before = known.get(customer_id)
+        content = compose(stored.facts)
+        if view := _view(content, stored.as_of, before, now):
             views.append(view)
+        if before is None or before.searched != search_digest_of(content):
+            found_by.append(searched(content))
     await repository.write_views(session, views, known)
+    await write_searched(session, found_by)
     await repository.delete_views(session, [one for one in gone if one in known])
+    await delete_searched(session, [one for one in gone if one in known])
 
 
 def _view(content: Content, as_of: Mapping[str, datetime], known: KnownView | None, now: datetime) -> ViewRecord | None:

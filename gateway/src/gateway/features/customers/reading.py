@@ -87,11 +87,11 @@ async def open_reader(runtime: Runtime) -> AsyncIterator[ViewReader]:
     async with open_statement_pool(
         settings.database_url, size=settings.database_pool_size, name="gateway-views"
     ) as pool:
-        yield ViewReader(pool, partial(_refresh, runtime.database))
+        yield ViewReader(pool, partial(refresh_view, runtime.database))
 
 
-async def _refresh(database: Database, tenant_id: str, customer_id: str) -> None:
-    """A view that cannot be composed is answered as it is: the worker tells of it. Raises Unavailable."""
+async def refresh_view(database: Database, tenant_id: str, customer_id: str) -> None:
+    """Composes a view that is stale; one that cannot be composed stays as it is: the worker tells of it. Raises Unavailable."""
     fault: Exception | None = None
     for _ in range(_ATTEMPTS):  # the consumer's locks and these may come to wait for each other
         try:

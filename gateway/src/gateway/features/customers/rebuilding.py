@@ -24,6 +24,8 @@ from gateway.features.customers.compose import Content, compose
 from gateway.features.customers.entities import moment
 from gateway.features.customers.projection import OF_THE_MAKING, chunks, digest_of, record, sources_of, store
 from gateway.features.customers.repository import LiveView, ViewRecord
+from gateway.features.customers.search.fields import searched
+from gateway.features.customers.search.writing import write_searched
 
 _PAGE: Final = 2000
 _AT_ONCE: Final = 3
@@ -77,12 +79,10 @@ async def _compose(app: Database, tenant_id: str, ids: Sequence[str], unused: in
     async with app.write(tenant_id) as session:
         live = await repository.live_views(session, ids, LIVE_SCHEMA)
         now = utc_now()
-        views = [
-            _view(compose(stored.facts), stored.as_of, live.get(customer_id), unused, now)
-            for customer_id, stored in zip(ids, await facts.load(session, ids), strict=True)
-            if stored.known
-        ]
+        composed = [(compose(stored.facts), stored.as_of) for stored in await facts.load(session, ids) if stored.known]
+        views = [_view(content, as_of, live.get(content["id"]), unused, now) for content, as_of in composed]
         await repository.write_views(session, views, {})
+        await write_searched(session, [searched(content) for content, _ in composed])
 
 
 def _view(

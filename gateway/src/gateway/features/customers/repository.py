@@ -6,21 +6,14 @@ Every one takes a whole batch: the number of statements does not depend on the n
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
 from typing import Any, Final
 
 import orjson
-from crm_kit.conditions import FieldSet, FieldType, json_column
-from crm_kit.custom_fields import DeclaredFields, declared_of
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
-from crm_kit.resources import copies_reached
-from crm_kit.rights import CUSTOM
-from sqlalchemy import TextClause, and_, cast, or_, select, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import TextClause, select, text
 
-from gateway.documents.fields import published_fields
 from gateway.features.customers.entities import EntityState, Json
 from gateway.features.customers.models import CustomerViewRow, EntityCopy
 from gateway.features.customers.timeline import Entry
@@ -166,9 +159,16 @@ class KnownView:
     digest: bytes
     sources: Any
     keys: list[str]
+    searched: bytes | None
+    """The digest of what is kept to be searched."""
 
 
-_KNOWN_VIEWS = Sql("select id, version, digest, sources, keys from customer_view where id = any(:ids)")
+_KNOWN_VIEWS = Sql(
+    """
+    select v.id, v.version, v.digest, v.sources, v.keys, s.digest as searched
+      from customer_view v left join customer_search s on s.id = v.id where v.id = any(:ids)
+    """
+)
 _DELETE_VIEWS = Sql("delete from customer_view where id = any(:ids)")
 _DELETE_KEYS = Sql("delete from customer_key where customer_id = any(:ids)")
 _INSERT_KEYS = Sql(
@@ -193,9 +193,12 @@ _UPSERT_VIEWS = Sql(
 )
 
 
+_KNOWN: Final = ("version", "digest", "sources", "keys", "searched")
+
+
 async def known_views(session: ReadSession, ids: Sequence[str]) -> dict[str, KnownView]:
     rows = await session.fetch(_KNOWN_VIEWS, {"ids": ids})
-    return {row["id"]: KnownView(row["version"], row["digest"], row["sources"], row["keys"]) for row in rows}
+    return {row["id"]: KnownView(*(row[name] for name in _KNOWN)) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,9 @@ _TELLS = Sql(
     select exists (select from entity where id = any(:ids) and data is not null)
         or exists (select from entity where contact_id = any(:ids) and data is not null
                     and type <> 'privacy_request' and (type <> 'message' or data->>'address' is not null))
-        or exists (select from customer_view where id = any(:ids)) as tells
+        or exists (select from customer_view where id = any(:ids))
+        or exists (select from customer_search where id = any(:ids))
+        or exists (select from search_number where contact_id = any(:ids)) as tells
     """
 )
 
@@ -287,41 +292,6 @@ async def find_by_key(session: ReadSession, key: str, limit: int) -> Sequence[An
 
 _view, _entity = columns(CustomerViewRow), columns(EntityCopy)
 _PROFILE = select(_entity.data).join_from(CustomerViewRow, EntityCopy, _view.id == _entity.id)
-
-
-@cache
-def _fields_of(resource: str) -> FieldSet:
-    """What a row tells of the record of the resource that it is a copy of."""
-    return FieldSet.from_published(resource, published_fields(resource), partial(json_column, _entity.data))
-
-
-async def list_views(
-    session: ReadSession,
-    resources: Mapping[str, str],
-    declared: DeclaredFields,
-    *,
-    archived: bool | None,
-    after: str,
-    limit: int,
-) -> Sequence[Any]:
-    """Those that the caller may see, by id; `resources`: the kinds that are wanted, and the resource that each is of.
-    `archived`: None for whatever they are.
-    """
-    custom = cast(_entity.data, JSONB)[CUSTOM]
-    fields = {each: declared_of(declared, each).among(_fields_of(each), custom) for each in resources.values()}
-    seen = [
-        and_(_view.kind == kind, copies_reached(session, resource, _view.id, fields[resource]))
-        for kind, resource in resources.items()
-    ]
-    statement = (
-        select(_view.id, _view.kind, _view.name, _view.version, _view.as_of, _entity.data.label("profile"))
-        .join_from(CustomerViewRow, EntityCopy, _view.id == _entity.id)
-        .where(_view.id > after, or_(*seen))
-    )
-    if archived is not None:
-        since = json_column(_entity.data, "archived_at", FieldType.TEXT)
-        statement = statement.where(since.is_not(None) if archived else since.is_(None))
-    return (await session.execute(statement.order_by(_view.id).limit(limit))).all()
 
 
 _CONTACT_IDS = text(

@@ -1,5 +1,6 @@
 """Customers over HTTP. The view itself is answered in `view_route.py`."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -10,6 +11,7 @@ from crm_contracts.types import ExternalKey, format_timestamp
 from crm_kit.audit.reads import note_reads
 from crm_kit.conditions import Field as SortField
 from crm_kit.conditions import FieldSet, FieldType
+from crm_kit.custom_fields import DeclaredFields
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import FieldError, InvalidCursor, NotFound, Text, ValidationFailed
 from crm_kit.http import pagination
@@ -27,25 +29,44 @@ from starlette.responses import Response
 from gateway.features.customers import keys, repository
 from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.errors import SeveralCustomers
+from gateway.features.customers.listing import list_views, views_of
 from gateway.features.customers.reading import View, absent_customer
 from gateway.features.customers.redaction import standing_of
 from gateway.features.customers.schemas import (
     Candidate,
-    CustomerItem,
+    CustomerPage,
     CustomerView,
     Kind,
     MergedCustomer,
     TimelineEntry,
 )
+from gateway.features.customers.search.answer import catch_up, search, understand
+from gateway.features.customers.search.finding import Place
+from gateway.features.customers.search.matching import Match
+from gateway.features.customers.search.query import MAX_LENGTH, SearchQuery
 from gateway.features.customers.sight import OF_KIND, Sight, Standing, may_see
 from gateway.features.customers.telling import read_of
-from gateway.features.customers.view_route import ViewRoute, answer_view, view_parameters, view_response
+from gateway.features.customers.view_route import (
+    CONSISTENCY_TOKEN,
+    ViewRoute,
+    answer_view,
+    view_parameters,
+    view_response,
+)
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=TransactionRoute)
 
 _MAX_CANDIDATES: Final = 20
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _BY_ID: Final = FieldSet("customers", [SortField("id", FieldType.TEXT, column("id"), sortable=True, nullable=False)])
+_BY_RANK: Final = FieldSet(
+    "customers that are found",
+    [
+        SortField("rank", FieldType.INTEGER, column("rank"), sortable=True, nullable=False),
+        SortField("created_at", FieldType.DATETIME, column("created_at"), sortable=True, nullable=False),
+        SortField("id", FieldType.TEXT, column("id"), sortable=True, nullable=False),
+    ],
+)
 _BY_TIME: Final = FieldSet(
     "timeline",
     [
@@ -63,6 +84,14 @@ Archived = Annotated[
     Query(description="Those that are archived are left out; true: only those, include: all"),
 ]
 _ARCHIVED: Final = {"false": False, "true": True, "include": None}
+Sought = Annotated[
+    str | None,
+    StringConstraints(max_length=MAX_LENGTH),
+    Query(
+        description="Words that must all be found, each in part of a name, company, e-mail, phone, external id, order or ticket "
+        "number; Chinese by pinyin too, names with slips"
+    ),
+]
 Term = Annotated[ExternalKey | None, Query()]
 Kinds = Annotated[
     str | None,
@@ -83,42 +112,84 @@ def _after(cursors: pagination.Cursors, sort: pagination.Sort, cursor: str | Non
         raise InvalidCursor(Text(error.detail, "游标无效或属于另一个列表；请去掉游标重新开始。")) from error
 
 
-def _page(request: Request, items: list[bytes], next_cursor: str | None) -> Response:
-    body = b'{"data":[' + b",".join(items) + b'],"next_cursor":' + orjson.dumps(next_cursor) + b"}"
+def _page(request: Request, items: list[bytes], next_cursor: str | None, **more: Any) -> Response:
+    end = orjson.dumps({"next_cursor": next_cursor, **more})[1:]
+    body = b'{"data":[' + b",".join(items) + b"]," + end
     return Response(body, headers=next_link(request, next_cursor), media_type="application/json")
 
 
-@router.get("", operation_id="list_customers", response_model=Page[CustomerItem])
+@router.get(
+    "", operation_id="list_customers", response_model=CustomerPage, openapi_extra={"parameters": [CONSISTENCY_TOKEN]}
+)
 async def list_customers(
     request: Request,
     session: Reading,
     caller: Caller,
+    q: Sought = None,
     kind: Kind | None = None,
     archived: Archived = "false",
     limit: Limit = pagination.DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response:
-    """Every customer, by id."""
+    """Every customer, by id; with `q`, those that have its words, the best first."""
     seen = await _sights(request, caller, kind)
+    query = understand(q)
+    if query is not None:
+        return await _found(request, session, caller, seen, query, archived, limit, cursor)
     sort = pagination.parse_sort("id", _BY_ID)
     cursors = _cursors(request, session.tenant_id, "customers", [archived, *sorted(seen)])
     after = _after(cursors, sort, cursor)
     resources = {each: OF_KIND[each][0] for each in seen}
-    declared = next((sight.declared for sight in seen.values() if sight is not None), {})
     begin = after[0] if after else ""
-    rows = await repository.list_views(
-        session, resources, declared, archived=_ARCHIVED[archived], after=begin, limit=limit + 1
+    rows = await list_views(
+        session, resources, _declared(seen), archived=_ARCHIVED[archived], after=begin, limit=limit + 1
     )
     more = cursors.write(sort, [rows[limit - 1].id]) if len(rows) > limit else None
-    rows = rows[:limit]
+    return _page(request, await _items(request, session, seen, [(row, None) for row in rows[:limit]]), more)
+
+
+async def _found(
+    request: Request,
+    session: ReadSession,
+    caller: Principal,
+    seen: Mapping[str, Sight | None],
+    query: SearchQuery,
+    archived: str,
+    limit: int,
+    cursor: str | None,
+) -> Response:
+    sort = pagination.parse_sort("rank,-created_at,-id", _BY_RANK)
+    cursors = _cursors(request, session.tenant_id, "found", [archived, query.whole, *sorted(seen)])
+    place = _after(cursors, sort, cursor)
+    after = Place(int(place[0]), place[1], place[2]) if place is not None else None
+    is_there = await catch_up(request, caller)
+    answer = await search(session, query, seen, _declared(seen), archived=_ARCHIVED[archived], after=after, limit=limit)
+    views = await views_of(session, [hit.place.id for hit in answer.hits])
+    rows = [(views[hit.place.id], hit.matched) for hit in answer.hits if hit.place.id in views]
+    more = cursors.write(sort, answer.following) if answer.following is not None else None
+    partial = [*answer.partial, *([] if is_there else ["behind"])]
+    return _page(request, await _items(request, session, seen, rows), more, partial=partial)
+
+
+def _declared(seen: Mapping[str, Sight | None]) -> DeclaredFields:
+    return next((sight.declared for sight in seen.values() if sight is not None), {})
+
+
+async def _items(
+    request: Request,
+    session: ReadSession,
+    seen: Mapping[str, Sight | None],
+    rows: Sequence[tuple[Any, Sequence[Match] | None]],
+) -> list[bytes]:
+    """Those of the rows that the caller may see, each told of in the audit log."""
     levels: dict[str, Level] = {}
-    for each, resource in resources.items():
-        levels |= await copy_levels(session, resource, [row.id for row in rows if row.kind == each])
-    rows = [row for row in rows if row.id in levels]
-    standing = [_standing_in(row, seen[row.kind], levels[row.id]) for row in rows]
-    reads = (read_of(seen[row.kind], row.kind, row.id, at) for row, at in zip(rows, standing, strict=True))
-    note_reads(request, reads)
-    return _page(request, [_item(row, seen[row.kind], at) for row, at in zip(rows, standing, strict=True)], more)
+    for each in seen:
+        levels |= await copy_levels(session, OF_KIND[each][0], [row.id for row, _ in rows if row.kind == each])
+    shown = [
+        (row, matched, _standing_in(row, seen[row.kind], levels[row.id])) for row, matched in rows if row.id in levels
+    ]
+    note_reads(request, (read_of(seen[row.kind], row.kind, row.id, at) for row, _, at in shown))
+    return [_item(row, seen[row.kind], at, matched) for row, matched, at in shown]
 
 
 async def _sights(request: Request, caller: Principal, wanted: Kind | None) -> dict[str, Sight | None]:
@@ -132,12 +203,15 @@ def _standing_in(row: Any, sight: Sight | None, level: Level) -> Standing:
     return Standing(level) if sight is None else sight.standing(OF_KIND[row.kind][0], row.profile, level)
 
 
-def _item(row: Any, sight: Sight | None, at: Standing) -> bytes:
+def _item(row: Any, sight: Sight | None, at: Standing, matched: Sequence[Match] | None) -> bytes:
     profile, name = row.profile, row.name
     if sight is not None:
         profile, name = sight.profile(row.kind, profile, at), sight.name(row.kind, name, at)
     head = {"id": row.id, "kind": row.kind, "name": name, "version": row.version}
-    return orjson.dumps({**head, "as_of": format_timestamp(row.as_of), "profile": profile})
+    item = {**head, "as_of": format_timestamp(row.as_of), "profile": profile}
+    if matched is not None:
+        item["matched"] = [{"field": match.field, "kind": match.kind} for match in matched]
+    return orjson.dumps(item)
 
 
 @router.get(

@@ -14,10 +14,16 @@ from crm_contracts.sensitivity import COMMERCIAL, PRIVATE
 from crm_contracts.sharing import Share
 from crm_contracts.tickets import Ticket
 from crm_contracts.types import Contract, CustomFields, Date, Entity, Money, MoneySum, Tag, Timestamp, known
-from pydantic import Field
+from crm_kit.resources.schemas import Page
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
+from gateway.features.customers.search.fields import FieldName
+from gateway.features.customers.search.matching import MatchKind
+
 Kind = Literal["contact", "account"]
+PartialReason = Literal["common", "filling", "behind"]
+"""Why a search may have missed somebody: see `CustomerPage`."""
 
 
 class ContactSummary(TypedDict, total=False):
@@ -198,8 +204,19 @@ class CustomerView(TypedDict, total=False):
     sources: Sources
 
 
+class SearchMatch(TypedDict):
+    """Where a word of a search is, and how: the whole of what identifies a customer, of a name, the beginning of one, of a word of
+    it or of something else, a part, what Chinese is read as, what sounds alike, a slip.
+    """
+
+    field: FieldName
+    kind: MatchKind
+
+
 class CustomerItem(Contract):
-    """A customer in a list."""
+    """A customer in a list; `matched` is there with `q`."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     id: ContactId | AccountId
     kind: Kind
@@ -207,6 +224,20 @@ class CustomerItem(Contract):
     version: int
     as_of: Timestamp
     profile: Contact | Account
+    matched: Annotated[list[SearchMatch], Field(description="By what it is found, the best first")] = []
+
+
+class CustomerPage(Page[CustomerItem]):
+    """One page of customers. `partial`, with `q`: why there may be others that fit; empty where there are none.
+
+    `common`: very many have it, or it is very short, and the newest were looked at. `filling`: customers of an earlier release are
+    still being made findable. `behind`: it does not yet contain the writes that `Consistency-Token` names, or that were just
+    made.
+    """
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    partial: list[PartialReason] = []
 
 
 class Candidate(TypedDict):

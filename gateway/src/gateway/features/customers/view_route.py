@@ -42,6 +42,16 @@ _PARAMETERS: Final = frozenset({"include", "fields", "consistency"})
 CUSTOMERS: Final = frozenset({"contact", "account"})
 
 
+_VERSION: Final = "[a-z]([a-z_]{0,61}[a-z])?_[0-7][0-9a-hjkmnp-tv-z]{25}@[1-9][0-9]{0,14}"
+CONSISTENCY_TOKEN: Final[dict[str, Any]] = {
+    "name": "Consistency-Token",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 35, "pattern": f"^{_VERSION}( *, *{_VERSION}){{0,19}}$"},
+    "description": "What writes answered, with commas between: the answer will contain them",
+}
+
+
 class ViewRoute(APIRoute):
     """A route that FastAPI describes and does not run."""
 
@@ -195,7 +205,6 @@ def view_parameters() -> list[dict[str, Any]]:
     """The operation's parameters, which FastAPI cannot see in the endpoint's signature."""
     text = {"type": "string", "maxLength": 2000}
     section = f" *({'|'.join((*ALWAYS, *SECTIONS))})? *"
-    versions = "[a-z]([a-z_]{0,61}[a-z])?_[0-7][0-9a-hjkmnp-tv-z]{25}@[1-9][0-9]{0,14}"
     sections = ", ".join(SECTIONS)
     pattern = f"{ContactId.pattern()}|{AccountId.pattern()}"
     return [
@@ -227,11 +236,5 @@ def view_parameters() -> list[dict[str, Any]]:
             "schema": {"type": "string", "enum": ["live"]},
             "description": "live: compose from the services now; those that are down are named in degraded",
         },
-        {
-            "name": "Consistency-Token",
-            "in": "header",
-            "required": False,
-            "schema": {"type": "string", "minLength": 35, "pattern": f"^{versions}( *, *{versions}){{0,19}}$"},
-            "description": "What writes answered, with commas between: the view will contain them",
-        },
+        CONSISTENCY_TOKEN,
     ]

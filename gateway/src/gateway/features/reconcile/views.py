@@ -11,10 +11,14 @@ from gateway.features.customers.backlog import is_marked, refresh_marked
 from gateway.features.customers.compose import compose
 from gateway.features.customers.consumers import VIEW
 from gateway.features.customers.projection import digest_of, lock_customers, record, refresh
+from gateway.features.customers.search.fields import digest_of as search_digest_of
+from gateway.features.customers.search.filling import is_filling
 from gateway.features.reconcile.drift import ViewDrift
 
 _VIEW = text("select kind, name, version, as_of, doc, digest, sources, keys from customer_view where id = :id")
 _KEYS = text("select key from customer_key where customer_id = :id order by key")
+_SEARCHED = text("select digest from customer_search where id = :id")
+_FORGET_SEARCHED = text("delete from customer_search where id = :id")
 _FORGET = text("update customer_view set digest = '', keys = '{}' where id = :id")
 _FORGET_KEYS = text("delete from customer_key where customer_id = :id")
 # No view had more versions than there were events: a version above that is one that no client has seen.
@@ -31,9 +35,10 @@ async def drift_of_view(session: ReadSession, customer_id: str) -> ViewDrift | N
     """Exact only while nobody composes views of this customer."""
     row = (await session.execute(_VIEW, {"id": customer_id})).one_or_none()
     keys = list(await session.scalars(_KEYS, {"id": customer_id}))
+    searched = await session.scalar(_SEARCHED, {"id": customer_id})
     [stored] = await facts.load(session, [customer_id])
     if not stored.known:
-        return "view_ghost" if row is not None or keys else None
+        return "view_ghost" if row is not None or keys or searched is not None else None
     if row is None:
         return "view_missing"
     content = compose(stored.facts)
@@ -43,7 +48,10 @@ async def drift_of_view(session: ReadSession, customer_id: str) -> ViewDrift | N
     same = (row.kind, row.name, row.doc, row.digest, row.keys) == (
         wanted.kind, wanted.name, wanted.doc, wanted.digest, wanted.keys,
     )  # fmt: skip
-    return None if same and keys == wanted.keys and row.as_of >= max(stored.as_of.values()) else "view_wrong"
+    same = same and keys == wanted.keys and row.as_of >= max(stored.as_of.values())
+    if same and searched != search_digest_of(content):
+        same = await is_filling(session)  # by which it will be mended, too
+    return None if same else "view_wrong"
 
 
 async def stored_view(session: ReadSession, customer_id: str) -> bytes | None:
@@ -61,6 +69,7 @@ async def locked_drift(session: WriteSession, customer_id: str, *, repair: bool)
         return None
     if drift is not None and repair:
         await session.execute(_FORGET_KEYS, {"id": customer_id})
+        await session.execute(_FORGET_SEARCHED, {"id": customer_id})
         if drift == "view_missing":
             values = {"id": customer_id, "tenant_id": session.tenant_id, "consumer": VIEW.name}
             await session.execute(_PLACE, values)

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from functools import partial
 
-from sqlalchemy import ColumnElement, select, true
+from crm_contracts.sensitivity import Sensitivity
+from sqlalchemy import ColumnElement, false, select, true
 
 from crm_kit.conditions import FieldSet
 from crm_kit.db.session import ReadSession
@@ -45,16 +46,22 @@ async def rights_to_copy(session: ReadSession, resource: str, record_id: str) ->
 
 
 def copies_reached(
-    session: ReadSession, resource: str, column: ColumnElement[str], fields: FieldSet
+    session: ReadSession,
+    resource: str,
+    column: ColumnElement[str],
+    fields: FieldSet,
+    sensitivity: Sensitivity | None = None,
 ) -> ColumnElement[bool]:
     """The rows whose `column` is the id of a record of the resource that the caller sees; `fields`: what the rows tell
-    of it. Raises Forbidden.
+    of it. With a `sensitivity`: and sees members of it in clear. Raises Forbidden where nothing is seen.
     """
     if session.sights is None:
         return true()
     rights = session.sights.rights
-    reaches = rights.on(resource).reading()
+    reaches = rights.on(resource).reading(sensitivity)
     if not reaches:
+        if sensitivity is not None:
+            return false()
         raise forbidden(f"{resource}:read")
 
     def near(level: Level) -> ColumnElement[bool]:
