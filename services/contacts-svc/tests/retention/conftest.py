@@ -44,7 +44,7 @@ def days(service: ServiceUnderTest, tenant: Tenant, database: asyncpg.Connection
             )
             return bool(found)
 
-        await until(is_through)
+        await until(is_through, seconds=60)
 
     return pass_by
 

@@ -310,11 +310,8 @@ class _Page:
         patch = added(present, given, fill=self._terms.on_match == "fill", email_key=contact_rules.email_key)
         self._is_changing = True
         await change(self._session, resource, stored, patch, self._caller)
-        result = changed(
-            Result(row.number, row.resource, "unchanged", entity_id, stored.version),
-            said,
-            said_of(resource, stored),
-        )
+        unchanged = Result(row.number, row.resource, "unchanged", entity_id, stored.version)
+        result = changed(unchanged, said, said_of(resource, stored))
         return [*results, self._with_reference(result, row, reference)]
 
     async def _refer(self, row: ParsedRow) -> tuple[Json | None, list[Result]]:
