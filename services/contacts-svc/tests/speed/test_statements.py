@@ -115,6 +115,30 @@ async def test_a_creation_is_one_statement_with_territories_and_custom_fields(
     assert await count(lambda: asyncio.gather(*(create() for _ in range(30)))) < 15
 
 
+async def test_tag_rules_cost_a_write_no_statement(alone: ServiceUnderTest, count: Count) -> None:
+    """A creation; and a change of a hundred in what no rule on orders names, which reads nothing of their orders."""
+    tenant = alone.tenant()
+
+    async def create() -> None:
+        await tenant.create("/v1/contacts", full_name="王伟", source="shop")
+
+    async def change(title: str) -> None:
+        await _batch(tenant, _upserts(range(100), title))
+
+    await change("a")
+    await change("b")
+    without = await count(lambda: change("c"))
+    shop = {"field": "source", "op": "eq", "value": "shop"}
+    high = {"field": "orders.total.CNY", "op": "gte", "value": 1000}
+    for tag, where in (("shop", shop), ("high", high), ("none", {"field": "orders.count", "op": "eq", "value": 0})):
+        await tenant.create("/v1/tag-rules", name=tag, tag=tag, where=where)
+    await create()  # reads what stands
+    await create()  # connects
+    assert await count(create) == 1
+    await change("d")
+    assert await count(lambda: change("e")) == without
+
+
 async def test_a_batch_takes_as_many_for_a_hundred_as_for_ten(alone: ServiceUnderTest, count: Count) -> None:
     tenant = alone.tenant()
     await _batch(tenant, _upserts(range(1), "first"))

@@ -107,7 +107,7 @@ RULES: Final[dict[str, tuple[str, Json, Holds]]] = {
 }
 """By name: its tag, its condition, and what that means; each behind those on whose tags it hangs."""
 
-people, orders = st.integers(0, 2), st.integers(0, 2)
+people, orders = st.integers(0, 1), st.integers(0, 1)
 names = st.sampled_from(sorted(RULES))
 
 
@@ -121,7 +121,7 @@ class Tagging(RuleBasedStateMachine):
         principal = Principal("key_test", self.tenant.id, "CN", ALL_SCOPES, None)
         headers = {"Authorization": f"Bearer {self.service.mint.token(principal)}"}
         self.client = httpx.Client(base_url=self.service.url, headers=headers, timeout=30)
-        self.people = [Person(self._post("/v1/contacts", {"wechat": f"w{number}"})["id"]) for number in range(3)]
+        self.people = [Person(self._post("/v1/contacts", {"wechat": f"w{number}"})["id"]) for number in range(2)]
         self.orders: dict[int, Placed] = {}
         self.rules: dict[str, str] = {}
         self.active: set[str] = set()
@@ -129,7 +129,9 @@ class Tagging(RuleBasedStateMachine):
             body = {"name": name, "tag": tag, "where": where, "time_zone": "UTC"}
             self.rules[name] = self._post("/v1/tag-rules", body)["id"]
             self.active.add(name)
-        self._decide()
+        for number in range(2):
+            self.orders[number] = Placed(new_id("order"), number, 600, True, 80.5)
+            self._tell(self.orders[number])
 
     def _post(self, path: str, body: Json) -> Json:
         answer = self.client.post(path, json=body)
@@ -143,7 +145,12 @@ class Tagging(RuleBasedStateMachine):
         found: Json = answer.json()
         return found
 
-    @rule(number=orders, whose=people, total=st.sampled_from([400, 600, 1000]), counts=st.booleans())
+    @rule(
+        number=orders,
+        whose=people,
+        total=st.sampled_from([1000, 600, 400]),
+        counts=st.sampled_from([True, True, False]),
+    )
     def order(self, number: int, whose: int, total: int, counts: bool) -> None:
         """Placed, or become another's, of another total, cancelled or back."""
         known = self.orders.get(number)
@@ -276,5 +283,5 @@ class Tagging(RuleBasedStateMachine):
 
 async def test_whatever_happens_in_whatever_order(service: ServiceUnderTest) -> None:
     machine = type("Machine", (Tagging,), {"service": service, "loop": asyncio.get_running_loop()})
-    bounds = settings(max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+    bounds = settings(max_examples=10, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
     await asyncio.to_thread(run_state_machine_as_test, machine, settings=bounds)
