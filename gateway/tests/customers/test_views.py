@@ -346,4 +346,4 @@ async def test_answers_are_what_the_openapi_document_says(stack: Stack, eventual
         check((await read(tenant, customer_id, consistency="live")).json(), "CustomerView")
         check((await read(tenant, customer_id, include="timeline")).json(), "CustomerView")
         check(await tenant.read(f"/v1/customers/{customer_id}/timeline"), "Page_TimelineEntry_")
-    check(await tenant.read("/v1/customers"), "Page_CustomerItem_")
+    check(await tenant.read("/v1/customers"), "CustomerPage")
