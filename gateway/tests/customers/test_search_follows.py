@@ -48,6 +48,9 @@ async def test_a_token_is_waited_for(stack: Stack) -> None:
     assert answer["partial"] == ["behind"], "what does not come in time is told"
     answer = await tenant.client.get("/v1/customers?q=x", headers={"Consistency-Token": "nonsense"})
     assert answer.status_code == 400
+    assert (await tenant.client.get("/v1/customers", headers={"Consistency-Token": "nonsense"})).status_code == 400
+    listed = await tenant.client.get("/v1/customers", headers={"Consistency-Token": token})
+    assert [item["id"] for item in listed.json()["data"]] == [contact["id"]]
 
 
 async def test_a_stale_customer_that_a_token_names_is_composed_first(stack: Stack) -> None:
