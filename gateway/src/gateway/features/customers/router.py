@@ -136,6 +136,8 @@ async def list_customers(
     query = understand(q)
     if query is not None:
         return await _found(request, session, caller, seen, query, archived, limit, cursor)
+    if "consistency-token" in request.headers:
+        await catch_up(request, caller)
     sort = pagination.parse_sort("id", _BY_ID)
     cursors = _cursors(request, session.tenant_id, "customers", [archived, *sorted(seen)])
     after = _after(cursors, sort, cursor)

@@ -5,6 +5,7 @@ finds what processes of the release before wrote meanwhile; it writes what is mi
 """
 
 import asyncio
+import time
 from datetime import datetime
 from typing import Any, Final
 
@@ -59,18 +60,20 @@ async def is_filling(session: ReadSession) -> bool:
     return bool(await session.scalar(_IS_FILLING))
 
 
-async def fill(database: Database, tenant_id: str) -> int:
-    """Makes the next page of a tenant's customers findable; how many entities that were."""
+async def fill(database: Database, tenant_id: str) -> bool:
+    """Makes the next page of a tenant's customers findable, or ends its pass; False where another process is at it."""
     async with database.write(tenant_id) as session:
         found = (await session.execute(_FILLING)).one_or_none()
-        return 0 if found is None else await _fill_page(session, found.after_id, found.again_at)
+        if found is not None:
+            await _fill_page(session, found.after_id, found.again_at)
+        return found is not None
 
 
-async def _fill_page(session: WriteSession, after: str, again_at: datetime | None) -> int:
+async def _fill_page(session: WriteSession, after: str, again_at: datetime | None) -> None:
     found = (await session.execute(_PAGE_OF, {"after": after, "limit": _PAGE})).all()
     if not found:
         await session.execute(_ONCE_MORE if again_at is None else _DONE)
-        return 0
+        return
     # What was read before the locks were had may be old by then. Entities first, then customers, as the consumer does.
     if numbered := [row.id for row in found if row.type in ("order", "ticket")]:
         rows = (await session.execute(_NUMBERED, {"ids": numbered})).all()
@@ -80,7 +83,6 @@ async def _fill_page(session: WriteSession, after: str, again_at: datetime | Non
         rows = (await session.execute(_CUSTOMERS, {"ids": customers})).all()
         await write_searched(session, [searched(_content(row)) for row in rows])
     await session.execute(_MOVE, {"after": found[-1].id})
-    return len(found)
 
 
 def _content(row: Any) -> dict[str, Any]:
@@ -101,18 +103,25 @@ def _state(row: Any) -> EntityState:
 
 async def fill_search(runtime: Runtime) -> None:
     """Makes what there was before findable, each tenant in its turn, until cancelled."""
-    fault, after = Recurring(), ""
+    fault, tenant_id = Recurring(), ""
     while True:
-        filled, began = 0, asyncio.get_running_loop().time()
+        worked, began = False, time.monotonic()
         try:
-            async with runtime.system.read(None) as session:
-                tenant_id = await session.scalar(_NEXT_TENANT, {"after": after})
-            after = tenant_id or ""
-            filled = await finish(fill(runtime.database, tenant_id)) if tenant_id else 0
+            tenant_id = await _next_tenant(runtime, tenant_id)
+            worked = bool(tenant_id) and await finish(fill(runtime.database, tenant_id))
         except Exception as error:
             if fault.is_news(str(error)):
                 log.warning("search_filling_waits", error=str(error), kind=type(error).__name__)
         else:
             fault.is_over()
-        took = asyncio.get_running_loop().time() - began
-        await asyncio.sleep(took / _BUSY_SHARE - took if filled or after else _IDLE_SECONDS)
+        took = time.monotonic() - began
+        await asyncio.sleep(took / _BUSY_SHARE - took if worked else _IDLE_SECONDS)
+
+
+async def _next_tenant(runtime: Runtime, after: str) -> str:
+    """The next one that has something to be filled in, in a circle; empty where none has."""
+    async with runtime.system.read(None) as session:
+        found = await session.scalar(_NEXT_TENANT, {"after": after})
+        if found is None and after:
+            found = await session.scalar(_NEXT_TENANT, {"after": ""})
+    return found or ""
