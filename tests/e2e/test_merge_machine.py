@@ -163,7 +163,8 @@ class Merging(RuleBasedStateMachine):
         for path in self.model.home:
             self._until(partial(self._is_placed, path), f"{path} is not where it belongs")
         for merge in self.model.merges:
-            self._until(partial(self._is_told, merge), f"what {merge.id} moved is not told")
+            untold = partial(self._untold, merge)
+            self._until(lambda untold=untold: not untold(), f"what {merge.id} moved is not told", untold)  # type: ignore[misc]  # bound at once
         for contact in self.model.contacts:
             self._check_contact(contact)
             self._until(partial(self._views_agree, contact), f"the views of {contact} differ")
@@ -175,19 +176,20 @@ class Merging(RuleBasedStateMachine):
         for path in self.model.home:
             self._until(partial(self._is_placed, path), f"{path} has not come home")
 
-    def _until(self, holds: Callable[[], bool], otherwise: str) -> None:
+    def _until(self, holds: Callable[[], bool], otherwise: str, seen: Callable[[], object] = str) -> None:
         deadline = time.monotonic() + _SETTLED_WITHIN
         while not holds():
-            assert time.monotonic() < deadline, otherwise
+            assert time.monotonic() < deadline, f"{otherwise} {seen()} {self.model}"
             time.sleep(0.05)
 
     def _is_placed(self, path: str) -> bool:
         found: str = self._call("GET", path)["contact_id"]
         return found == self.model.place(self.model.home[path])
 
-    def _is_told(self, merge: _Merge) -> bool:
+    def _untold(self, merge: _Merge) -> set[str]:
+        """What is told and has not moved, or has moved and is not told."""
         data = self._call("GET", f"/v1/moved-references/{merge.id}?limit=200")["data"]
-        return {each["id"] for each in data} == self.model.moved_by(merge)
+        return {each["id"] for each in data} ^ self.model.moved_by(merge)
 
     def _check_contact(self, contact: str) -> None:
         place = self.model.place(contact)
