@@ -46,7 +46,7 @@ async def test_memory_does_not_follow_the_number_of_requests_and_a_leak_would_be
     async with Traffic(on_embedded.gateway_url, keys, "short") as traffic:
         await traffic.prepare(10)
         pids = {name: stack.pids[name] for name in PROCESSES}
-        found = await _growth(traffic, pids, warm_up=500, rounds=6, each=300)
+        found = await _growth(traffic, pids, warm_up=2000, rounds=6, each=300)
         assert max(found.values()) < _BOUND, found
 
         start = (sys.executable, "-m", "crm_testkit.soak.leaking")

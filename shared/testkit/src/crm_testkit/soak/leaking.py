@@ -6,6 +6,7 @@ A measurement of memory that does not find it proves nothing.
 from typing import Any
 
 from crm_kit.cli import run
+from crm_kit.http.fast_path import FastRequest
 from crm_kit.http.principal import Principal
 from crm_kit.runtime import Runtime
 from fastapi import Request
@@ -18,11 +19,17 @@ class Hoarder:
 
     def __init__(self, runtime: Runtime) -> None:
         self._inner = make_authenticator(runtime)
-        self._seen: dict[str, tuple[Request, Principal]] = {}
+        self._seen: list[tuple[Request | FastRequest, Principal]] = []
 
     async def authenticate(self, request: Request) -> Principal:
         principal = await self._inner.authenticate(request)
-        self._seen[f"{len(self._seen)} {request.url}"] = (request, principal)
+        self._seen.append((request, principal))
+        return principal
+
+    def authenticate_known(self, request: FastRequest) -> Principal | None:
+        principal: Principal | None = self._inner.authenticate_known(request)
+        if principal is not None:
+            self._seen.append((request, principal))
         return principal
 
     def __getattr__(self, name: str) -> Any:
