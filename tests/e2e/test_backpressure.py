@@ -30,8 +30,9 @@ _ROLES = {"contacts": "api,consume,timers", "gateway": "api,relay,timers"}
 _TOPIC = "crm.contacts.contact"
 _RELAY_MB = 30.0
 _CONSUMER_MB = {"embedded": 40.0, "kafka": 80.0}
-"""With the tables of characters that the first Chinese name to be searched brings in."""
-"""More than when idle; on Kafka the client fetches ahead. Reading all at once takes 40 to 100."""
+"""More than when idle, the tables of characters among it that the first Chinese name brings in; on Kafka the client fetches ahead.
+Reading all at once takes 40 to 100 without these.
+"""
 
 
 @asynccontextmanager
