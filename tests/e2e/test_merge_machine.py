@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-_SETTLED_WITHIN = 60.0
+_SETTLED_WITHIN = 30.0
 _REFERRING = ("deals", "orders", "tickets", "activities")
 
 

@@ -13,6 +13,7 @@ from crm_contracts.ids import prefix_of
 from crm_contracts.registry import Topic
 from pydantic import JsonValue
 
+from crm_kit.db.locks import lock_keys
 from crm_kit.db.rows import json_bytes, together
 from crm_kit.db.session import WriteSession
 from crm_kit.db.sql import Sql
@@ -73,6 +74,9 @@ class MergedReferences:
 
     async def _move_some(self, session: WriteSession, key: str, _payload: Mapping[str, JsonValue]) -> datetime | None:
         """A bounded number of the references that the merge `key`, or its undoing, moves; again at once where more are left."""
+        # One mover of a tenant at a time: of two that move one reference, the second would take where the first puts it for
+        # its home, or not see it there.
+        await lock_keys(session, _TIMER, [""])
         homes = await repository.homes_of(session, key)
         targets = await current_of(session, homes)
         misplaced = await repository.misplaced(session, targets, _AT_ONCE)
