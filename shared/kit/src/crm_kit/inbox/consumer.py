@@ -26,7 +26,7 @@ from crm_kit.observability import metrics
 from crm_kit.pacing import rest_after
 from crm_kit.shutdown import finish
 
-_BATCH = 2000
+_BATCH = 1000
 _POLL_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 10.0
 _LONGEST_REST_SECONDS = 0.1
