@@ -13,8 +13,10 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
-_SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
-_TYPE_ID = re.compile(rf"([a-z]([a-z_]{{0,61}}[a-z])?)_({_SUFFIX})")
+ID_SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
+"""What follows the prefix and `_`, as a regular expression."""
+
+_TYPE_ID = re.compile(rf"([a-z]([a-z_]{{0,61}}[a-z])?)_({ID_SUFFIX})")
 
 
 class _Uuid7Generator:
@@ -77,7 +79,7 @@ class Id(str):
 
     @classmethod
     def pattern(cls) -> str:
-        return f"^{cls.prefix}_{_SUFFIX}$"
+        return f"^{cls.prefix}_{ID_SUFFIX}$"
 
     @classmethod
     def parse(cls, value: str) -> Self:

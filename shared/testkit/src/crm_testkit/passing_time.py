@@ -1,6 +1,8 @@
 """Time that passes for one tenant of contacts-svc: all that pools, retention rules and tags look at came so much sooner."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,12 +30,19 @@ _SOONER: Final = (
 
 async def let_pass(app_url: str, tenant_id: str, time: timedelta) -> None:
     """`app_url`: of the service's database, as the application."""
+    async with _as_tenant(app_url, tenant_id) as connection:
+        for statement in _SOONER:
+            await connection.execute(statement, time)
+
+
+@asynccontextmanager
+async def _as_tenant(app_url: str, tenant_id: str) -> AsyncIterator[asyncpg.Connection]:
+    """In one transaction."""
     connection = await asyncpg.connect(app_url)
     try:
         async with connection.transaction():
             await connection.execute("select set_config('app.tenant_id', $1, true)", tenant_id)
-            for statement in _SOONER:
-                await connection.execute(statement, time)
+            yield connection
     finally:
         await connection.close()
 
@@ -55,20 +64,15 @@ _TAGS_SOONER: Final = (
 async def let_days_pass(app_url: str, tenant_id: str, days: int) -> None:
     """As `let_pass`, of what tag rules are told by: contacts, what their orders, deals and tickets come to, and birthdays."""
     time = timedelta(days=days)
-    connection = await asyncpg.connect(app_url)
-    try:
-        async with connection.transaction():
-            await connection.execute("select set_config('app.tenant_id', $1, true)", tenant_id)
-            for statement in _TAGS_SOONER:
-                await connection.execute(statement, time)
-            for contact_id, text in await connection.fetch("select contact_id, facts::text from contact_facts"):
-                facts = json.loads(text)
-                for kind, name in _TIMES_OF_FACTS:
-                    if (moment := facts[kind][name]) is not None:
-                        facts[kind][name] = (datetime.fromisoformat(moment) - time).isoformat()
-                given = json.dumps(facts)
-                await connection.execute(
-                    "update contact_facts set facts = $2::jsonb where contact_id = $1", contact_id, given
-                )
-    finally:
-        await connection.close()
+    async with _as_tenant(app_url, tenant_id) as connection:
+        for statement in _TAGS_SOONER:
+            await connection.execute(statement, time)
+        for contact_id, text in await connection.fetch("select contact_id, facts::text from contact_facts"):
+            facts = json.loads(text)
+            for kind, name in _TIMES_OF_FACTS:
+                if (moment := facts[kind][name]) is not None:
+                    facts[kind][name] = (datetime.fromisoformat(moment) - time).isoformat()
+            given = json.dumps(facts)
+            await connection.execute(
+                "update contact_facts set facts = $2::jsonb where contact_id = $1", contact_id, given
+            )

@@ -6,7 +6,7 @@ FastAPI knows it for the OpenAPI document only; its dependency machinery would c
 from typing import Any, Final
 
 import orjson
-from crm_contracts.ids import AccountId, ContactId, prefix_of
+from crm_contracts.ids import ID_SUFFIX, AccountId, ContactId, prefix_of
 from crm_kit import context
 from crm_kit.audit.reads import note_reads
 from crm_kit.db.session import Database
@@ -42,7 +42,7 @@ _PARAMETERS: Final = frozenset({"include", "fields", "consistency"})
 CUSTOMERS: Final = frozenset({"contact", "account"})
 
 
-_VERSION: Final = "[a-z]([a-z_]{0,61}[a-z])?_[0-7][0-9a-hjkmnp-tv-z]{25}@[1-9][0-9]{0,14}"
+_VERSION: Final = f"[a-z]([a-z_]{{0,61}}[a-z])?_{ID_SUFFIX}@[1-9][0-9]{{0,14}}"
 CONSISTENCY_TOKEN: Final[dict[str, Any]] = {
     "name": "Consistency-Token",
     "in": "header",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from crm_contracts.ids import TeamId, TransferId, UserId
+from crm_contracts.ids import ID_SUFFIX, TeamId, TransferId, UserId
 from crm_contracts.sensitivity import OPEN, PRIVATE
 from crm_contracts.types import Contract, Entity, Input, Timestamp
 from crm_kit.conditions import Condition
@@ -16,9 +16,7 @@ Owned = Literal["contacts", "accounts", "deals", "tickets"]
 
 Follower = Literal["contacts", "deals", "tickets"]
 TransferStatus = Literal["pending", "running", "succeeded", "failed", "cancelled"]
-RecordId = Annotated[
-    str, StringConstraints(strict=True, pattern=r"^(contact|account|deal|ticket)_[0-7][0-9a-hjkmnp-tv-z]{25}$")
-]
+RecordId = Annotated[str, StringConstraints(strict=True, pattern=f"^(contact|account|deal|ticket)_{ID_SUFFIX}$")]
 
 
 class Receiver(Input):

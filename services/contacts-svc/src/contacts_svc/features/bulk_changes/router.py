@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from crm_contracts.ids import ID_SUFFIX
 from crm_kit.http import pagination
 from crm_kit.http.problems import preferred_language
 from crm_kit.http.route import Caller, Reading, Writing, route_options
@@ -68,7 +69,7 @@ async def failures(
     entity_id: EntityPath,
     session: Reading,
     limit: Annotated[int, Query(ge=1, le=pagination.MAX_LIMIT)] = pagination.DEFAULT_LIMIT,
-    cursor: Annotated[str, Query(pattern="^([a-z_]{1,63}_[0-7][0-9a-hjkmnp-tv-z]{25})?$")] = "",
+    cursor: Annotated[str, Query(pattern=f"^([a-z_]{{1,63}}_{ID_SUFFIX})?$")] = "",
 ) -> Response:
     row = await BULK_CHANGES.get(session, entity_id)
     session.sights = None  # whoever sees a bulk change sees what failed in it

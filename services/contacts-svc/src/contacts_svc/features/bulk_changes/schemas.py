@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 
 from crm_contracts.contacts import Account, Contact
-from crm_contracts.ids import AccountId, BulkChangeId, ContactId, JobId
+from crm_contracts.ids import ID_SUFFIX, AccountId, BulkChangeId, ContactId, JobId
 from crm_contracts.sensitivity import OPEN, PRIVATE
 from crm_contracts.types import Contract, Entity, Input, Tag, Timestamp, by_name
 from crm_kit.conditions import Condition
@@ -18,7 +18,7 @@ MAX_IDS = 10_000
 
 BulkResource = Literal["contacts", "accounts"]
 RecordId = ContactId | AccountId
-RecordKey = Annotated[str, StringConstraints(pattern="^(contact|account)_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
+RecordKey = Annotated[str, StringConstraints(pattern=f"^(contact|account)_{ID_SUFFIX}$")]
 Tags = Annotated[list[Tag], Field(max_length=100)]
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from crm_contracts.envelope import Event
+from crm_contracts.facts import CLOSED_TICKETS, UNCOUNTED_ORDERS
 from crm_contracts.pipeline import Deal, Order
 from crm_contracts.registry import DEAL, ORDER, TICKET
 from crm_contracts.tickets import Ticket
@@ -14,11 +15,6 @@ Facts = Mapping[str, Any]
 """As conditions read them, beside the members of the contact: `orders.count`."""
 
 KINDS: Final = ("orders", "deals", "tickets")
-
-UNCOUNTED_ORDERS: Final = frozenset({"draft", "cancelled", "refunded"})
-"""As in the customer view."""
-
-CLOSED_TICKETS: Final = frozenset({"solved", "closed"})
 
 
 def copy_of(event: Event) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from crm_contracts.ids import AuditEntryId
+from crm_contracts.ids import ID_SUFFIX, AuditEntryId
 from crm_kit.db.session import ReadSession
 from crm_kit.http import pagination
 from crm_kit.http.route import Reading
@@ -18,7 +18,7 @@ from contacts_svc.features.field_history.usecases import MOST_FIELDS, history_of
 
 _AT_ONCE: Final = 100
 _FIELDS: Final = "Members with commas between them, custom.<name> among them; by default all"
-_CURSOR: Final = f"^([0-9]{{1,16}}-{AuditEntryId.prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}})?$"
+_CURSOR: Final = f"^([0-9]{{1,16}}-{AuditEntryId.prefix}_{ID_SUFFIX})?$"
 
 
 def _pattern(resource: Resource[Any, Any, Any]) -> str:

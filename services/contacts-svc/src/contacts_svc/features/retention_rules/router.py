@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
-from crm_contracts.ids import ActivityId, ContactId, RetentionRunId
+from crm_contracts.ids import ID_SUFFIX, ActivityId, ContactId, RetentionRunId
 from crm_contracts.types import Timestamp
 from crm_kit.errors import InvalidCursor
 from crm_kit.http import pagination
@@ -24,9 +24,8 @@ from contacts_svc.features.retention_rules.schemas import (
     ToldRetentionRun,
 )
 
-_ID: Final = "[0-7][0-9a-hjkmnp-tv-z]{25}"
-_RUN: Final = f"^({RetentionRunId.prefix}_{_ID})?$"
-_PLACE: Final = f"^(-?[0-9]{{1,17}}-({ContactId.prefix}|{ActivityId.prefix})_{_ID})?$"
+_RUN: Final = f"^({RetentionRunId.prefix}_{ID_SUFFIX})?$"
+_PLACE: Final = f"^(-?[0-9]{{1,17}}-({ContactId.prefix}|{ActivityId.prefix})_{ID_SUFFIX})?$"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 router = resource_router(RETENTION_RULES)
