@@ -73,8 +73,11 @@ def _chain(headers: Headers) -> Chain:
     causation, hops = headers.get(CAUSATION), headers.get(HOPS)
     if causation is None and hops is None:
         return BEGINNING
-    ids = [one if one and _CHAIN_ID.fullmatch(one) else None for one in (headers.get(CORRELATION), causation)]
-    return Chain(*ids, hops=int(hops) if hops and _COUNT.fullmatch(hops) else 0)
+    return Chain(_id(headers.get(CORRELATION)), _id(causation), int(hops) if hops and _COUNT.fullmatch(hops) else 0)
+
+
+def _id(text: str | None) -> str | None:
+    return text if text and _CHAIN_ID.fullmatch(text) else None
 
 
 def seen_from(hops: int) -> OriginOf:
