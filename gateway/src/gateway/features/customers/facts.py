@@ -3,7 +3,7 @@
 The rules are those of crm_contracts.facts, by which the services answer too, but for the timeline: the entities that
 make it are left out, since their entries have been made already. Each statement takes the newest of each type through
 an index, customer by customer, so that its cost does not grow with a customer's history; only the sums over deals,
-orders and tickets read all of those.
+orders, invoices and tickets read all of those.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 from crm_contracts.facts import (
     MAX_CONTACTS,
+    MAX_DUE,
     MAX_OPEN,
     MAX_RECENT,
     MAX_RELATIONSHIPS,
@@ -93,6 +94,22 @@ def _newest(types: Sequence[str], where: str, column: str, limit: int) -> str:
 _RECENT = _newest(("order", "message"), "not deleted", "at", MAX_RECENT)
 _OPEN = _newest(("deal", "ticket"), "open and not deleted", "created_at", MAX_OPEN)
 
+_FOUND_DUE = _by_contact_and_account(
+    f"""
+    select id, at as sort from entity
+     where {{owner}} = s.{{owner}} and type = 'invoice' and open and not deleted order by at, id limit {MAX_DUE}
+    """  # noqa: S608  # a number of ours
+)
+_DUE = f"""
+    with wanted as (select 1), found as ({_FOUND_DUE}), ranked as (
+        select *, row_number() over (partition by customer order by sort, id) as n from found)
+    select r.customer, 'invoice' as name, string_agg(cast(e.data as text), ',' order by r.n) as data
+      from ranked r
+     cross join lateral (select data from entity where id = r.id offset 0) e
+     where r.n <= {MAX_DUE}
+     group by r.customer
+"""  # noqa: S608  # numbers of ours
+
 _FOUND_ENTRIES = _by_contact_and_account(
     f"""
     select entity_id, n, at, entry_id, cast(entry as text) as entry from timeline_entry
@@ -147,13 +164,16 @@ _RELATIONSHIPS = f"""
 
 _COUNTED = _by_contact_and_account(
     """
-    select id, type, status, currency, amount, at from entity
+    select id, type, status, currency, amount, at,
+           case when type = 'invoice' and open then cast(data->>'overdue' as boolean) else false end as overdue
+      from entity
      where {owner} = s.{owner} and type = w.type and not deleted offset 0
     """
 )
 _SUMS = f"""
-    with wanted(type) as (values ('deal'), ('order'), ('ticket')), mine as ({_COUNTED})
-    select customer, type, status, currency, count(*) as number, sum(amount) as amount, max(at) as at
+    with wanted(type) as (values ('deal'), ('order'), ('ticket'), ('invoice')), mine as ({_COUNTED})
+    select customer, type, status, currency, count(*) as number, count(*) filter (where overdue) as overdue,
+           sum(amount) as amount, max(at) as at
       from mine group by customer, type, status, currency
 """  # noqa: S608  # constants of this module
 
@@ -171,7 +191,8 @@ _AS_OF = f"""
 def _lists(part: str, select: str) -> str:
     return f"""
         select '{part}' as part, customer, name, data, null as status, null as currency,
-               cast(null as bigint) as number, cast(null as numeric) as amount, cast(null as timestamptz) as at
+               cast(null as bigint) as number, cast(null as bigint) as overdue, cast(null as numeric) as amount,
+               cast(null as timestamptz) as at
           from ({select}) as {part}
     """  # noqa: S608  # constants of this module
 
@@ -183,23 +204,25 @@ _FACTS = Sql(
                       as s(customer, contact_id, account_id))
     {_lists("recent", _RECENT)}
     union all {_lists("open", _OPEN)}
+    union all {_lists("due", _DUE)}
     union all {_lists("entries", _ENTRIES)}
     union all {_lists("consents", _DECIDING_CONSENTS)}
     union all {_lists("memberships", _MEMBERSHIPS)}
     union all {_lists("relationships", _RELATIONSHIPS)}
-    union all select 'sum', customer, type, null, status, currency, number, amount, at from ({_SUMS}) as sums
-    union all select 'as_of', customer, service, null, null, null, null, null, at from ({_AS_OF}) as times
+    union all select 'sum', customer, type, null, status, currency, number, overdue, amount, at from ({_SUMS}) as sums
+    union all select 'as_of', customer, service, null, null, null, null, null, null, at from ({_AS_OF}) as times
     """  # noqa: S608  # constants of this module
 )
 
 
 class _Sum(NamedTuple):
-    """A customer's deals, orders or tickets of one status and currency."""
+    """A customer's deals, orders, invoices or tickets of one status and currency."""
 
     type: str
     status: str
     currency: str | None
     number: int
+    overdue: int
     amount: Decimal | None
     last_at: datetime | None
 
@@ -216,6 +239,7 @@ class _Customer:
     contacts: list[Json] = field(default_factory=list)
     recent: dict[str, list[Json]] = field(default_factory=dict)
     open: dict[str, list[Json]] = field(default_factory=dict)
+    due: list[Json] = field(default_factory=list)
     entries: list[Json] = field(default_factory=list)
     consents: list[Json] = field(default_factory=list)
     memberships: list[Json] = field(default_factory=list)
@@ -266,6 +290,8 @@ def _gather(customer: _Customer, row: Any) -> None:
             customer.recent[row["name"]] = _list(row["data"])
         case "open":
             customer.open[row["name"]] = _list(row["data"])
+        case "due":
+            customer.due = _list(row["data"])
         case "entries":
             customer.entries = _list(row["data"])
         case "consents":
@@ -275,11 +301,12 @@ def _gather(customer: _Customer, row: Any) -> None:
         case "relationships":
             customer.relationships = _list(row["data"])
         case "sum":
-            customer.sums.append(
-                _Sum(row["name"], row["status"], row["currency"], row["number"], row["amount"], row["at"])
-            )
+            customer.sums.append(_Sum(row["name"], *(row[name] for name in _SUMMED)))
         case "as_of":
             customer.as_of[row["name"]] = max(row["at"], customer.as_of.get(row["name"], row["at"]))
+
+
+_SUMMED = ("status", "currency", "number", "overdue", "amount", "at")
 
 
 def _list(data: str) -> list[Json]:
@@ -323,6 +350,7 @@ def _stored(customer: _Customer) -> Stored:
     recent, is_account = customer.recent, customer.is_account
     orders = [one for one in customer.sums if one.type == "order" and one.status not in UNCOUNTED_ORDERS]
     last = max((one.last_at for one in orders if one.last_at), default=None)
+    due = [one for one in customer.sums if one.type == "invoice" and one.status == "open"]
     facts = Facts(
         contacts={
             "contact": None if is_account else customer.profile,
@@ -345,6 +373,12 @@ def _stored(customer: _Customer) -> Stored:
             },
             "deals": [],
             "orders_placed": [],
+            "invoices_due": {
+                "count": sum(one.number for one in due),
+                "overdue": sum(one.overdue for one in due),
+                "total": _money_sums(due, "invoice"),
+                "next": customer.due,
+            },
         },
         tickets={
             "open_tickets": customer.open.get("ticket", []),

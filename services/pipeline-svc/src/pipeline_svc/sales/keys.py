@@ -1,0 +1,84 @@
+"""What a source calls its records, each by a name that it gives once: external ids and numbers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from crm_contracts.types import Entity, Input
+from crm_kit.db.locks import lock_keys
+from crm_kit.db.models import EntityRow, columns
+from crm_kit.db.session import WriteSession
+from crm_kit.errors import Conflict, Text
+from crm_kit.http.principal import Principal
+from crm_kit.resources import Matcher, given
+from pydantic import JsonValue
+from sqlalchemy import ARRAY, any_, literal, select
+from sqlalchemy import Text as SqlText
+
+EntityT = TypeVar("EntityT", bound=Entity)
+
+Key = tuple[str | None, str]
+"""A source, and the name that it gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKey:
+    """A member by which a source names its records. `space`: of the locks on such names. `taken`: where another has the name;
+    its member `holder` names that one. `label`: in Chinese.
+    """
+
+    row: type[EntityRow]
+    member: str
+    space: str
+    taken: type[Conflict]
+    holder: str
+    label: str
+
+    async def find_all(self, session: WriteSession, keys: Sequence[Key]) -> Mapping[Key, Sequence[str]]:
+        """Who has these names, which are locked: of two upserts with one of them not both find nobody."""
+        await self._lock(session, keys)
+        c = columns(self.row)
+        wanted = literal(sorted({name for _, name in keys}), ARRAY(SqlText(collation="C")))
+        statement = select(c.id, c.source, c[self.member].label("name")).where(c[self.member] == any_(wanted))
+        found: dict[Key, list[str]] = {key: [] for key in keys}
+        for row in await session.execute(statement):
+            if (row.source, row.name) in found:
+                found[row.source, row.name].append(row.id)
+        return found
+
+    async def is_free(self, session: WriteSession, key: Key) -> bool:
+        """The name is locked."""
+        return not (await self.find_all(session, [key]))[key]
+
+    async def claim(self, session: WriteSession, source: str | None, name: str) -> None:
+        """Nobody else is given the name until the transaction ends. Raises `taken`."""
+        holders = (await self.find_all(session, [(source, name)]))[source, name]
+        if holders:
+            raise self.taken(
+                Text(f"{holders[0]} has {name}.", f"{holders[0]} 已使用{self.label} {name}。"),
+                members={self.holder: holders[0]},
+            )
+
+    def matcher(self, write: type[Input]) -> Matcher[Any]:
+        """Upserts by this member, in the source that they name."""
+
+        def keys(data: Mapping[str, JsonValue], _caller: Principal) -> Sequence[Key]:
+            sent: Any = given(write, data, self.member, source=data.get("source"), **self._stand_ins(write))
+            return [(sent.source, getattr(sent, self.member))]
+
+        def held(one: Any) -> Iterable[Key]:
+            name = getattr(one, self.member)
+            return [(one.source, name)] if name is not None else []
+
+        return Matcher(keys, self.find_all, held)
+
+    def _stand_ins(self, write: type[Input]) -> Mapping[str, JsonValue]:
+        """For what the model requires besides."""
+        required = {name for name, field in write.model_fields.items() if field.is_required()}
+        return {name: value for name, value in _STAND_INS.items() if name in required}
+
+    async def _lock(self, session: WriteSession, keys: Iterable[Key]) -> None:
+        await lock_keys(session, self.space, [f"{source or ''}\0{name}" for source, name in keys])
+
+
+_STAND_INS: Mapping[str, JsonValue] = {"name": "-", "amount": {"amount": "0", "currency": "CNY"}}
