@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 _SETTLED_WITHIN = 30.0
-_REFERRING = ("deals", "orders", "tickets", "activities")
+_REFERRING = ("deals", "orders", "invoices", "payments", "tickets", "activities")
 
 
 @dataclass

@@ -229,7 +229,8 @@ async def _fields(session: ReadSession, resource: Resource[Any, Any, Any], asked
         raise ValidationFailed(_SEE, errors=[FieldError("?fields", "too_long", detail)])
     known = await resource.fields_in(session, names)
     found = {name: field for name in names if (field := known.get(name)) is not None and field.column is not None}
-    if unknown := next((name for name in names if name not in found), None):
+    unknown = next((name for name in names if name not in found), None)
+    if unknown is not None:
         detail = Text(
             f"{unknown[:100]!r} is no field of these: {', '.join(field.name for field in resource.fields)}",
             f"未知字段 {unknown[:100]!r}，可用：{'、'.join(field.name for field in resource.fields)}",
