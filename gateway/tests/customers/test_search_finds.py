@@ -106,7 +106,7 @@ async def shop(stack: Stack) -> Shop:
         ("6123", "云帆", "phone", "part"),
         ("KH-0001", "云帆", "external_id", "exact"),
         ("SO-2026-7781", "王芳", "order_number", "exact"),
-        ("FP-2026-00912", "王芳", "invoice_number", "whole"),
+        ("FP-2026-00912", "王芳", "invoice_number", "exact"),
         ("so-2026", "王芳", "order_number", "beginning"),
         ("7781", "王芳", "order_number", "part"),
         ("tb55512", "王芳", "order_number", "exact"),

@@ -43,7 +43,9 @@ async def a_customer(stack: Stack) -> tuple[Any, Any, dict[str, Any], dict[str, 
     world.create("order", number="SO-3", total=money("500.00"), refunded_total=money("120.00"), placed_at=moment(-3), refunds=[
         {"external_id": "r1", "amount": money("120.00"), "reason": "破损", "at": moment(-2)}], **whose)  # fmt: skip
     for number, due_at in enumerate([None, "2026-10-31", "2026-09-30"]):
-        world.create("invoice", number=f"INV-{number}", due_at=due_at, overdue=number == 2, amount_due=money("99.00"), **whose)
+        world.create(
+            "invoice", number=f"INV-{number}", due_at=due_at, overdue=number == 2, amount_due=money("99.00"), **whose
+        )
     world.create("invoice", number="INV-9", status="paid", due_at="2026-01-31", amount_due=money("0.00"), **whose)
     world.create("payment", amount=money("1900.00"), reference="RF18", **whose)
     world.create("payment", amount=money("5.00"), kind="refund", paid_at=None, method=None, **whose)

@@ -285,8 +285,9 @@ async def copies(service: ServiceUnderTest, tenant: Tenant, order_id: str, count
                 "number": "'N' || n",
                 "placed_at": f"timestamptz '{at}' + n * interval '{apart}'",
             }
+            given = ", ".join(new.get(name, name) for name in names)
             await connection.execute(
-                f"insert into sales_order ({', '.join(names)}) select {', '.join(new.get(name, name) for name in names)}"  # names of our own
+                f"insert into sales_order ({', '.join(names)}) select {given}"  # names of our own
                 f" from sales_order, generate_series(1, {count}) as n where id = $1",
                 order_id,
             )

@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from crm_contracts.ids import new_id
+from crm_contracts.ids import UserId, new_id
+from crm_kit.rights import Rights
+from crm_kit.rights.grants import Grant
 from crm_testkit.service import ServiceUnderTest, Tenant
 
 
@@ -115,6 +117,33 @@ async def test_an_invoice_must_be_there_to_be_paid(service: ServiceUnderTest) ->
     kept = await tenant.client.patch(f"/v1/payments/{payment['id']}", json={"amount": cny("2")})
     assert (kept.status_code, kept.json()["invoice_id"]) == (200, invoice["id"])
     assert (await tenant.client.delete(f"/v1/payments/{payment['id']}")).status_code == 204
+
+
+async def test_who_does_not_see_an_invoice_cannot_pay_it(service: ServiceUnderTest) -> None:
+    """Nor learn by a payment that it is there."""
+    tenant = service.tenant()
+    invoice, mine = await an_invoice(tenant, owner_id=UserId.new()), UserId.new()
+    fields: dict[str, Any] = dict.fromkeys(("open", "commercial"), "write")
+    granted = Grant(frozenset({"payments", "invoices"}), frozenset({"read", "create", "update"}), "own", fields)
+    seller = service.tenant(tenant.id, rights=Rights(mine, [], [granted], admin=False))
+    body = {"amount": cny("100"), "owner_id": mine}
+    answers = [
+        await seller.client.post("/v1/payments", json={**body, "invoice_id": named})
+        for named in (invoice["id"], new_id("invoice"))
+    ]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert answers[0].json()["errors"] == answers[1].json()["errors"]
+    assert (await state_of(tenant, invoice))[0] == "open"
+    own = await an_invoice(tenant, owner_id=mine)
+    payment = await seller.create("/v1/payments", **body, invoice_id=own["id"])
+    assert (await state_of(tenant, own))[0] == "paid"
+    moved = await seller.client.patch(f"/v1/payments/{payment['id']}", json={"invoice_id": invoice["id"]})
+    assert moved.status_code == 422
+    # What was paid before it went out of sight stays paid, and follows the payment.
+    await tenant.client.patch(f"/v1/invoices/{own['id']}", json={"owner_id": UserId.new()})
+    lowered = await seller.client.patch(f"/v1/payments/{payment['id']}", json={"amount": cny("1")})
+    assert lowered.status_code == 200
+    assert await state_of(tenant, own) == ("open", "1.00", "99.00")
 
 
 async def test_sums_that_nothing_could_show_are_refused(service: ServiceUnderTest) -> None:

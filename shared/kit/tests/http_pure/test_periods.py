@@ -17,7 +17,9 @@ ZONES = [
 zones = st.sampled_from(ZONES).map(ZoneInfo)
 buckets: st.SearchStrategy[Bucket] = st.sampled_from(["minute", "hour", "day", "month"])
 _FIRST, _LAST = datetime(2005, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
-moments = st.integers(0, int((_LAST - _FIRST).total_seconds() * 10**6)).map(lambda n: _FIRST + timedelta(microseconds=n))
+moments = st.integers(0, int((_LAST - _FIRST).total_seconds() * 10**6)).map(
+    lambda n: _FIRST + timedelta(microseconds=n)
+)
 
 
 @given(moments, buckets, zones)

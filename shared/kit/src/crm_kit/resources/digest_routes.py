@@ -226,7 +226,7 @@ async def _fields(session: ReadSession, resource: Resource[Any, Any, Any], asked
     names = [name.strip() for name in asked.split(",")]
     if len(names) > _MAX_FIELDS:
         detail = Text(f"At most {_MAX_FIELDS} fields", f"最多 {_MAX_FIELDS} 个字段")
-        raise ValidationFailed(_SEE, errors=[FieldError("?fields", "too_long", detail)])
+        raise ValidationFailed(_SEE, errors=[FieldError("?fields", "too_many", detail)])
     known = await resource.fields_in(session, names)
     found = {name: field for name in names if (field := known.get(name)) is not None and field.column is not None}
     unknown = next((name for name in names if name not in found), None)
