@@ -154,7 +154,7 @@ async def test_a_check_says_what_a_request_would_be_answered(company: Company) -
                 assert {**about, "found": told["found"]} == told, (resource, record)
 
             records = [(one, ids[f"/v1/{one}"]) for one in CHECKED for ids in _customers(company)]
-            assert len(records) == 25
+            assert len(records) == 35
             wrong = await asyncio.gather(*(compare(*record) for record in records), return_exceptions=True)
             assert not [error for error in wrong if error is not None], (role.name, wrong)
 

@@ -176,7 +176,7 @@ def test_a_section_that_nothing_here_knows_is_for_those_who_may_read_everything(
         "kind": "contact",
         "profile": {},
         "sales": {"orders": {}, "forecast": 1},
-        "timeline": [{"kind": "invoice.paid", "ref": {"id": "invoice_x"}}],
+        "timeline": [{"kind": "quote.sent", "ref": {"id": "quote_x"}}],
     }
     seen = redact(sight, {**{f"new_{name}": value for name, value in unknown.items()}, **known})
     assert seen is not None

@@ -53,7 +53,7 @@ async def a_customer(stack: Stack) -> tuple[Any, Any, dict[str, Any], dict[str, 
     world.create("ticket_message", ticket_id=ticket["id"], author={"kind": "contact", "id": contact["id"]}, **whose)
     world.create("consent", **whose)
     world.create("activity", **whose)
-    world.create("message", status="sent", sent_at=moment(9), unsubscribed_at=moment(10), subject="秋季上新", **whose)
+    world.create("message", status="sent", sent_at=moment(90), unsubscribed_at=moment(100), subject="秋季上新", **whose)
     world.create("segment_member", **whose)
     await stack.publish(world)
     return tenant, world, contact, account
