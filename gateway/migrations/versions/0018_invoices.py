@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0018_invoices"
-down_revision = "0015_search"
+down_revision = "0016_webhooks"
 branch_labels = None
 depends_on = None
 

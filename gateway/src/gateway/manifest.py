@@ -30,6 +30,9 @@ from gateway.features import (
     tenants,
     transfers,
     users,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_journal,
 )
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.features.identity_providers.events import IDENTITY_PROVIDER_EVENTS
@@ -38,6 +41,7 @@ from gateway.features.roles.events import ROLE_EVENTS
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.users.events import USER_EVENTS
+from gateway.features.webhook_endpoints.events import WEBHOOK_ENDPOINT_EVENTS
 from gateway.proxy.table import packaged_table
 from gateway.settings import GatewaySettings
 
@@ -63,6 +67,9 @@ MANIFEST = Manifest(
         development_issuer.FEATURE,
         scim.FEATURE,
         transfers.FEATURE,
+        webhook_endpoints.FEATURE,
+        webhook_deliveries.FEATURE,
+        webhook_journal.FEATURE,
         access_check.FEATURE,
         dead_letters.FEATURE,
         jobs.FEATURE,
@@ -73,7 +80,7 @@ MANIFEST = Manifest(
         documents.FEATURE,
         proxy.proxy_to(packaged_table),
     ),
-    publishes=(TENANT_EVENTS, TEAM_EVENTS, USER_EVENTS, ROLE_EVENTS, IDENTITY_PROVIDER_EVENTS),
+    publishes=(TENANT_EVENTS, TEAM_EVENTS, USER_EVENTS, ROLE_EVENTS, IDENTITY_PROVIDER_EVENTS, WEBHOOK_ENDPOINT_EVENTS),
     commands=(reconcile.COMMAND,),
     system_tables={
         "allowed_origin": "a browser's preflight carries no credential that would tell its tenant",
@@ -83,6 +90,10 @@ MANIFEST = Manifest(
         "rate_bucket": "each process settles the quotas of all tenants at once",
         "search_filling": "the worker that makes customers from before searchable asks which tenants have any",
         "stale_customer": "the worker that composes views late asks which tenants have any",
+        "webhook_delivery": "what has been kept for long enough is forgotten for all tenants",
+        "webhook_event": "as webhook_delivery",
+        "webhook_journal": "the worker that sends webhooks asks for whom there is something new",
+        "webhook_progress": "as webhook_journal",
         "tenant": "the look-up of a key answers its tenant's region too",
     },
     # Its statements about customers are index look-ups by construction, and large: to plan one takes longer than to run

@@ -18,6 +18,7 @@ from crm_contracts import (
     tenancy,
     tickets,
     validation_rules,
+    webhooks,
 )
 from crm_contracts.types import Entity
 
@@ -73,6 +74,9 @@ TEAM = Topic("gateway", "team", tenancy.Team)
 USER = Topic("gateway", "user", tenancy.User)
 ROLE = Topic("gateway", "role", tenancy.Role)
 IDENTITY_PROVIDER = Topic("gateway", "identity_provider", sign_in.IdentityProvider)
+WEBHOOK_ENDPOINT = Topic(
+    "gateway", "webhook_endpoint", webhooks.WebhookEndpoint, (*BASIC, "paused", "resumed", "disabled")
+)
 
 CONTACT = Topic(
     "contacts",
@@ -134,6 +138,7 @@ TOPICS: tuple[Topic, ...] = (
     USER,
     ROLE,
     IDENTITY_PROVIDER,
+    WEBHOOK_ENDPOINT,
     CONTACT,
     ACCOUNT,
     ACTIVITY,
