@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
-from crm_contracts.registry import IDENTITY_PROVIDER, ROLE, TEAM, USER
+from crm_contracts.registry import IDENTITY_PROVIDER, ROLE, TEAM, USER, WEBHOOK_ENDPOINT
 from crm_kit.app import internal_authenticator
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.http.principal import Principal
@@ -123,6 +123,17 @@ class TestConformance(ServiceConformance):
             text="name",
             integer="leeway_seconds",
             scopes=("admin", "admin"),
+        ),
+        Sample(
+            path="/v1/webhook-endpoints",
+            topic=WEBHOOK_ENDPOINT,
+            body=lambda n, _: {"url": f"https://erp-{n}.example.com/hooks", "description": "ERP"},
+            patch={"kinds": ["order.*"]},
+            text="description",
+            clears="description",
+            integer="batch_size",
+            equals=("url", "url"),
+            shown_once="secret",
         ),
     )
     without_sample = {

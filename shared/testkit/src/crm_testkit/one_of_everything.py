@@ -32,6 +32,7 @@ MERGES, MOVED_REFERENCES = "/v1/merges", "/v1/moved-references"
 DUPLICATES, DUPLICATE_SCANS = "/v1/duplicates", "/v1/duplicate-scans"
 PRIVACY_REQUESTS, CONSENT_PURPOSES = "/v1/privacy-requests", "/v1/consent-purposes"
 RETENTION_RULES, LEGAL_HOLDS = "/v1/retention-rules", "/v1/legal-holds"
+WEBHOOK_ENDPOINTS = "/v1/webhook-endpoints"
 SCIM_USERS, SCIM_GROUPS = "/scim/v2/Users", "/scim/v2/Groups"
 
 
@@ -109,6 +110,7 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "email": f"chen.{uuid.uuid4().hex}@example.com",
         "teams": [{"team_id": ids[TEAMS], "manager": True}],
     },
+    WEBHOOK_ENDPOINTS: lambda ids: {"transport": "pull", "kinds": ["deal.*"], "description": "ERP"},
     TRANSFERS: lambda ids: {"resources": ["tickets"], "ids": [ids[TICKETS]], "to": {"team_id": ids[TEAMS]}},
     BULK_CHANGES: lambda ids: {
         "resource": "accounts",
