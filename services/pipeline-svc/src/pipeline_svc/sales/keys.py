@@ -50,8 +50,13 @@ class SourceKey:
         """The name is locked."""
         return not (await self.find_all(session, [key]))[key]
 
-    async def claim(self, session: WriteSession, source: str | None, name: str) -> None:
-        """Nobody else is given the name until the transaction ends. Raises `taken`."""
+    async def claim(
+        self, session: WriteSession, source: str | None, name: str | None, before: Entity | None = None
+    ) -> None:
+        """Nobody else is given the name until the transaction ends; `before`: who may have it already. Raises `taken`."""
+        held = None if before is None else (before.source, getattr(before, self.member))  # type: ignore[attr-defined]  # what has keys has a source
+        if name is None or (source, name) == held:
+            return
         holders = (await self.find_all(session, [(source, name)]))[source, name]
         if holders:
             raise self.taken(

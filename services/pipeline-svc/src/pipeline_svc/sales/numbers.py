@@ -19,6 +19,13 @@ class NumberSeries:
     key: SourceKey
     counter: type[CounterRow]
 
+    async def given(self, session: WriteSession, source: str | None, number: str | None) -> str:
+        """A new record's number: claimed, or a free one. Raises the key's `taken`."""
+        if number is None:
+            return await self.next(session, source)
+        await self.key.claim(session, source, number)
+        return number
+
     async def next(self, session: WriteSession, source: str | None) -> str:
         """A free number. Raises the key's `taken` where somebody takes it by hand at this very moment."""
         number = self._spelled(await self._count(session))

@@ -27,13 +27,8 @@ OVERDUE = "invoice_overdue"
 async def create_invoice(session: WriteSession, data: InvoiceWrite, _caller: Principal) -> Invoice:
     data = await with_current(session, data, "contact_id")
     total = _total(data, None)
-    if data.external_id is not None:
-        await repository.EXTERNAL_ID.claim(session, data.source, data.external_id)
-    if data.number is None:
-        number = await repository.NUMBERS.next(session, data.source)
-    else:
-        number = data.number
-        await repository.NUMBER.claim(session, data.source, number)
+    await repository.EXTERNAL_ID.claim(session, data.source, data.external_id)
+    number = await repository.NUMBERS.given(session, data.source, data.number)
     row = InvoiceRow(
         id=InvoiceId.new(),
         number=number,
@@ -54,10 +49,8 @@ async def update_invoice(session: WriteSession, row: InvoiceRow, data: InvoiceWr
     before = INVOICE_EVENTS.snapshot(row)
     data = await with_current(session, data, "contact_id", row)
     number = data.number or before.number
-    if data.external_id is not None and (data.source, data.external_id) != (before.source, before.external_id):
-        await repository.EXTERNAL_ID.claim(session, data.source, data.external_id)
-    if (data.source, number) != (before.source, before.number):
-        await repository.NUMBER.claim(session, data.source, number)
+    await repository.EXTERNAL_ID.claim(session, data.source, data.external_id, before)
+    await repository.NUMBER.claim(session, data.source, number, before)
     total = _total(data, before)
     row.number = number
     row.stated = rules.stated_after(data.status, before.status, row.stated)

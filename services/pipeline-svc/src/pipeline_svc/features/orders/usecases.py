@@ -23,13 +23,8 @@ from pipeline_svc.features.orders.schemas import OrderWrite
 async def create_order(session: WriteSession, data: OrderWrite, _caller: Principal) -> Order:
     data = await with_current(session, data, "contact_id")
     total = _total(data, None)
-    if data.external_id is not None:
-        await EXTERNAL_ID.claim(session, data.source, data.external_id)
-    if data.number is None:
-        number = await NUMBERS.next(session, data.source)
-    else:
-        number = data.number
-        await NUMBER.claim(session, data.source, number)
+    await EXTERNAL_ID.claim(session, data.source, data.external_id)
+    number = await NUMBERS.given(session, data.source, data.number)
     row = OrderRow(
         id=OrderId.new(),
         number=number,
@@ -46,10 +41,8 @@ async def update_order(session: WriteSession, row: OrderRow, data: OrderWrite, _
     before = ORDER_EVENTS.snapshot(row)
     data = await with_current(session, data, "contact_id", row)
     number = data.number or before.number
-    if data.external_id is not None and (data.source, data.external_id) != (before.source, before.external_id):
-        await EXTERNAL_ID.claim(session, data.source, data.external_id)
-    if (data.source, number) != (before.source, before.number):
-        await NUMBER.claim(session, data.source, number)
+    await EXTERNAL_ID.claim(session, data.source, data.external_id, before)
+    await NUMBER.claim(session, data.source, number, before)
     row.number = number
     row.placed_at = data.placed_at or before.placed_at
     _write(row, data, _total(data, before))

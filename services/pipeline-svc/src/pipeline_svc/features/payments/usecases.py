@@ -30,8 +30,7 @@ _DECIDING = frozenset({"kind", "invoice_id", "amount", "status"})
 
 async def create_payment(session: WriteSession, data: PaymentWrite, _caller: Principal) -> Payment:
     data = await with_current(session, data, "contact_id")
-    if data.external_id is not None:
-        await EXTERNAL_ID.claim(session, data.source, data.external_id)
+    await EXTERNAL_ID.claim(session, data.source, data.external_id)
     invoices = await _hold(session, data.invoice_id, None)
     row = PaymentRow(id=PaymentId.new())  # type: ignore[call-arg]  # the rest is written next
     _write(row, data)
@@ -45,8 +44,7 @@ async def update_payment(session: WriteSession, row: PaymentRow, data: PaymentWr
     """`paid_at` stays where it is cleared."""
     before = PAYMENT_EVENTS.snapshot(row)
     data = await with_current(session, data, "contact_id", row)
-    if data.external_id is not None and (data.source, data.external_id) != (before.source, before.external_id):
-        await EXTERNAL_ID.claim(session, data.source, data.external_id)
+    await EXTERNAL_ID.claim(session, data.source, data.external_id, before)
     decides = any(getattr(data, name) != getattr(before, name) for name in _DECIDING)
     invoices = await _hold(session, data.invoice_id, before.invoice_id) if decides else {}
     _write(row, data)

@@ -18,8 +18,7 @@ from pipeline_svc.features.products.schemas import ProductWrite
 
 
 async def create_product(session: WriteSession, data: ProductWrite, _caller: Principal) -> Product:
-    if data.external_id is not None:
-        await repository.EXTERNAL_ID.claim(session, data.source, data.external_id)
+    await repository.EXTERNAL_ID.claim(session, data.source, data.external_id)
     row = ProductRow(id=ProductId.new(), name=data.name)
     _write(row, data)
     return await PRODUCT_EVENTS.created(session, row)
@@ -27,8 +26,7 @@ async def create_product(session: WriteSession, data: ProductWrite, _caller: Pri
 
 async def update_product(session: WriteSession, row: ProductRow, data: ProductWrite, _caller: Principal) -> None:
     before = PRODUCT_EVENTS.snapshot(row)
-    if data.external_id is not None and (data.source, data.external_id) != (before.source, before.external_id):
-        await repository.EXTERNAL_ID.claim(session, data.source, data.external_id)
+    await repository.EXTERNAL_ID.claim(session, data.source, data.external_id, before)
     _write(row, data)
     await PRODUCT_EVENTS.updated(session, row, before)
 
