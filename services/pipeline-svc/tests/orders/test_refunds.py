@@ -1,11 +1,15 @@
 """What was given back of an order, and what it counts as since."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from crm_contracts.facts import counts_as
+from crm_contracts.ids import UserId, new_id
 from crm_contracts.types import Money
+from crm_kit.rights import Rights
+from crm_kit.rights.grants import Grant
 from crm_testkit.service import ServiceUnderTest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +44,32 @@ async def test_refunds_are_added_up_and_leave_the_status_to_its_writer(service: 
     assert [one["id"] for one in found.json()["data"]] == [order["id"]]
     cleared = (await tenant.client.patch(f"/v1/orders/{order['id']}", json={"refunds": None})).json()
     assert (cleared["refunds"], cleared["refunded_total"]) == ([], None)
+
+
+async def test_refunds_that_are_told_one_by_one_are_all_there_once(service: ServiceUnderTest) -> None:
+    tenant = service.tenant()
+    order = await tenant.create("/v1/orders", total=TOTAL, status="paid")
+    path = f"/v1/orders/{order['id']}/refunds"
+    told = [refund(f"{n}", external_id=f"r{n}") for n in range(1, 9)]
+    answers = await asyncio.gather(*(tenant.client.post(path, json=body) for body in [*told, *told]))
+    assert {answer.status_code for answer in answers} == {200}
+    now = await tenant.read(f"/v1/orders/{order['id']}")
+    assert sorted(each["external_id"] for each in now["refunds"]) == sorted(each["external_id"] for each in told)
+    assert (now["refunded_total"]["amount"], now["version"]) == ("36", 9)
+    corrected = (await tenant.client.post(path, json=refund("0.50", external_id="r8"))).json()
+    assert corrected["refunded_total"]["amount"] == "28.50"
+    for _ in range(2):  # who gives them no name gives two
+        added = await tenant.client.post(path, json=refund("1.00"))
+    assert added.json()["refunded_total"]["amount"] == "30.50"
+    wrong = await tenant.client.post(path, json=refund("1", currency="USD"))
+    assert (wrong.status_code, wrong.json()["errors"][0]["code"]) == (422, "other_currency")
+    late = await tenant.client.post(path, json=refund("1"), headers={"If-Match": '"1"'})
+    assert late.status_code == 412
+    assert (await tenant.client.post(f"/v1/orders/{new_id('order')}/refunds", json=refund("1"))).status_code == 404
+    poor = Grant(frozenset({"orders"}), frozenset({"read", "update"}), "all", {"open": "write", "commercial": "read"})
+    reader = service.tenant(tenant.id, rights=Rights(UserId.new(), [], [poor], admin=False))
+    refused = await reader.client.post(path, json=refund("1"))
+    assert (refused.status_code, refused.json()["missing_permission"]) == (403, "orders.refunds:write")
 
 
 @pytest.mark.parametrize(

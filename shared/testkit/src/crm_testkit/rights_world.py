@@ -245,6 +245,7 @@ _NEVER_ASKED: Final = ("/v1/tenants", "/v1/customers/lookup")
 """The first are the installation's administrator's; the second says nothing without a parameter, and is tried elsewhere."""
 
 _BODIES: Final[Mapping[str, dict[str, Any]]] = {
+    "refund_order": {"amount": {"amount": "1.00", "currency": "CNY"}, "at": "2026-10-05T09:00:00Z"},
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
     "release_contact": {"reason": "x"},

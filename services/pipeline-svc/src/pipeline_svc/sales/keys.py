@@ -36,7 +36,7 @@ class SourceKey:
 
     async def find_all(self, session: WriteSession, keys: Sequence[Key]) -> Mapping[Key, Sequence[str]]:
         """Who has these names, which are locked: of two upserts with one of them not both find nobody."""
-        await self._lock(session, keys)
+        await self.lock(session, keys)
         c = columns(self.row)
         wanted = literal(sorted({name for _, name in keys}), ARRAY(SqlText(collation="C")))
         statement = select(c.id, c.source, c[self.member].label("name")).where(c[self.member] == any_(wanted))
@@ -45,6 +45,10 @@ class SourceKey:
             if (row.source, row.name) in found:
                 found[row.source, row.name].append(row.id)
         return found
+
+    async def lock(self, session: WriteSession, keys: Iterable[Key]) -> None:
+        """Nobody else finds or claims these until the transaction ends."""
+        await lock_keys(session, self.space, [f"{source or ''}\0{name}" for source, name in keys])
 
     async def is_free(self, session: WriteSession, key: Key) -> bool:
         """The name is locked."""
@@ -81,9 +85,6 @@ class SourceKey:
         """For what the model requires besides."""
         required = {name for name, field in write.model_fields.items() if field.is_required()}
         return {name: value for name, value in _STAND_INS.items() if name in required}
-
-    async def _lock(self, session: WriteSession, keys: Iterable[Key]) -> None:
-        await lock_keys(session, self.space, [f"{source or ''}\0{name}" for source, name in keys])
 
 
 _STAND_INS: Mapping[str, JsonValue] = {"name": "-", "amount": {"amount": "0", "currency": "CNY"}}

@@ -1,8 +1,8 @@
 """Pure decisions about orders."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from crm_contracts.types import Money
 from crm_kit.errors import FieldError, Text
@@ -38,6 +38,14 @@ def refund_faults(refunds: Sequence[Given], currency: str) -> list[FieldError]:
     if (refunded_amount(refunds) or 0) >= MAX_SUM:
         faults.append(FieldError("/refunds", "refunds_range", _RANGE))
     return faults
+
+
+def with_refund(refunds: Sequence[Mapping[str, Any]], refund: Mapping[str, Any]) -> list[Any]:
+    """The refunds and this one, in place of that which has its external id."""
+    known = refund["external_id"]
+    if known is None or all(each["external_id"] != known for each in refunds):
+        return [*refunds, refund]
+    return [refund if each["external_id"] == known else each for each in refunds]
 
 
 def refunded_amount(refunds: Sequence[Given]) -> Decimal | None:

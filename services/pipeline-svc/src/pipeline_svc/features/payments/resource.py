@@ -46,6 +46,7 @@ PAYMENTS = Resource(
     update=usecases.update_payment,
     delete=usecases.delete_payment,
     match=usecases.MATCHERS,
+    foresee=usecases.foresee,
     sender_time="source_updated_at",
     digests=Digested(("created_at", "updated_at", "paid_at"), source="source"),
 )

@@ -1,10 +1,10 @@
 """What can be done with a payment. The invoice that it pays follows in the same transaction.
 
-Rows are locked in one order: payments, then the invoices that they name, by id. So of two payments of one invoice the second sees
-what the first has made of it.
+What a source calls them is locked first, then payments, then the invoices that they name, by id. So of two payments of one invoice the
+second sees what the first has made of it, and batches do not wait for one another in a ring.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from crm_contracts.ids import PaymentId
 from crm_contracts.pipeline import Payment
@@ -38,6 +38,14 @@ async def create_payment(session: WriteSession, data: PaymentWrite, _caller: Pri
     if data.status == "succeeded":
         await settle(session, invoices.values())
     return created
+
+
+async def foresee(session: WriteSession, payments: Sequence[PaymentWrite]) -> None:
+    """Takes the locks of all that are about to be created, in the order of one of them."""
+    await EXTERNAL_ID.lock(
+        session, [(each.source, each.external_id) for each in payments if each.external_id is not None]
+    )
+    await INVOICES.lock_all(session, {each.invoice_id for each in payments if each.invoice_id is not None})
 
 
 async def update_payment(session: WriteSession, row: PaymentRow, data: PaymentWrite, _caller: Principal) -> None:
