@@ -1,6 +1,6 @@
 """What a source calls its records, each by a name that it gives once: external ids and numbers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -36,23 +36,38 @@ class SourceKey:
 
     async def find_all(self, session: WriteSession, keys: Sequence[Key]) -> Mapping[Key, Sequence[str]]:
         """Who has these names, which are locked: of two upserts with one of them not both find nobody."""
-        await self.lock(session, keys)
+        await lock_keys(session, self.space, [f"{source or ''}\0{name}" for source, name in keys])
         c = columns(self.row)
         wanted = literal(sorted({name for _, name in keys}), ARRAY(SqlText(collation="C")))
-        statement = select(c.id, c.source, c[self.member].label("name")).where(c[self.member] == any_(wanted))
+        statement = select(c.id, c.source, c[self.member].label("name")).where(
+            c[self.member] == any_(wanted),
+            c[self.member].is_not(
+                None
+            ),  # said, since of an array PostgreSQL does not infer it, and the index is a partial one
+        )
         found: dict[Key, list[str]] = {key: [] for key in keys}
         for row in await session.execute(statement):
             if (row.source, row.name) in found:
                 found[row.source, row.name].append(row.id)
+        for key, holders in found.items():
+            session.note((self.space, key), not holders)
         return found
 
-    async def lock(self, session: WriteSession, keys: Iterable[Key]) -> None:
-        """Nobody else finds or claims these until the transaction ends."""
-        await lock_keys(session, self.space, [f"{source or ''}\0{name}" for source, name in keys])
+    async def foresee(self, session: WriteSession, keys: Iterable[Key]) -> None:
+        """Looks up for all that are about to be claimed what each claim would look up by itself."""
+        unknown = [key for key in dict.fromkeys(keys) if not self._is_known_free(session, key)]
+        if unknown:
+            await self.find_all(session, unknown)
+
+    def _is_known_free(self, session: WriteSession, key: Key) -> bool:
+        """Locked, and found to be nobody's in this transaction, in which nobody has claimed it since."""
+        return session.knows((self.space, key)) and session.noted((self.space, key)) is True
 
     async def is_free(self, session: WriteSession, key: Key) -> bool:
-        """The name is locked."""
-        return not (await self.find_all(session, [key]))[key]
+        """The name is locked, and if it is free, claimed."""
+        is_free = not (await self.find_all(session, [key]))[key]
+        session.note((self.space, key), False)
+        return is_free
 
     async def claim(
         self, session: WriteSession, source: str | None, name: str | None, before: Entity | None = None
@@ -61,7 +76,11 @@ class SourceKey:
         held = None if before is None else (before.source, getattr(before, self.member))  # type: ignore[attr-defined]  # what has keys has a source
         if name is None or (source, name) == held:
             return
+        if self._is_known_free(session, (source, name)):
+            session.note((self.space, (source, name)), False)
+            return
         holders = (await self.find_all(session, [(source, name)]))[source, name]
+        session.note((self.space, (source, name)), False)
         if holders:
             raise self.taken(
                 Text(f"{holders[0]} has {name}.", f"{holders[0]} 已使用{self.label} {name}。"),
@@ -85,6 +104,16 @@ class SourceKey:
         """For what the model requires besides."""
         required = {name for name, field in write.model_fields.items() if field.is_required()}
         return {name: value for name, value in _STAND_INS.items() if name in required}
+
+
+def external_ids_of(sent: Iterable[Any]) -> Iterator[Key]:
+    """Of what is written."""
+    return ((each.source, each.external_id) for each in sent if each.external_id is not None)
+
+
+def numbers_of(sent: Iterable[Any]) -> Iterator[Key]:
+    """Those that are given."""
+    return ((each.source, each.number) for each in sent if each.number is not None)
 
 
 _STAND_INS: Mapping[str, JsonValue] = {"name": "-", "amount": {"amount": "0", "currency": "CNY"}}

@@ -46,6 +46,7 @@ INVOICES = Resource(
     update=usecases.update_invoice,
     delete=usecases.delete_invoice,
     match=usecases.MATCHERS,
+    foresee=usecases.foresee,
     sender_time="source_updated_at",
     digests=Digested(("created_at", "updated_at", "issued_at"), source="source"),
 )

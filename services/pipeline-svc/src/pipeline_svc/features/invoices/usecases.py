@@ -1,6 +1,6 @@
 """What can be done with an invoice, and what its payments make of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from crm_contracts.ids import InvoiceId
@@ -19,6 +19,7 @@ from pipeline_svc.features.invoices import repository, rules
 from pipeline_svc.features.invoices.events import INVOICE_EVENTS
 from pipeline_svc.features.invoices.models import InvoiceRow
 from pipeline_svc.features.invoices.schemas import InvoiceWrite
+from pipeline_svc.sales.keys import external_ids_of, numbers_of
 
 OVERDUE = "invoice_overdue"
 """The timer that an open invoice with a last day has, by its id."""
@@ -42,6 +43,12 @@ async def create_invoice(session: WriteSession, data: InvoiceWrite, _caller: Pri
     _judge(row, now)
     await _watch(session, row, None)
     return await INVOICE_EVENTS.created(session, row)
+
+
+async def foresee(session: WriteSession, invoices: Sequence[InvoiceWrite]) -> None:
+    """For all that are about to be created."""
+    await repository.EXTERNAL_ID.foresee(session, external_ids_of(invoices))
+    await repository.NUMBER.foresee(session, numbers_of(invoices))
 
 
 async def update_invoice(session: WriteSession, row: InvoiceRow, data: InvoiceWrite, _caller: Principal) -> None:

@@ -43,6 +43,7 @@ ORDERS = Resource(
     update=usecases.update_order,
     delete=usecases.delete_order,
     match=usecases.MATCHERS,
+    foresee=usecases.foresee,
     sender_time="source_updated_at",
     digests=Digested(("placed_at", "created_at", "updated_at"), source="source"),
 )

@@ -1,6 +1,6 @@
 """What can be done with an order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from crm_contracts.ids import OrderId
 from crm_contracts.pipeline import Order
@@ -18,6 +18,7 @@ from pipeline_svc.features.orders.events import ORDER_EVENTS
 from pipeline_svc.features.orders.models import OrderRow
 from pipeline_svc.features.orders.repository import EXTERNAL_ID, NUMBER, NUMBERS
 from pipeline_svc.features.orders.schemas import OrderWrite
+from pipeline_svc.sales.keys import external_ids_of, numbers_of
 
 
 async def create_order(session: WriteSession, data: OrderWrite, _caller: Principal) -> Order:
@@ -34,6 +35,12 @@ async def create_order(session: WriteSession, data: OrderWrite, _caller: Princip
     )
     _write(row, data, total)
     return await ORDER_EVENTS.created(session, row)
+
+
+async def foresee(session: WriteSession, orders: Sequence[OrderWrite]) -> None:
+    """For all that are about to be created."""
+    await EXTERNAL_ID.foresee(session, external_ids_of(orders))
+    await NUMBER.foresee(session, numbers_of(orders))
 
 
 async def update_order(session: WriteSession, row: OrderRow, data: OrderWrite, _caller: Principal) -> None:

@@ -1,7 +1,7 @@
 """What can be done with a payment. The invoice that it pays follows in the same transaction.
 
-What a source calls them is locked first, then payments, then the invoices that they name, by id. So of two payments of one invoice the
-second sees what the first has made of it, and batches do not wait for one another in a ring.
+Payments are locked before the invoices that they name, and these by id: so of two payments of one invoice the second sees what the first
+has made of it. What a source calls a new payment is locked before both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ from pipeline_svc.features.payments.events import PAYMENT_EVENTS
 from pipeline_svc.features.payments.models import PaymentRow
 from pipeline_svc.features.payments.repository import EXTERNAL_ID
 from pipeline_svc.features.payments.schemas import PaymentWrite
+from pipeline_svc.sales.keys import external_ids_of
 
 _DECIDING = frozenset({"kind", "invoice_id", "amount", "status"})
 """The members that decide what an invoice is paid."""
@@ -41,10 +42,8 @@ async def create_payment(session: WriteSession, data: PaymentWrite, _caller: Pri
 
 
 async def foresee(session: WriteSession, payments: Sequence[PaymentWrite]) -> None:
-    """Takes the locks of all that are about to be created, in the order of one of them."""
-    await EXTERNAL_ID.lock(
-        session, [(each.source, each.external_id) for each in payments if each.external_id is not None]
-    )
+    """For all that are about to be created; locks are taken in the order in which one of them takes them."""
+    await EXTERNAL_ID.foresee(session, external_ids_of(payments))
     await INVOICES.lock_all(session, {each.invoice_id for each in payments if each.invoice_id is not None})
 
 

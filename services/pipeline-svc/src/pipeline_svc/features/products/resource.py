@@ -43,6 +43,7 @@ PRODUCTS = Resource(
     update=usecases.update_product,
     delete=usecases.delete_product,
     match=usecases.MATCHERS,
+    foresee=usecases.foresee,
     sender_time="source_updated_at",
     digests=Digested(("created_at", "updated_at"), source="source"),
 )

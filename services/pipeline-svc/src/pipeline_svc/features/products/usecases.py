@@ -15,6 +15,7 @@ from pipeline_svc.features.products.events import PRODUCT_EVENTS
 from pipeline_svc.features.products.models import ProductRow
 from pipeline_svc.features.products.rules import SkuKey
 from pipeline_svc.features.products.schemas import ProductWrite
+from pipeline_svc.sales.keys import external_ids_of
 
 
 async def create_product(session: WriteSession, data: ProductWrite, _caller: Principal) -> Product:
@@ -22,6 +23,11 @@ async def create_product(session: WriteSession, data: ProductWrite, _caller: Pri
     row = ProductRow(id=ProductId.new(), name=data.name)
     _write(row, data)
     return await PRODUCT_EVENTS.created(session, row)
+
+
+async def foresee(session: WriteSession, products: Sequence[ProductWrite]) -> None:
+    """For all that are about to be created."""
+    await repository.EXTERNAL_ID.foresee(session, external_ids_of(products))
 
 
 async def update_product(session: WriteSession, row: ProductRow, data: ProductWrite, _caller: Principal) -> None:
