@@ -259,7 +259,8 @@ async def test_a_cursor_of_a_is_none_of_b(two: Two) -> None:
             continue
         cursor = page.json()["next_cursor"]
         if cursor is None:
-            assert operation.path.removesuffix("/search") in (TENANTS, MESSAGES, READY_ROLES), (
+            of_one_day = operation.spec["operationId"].startswith("digest_")  # all that A has is of today
+            assert of_one_day or operation.path.removesuffix("/search") in (TENANTS, MESSAGES, READY_ROLES), (
                 f"{operation}: A has but one"
             )
             continue

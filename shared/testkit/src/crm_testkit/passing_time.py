@@ -1,4 +1,4 @@
-"""Time that passes for one tenant: all that pools, retention rules, tags and webhooks look at came so much sooner."""
+"""Time that passes for one tenant of a service: all that pools, retention rules, tags, invoices and webhooks look at came so much sooner."""
 
 import json
 from collections.abc import AsyncIterator
@@ -45,6 +45,15 @@ async def _as_tenant(app_url: str, tenant_id: str) -> AsyncIterator[asyncpg.Conn
             yield connection
     finally:
         await connection.close()
+
+
+async def let_invoices_wait(app_url: str, tenant_id: str, days: int) -> None:
+    """As `let_pass`, of one tenant of pipeline-svc: the days on which its invoices are due, and what looks at them then."""
+    async with _as_tenant(app_url, tenant_id) as connection:
+        await connection.execute("update invoice set due_at = due_at - $1::integer", days)
+        await connection.execute(
+            "update timer set due_at = due_at - $1::interval where kind = 'invoice_overdue'", timedelta(days=days)
+        )
 
 
 _TIMES_OF_FACTS: Final = (
