@@ -1,4 +1,4 @@
-"""Time that passes for one tenant of a service: all that pools, retention rules, tags, invoices and webhooks look at came so much sooner."""
+"""Time that passes for one tenant of a service: what pools, retention rules, tags, invoices and webhooks look at came sooner."""
 
 import json
 from collections.abc import AsyncIterator
