@@ -184,3 +184,17 @@ def test_a_section_that_nothing_here_knows_is_for_those_who_may_read_everything(
     assert {f"new_{name}" for name in unknown} <= set(seen["redacted"])
     assert "forecast" not in seen.get("sales", {})
     assert seen["timeline"] == []
+
+
+def test_a_view_that_was_stored_before_there_were_invoices_is_shown_without_them() -> None:
+    scopes = frozenset({"customers:read", "contacts:read", "orders:read", "invoices:read"})
+    sight = sight_of(Principal("key_x", "tenant_x", scopes=scopes), "contact", utc_now())
+    assert sight is not None
+    old = {"id": "contact_x", "kind": "contact", "profile": {}, "sales": {"orders": {"count": 1}, "invoices_due": []}}
+    seen = redact(sight, old)
+    assert seen is not None
+    assert (seen["sales"], seen["redacted"]) == ({"orders": {"count": 1}}, ["sales.invoices_due"])
+    new = {**old, "sales": {"invoices_due": {"count": 0, "overdue": 0, "total": None, "next": []}}}
+    seen = redact(sight, new)
+    assert seen is not None
+    assert seen["sales"] == new["sales"]

@@ -317,3 +317,17 @@ async def test_an_answer_looks_at_so_many_records_and_no_more(service: ServiceUn
     large = await tenant.client.get("/v1/digests/orders", params={**asked, "bucket": "month"})
     assert (large.status_code, large.json()["code"]) == (422, "digest_too_large")
     assert "2026-01-01" in large.json()["detail"]
+
+
+async def test_lines_that_are_too_long_together_are_refused(service: ServiceUnderTest) -> None:
+    tenant = service.tenant()
+    tags = [f"{n:03}" + "x" * 61 for n in range(200)]
+    order = await tenant.create("/v1/orders", total={"amount": "5", "currency": "CNY"}, tags=tags)
+    await copies(service, tenant, order["id"], 6_000, "2026-01-01", "1 second")
+    asked = {"from": "2026-01-01", "to": "2026-01-02", "fields": "tag"}
+    answer = await tenant.client.get("/v1/digests/orders", params=asked)
+    assert (answer.status_code, answer.json()["code"]) == (422, "digest_too_large")
+    [few] = (await tenant.read("/v1/digests/orders", **{**asked, "fields": "number"}))["data"]
+    assert few["count"] == 6_000
+    [hour] = (await tenant.read("/v1/digests/orders", **asked, bucket="hour", limit=1))["data"]
+    assert hour["hash"] == digest([",".join(tags).encode()] * hour["count"])

@@ -88,7 +88,7 @@ class Digests:
         begins = begins[:limit]
         await session.plan_anew()
         rows = (await session.execute(self._grouped(begins, max(begin, begins[0]), stop))).all()
-        if not rows:
+        if rows and rows[0].size > _MAX_BYTES:
             raise DigestTooLarge(Text("The lines are longer than 64 MB in all.", "数据行总长超过 64 MB。"))
         if sum(row.looked for row in rows) > MAX_RECORDS:  # the last period is not whole
             stop = begins[rows[-1].n - 1]
@@ -118,7 +118,9 @@ class Digests:
         external = _comparable(self.external_id) if self.external_id is not None else sa.null()
         wanted = c.id == sa.any_(sa.literal(list(ids), ARRAY(sa.Text())))
         rows = await session.execute(
-            sa.select(c.id, external.label("external_id"), _hash(self._line + "\n").label("hash")).where(wanted)
+            sa.select(c.id, external.label("external_id"), _hash(self._line + "\n").label("hash")).where(
+                wanted, self.is_shown
+            )
         )
         by_id = {row.id: RecordDigest(row.id, row.external_id, row.hash) for row in rows}
         return [by_id[each] for each in ids if each in by_id]
@@ -137,7 +139,7 @@ class Digests:
 
     def _grouped(self, begins: Sequence[datetime], begin: datetime, end: datetime) -> Select[Any]:
         """One row for each period that holds something, shown or not: its number, how many were looked at, how many are shown, their
-        hash. None where the lines are too long.
+        hash; `size`: of all lines, which are not put together where that is too much.
         """
         c = columns(self.resource.row)
         some = (
@@ -150,16 +152,17 @@ class Digests:
         )
         number = sa.func.width_bucket(some.c.at, sa.literal(list(begins), ARRAY(sa.DateTime(timezone=True))))
         line = sa.collate(some.c.line, "C")
-        whole = sa.func.string_agg(some.c.line + "\n", aggregate_order_by(sa.literal(""), line)).filter(some.c.shown)
-        size = sa.select(sa.func.coalesce(sa.func.sum(sa.func.octet_length(some.c.line)), 0)).scalar_subquery()
+        size = sa.select(sa.func.sum(sa.func.octet_length(some.c.line))).scalar_subquery()
+        together = sa.func.string_agg(some.c.line + "\n", aggregate_order_by(sa.literal(""), line))
+        whole = together.filter(some.c.shown, size <= _MAX_BYTES)
         return (
             sa.select(
                 number.label("n"),
                 sa.func.count().label("looked"),
                 sa.func.count().filter(some.c.shown).label("shown"),
                 _hash(sa.func.coalesce(whole, "")).label("hash"),
+                size.label("size"),
             )
-            .where(size <= _MAX_BYTES)
             .group_by(number)
             .order_by(number)
         )
