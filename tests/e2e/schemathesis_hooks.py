@@ -18,9 +18,23 @@ PROBLEMS = {
     "too_many_custom_fields": "as above",
     "too_many_date_reminders": "as above",
     "too_many_retention_rules": "as above",
+    "too_many_webhook_endpoints": "as above",
+    "invalid_event_cursor": "a cursor is of what was answered before",
+    "cursor_gone": "as above",
 }
 
 FAULTS = {
+    "unknown_kind": "a pattern that no event is of",
+    "url_needed": "two members must agree",
+    "one_of_both": "exactly one of two members must be there",
+    "what_to_replay": "as above, or one of two others",
+    "webhook_secret": "how many bytes a text in Base64 comes to",
+    "webhook_url": "what a host is differs from one regular expression engine to the next",
+    "/url address_refused": "which addresses are public",
+    "header_name": "names that are the connection's, or ours",
+    "header_twice": "one name in two cases",
+    "/event no_event": "a CloudEvent of another make",
+    "not_kept": "an id names nothing that is kept",
     "?fields unknown_field": "paths into a document of many shapes",
     "?fields too_many": "a list in one string",
     "?include too_many": "as above",
