@@ -126,7 +126,7 @@ SCIM_TYPES = {
     "uniqueness": "an address belongs to one user",
 }
 
-_OPEN_CONDITIONS = ("/v1/roles", "/v1/transfers", "/v1/exports", "/v1/bulk-changes")
+_OPEN_CONDITIONS = ("/v1/roles", "/v1/transfers", "/v1/exports", "/v1/bulk-changes", "/v1/webhook-endpoints")
 """Where a condition, or a sort, is over the fields of whichever resource another member names."""
 
 _OF_FIELDS = frozenset({"unknown_field", "unknown_operator", "type_mismatch"})
