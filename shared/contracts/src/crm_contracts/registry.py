@@ -7,6 +7,7 @@ from crm_contracts import (
     contacts,
     custom_fields,
     dates,
+    inbound,
     lifecycle,
     pipeline,
     pools,
@@ -73,6 +74,8 @@ TEAM = Topic("gateway", "team", tenancy.Team)
 USER = Topic("gateway", "user", tenancy.User)
 ROLE = Topic("gateway", "role", tenancy.Role)
 IDENTITY_PROVIDER = Topic("gateway", "identity_provider", sign_in.IdentityProvider)
+INBOUND_SOURCE = Topic("gateway", "inbound_source", inbound.InboundSource)
+SYNC_CONFLICT = Topic("gateway", "sync_conflict", inbound.SyncConflict, ("created", "deleted", RESTATED))
 
 CONTACT = Topic(
     "contacts",
@@ -131,6 +134,8 @@ TOPICS: tuple[Topic, ...] = (
     USER,
     ROLE,
     IDENTITY_PROVIDER,
+    INBOUND_SOURCE,
+    SYNC_CONFLICT,
     CONTACT,
     ACCOUNT,
     ACTIVITY,

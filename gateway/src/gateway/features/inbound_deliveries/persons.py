@@ -1,0 +1,82 @@
+"""Who a delivery speaks of: found by the id at the source, then by e-mail, then by phone, or made."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from gateway.features.inbound_deliveries.calling import Calls
+
+_MOST: Final = 20
+Json = dict[str, Any]
+
+
+class AmbiguousPerson(Exception):
+    """Several contacts could be meant, and the source says that somebody is to decide."""
+
+    def __init__(self, candidates: Sequence[str]) -> None:
+        self.candidates = list(candidates)
+        super().__init__("several contacts could be meant")
+
+
+async def find_person(
+    calls: Calls,
+    system: str,
+    external_id: str | None,
+    emails: Sequence[str],
+    phones: Sequence[str],
+    on_ambiguous: str,
+) -> Json | None:
+    """A contact, or None where there is none. Raises AmbiguousPerson.
+
+    Who has another id at the same source is another person, where the phone alone would say that they are the same: families
+    share one. An address is an account's own, so there a new id is that of an account that was made again.
+    """
+    if external_id is not None:
+        found = await calls.search(
+            "contacts", _of_all(_field("external_id", f"{system.replace(':', '%3A')}:{external_id}")), _MOST
+        )
+        if found:
+            return found[0]
+    for field, values in (("email", emails), ("phone", phones)):
+        if not values:
+            continue
+        found = await calls.search("contacts", _of_all({"any": [_field(field, value) for value in values[:20]]}), _MOST)
+        if external_id is not None and field == "phone":
+            found = [one for one in found if system not in one["external_ids"]]
+        if len(found) > 1:
+            found = _narrowed(found, external_id, system, emails, phones)
+        if len(found) > 1 and on_ambiguous != "newest":
+            raise AmbiguousPerson([one["id"] for one in found])
+        if found:
+            return found[0]
+    return None
+
+
+def _of_all(where: Json) -> Json:
+    """Also those that are archived: who buys again is not made twice."""
+    return {"all": [where, {"field": "archived", "op": "exists", "value": True}]}
+
+
+def _field(name: str, value: str) -> Json:
+    return {"field": name, "op": "eq", "value": value}
+
+
+def _narrowed(
+    found: Sequence[Json], external_id: str | None, system: str, emails: Sequence[str], phones: Sequence[str]
+) -> list[Json]:
+    """Those of whom most is the same; who is another customer of the source is not meant where others are."""
+    others = [one for one in found if external_id is None or system not in one["external_ids"]] or list(found)
+    addresses, numbers = {one.casefold() for one in emails}, set(phones)
+
+    def fits(one: Json) -> int:
+        has_email = any(each["address"].casefold() in addresses for each in one["emails"])
+        return int(has_email) + int(any(each["number"] in numbers for each in one["phones"]))
+
+    most = max(fits(one) for one in others)
+    return [one for one in others if fits(one) == most]
+
+
+def reached_by(data: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The addresses and numbers of a planned contact."""
+    emails = [each["address"] for each in data.get("emails") or () if isinstance(each, dict) and each.get("address")]
+    phones = [each["number"] for each in data.get("phones") or () if isinstance(each, dict) and each.get("number")]
+    return emails, phones
