@@ -108,7 +108,7 @@ class ServiceClient:
         if here := context.current():
             sent["traceparent"] = here.trace.traceparent
             sent["X-Request-Id"] = here.request_id
-            sent |= passed_on(here.address, here.user_agent)
+            sent |= passed_on(here.address, here.user_agent, here.chain)
         url = URL(self._urls[service] + target, encoded=True)
         try:
             return await self._session.request(method, url, headers=sent, data=content, allow_redirects=False)

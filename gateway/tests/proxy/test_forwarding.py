@@ -187,3 +187,27 @@ async def test_cancelled_requests_under_contention_leave_the_proxy_working(door:
     await asyncio.sleep(0.5)
     answers = [await tenant.client.get("/v1/contacts") for _ in range(10)]
     assert [answer.status_code for answer in answers] == [httpx.codes.OK] * 10
+
+
+async def test_what_follows_from_an_event_of_ours_is_passed_on_with_a_hop_more(door: Door, tenant: Keyholder) -> None:
+    contacts = door.behind["contacts"]
+    contacts.reset(lambda _: Reply(201, {"content-type": "application/json"}, b"{}"))
+    chain = {"Relata-Correlation-Id": "abc", "Relata-Causation-Id": "event_1", "Relata-Hops": "3"}
+    answer = await tenant.client.post("/v1/contacts", json={"full_name": "王伟"}, headers=chain)
+    assert answer.status_code == 201
+    [asked] = contacts.asked
+    sent = {name: asked.headers.get(name.lower()) for name in chain}
+    assert sent == {**chain, "Relata-Hops": "4"}
+
+
+async def test_a_loop_between_two_systems_ends(door: Door, tenant: Keyholder) -> None:
+    contacts = door.behind["contacts"]
+    contacts.reset(lambda _: Reply(200, {"content-type": "application/json"}, b"{}"))
+    chain = {"Relata-Correlation-Id": "abc", "Relata-Causation-Id": "event_1", "Relata-Hops": "8"}
+    for method in ("POST", "PATCH", "DELETE"):
+        answer = await tenant.client.request(method, "/v1/contacts", json={}, headers=chain)
+        assert answer.status_code == 409
+        problem = answer.json()
+        assert (problem["code"], problem["hops"], problem["correlation_id"]) == ("loop_detected", 9, "abc")
+    assert not contacts.asked
+    assert (await tenant.client.get("/v1/contacts", headers=chain)).status_code == 200

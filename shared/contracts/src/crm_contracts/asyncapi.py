@@ -27,6 +27,16 @@ _HEADERS: Final[dict[str, tuple[bool, dict[str, Any]]]] = {
         {"type": "string", "format": "uri", "description": "Ends in the version, such as 1.0; readers need not look"},
     ),
     "ce_actorid": (False, {"type": "string", "description": "Who made the change"}),
+    "ce_correlationid": (False, {"type": "string", "description": "The same for all that follows from one beginning"}),
+    "ce_causationid": (False, {"type": "string", "description": "The event that this change follows from"}),
+    "ce_hops": (
+        False,
+        {
+            "type": "string",
+            "pattern": "^[1-9][0-9]*$",
+            "description": "How often the chain has left Relata and come back",
+        },
+    ),
     ERASED: (False, {"const": "true", "description": "Forget what you keep of earlier events of this subject"}),
 }
 _DESCRIPTION: Final = (

@@ -34,7 +34,8 @@ class Event:
 
     `sequence` is the entity's version. `entity` is None on a tombstone: it is gone. `data_schema` names the minor
     version by which it was written; nothing is decided by it. `erased`: what was told of the
-    subject before is to be forgotten by whoever keeps it.
+    subject before is to be forgotten by whoever keeps it. `correlation_id`, `causation_id`: as in the CloudEvents extension
+    "correlation"; `hops`: how often the chain of changes has left Relata and come back.
     """
 
     id: str
@@ -48,6 +49,9 @@ class Event:
     changed: tuple[str, ...] = ()
     traceparent: str | None = None
     actor_id: str | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    hops: int = 0
     data_schema: str | None = None
     erased: bool = False
 
@@ -86,6 +90,12 @@ class Event:
             headers["ce_traceparent"] = self.traceparent
         if self.actor_id is not None:
             headers["ce_actorid"] = self.actor_id
+        if self.correlation_id is not None:
+            headers["ce_correlationid"] = self.correlation_id
+        if self.causation_id is not None:
+            headers["ce_causationid"] = self.causation_id
+        if self.hops:
+            headers["ce_hops"] = str(self.hops)
         if self.data_schema is not None:
             headers["ce_dataschema"] = self.data_schema
         if self.erased:
@@ -112,6 +122,7 @@ class Event:
             data = orjson.loads(value) if value is not None else None
             time = datetime.fromisoformat(headers["ce_time"])
             sequence = int(headers["ce_sequence"])
+            hops = int(headers.get("ce_hops", "0"))
         except ValueError as error:
             raise MalformedEvent(str(error)) from error
         if time.tzinfo is None or sequence < 1:
@@ -130,6 +141,9 @@ class Event:
             changed=tuple(data.get("changed") or ()) if data is not None else (),
             traceparent=headers.get("ce_traceparent"),
             actor_id=headers.get("ce_actorid"),
+            correlation_id=headers.get("ce_correlationid"),
+            causation_id=headers.get("ce_causationid"),
+            hops=hops,
             data_schema=headers.get("ce_dataschema"),
             erased=ERASED in headers,
         )

@@ -35,6 +35,20 @@ def start_trace(traceparent: str | None = None) -> Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """What a change follows from. `correlation_id` is the same for all that follows from one beginning, `causation_id` names
+    the event that this follows from, `hops` counts how often the chain has left Relata and come back.
+    """
+
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    hops: int = 0
+
+
+BEGINNING = Chain()
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """`actor_id` is the subject that acts: a key, a user, or another service's event.
 
@@ -49,6 +63,7 @@ class Context:
     via: str | None = None
     address: str | None = None
     user_agent: str | None = None
+    chain: Chain = BEGINNING
 
 
 _current: ContextVar[Context | None] = ContextVar("crm_context", default=None)

@@ -202,6 +202,17 @@ class RequestInProgress(Conflict):
     )
 
 
+class LoopDetected(Conflict):
+    """A change follows from an event which follows from a change …: two systems answer one another without an end."""
+
+    code = "loop_detected"
+    title = Text("Two systems answer one another in a loop", "两个系统在循环地相互响应")
+    advice = Text(
+        "Do not write back what a webhook has told you: skip events whose actorid is yours, or name your key in skip_origins.",
+        "请勿把 webhook 通知的内容再写回：跳过 actorid 为自身的事件，或在 skip_origins 中列出您的密钥。",
+    )
+
+
 class Merged(Problem):
     """It was merged into another record, which `merged_into` names."""
 

@@ -22,7 +22,7 @@ from crm_kit.errors import InternalError, Problem, Text, Unavailable
 from crm_kit.http import etag
 from crm_kit.http.lifecycle import STOPPED
 from crm_kit.http.middleware import TENANT, request_id_of
-from crm_kit.http.origin import OriginOf
+from crm_kit.http.origin import CHAIN_HEADERS, OriginOf
 from crm_kit.http.problems import problem_response
 from crm_kit.observability.requests import RequestRecorder
 
@@ -88,7 +88,13 @@ class FastRequest:
     def context(self) -> context.Context:
         """As the application would have it."""
         origin = self._origin_of(self.scope)
-        return context.Context(self.trace, self.request_id, address=origin.address, user_agent=origin.user_agent)
+        return context.Context(
+            self.trace,
+            self.request_id,
+            address=origin.address,
+            user_agent=origin.user_agent,
+            chain=origin.chain,
+        )
 
 
 class FastAnswer(NamedTuple):
@@ -114,7 +120,7 @@ class FastAnswer(NamedTuple):
         return cls(HTTPStatus.OK, [(b"content-type", b"application/json"), *headers], body())
 
 
-_NEVER_WITH: Final = frozenset({b"transfer-encoding", b"range", b"expect", b"upgrade"})
+_NEVER_WITH: Final = frozenset({b"transfer-encoding", b"range", b"expect", b"upgrade"}) | CHAIN_HEADERS
 
 _WITHOUT_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 

@@ -13,9 +13,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_kit import context
-from crm_kit.errors import BodyTooLarge, InternalError, Text
+from crm_kit.errors import BodyTooLarge, InternalError, LoopDetected, Text
 from crm_kit.http.lifecycle import OPERATIONS
-from crm_kit.http.origin import OriginOf
+from crm_kit.http.origin import MAX_HOPS, OriginOf
 from crm_kit.http.problems import problem_response
 from crm_kit.observability.requests import RequestRecorder
 
@@ -54,6 +54,7 @@ class KitMiddleware:
             request_id_of(headers.get("x-request-id", ""), trace),
             address=origin.address,
             user_agent=origin.user_agent,
+            chain=origin.chain,
         )
         with context.use(here):
             await _Exchange(self, here, scope, receive, send).run()
@@ -83,8 +84,12 @@ class _Exchange:
         try:
             if length.isdecimal() and int(length) > self._limit:
                 raise self._too_large()
+            if self._here.chain.hops > MAX_HOPS and self._scope["method"] not in _READS:
+                raise LoopDetected(
+                    members={"hops": self._here.chain.hops, "correlation_id": self._here.chain.correlation_id}
+                )
             await self._owner.run_app(self._scope, self.receive, self.send)
-        except BodyTooLarge as problem:
+        except (BodyTooLarge, LoopDetected) as problem:
             await self._answer(problem)
         except Exception:
             structlog.get_logger("crm").exception("unhandled_error", path=self._scope["path"])
@@ -137,4 +142,5 @@ class _Exchange:
         )
 
 
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

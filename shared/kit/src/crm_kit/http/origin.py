@@ -1,5 +1,6 @@
 """Where a request came from: told by the connection to the gateway, and by the gateway to the services."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -8,17 +9,32 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from crm_kit.context import BEGINNING, Chain
+
 _ADDRESS: Final = "Relata-Client-Address"
 _USER_AGENT: Final = "User-Agent"
 _MAX_USER_AGENT: Final = 300
+CORRELATION: Final = "Relata-Correlation-Id"
+CAUSATION: Final = "Relata-Causation-Id"
+HOPS: Final = "Relata-Hops"
+CHAIN_HEADERS: Final = frozenset({CAUSATION.lower().encode(), HOPS.lower().encode()})
+"""In lower case: a request that has one of them follows from an event."""
+
+MAX_HOPS: Final = 8
+"""How often a chain of changes may leave Relata and come back: more is a loop between two systems."""
+
+_CHAIN_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_COUNT: Final = re.compile(r"[0-9]{1,9}")
+_MOST_COUNTED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """An IP address as text, and what the client calls itself; None for what is not known."""
+    """An IP address as text, and what the client calls itself; None for what is not known. `chain`: what it follows from."""
 
     address: str | None
     user_agent: str | None
+    chain: Chain = BEGINNING
 
 
 OriginOf = Callable[[Scope], Origin]
@@ -28,13 +44,40 @@ OriginOf = Callable[[Scope], Origin]
 def told_by_gateway(scope: Scope) -> Origin:
     """What the gateway passes on; it counts only beside a token of the gateway (`TransactionRoute` sees to that)."""
     headers = Headers(scope=scope)
-    return Origin(_as_address(headers.get(_ADDRESS, "")), _printable(headers.get(_USER_AGENT, "")))
+    chain = _chain(headers)
+    return Origin(_as_address(headers.get(_ADDRESS, "")), _printable(headers.get(_USER_AGENT, "")), chain)
 
 
-def passed_on(address: str | None, user_agent: str | None) -> Mapping[str, str]:
+def passed_on(address: str | None, user_agent: str | None, chain: Chain) -> Mapping[str, str]:
     """The headers that tell a service of an origin."""
     told = {_ADDRESS: address, _USER_AGENT: user_agent}
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in told.items() if value} | (chain_headers(chain) if chain.hops else {})
+
+
+def chain_headers(chain: Chain) -> dict[str, str]:
+    """As requests tell it: ours to the services, and our webhooks, whose receivers send them back with what they write."""
+    told = {CORRELATION: chain.correlation_id, CAUSATION: chain.causation_id, HOPS: str(chain.hops)}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def chain_returned(headers: Headers) -> Chain:
+    """What a request from outside follows from: an event of ours that was told there, and one hop more."""
+    chain = _chain(headers)
+    if chain is BEGINNING:
+        return chain
+    return Chain(chain.correlation_id, chain.causation_id, min(chain.hops, _MOST_COUNTED) + 1)
+
+
+def _chain(headers: Headers) -> Chain:
+    """What is not as we write it is left out: the count of hops is then that of a chain which has just begun."""
+    causation, hops = headers.get(CAUSATION), headers.get(HOPS)
+    if causation is None and hops is None:
+        return BEGINNING
+    return Chain(_id(headers.get(CORRELATION)), _id(causation), int(hops) if hops and _COUNT.fullmatch(hops) else 0)
+
+
+def _id(text: str | None) -> str | None:
+    return text if text and _CHAIN_ID.fullmatch(text) else None
 
 
 def seen_from(hops: int) -> OriginOf:
@@ -51,7 +94,7 @@ def seen_from(hops: int) -> OriginOf:
         if hops:
             told = ",".join(headers.getlist("x-forwarded-for")).split(",")
             address = _as_address(told[-hops]) if len(told) >= hops else address
-        return Origin(address, _printable(headers.get(_USER_AGENT, "")))
+        return Origin(address, _printable(headers.get(_USER_AGENT, "")), chain_returned(headers))
 
     return origin
 

@@ -96,7 +96,15 @@ async def apply_events(
     """Applies events of the session's tenant within its transaction. Raises what the handler raises."""
     handle = consumer.handle_backlog if backlog and consumer.handle_backlog else consumer.handle
     trace = context.start_trace(events[-1].traceparent)
-    here = context.Context(trace, f"event-{events[-1].id}", session.tenant_id, f"service/{service}", via="event")
+    farthest = max(events, key=lambda event: event.hops)  # of several that are applied together, for whatever follows
+    here = context.Context(
+        trace,
+        f"event-{events[-1].id}",
+        session.tenant_id,
+        f"service/{service}",
+        via="event",
+        chain=context.Chain(farthest.correlation_id, farthest.id, farthest.hops),
+    )
     with context.use(here):
         if len(events) > _MANY:
             await session.plan_anew()

@@ -212,6 +212,7 @@ def event_of(
 ) -> Event:
     """An event of the session's tenant, done by who is at work. `body` None: a tombstone."""
     here = context.current()
+    chain = here.chain if here else context.BEGINNING
     return Event(
         id=EventId.new(),
         source=f"/relata/{topic.service}",
@@ -224,6 +225,9 @@ def event_of(
         changed=tuple(changed),
         traceparent=here.trace.traceparent if here else None,
         actor_id=here.actor_id if here else None,
+        correlation_id=chain.correlation_id or (here.trace.trace_id if here else None),
+        causation_id=chain.causation_id,
+        hops=chain.hops,
         data_schema=topic.data_schema(action) if body is not None else None,
         erased=erased,
     )

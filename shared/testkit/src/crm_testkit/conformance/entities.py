@@ -112,7 +112,13 @@ class EntityRules(ResourceSuite):
         answer = await subject.client.patch(
             subject.at(created),
             json=subject.sample.patch,
-            headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01", "X-Request-Id": "order-4711"},
+            headers={
+                "traceparent": f"00-{trace}-00f067aa0ba902b7-01",
+                "X-Request-Id": "order-4711",
+                "Relata-Correlation-Id": "beginning",
+                "Relata-Causation-Id": "event_before",
+                "Relata-Hops": "2",
+            },
         )
         assert answer.headers["x-request-id"] == "order-4711"
         assert answer.headers["traceparent"].split("-")[1] == trace
@@ -130,6 +136,12 @@ class EntityRules(ResourceSuite):
         assert {**third.entity, "version": 2, "updated_at": answer.json()["updated_at"]} == answer.json()
         assert second.traceparent is not None
         assert second.traceparent.split("-")[1] == trace
+        assert (second.correlation_id, second.causation_id) == ("beginning", "event_before")
+        at_the_door = sample.topic.service == "gateway"  # where a chain that comes back counts one more
+        assert second.hops == 2 + at_the_door
+        assert (first.causation_id, first.hops) == (None, 0)
+        assert first.traceparent is not None
+        assert first.correlation_id == first.traceparent.split("-")[1]
         assert len({event.id for event in (first, second, third, tombstone)}) == 4
         for event in (first, second, third, tombstone):
             assert (event.tenant_id, event.subject) == (subject.tenant.id, created["id"])
