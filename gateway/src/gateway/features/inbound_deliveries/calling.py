@@ -56,7 +56,9 @@ class Calls:
 
     async def search(self, resource: str, where: dict[str, Any], limit: int = 10) -> list[dict[str, Any]]:
         body = {"where": where, "sort": ["-created_at"], "limit": limit}
-        found: list[dict[str, Any]] = (await self._call("POST", resource, "/search", body))["data"]
+        found = (await self._call("POST", resource, "/search", body)).get("data")
+        if not isinstance(found, list):
+            raise TryLater(f"{resource} cannot be searched")
         return found
 
     async def create(self, resource: str, data: Mapping[str, Any], path: str = "", part: str = "") -> dict[str, Any]:
@@ -69,7 +71,10 @@ class Calls:
         """By its external id; the record's id, and whether it was made."""
         operation = {"method": "upsert", "match": "external_id", "data": dict(data)}
         body = {"operations": [operation]}
-        (result,) = (await self._call("POST", resource, "/batch", body, part="upsert"))["results"]
+        results = (await self._call("POST", resource, "/batch", body, part="upsert")).get("results")
+        if not isinstance(results, list) or len(results) != 1:
+            raise TryLater(f"{resource} answers what makes no sense")
+        (result,) = results
         if result["status"] not in (200, 201):
             raise _refused(result["status"], result.get("error", {}))
         return str(result["id"]), result["status"] == 201

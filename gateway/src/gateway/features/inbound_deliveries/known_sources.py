@@ -9,6 +9,7 @@ from typing import Any, Final
 from crm_contracts.inbound import InboundSource
 
 _REMEMBERED_SECONDS: Final = 5.0
+_ANEW_SECONDS: Final = 0.2
 _MOST: Final = 5_000
 
 
@@ -39,10 +40,11 @@ class KnownSources:
         self._clock = clock
         self._known: OrderedDict[str, tuple[float, KnownSource | None]] = OrderedDict()
 
-    async def get(self, source_id: str) -> KnownSource | None:
+    async def get(self, source_id: str, *, anew: bool = False) -> KnownSource | None:
+        """`anew`: what is remembered does not fit, and may have changed since; it is looked up at most five times a second."""
         now = self._clock()
         kept = self._known.get(source_id)
-        if kept is not None and kept[0] > now:
+        if kept is not None and kept[0] > now + (_REMEMBERED_SECONDS - _ANEW_SECONDS if anew else 0.0):
             return kept[1]
         found = await self._find(source_id)
         self._known[source_id] = (now + _REMEMBERED_SECONDS, found)

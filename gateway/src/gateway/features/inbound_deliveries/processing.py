@@ -12,7 +12,11 @@ from crm_contracts.ids import InboundDeliveryId, InboundSourceId, SyncConflictId
 from crm_contracts.inbound import InboundSource, SourceKind, contact_of
 from crm_kit import context
 from crm_kit.db.session import Database, WriteSession
+from crm_kit.http.origin import chain_returned
 from crm_kit.http.principal import Principal
+from crm_kit.inbox.applying import is_transient
+from prometheus_client import Counter
+from starlette.datastructures import Headers
 
 from gateway.features.inbound_deliveries import repository
 from gateway.features.inbound_deliveries.calling import Calls, RecordRefused, TryLater
@@ -32,6 +36,7 @@ from gateway.inbound.topics import NO_TOPIC, topic_of
 from gateway.upstream import ServiceClient
 
 _PAGE: Final = 20
+_TRIES: Final = 8
 _BUSY: Final = timedelta(milliseconds=150)
 _WAITING_FOR: Final = (timedelta(seconds=2), timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5))
 """For what a record refers to; then it is parked."""
@@ -39,6 +44,8 @@ _WAITING_FOR: Final = (timedelta(seconds=2), timedelta(seconds=10), timedelta(mi
 _LONGEST_PAUSE: Final = timedelta(minutes=5)
 _GIVING_UP: Final = timedelta(days=3)
 _WORK_SECONDS: Final = LEASE.total_seconds() - 10
+
+DELIVERIES_FAILED = Counter("crm_inbound_deliveries_failed_total", "Attempts at a delivery that failed unforeseen")
 
 log = structlog.get_logger(__name__)
 
@@ -55,13 +62,22 @@ class Processor:
         self, tenant_id: str, region: str, source: InboundSource, others: Mapping[str, set[str]], row: Mapping[str, Any]
     ) -> None:
         """Never raises for what the delivery says; whatever else fails is tried again."""
-        here = context.Context(context.start_trace(), f"delivery-{row['id']}", tenant_id, source.id, via=None)
+        chain = chain_returned(
+            Headers(row["headers"] or {})
+        )  # a delivery that answers an event of ours follows from it
+        here = context.Context(context.start_trace(), f"delivery-{row['id']}", tenant_id, source.id, chain=chain)
         with context.use(here):
             try:
                 async with asyncio.timeout(_WORK_SECONDS):
                     await self._process(tenant_id, region, source, others, row)
             except (TryLater, TimeoutError, OSError) as error:
                 await self._later(tenant_id, row, error)
+            except Exception as error:
+                if is_transient(error):
+                    raise  # the database: nothing can be written down, and the lease ends by itself
+                DELIVERIES_FAILED.inc()
+                log.exception("delivery_failed", delivery_id=row["id"])
+                await self._failed(tenant_id, row)
 
     async def _process(
         self, tenant_id: str, region: str, source: InboundSource, others: Mapping[str, set[str]], row: Mapping[str, Any]
@@ -171,6 +187,15 @@ class Processor:
                 await conclude(session, row["id"], Ending("parked", "unavailable"))
             else:
                 await repository.put_off(session, row["id"], pause, reason="unavailable")
+
+    async def _failed(self, tenant_id: str, row: Mapping[str, Any]) -> None:
+        """A fault of ours, which another try may pass by; it is not tried for ever."""
+        async with self.database.write(tenant_id) as session:
+            await repository.release(session, row["id"])
+            if row["attempts"] >= _TRIES:
+                await conclude(session, row["id"], Ending("parked", "internal"))
+            else:
+                await repository.put_off(session, row["id"], timedelta(seconds=2 ** row["attempts"]), reason="internal")
 
     async def _end(
         self, tenant_id: str, source: InboundSource, row: Mapping[str, Any], ending: "Ending", work: Work | None

@@ -13,10 +13,9 @@ import structlog
 from crm_kit.observability.recurring import Recurring
 from crm_kit.runtime import Runtime
 from crm_kit.shutdown import finish
-from prometheus_client import Counter
 
 from gateway.features.inbound_deliveries import repository
-from gateway.features.inbound_deliveries.processing import Processor
+from gateway.features.inbound_deliveries.processing import DELIVERIES_FAILED, Processor
 from gateway.features.inbound_deliveries.usecases import Ending, conclude
 from gateway.features.inbound_sources import repository as sources
 from gateway.features.inbound_sources.events import INBOUND_SOURCE_EVENTS
@@ -30,8 +29,6 @@ _PAGE: Final = 8
 _TOGETHER: Final = 4
 _PURGE_SECONDS: Final = 600.0
 _PURGED: Final = 500
-
-DELIVERIES_FAILED = Counter("crm_inbound_deliveries_failed_total", "Attempts at a delivery that failed unforeseen")
 
 log = structlog.get_logger(__name__)
 
