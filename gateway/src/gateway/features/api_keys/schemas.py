@@ -53,7 +53,6 @@ Scope = Literal[
     "inbound-deliveries:read",
     "inbound-deliveries:write",
     "inbound-sources:read",
-    "inbound-sources:write",
     "jobs:read",
     "jobs:write",
     "legal-holds:read",

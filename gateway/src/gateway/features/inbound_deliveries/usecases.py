@@ -129,13 +129,13 @@ async def payload_of(session: ReadSession, row: InboundDeliveryRow) -> InboundPa
     found = await repository.payload(session, row.id)
     if found is None:
         raise PayloadGone
-    encoding, body = _readable(found["body"])
+    encoding, body = readable(found["body"])
     return InboundPayload.model_validate(
         {"content_type": found["content_type"], "headers": found["headers"], "encoding": encoding, "body": body}
     )
 
 
-def _readable(body: bytes) -> tuple[str, str]:
+def readable(body: bytes) -> tuple[str, str]:
     """As JSON can hold it."""
     try:
         text = body.decode("utf-8")

@@ -38,4 +38,5 @@ INBOUND_SOURCES = Resource(
     update=usecases.change_source,
     delete=usecases.delete_source,
     momentary=frozenset({"secret", "callback"}),
+    administered=frozenset({"write"}),
 )

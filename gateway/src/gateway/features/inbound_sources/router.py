@@ -11,8 +11,8 @@ from gateway.features.inbound_sources.resource import INBOUND_SOURCES
 from gateway.features.inbound_sources.schemas import (
     CreatedInboundSource,
     InboundSourceWrite,
-    Preview,
-    PreviewRequest,
+    PayloadPreview,
+    PayloadPreviewRequest,
     SecretRotation,
 )
 
@@ -25,7 +25,7 @@ router = resource_router(INBOUND_SOURCES)
     response_model=CreatedInboundSource,
     operation_id="create_inbound_source",
     summary="Create an inbound source; the answer alone holds its secret",
-    openapi_extra=route_options(needs="create", sensitive=True),
+    openapi_extra=route_options(needs="admin", sensitive=True),
 )
 async def create(request: Request, data: InboundSourceWrite, session: Writing, caller: Caller) -> Response:
     created = await usecases.create_source(session, data, caller, request.app.state.settings.secret)
@@ -38,7 +38,7 @@ async def create(request: Request, data: InboundSourceWrite, session: Writing, c
     response_model=CreatedInboundSource,
     operation_id="rotate_inbound_source_secret",
     summary="Replace the secret; the one before counts beside it for a while",
-    openapi_extra=route_options(needs="update", sensitive=True),
+    openapi_extra=route_options(needs="admin", sensitive=True),
 )
 async def rotate_secret(
     request: Request, entity_id: EntityPath, session: Writing, caller: Caller, data: SecretRotation | None = None
@@ -53,13 +53,13 @@ async def rotate_secret(
 
 @router.post(
     "/{entity_id}/preview",
-    response_model=Preview,
+    response_model=PayloadPreview,
     operation_id="preview_inbound_payload",
     summary="What a payload would become; nothing is written",
     openapi_extra=route_options(needs="read", reads=True),
 )
 async def preview(
-    request: Request, entity_id: EntityPath, asked: PreviewRequest, session: Reading, caller: Caller
+    request: Request, entity_id: EntityPath, asked: PayloadPreviewRequest, session: Reading, caller: Caller
 ) -> Response:
     row = await INBOUND_SOURCES.get(session, entity_id)
     return json_response(request, await usecases.preview(INBOUND_SOURCE_EVENTS.snapshot(row), asked, caller.region))

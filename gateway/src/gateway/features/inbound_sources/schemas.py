@@ -149,7 +149,7 @@ class CreatedInboundSource(InboundSource):
     secret: Annotated[str | None, Field(description="Keep it: it is not shown again"), OPEN]
 
 
-class PreviewRequest(Input):
+class PayloadPreviewRequest(Input):
     topic: Topic | None = None
     headers: Annotated[dict[HeaderName, Annotated[str, StringConstraints(max_length=2_000)]], Field(max_length=50)] = {}
     payload: JsonValue
@@ -167,7 +167,7 @@ class PlannedRecord(Contract):
     refs: dict[str, Any]
 
 
-class Preview(Contract):
+class PayloadPreview(Contract):
     """`topic`: as it was understood; `reason`: why nothing would become of it."""
 
     topic: str

@@ -20,9 +20,9 @@ from gateway.features.inbound_sources.schemas import (
     AuthenticationWrite,
     CreatedInboundSource,
     InboundSourceWrite,
+    PayloadPreview,
+    PayloadPreviewRequest,
     PlannedRecord,
-    Preview,
-    PreviewRequest,
     SecretRotation,
 )
 from gateway.inbound.mappings import MappingFailed, Planned, TopicMapping, Wanted, mapping_of, plan
@@ -159,21 +159,23 @@ def _check_held(caller: Principal) -> None:
         )
 
 
-async def preview(source: InboundSource, asked: PreviewRequest, region: str) -> Preview:
+async def preview(source: InboundSource, asked: PayloadPreviewRequest, region: str) -> PayloadPreview:
     """What a payload would become, written down and not done."""
     headers = {name.lower(): value for name, value in asked.headers.items()}
     topic = asked.topic or topic_of(source, headers, asked.payload) or NO_TOPIC
     own = own_mappings(source)
     mapping = mapping_of(topic, own, ready_mappings(cast("SourceKind", source.kind)))
     if mapping is None:
-        return Preview(topic=topic, mapping=None, reason="no_mapping", detail=None, records=[])
+        return PayloadPreview(topic=topic, mapping=None, reason="no_mapping", detail=None, records=[])
     said = "own" if own and (topic in own or "*" in own) else "ready"
     try:
         planned = await asyncio.to_thread(plan, mapping, asked.payload, told_of(source, region))
     except MappingFailed as error:
-        return Preview(topic=topic, mapping=said, reason="mapping_failed", detail=str(error), records=[])
+        return PayloadPreview(topic=topic, mapping=said, reason="mapping_failed", detail=str(error), records=[])
     reason = None if planned else "nothing_to_do"
-    return Preview(topic=topic, mapping=said, reason=reason, detail=None, records=[_shown(one) for one in planned])
+    return PayloadPreview(
+        topic=topic, mapping=said, reason=reason, detail=None, records=[_shown(one) for one in planned]
+    )
 
 
 def own_mappings(source: InboundSource) -> dict[str, TopicMapping] | None:
