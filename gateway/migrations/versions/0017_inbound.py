@@ -6,7 +6,7 @@ from crm_kit.db.migration_ops import add_readers, open_to_system, protect
 from sqlalchemy.dialects import postgresql
 
 revision = "0017_inbound"
-down_revision = "0015_search"
+down_revision = "0016_webhooks"
 branch_labels = None
 depends_on = None
 

@@ -33,6 +33,9 @@ from gateway.features import (
     tenants,
     transfers,
     users,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_journal,
 )
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.features.identity_providers.events import IDENTITY_PROVIDER_EVENTS
@@ -43,6 +46,7 @@ from gateway.features.sync_conflicts.events import SYNC_CONFLICT_EVENTS
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.users.events import USER_EVENTS
+from gateway.features.webhook_endpoints.events import WEBHOOK_ENDPOINT_EVENTS
 from gateway.proxy.table import packaged_table
 from gateway.settings import GatewaySettings
 
@@ -71,6 +75,9 @@ MANIFEST = Manifest(
         inbound_sources.FEATURE,
         inbound_deliveries.FEATURE,
         sync_conflicts.FEATURE,
+        webhook_endpoints.FEATURE,
+        webhook_deliveries.FEATURE,
+        webhook_journal.FEATURE,
         access_check.FEATURE,
         dead_letters.FEATURE,
         jobs.FEATURE,
@@ -89,6 +96,7 @@ MANIFEST = Manifest(
         IDENTITY_PROVIDER_EVENTS,
         INBOUND_SOURCE_EVENTS,
         SYNC_CONFLICT_EVENTS,
+        WEBHOOK_ENDPOINT_EVENTS,
     ),
     commands=(reconcile.COMMAND,),
     system_tables={
@@ -101,6 +109,10 @@ MANIFEST = Manifest(
         "rate_bucket": "each process settles the quotas of all tenants at once",
         "search_filling": "the worker that makes customers from before searchable asks which tenants have any",
         "stale_customer": "the worker that composes views late asks which tenants have any",
+        "webhook_delivery": "what has been kept for long enough is forgotten for all tenants",
+        "webhook_event": "as webhook_delivery",
+        "webhook_journal": "the worker that sends webhooks asks for whom there is something new",
+        "webhook_progress": "as webhook_journal",
         "tenant": "the look-up of a key answers its tenant's region too",
     },
     # Its statements about customers are index look-ups by construction, and large: to plan one takes longer than to run

@@ -72,6 +72,17 @@ class GatewaySettings(ServiceSettings):
     outbound_trusted_hosts: str = Field(
         "", description="Hosts, separated by commas, that may be asked although they are in a private network"
     )
+    webhook_timeout_seconds: float = Field(15.0, gt=0, le=60, description="How long a receiver may take to answer")
+    webhook_connect_seconds: float = Field(5.0, gt=0, le=60, description="How long a receiver may take to be reached")
+    webhook_pause_hours: float = Field(
+        120.0, gt=0, le=2400, description="An endpoint of which nothing has been taken for so long is paused"
+    )
+    webhook_retention_days: int = Field(
+        30,
+        ge=7,
+        le=365,
+        description="How long events and deliveries are kept for replays, cursors and endpoints that are paused",
+    )
     development_issuer: bool = Field(
         False, description="An issuer that signs whatever it is asked for: development only"
     )
@@ -101,6 +112,11 @@ class GatewaySettings(ServiceSettings):
         """What fetches from addresses that a tenant gave."""
         hosts = [host for each in self.outbound_trusted_hosts.split(",") if (host := each.strip())]
         return Outbound(hosts, allow_http=self.environment == "development")
+
+    def webhook_outbound(self) -> Outbound:
+        """What sends webhooks. Hosts that are trusted may be asked without TLS: receivers in the same cluster are."""
+        hosts = [host for each in self.outbound_trusted_hosts.split(",") if (host := each.strip())]
+        return Outbound(hosts, allow_http=True)
 
     def signing_key(self) -> OKPKey:
         """Raises SettingsError."""

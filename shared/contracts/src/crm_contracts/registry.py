@@ -19,6 +19,7 @@ from crm_contracts import (
     tenancy,
     tickets,
     validation_rules,
+    webhooks,
 )
 from crm_contracts.types import Entity
 
@@ -76,6 +77,9 @@ ROLE = Topic("gateway", "role", tenancy.Role)
 IDENTITY_PROVIDER = Topic("gateway", "identity_provider", sign_in.IdentityProvider)
 INBOUND_SOURCE = Topic("gateway", "inbound_source", inbound.InboundSource)
 SYNC_CONFLICT = Topic("gateway", "sync_conflict", inbound.SyncConflict, ("created", "deleted", RESTATED))
+WEBHOOK_ENDPOINT = Topic(
+    "gateway", "webhook_endpoint", webhooks.WebhookEndpoint, (*BASIC, "paused", "resumed", "disabled")
+)
 
 CONTACT = Topic(
     "contacts",
@@ -136,6 +140,7 @@ TOPICS: tuple[Topic, ...] = (
     IDENTITY_PROVIDER,
     INBOUND_SOURCE,
     SYNC_CONFLICT,
+    WEBHOOK_ENDPOINT,
     CONTACT,
     ACCOUNT,
     ACTIVITY,

@@ -93,6 +93,8 @@ Scope = Literal[
     "tag-rules:write",
     "validation-rules:read",
     "validation-rules:write",
+    "webhook-endpoints:read",
+    "webhook-endpoints:write",
 ]
 """The permissions that operations name in the OpenAPI document (`x-relata-permission`), and three that stand for many."""
 

@@ -9,10 +9,15 @@ from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.manifest import Feature
 from crm_kit.privacy import Holding, PersonalData, PrivacyPart, Taken
 
-from gateway.features.customers.repository import tells_of
+from gateway.features.customers import repository as customers
 from gateway.features.inbound_deliveries import repository as deliveries
 from gateway.features.inbound_deliveries.usecases import readable
 from gateway.features.sync_conflicts.events import SYNC_CONFLICT_EVENTS
+from gateway.features.webhook_journal import repository as journal
+
+
+async def _tells_of(session: ReadSession, contact_ids: Sequence[str]) -> bool:
+    return await customers.tells_of(session, contact_ids) or await journal.tells_of(session, contact_ids)
 
 
 async def _show_more(session: ReadSession, subject_ids: Sequence[str]) -> AsyncIterator[tuple[str, Any]]:
@@ -37,7 +42,7 @@ _PART = PrivacyPart(
         holdings=(Holding(events=SYNC_CONFLICT_EVENTS, member="contact_id"),),
         show_more=_show_more,
         erase_more=_erase_more,
-        has_copies=tells_of,
+        has_copies=_tells_of,
     ),
 )
 

@@ -30,6 +30,7 @@ _RULES: Final = [
     "custom-fields",
     "tag-rules",
     "validation-rules",
+    "webhook-endpoints",
     "lifecycle",
     "pools",
     "consent-purposes",

@@ -24,6 +24,7 @@ _OTHERWISE: Final[Mapping[str, str]] = {
     "unsubscribe": "messages",
     "tag_rule": "tag-rules",
     "validation_rule": "validation-rules",
+    "webhook_endpoint": "webhook-endpoints",
 }
 """Where that is not the entity's plural."""
 

@@ -55,6 +55,7 @@ Resource = Literal[
     "users",
     "tag-rules",
     "validation-rules",
+    "webhook-endpoints",
 ]
 """The resources that permissions name, and all of them together."""
 

@@ -5,7 +5,10 @@ means something else a moment later changes nothing. No redirect is followed, no
 """
 
 import asyncio
-from collections.abc import Collection
+import time
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from socket import AddressFamily
 from typing import Final
@@ -38,6 +41,31 @@ def is_public(address: str) -> bool:
     return ip in _OPEN_V6 and ip.is_global and not any(ip in network for network in _CLOSED_V6)
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came back: its body as far as it was read, and how many seconds all of it took."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float
+
+
+def refuse_form(url: str) -> URL:
+    """The URL, whose form may be asked. Raises OutboundRefused for what is none, names a user, or has a fragment."""
+    try:
+        target = URL(url)
+        host = target.host
+        _ = target.port
+    except ValueError as error:
+        raise OutboundRefused("it is no URL") from error
+    if target.scheme not in ("http", "https") or not host:
+        raise OutboundRefused("it is no http URL of a host")
+    if target.user or target.password or target.raw_fragment:
+        raise OutboundRefused("it names a user, or has a fragment")
+    return target
+
+
 class Outbound:
     """`trusted_hosts`: names and addresses that the operator exempts from the check of address and port.
 
@@ -50,7 +78,7 @@ class Outbound:
 
     async def get(self, url: str, *, max_bytes: int, seconds: float, accept: str = "application/json") -> bytes:
         """The body of a 200. Raises OutboundRefused, OutboundFailed."""
-        target = self._checked(url)
+        target = self.check(url)
         headers = {"Accept": accept, "Accept-Encoding": "identity", "User-Agent": "relata"}
         try:
             async with (
@@ -73,32 +101,86 @@ class Outbound:
             raise OutboundFailed(f"the answer has more than {max_bytes} bytes")
         return body
 
-    def _checked(self, url: str) -> URL:
-        try:
-            target = URL(url)
-            host, port = (target.host or "").lower(), target.port
-        except ValueError as error:
-            raise OutboundRefused("it is no URL") from error
-        if not host or target.user or target.password:
-            raise OutboundRefused("it names no host, or a user")
+    @asynccontextmanager
+    async def pool(self) -> AsyncIterator["OutboundPool"]:
+        """Connections that are kept open from one request to the next, each to an address that was checked."""
+        async with self._session(keep=True) as session:
+            yield OutboundPool(self, session)
+
+    def check(self, url: str) -> URL:
+        """The URL as it may be asked; names are resolved when it is. Raises OutboundRefused."""
+        target = refuse_form(url)
+        host = (target.host or "").lower()
         trusted = host in self._trusted
-        if target.scheme != "https" and not (trusted and self._allow_http and target.scheme == "http"):
+        if target.scheme != "https" and not (trusted and self._allow_http):
             raise OutboundRefused("it is not https")
         if trusted:
             return target
-        if port not in _PORTS:
-            raise OutboundRefused(f"port {port} is closed")
+        if target.port not in _PORTS:
+            raise OutboundRefused(f"port {target.port} is closed")
         if _is_address(host) and not is_public(host):  # aiohttp asks no resolver for these
             raise OutboundRefused(f"{host} is no public address")
         return target
 
-    def _session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            resolver=_CheckedResolver(self._trusted), use_dns_cache=False, force_close=True
-        )
+    def _session(self, *, keep: bool = False) -> aiohttp.ClientSession:
+        resolver = _CheckedResolver(self._trusted)
+        connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=not keep, limit=0)
         return aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
         )
+
+
+class OutboundPool:
+    """Made by `Outbound.pool`."""
+
+    def __init__(self, outbound: Outbound, session: aiohttp.ClientSession) -> None:
+        self._outbound = outbound
+        self._session = session
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        seconds: float,
+        connect_seconds: float,
+        max_bytes: int,
+    ) -> Answered:
+        """The answer, whatever its status, and its body's first bytes. Raises OutboundRefused, OutboundFailed."""
+        target = self._outbound.check(url)
+        sent = {"Accept-Encoding": "identity", "User-Agent": "relata", **headers}
+        limits = aiohttp.ClientTimeout(total=seconds, connect=connect_seconds)
+        began = time.perf_counter()
+        try:
+            async with self._session.post(
+                target, data=body, headers=sent, allow_redirects=False, timeout=limits
+            ) as answer:
+                read = await answer.content.read(max_bytes)
+                while len(read) < max_bytes and (more := await answer.content.read(max_bytes - len(read))):
+                    read += more
+                return Answered(answer.status, answer.headers, read, time.perf_counter() - began)
+        except TimeoutError as error:
+            raise OutboundFailed("timeout") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(cause := error.__cause__, _ClosedAddress):
+                raise OutboundRefused(str(cause)) from error
+            raise OutboundFailed(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """A word for why there is no answer."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | aiohttp.ClientSSLError():
+            return "tls"
+        case aiohttp.ClientConnectorDNSError():
+            return "name_not_found"
+        case aiohttp.ClientConnectorError():
+            return "no_connection"
+        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError() | aiohttp.InvalidURL():
+            return "malformed_answer"
+        case _:
+            return "connection_lost"
 
 
 class _ClosedAddress(OSError):

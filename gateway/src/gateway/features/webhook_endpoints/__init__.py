@@ -1,0 +1,7 @@
+"""Webhook endpoints: who is told of which events, and how."""
+
+from crm_kit.manifest import Feature
+
+from gateway.features.webhook_endpoints.router import router
+
+FEATURE = Feature(router=router)
