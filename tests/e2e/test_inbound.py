@@ -146,3 +146,174 @@ async def test_a_guest_s_many_orders_of_one_moment_make_one_contact(office: Offi
     assert {one["contact_id"] for one in orders} == {contact["id"]}
     assert len(orders) == 12
     assert orders[0]["lines"][0]["name"] == "Tea – green"
+
+
+def erp_batch(*customers: Json, **more: Any) -> Json:
+    return {"customers": list(customers), **more}
+
+
+async def test_an_erp_s_batch_refers_to_what_is_in_it_and_one_bad_row_spoils_no_other(office: Office) -> None:
+    erp = await office.shop("erp", currency="CNY")
+    await erp.standard(
+        {
+            "accounts": [{"id": "A-1", "name": "杭州云帆科技有限公司", "domain": "yunfan.example.com"}],
+            "customers": [
+                {"id": f"C-{n}", "name": f"客户 {n}", "account_id": "A-1", "email": f"c{n}@example.com"} for n in range(30)
+            ],
+            "orders": [
+                {"id": "O-1", "number": "SO-1", "customer_id": "C-3", "account_id": "A-1", "status": "paid",
+                 "total": "100.00", "placed_at": "2026-05-01T00:00:00Z", "updated_at": "2026-05-01T00:00:00Z"},
+                {"id": "O-2", "number": "SO-2", "customer_id": "C-4", "status": "no such status", "total": "1.00"},
+                {"id": "O-3", "number": "SO-3", "customer_id": "C-5", "total": 12.5,
+                 "lines": [{"name": "Cup", "quantity": 1, "unit_price": 12.5}]},
+            ],
+        }
+    )  # fmt: skip
+    [delivery] = await office.ended(erp)
+    assert (delivery["status"], delivery["reason"]) == ("parked", "validation_failed"), delivery
+    assert len(delivery["faults"]) == 1, delivery["faults"]
+    [fault] = delivery["faults"]
+    assert (fault["resource"], fault["external_id"], fault["pointers"]) == ("orders", "O-2", ["/status"])
+    account = await office.only("/v1/accounts")
+    contacts = (await office.client.get("/v1/contacts", params={"account_id": account["id"]})).json()["data"]
+    assert len(contacts) == 30
+    order = await office.only("/v1/orders", external_id="O-1")
+    assert (order["account_id"], order["source"], order["total"]["currency"]) == (account["id"], "erp", "CNY")
+    assert order["contact_id"] == next(one["id"] for one in contacts if one["external_ids"] == {"erp": "C-3"})
+    assert (await office.only("/v1/orders", external_id="O-3"))["lines"][0]["unit_price"]["amount"] == "12.5"
+
+
+async def test_what_refers_to_something_that_comes_later_waits_for_it(office: Office) -> None:
+    shop = await office.shop()
+    order = {"id": 450, "name": "#450", "currency": "USD", "total_price": "1.00", "updated_at": "2026-05-02T11:00:00Z"}
+    mappings = {
+        "orders/tagged": {
+            "steps": [
+                {"resource": "orders", "method": "update", "external_id": "to_string(id)", "set": {"tags": "tags"}}
+            ]
+        }
+    }
+    path = f"{SOURCES}/{shop.source['id']}"
+    assert (await office.client.patch(path, json={"mappings": mappings})).status_code == 200
+    await shop.shopify("orders/tagged", {"id": 450, "tags": ["late"]})
+    await asyncio.sleep(1)
+    await shop.shopify("orders/create", order)
+    deliveries = await office.ended(shop)
+    assert {one["status"] for one in deliveries} == {"done"}, deliveries
+    assert (await office.only("/v1/orders"))["tags"] == ["late"]
+
+
+async def test_parked_for_want_of_a_mapping_and_run_anew_once_there_is_one(office: Office) -> None:
+    shop = await office.shop("generic", topic_expression="event")
+    for n in range(3):
+        await shop.standard({"event": "lead.made", "lead": {"key": n, "mail": f"lead{n}@example.com", "who": "王伟"}})
+    deliveries = await office.ended(shop)
+    assert {(one["status"], one["reason"], one["topic"]) for one in deliveries} == {
+        ("parked", "no_mapping", "lead.made")
+    }
+    step = {
+        "resource": "contacts",
+        "external_id": "to_string(lead.key)",
+        "set": {"full_name": "lead.who", "emails": "[{address: email(lead.mail)}]"},
+    }
+    path = f"{SOURCES}/{shop.source['id']}"
+    sample = {"payload": {"event": "lead.made", "lead": {"key": 7, "mail": "x@example.com"}}}
+    nothing = (await office.client.post(f"{path}/preview", json=sample)).json()
+    assert (nothing["topic"], nothing["reason"]) == ("lead.made", "no_mapping")
+    assert (await office.client.patch(path, json={"mappings": {"lead.made": {"steps": [step]}}})).status_code == 200
+    [planned] = (await office.client.post(f"{path}/preview", json=sample)).json()["records"]
+    assert (planned["external_id"], planned["data"]["emails"]) == ("7", [{"address": "x@example.com"}])
+    assert (await office.client.get("/v1/contacts")).json()["data"] == []
+    which = {"source_id": shop.source["id"], "reason": "no_mapping"}
+    assert (await office.client.post(f"{DELIVERIES}/rerun", json=which)).json() == {"count": 3}
+    deliveries = await office.ended(shop)
+    assert {(one["status"], one["runs"]) for one in deliveries} == {("done", 1)}, deliveries
+    assert len((await office.client.get("/v1/contacts")).json()["data"]) == 3
+    again = await office.client.post(f"{DELIVERIES}/{deliveries[0]['id']}/rerun")
+    assert again.status_code == 200
+    assert {one["status"] for one in await office.ended(shop)} <= {"done", "ignored"}
+    assert len((await office.client.get("/v1/contacts")).json()["data"]) == 3
+
+
+async def test_the_erp_owns_the_credit_limit_and_relata_the_title(office: Office) -> None:
+    record = {"owns": {"contacts": ["custom.credit_limit"]}, "yields": {"contacts": ["title"]}}
+    erp = await office.shop("erp", system_of_record=record)
+    shop = await office.shop(
+        "generic", topic_header="x-topic",
+        mappings={"*": {"steps": [{"resource": "contacts", "external_id": "id", "set": {
+            "emails": "[{address: email}]", "custom": {"credit_limit": "limit"}}}]}},
+    )  # fmt: skip
+    customer = {
+        "id": "C-1",
+        "email": "wei@example.com",
+        "name": "王伟",
+        "title": "Buyer",
+        "custom": {"credit_limit": 500},
+    }
+    await erp.standard(erp_batch({**customer, "updated_at": "2026-05-01T00:00:00Z"}))
+    await office.ended(erp)
+    contact = await office.only("/v1/contacts")
+    assert contact["custom"] == {"credit_limit": 500}
+    answer = await office.client.patch(
+        f"/v1/contacts/{contact['id']}",
+        json={"custom": {"credit_limit": 900}, "title": "采购总监", "full_name": "王大伟"},
+    )
+    assert answer.status_code == 200
+    for _ in range(2):  # the second says nothing new
+        body = {**customer, "updated_at": "2026-05-02T00:00:00Z", "custom": {"credit_limit": 600}, "title": "Head"}
+        await erp.standard(erp_batch(body, sent=str(uuid.uuid4())))
+    await shop.standard({"id": "S-1", "email": "wei@example.com", "limit": 1})
+    assert {one["status"] for one in [*await office.ended(erp), *await office.ended(shop)]} == {"done"}
+    contact = await office.only("/v1/contacts")
+    assert (contact["custom"], contact["title"], contact["full_name"]) == ({"credit_limit": 600}, "采购总监", "王大伟")
+    conflicts = (await office.client.get("/v1/sync-conflicts")).json()["data"]
+    told = sorted((one["member"], one["theirs"], one["ours"], one["winner"], one["reason"]) for one in conflicts)
+    assert told == [
+        ("custom.credit_limit", 1, 600, "relata", "owned_by_another"),
+        ("custom.credit_limit", 600, 900, "source", "owned"),
+        ("full_name", "王伟", "王大伟", "relata", "changed_here"),
+        ("title", "Head", "采购总监", "relata", "yielded"),
+    ]
+    assert {one["contact_id"] for one in conflicts} == {contact["id"]}
+
+
+async def test_several_persons_whom_a_guest_could_be_are_left_to_somebody(office: Office) -> None:
+    same = {"emails": [{"address": "family@example.com"}]}
+    ids = {(await office.client.post("/v1/contacts", json=same)).json()["id"] for _ in range(2)}
+    shop = await office.shop("woocommerce")
+    await shop.woocommerce("order.created", woocommerce_order(1, 0, "family@example.com"))
+    [delivery] = await office.ended(shop)
+    assert (delivery["status"], delivery["reason"]) == ("parked", "ambiguous_person")
+    assert set(delivery["faults"][0]["candidates"]) == ids
+    order = await office.only("/v1/orders")  # the sale is told, and whose it is once that is decided
+    assert order["contact_id"] is None
+    path = f"{SOURCES}/{shop.source['id']}"
+    assert (await office.client.patch(path, json={"on_ambiguous": "newest"})).status_code == 200
+    assert (await office.client.post(f"{DELIVERIES}/{delivery['id']}/rerun")).status_code == 200
+    [delivery] = await office.ended(shop)
+    assert delivery["status"] == "done", delivery
+    assert (await office.only("/v1/orders"))["contact_id"] == max(ids)
+
+
+async def test_shopify_s_privacy_topics_become_requests(office: Office) -> None:
+    shop = await office.shop()
+    bob = ShopifyCustomer(9, "bob@example.com")
+    await shop.shopify("customers/create", bob.payload())
+    await office.ended(shop)
+    contact = await office.only("/v1/contacts")
+    asked = {"shop_id": 1, "customer": {"id": 9, "email": "bob@example.com", "phone": None}}
+    await shop.shopify("customers/data_request", {**asked, "data_request": {"id": 9999}})
+    await office.ended(shop)
+    request = await office.only("/v1/privacy-requests")
+    assert (request["kind"], request["contact_id"], request["reason"]) == (
+        "export", contact["id"], "shopify customers/data_request 9999",
+    )  # fmt: skip
+    await shop.shopify("customers/redact", {**asked, "orders_to_redact": []})
+    await shop.shopify("shop/redact", {"shop_id": 1, "shop_domain": "west-lake.myshopify.com"})
+    async with asyncio.timeout(60):
+        while (await office.client.get(f"/v1/contacts/{contact['id']}")).status_code != 410:
+            await asyncio.sleep(0.1)
+    deliveries = {one["topic"]: one for one in await office.ended(shop)}
+    assert deliveries["shop/redact"]["reason"] == "decision_needed"
+    kinds = {one["kind"] for one in (await office.client.get("/v1/privacy-requests")).json()["data"]}
+    assert kinds == {"export", "erasure"}

@@ -1,7 +1,7 @@
 """Mappings: what a payload means, as data. A step makes records of one resource out of a payload, by JMESPath. Pure.
 
-Within `each` the item is looked at, and the whole payload is its member `_root`. `_source` tells of the source: `system`,
-`country`, `currency`.
+Within `each` the item is looked at; the whole payload is its member `_root`, and of an item of a list within a record `_parent` is
+what the list stands in. `_source` tells of the source: `system`, `country`, `currency`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +33,7 @@ MAX_STEPS: Final = 30
 MAX_PLANNED: Final = 5_000
 _MAX_LEAVES: Final = 300
 _MAX_KEY: Final = 200
+_ADDED: Final = frozenset({"_root", "_parent", "_source"})
 _MAX_TREE_DEPTH: Final = 6
 
 
@@ -241,10 +242,12 @@ def _value(part: JsonValue, item: Any) -> Any:
 
 def _list(part: Mapping[str, JsonValue], item: Any) -> list[Any]:
     found = compiled(str(part["each"])).apply(item)
-    root = item.get("_root", item) if isinstance(item, dict) else item
+    around = {"_parent": item}
+    if isinstance(item, dict):
+        around |= {"_root": item.get("_root", item), "_source": item.get("_source")}
     made = []
     for each in found if isinstance(found, list) else []:
-        within = {**each, "_root": root} if isinstance(each, dict) else each
+        within = {**each, **around} if isinstance(each, dict) else each
         if (when := part.get("when")) is None or compiled(str(when)).apply(within):
             made.append(_value(part["set"], within))
     return [each for each in made if each is not None]
@@ -253,7 +256,7 @@ def _list(part: Mapping[str, JsonValue], item: Any) -> list[Any]:
 def _plain(value: Any) -> Any:
     """JMESPath hands over parts of the payload; what it added to them is taken out again."""
     if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items() if name not in ("_root", "_source")}
+        return {name: _plain(part) for name, part in value.items() if name not in _ADDED}
     if isinstance(value, list):
         return [_plain(part) for part in value]
     return value

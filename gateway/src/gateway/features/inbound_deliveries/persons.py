@@ -24,11 +24,13 @@ async def find_person(
     emails: Sequence[str],
     phones: Sequence[str],
     on_ambiguous: str,
+    *,
+    name: str | None = None,
 ) -> Json | None:
     """A contact, or None where there is none. Raises AmbiguousPerson.
 
-    Who has another id at the same source is another person, where the phone alone would say that they are the same: families
-    share one. An address is an account's own, so there a new id is that of an account that was made again.
+    A phone alone says less than an address: families share one. Who has another name, or another id at the same source, is then
+    somebody else. An address is an account's own, so there a new id is that of an account that was made again.
     """
     if external_id is not None:
         found = await calls.search(
@@ -40,8 +42,9 @@ async def find_person(
         if not values:
             continue
         found = await calls.search("contacts", _of_all({"any": [_field(field, value) for value in values[:20]]}), _MOST)
-        if external_id is not None and field == "phone":
-            found = [one for one in found if system not in one["external_ids"]]
+        if field == "phone":
+            found = [one for one in found if _same_name(name, one["full_name"])]
+            found = [one for one in found if external_id is None or system not in one["external_ids"]]
         if len(found) > 1:
             found = _narrowed(found, external_id, system, emails, phones)
         if len(found) > 1 and on_ambiguous != "newest":
@@ -73,6 +76,21 @@ def _narrowed(
 
     most = max(fits(one) for one in others)
     return [one for one in others if fits(one) == most]
+
+
+def name_of(data: Mapping[str, Any]) -> str | None:
+    """What a planned contact is called."""
+    parts = [data.get("first_name"), data.get("last_name")]
+    return data.get("full_name") or " ".join(part for part in parts if part) or None
+
+
+def _same_name(one: str | None, other: str | None) -> bool:
+    """In whatever order their parts stand; who has none may be anybody."""
+    return one is None or other is None or sorted(_letters(one)) == sorted(_letters(other))
+
+
+def _letters(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def reached_by(data: Mapping[str, Any]) -> tuple[list[str], list[str]]:

@@ -1,6 +1,7 @@
 """One delivery, from what was sent to what it became: a page of its records at a time, so that what is killed goes on."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -43,7 +44,9 @@ _WAITING_FOR: Final = (timedelta(seconds=2), timedelta(seconds=10), timedelta(mi
 
 _LONGEST_PAUSE: Final = timedelta(minutes=5)
 _GIVING_UP: Final = timedelta(days=3)
-_WORK_SECONDS: Final = LEASE.total_seconds() - 10
+_WORK_SECONDS: Final = LEASE.total_seconds() - 5
+_PAGE_SECONDS: Final = 8.0
+"""Where the services are slow, a page is shorter."""
 
 DELIVERIES_FAILED = Counter("crm_inbound_deliveries_failed_total", "Attempts at a delivery that failed unforeseen")
 
@@ -109,10 +112,14 @@ class Processor:
             await self._write(work, place)
         work.results.refs.clear()
         work.results.faults.clear()
+        began, stop = time.monotonic(), page.start
         for place in page:
             await self._write(work, place)
-        is_last = page.stop >= len(planned)
-        await self._end(tenant_id, source, row, Ending.of(work.results, row, len(planned), page.stop, is_last), work)
+            stop = place + 1
+            if time.monotonic() - began > _PAGE_SECONDS:
+                break
+        is_last = stop >= len(planned)
+        await self._end(tenant_id, source, row, Ending.of(work.results, row, len(planned), stop, is_last), work)
 
     async def _write(self, work: Work, place: int) -> None:
         planned = work.planned[place]

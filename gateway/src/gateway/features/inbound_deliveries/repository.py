@@ -8,7 +8,7 @@ import orjson
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
 
-LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=30)
 """So long after a crash another process goes on with what was being worked on."""
 
 # From one source that has something due to the next, each by one look at the index.

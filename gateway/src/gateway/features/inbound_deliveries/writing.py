@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.features.inbound_deliveries.calling import RecordRefused, TryLater
-from gateway.features.inbound_deliveries.persons import find_person, reached_by
+from gateway.features.inbound_deliveries.persons import find_person, name_of, reached_by
 from gateway.features.inbound_deliveries.work import Json, Record, Work
 from gateway.inbound.mappings import Planned, Wanted
 from gateway.inbound.merging import GUEST, KNOWN, flat, merge, nested, noted
@@ -98,8 +98,9 @@ async def _contact(work: Work, planned: Planned, refs: Mapping[str, str]) -> Rec
         return Record(None, "unchanged")
     for attempt in range(_ATTEMPTS):
         current = await find_person(
-            work.calls, work.source.system, planned.external_id, emails, phones, work.source.on_ambiguous
-        )
+            work.calls, work.source.system, planned.external_id, emails, phones, work.source.on_ambiguous,
+            name=name_of(planned.data),
+        )  # fmt: skip
         try:
             if current is None:
                 return await _made_contact(work, planned, refs)
