@@ -18,7 +18,7 @@ def _versions(draw: Any, rank: int) -> list[tuple[str, int, dict[str, Any]]]:
     times = draw(st.lists(st.sampled_from(_TIMES), min_size=1, max_size=4))
     return [
         (
-            at,
+            f"{at}|{place}",
             rank,
             {
                 "first_name": draw(_VALUES),
@@ -26,7 +26,7 @@ def _versions(draw: Any, rank: int) -> list[tuple[str, int, dict[str, Any]]]:
                 "emails": [{"address": one} for one in draw(_ADDRESSES)],
             },
         )
-        for at in times
+        for place, at in enumerate(times)
     ]
 
 

@@ -2,7 +2,8 @@
 
 Of each member it is kept what the source said last, by its own time, and what was written of that. A version that is not newer
 changes nothing. What the source wrote itself it may change; what somebody else wrote since stays, unless the source owns it.
-Ties of time are decided by the value's digest, so that two deliveries of one second end alike in either order.
+A time has a digest of the payload behind it, so that two deliveries of one second end alike in either order; of one time is the same
+payload alone, which says something else only where its mapping was mended.
 """
 
 import hashlib
@@ -28,7 +29,6 @@ LISTS: Final[Mapping[str, str | None]] = {"emails": "address", "phones": "number
 """Members whose items come and go by themselves, and by what an item is the same."""
 
 _MOST_ITEMS: Final = 50
-_NO_TIME: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def merge(
     current: Mapping[str, Any],
     theirs: Mapping[str, Any],
     *,
-    at: str | None,
+    at: str,
     rank: int,
     said: Mapping[str, Said],
     policy: Callable[[str], Policy],
@@ -105,6 +105,16 @@ def merge(
     return merged
 
 
+def is_news(theirs: Mapping[str, Any], *, at: str, said: Mapping[str, Said], digest: Digest) -> bool:
+    """Whether somebody whom the source knows says anything that was not said before, or not so lately."""
+    for member, value in theirs.items():
+        before = said.get(member)
+        of = digest(sorted({_item_key(member, item) for item in value or ()})) if member in LISTS else digest(value)
+        if not _is_old(before, (at, KNOWN), of):
+            return True
+    return False
+
+
 def noted(merged: Merged, answer: Mapping[str, Any], digest: Digest) -> dict[str, Said]:
     """What is to be kept, once the record stands as it was answered: its own spelling of what was written."""
     said = dict(merged.said)
@@ -115,15 +125,15 @@ def noted(merged: Merged, answer: Mapping[str, Any], digest: Digest) -> dict[str
 
 
 def _merge_value(
-    merged: Merged, member: str, now: Any, value: Any, when: tuple[str | None, int], policy: Policy, digest: Digest
+    merged: Merged, member: str, now: Any, value: Any, when: tuple[str, int], policy: Policy, digest: Digest
 ) -> None:
     before = merged.said.get(member)
-    stamp = _stamp(when, digest(value))
-    if before is not None and stamp <= _stamp_of(before):
+    of = digest(value)
+    if _is_old(before, when, of):
         return
     is_theirs = before is not None and before.get("written") == digest(now)
     written = before.get("written") if before is not None and is_theirs else None
-    merged.said[member] = {"at": when[0], "rank": when[1], "of": stamp[2], "written": written}
+    merged.said[member] = {"at": when[0], "rank": when[1], "of": of, "written": written}
     if value == now or (_is_empty(value) and _is_empty(now)):
         return
     if policy in ("yielded", "owned_by_another"):
@@ -151,7 +161,7 @@ def _merge_list(
     member: str,
     now: Sequence[Any],
     value: Sequence[Any],
-    when: tuple[str | None, int],
+    when: tuple[str, int],
     policy: Policy,
     digest: Digest,
 ) -> None:
@@ -166,19 +176,19 @@ def _merge_list(
         if before is not None:  # a guest has it too: it is no longer the account's alone
             merged.said[member] = {**before, "written": sorted(ours - {digest(key) for key in wanted})}
         return
-    stamp = _stamp(when, digest(sorted(wanted)))
-    if before is not None and stamp <= _stamp_of(before):
+    of = digest(sorted(wanted))
+    if _is_old(before, when, of):
         return
     if policy in ("yielded", "owned_by_another"):
         if wanted.keys() - standing.keys():
             merged.disagreements.append(Disagreement(member, list(value), list(now), "relata", policy))
-        merged.said[member] = {"at": when[0], "rank": when[1], "of": stamp[2], "written": sorted(ours)}
+        merged.said[member] = {"at": when[0], "rank": when[1], "of": of, "written": sorted(ours)}
         return
     gone = {key for key in standing if key not in wanted and (policy == "owned" or digest(key) in ours)}
     added = {key: item for key, item in wanted.items() if key not in standing}
     kept_theirs = {digest(key) for key in wanted if key in standing and digest(key) in ours}
     written = sorted(kept_theirs | {digest(key) for key in added})
-    merged.said[member] = {"at": when[0], "rank": when[1], "of": stamp[2], "written": written}
+    merged.said[member] = {"at": when[0], "rank": when[1], "of": of, "written": written}
     if gone or added:
         if policy == "owned" and (
             lost := [item for key, item in standing.items() if key in gone and digest(key) not in ours]
@@ -193,12 +203,13 @@ def _item_key(member: str, item: Any) -> str:
     return str(item[by] if by is not None else item).casefold()
 
 
-def _stamp(when: tuple[str | None, int], of: str) -> tuple[int, str, str]:
-    return when[1], when[0] or _NO_TIME, of
-
-
-def _stamp_of(said: Said) -> tuple[int, str, str]:
-    return said["rank"], said["at"] or _NO_TIME, said["of"]
+def _is_old(before: Said | None, when: tuple[str, int], of: str) -> bool:
+    """Something newer was said, or the very same."""
+    if before is None:
+        return False
+    at, rank = when
+    said = (before["rank"], before["at"])
+    return said > (rank, at) or (said == (rank, at) and before["of"] == of)
 
 
 def _is_empty(value: Any) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from gateway.features.inbound_deliveries.calling import Calls
 
-_MOST: Final = 20
+_MOST: Final = 50
 Json = dict[str, Any]
 
 
@@ -32,16 +32,18 @@ async def find_person(
     A phone alone says less than an address: families share one. Who has another name, or another id at the same source, is then
     somebody else. An address is an account's own, so there a new id is that of an account that was made again.
     """
-    if external_id is not None:
-        found = await calls.search(
-            "contacts", _of_all(_field("external_id", f"{system.replace(':', '%3A')}:{external_id}")), _MOST
-        )
-        if found:
+    key = f"{system.replace(':', '%3A')}:{external_id}"
+    asked = [("external_id", [key] if external_id is not None else []), ("email", emails), ("phone", phones)]
+    fields = [_field(field, value) for field, values in asked for value in values[:20]]
+    all_found = await calls.search("contacts", _of_all({"any": fields}), _MOST) if fields else []
+    for field, values in asked:
+        if len(all_found) < _MOST:
+            found = [one for one in all_found if _has(one, field, values)]
+        else:  # so many share a number that the one who is meant might not be among them
+            some = [_field(field, value) for value in values[:20]]
+            found = await calls.search("contacts", _of_all({"any": some}), _MOST) if some else []
+        if field == "external_id" and found:
             return found[0]
-    for field, values in (("email", emails), ("phone", phones)):
-        if not values:
-            continue
-        found = await calls.search("contacts", _of_all({"any": [_field(field, value) for value in values[:20]]}), _MOST)
         if field == "phone":
             found = [one for one in found if _same_name(name, one["full_name"])]
             found = [one for one in found if external_id is None or system not in one["external_ids"]]
@@ -52,6 +54,17 @@ async def find_person(
         if found:
             return found[0]
     return None
+
+
+def _has(one: Json, field: str, values: Sequence[str]) -> bool:
+    wanted = {value.casefold() for value in values} if field == "email" else set(values)
+    if field == "email":
+        return any(each["address"].casefold() in wanted for each in one["emails"])
+    if field == "phone":
+        return any(each["number"] in wanted for each in one["phones"])
+    held = {f"{system.replace(':', '%3A')}:{id_}" for system, id_ in one["external_ids"].items()}
+    held |= {f"{each['system'].replace(':', '%3A')}:{each['id']}" for each in one.get("other_external_ids", ())}
+    return not wanted.isdisjoint(held)
 
 
 def _of_all(where: Json) -> Json:

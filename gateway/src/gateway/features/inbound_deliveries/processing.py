@@ -1,6 +1,7 @@
 """One delivery, from what was sent to what it became: a page of its records at a time, so that what is killed goes on."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -103,8 +104,10 @@ class Processor:
             calls=Calls(self.client, caller, f"{row['id']}-{row['runs']}"),
             digest=self.digest,
             read_applied=partial(self._applied, tenant_id, source.id),
+            is_gone=partial(self._is_gone, tenant_id),
             received_at=row["created_at"],
             sent_at=row["sent_at"],
+            payload=self.digest(hashlib.sha256(row["body"]).hexdigest()),
             results=Results(),
         )
         # What an earlier page planned may be referred to by this one: it is looked at again, and is there.
@@ -183,6 +186,10 @@ class Processor:
             found = await repository.applied(session, source_id, resource, [key])
         record_id, said = found.get(key, (None, None))
         return record_id, said
+
+    async def _is_gone(self, tenant_id: str, contact_id: str) -> bool:
+        async with self.database.read(tenant_id) as session:
+            return await repository.is_gone(session, contact_id)
 
     async def _later(self, tenant_id: str, row: Mapping[str, Any], error: Exception) -> None:
         """A service is away: with longer and longer pauses, and for three days."""

@@ -60,6 +60,7 @@ _APPLY: Final = Sql(
     " on conflict (tenant_id, source_id, resource, key) do update"
     " set record_id = excluded.record_id, said = excluded.said, updated_at = excluded.updated_at"
 )
+_GONE: Final = Sql("select exists (select from entity where id = :id and deleted) as gone")
 _PAYLOAD: Final = Sql("select content_type, headers, body from inbound_payload where id = :id")
 _RERUN: Final = Sql(
     "with which as (select id from inbound_delivery where source_id = :source_id and status = 'parked'"
@@ -157,6 +158,11 @@ async def apply(session: WriteSession, source_id: str, rows: Sequence[Mapping[st
     if rows:
         text = orjson.dumps(list(rows)).decode()
         await session.fetch(_APPLY, {"tenant_id": session.tenant_id, "source_id": source_id, "rows": text})
+
+
+async def is_gone(session: ReadSession, contact_id: str) -> bool:
+    """By the gateway's copy: deleted, erased, or merged into another."""
+    return bool((await session.fetch(_GONE, {"id": contact_id}))[0]["gone"])
 
 
 async def payload(session: ReadSession, delivery_id: str) -> dict[str, Any] | None:

@@ -38,7 +38,9 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`received_at` stands for the sender's time where that is not told; `sent_at` decides between two of one time."""
+    """`received_at` stands for the sender's time where that is not told; `sent_at`, and then `payload`, its digest, decides between two
+    of one time.
+    """
 
     delivery_id: str
     source: InboundSource
@@ -47,14 +49,16 @@ class Work:
     calls: Calls
     digest: Digest
     read_applied: ReadApplied
+    is_gone: Callable[[str], Awaitable[bool]]
     received_at: datetime
     sent_at: datetime | None
+    payload: str
     results: Results
 
     def time_of(self, planned: Planned) -> str:
-        """Comparable as text."""
+        """Comparable as text; of two payloads of one time always the same one is the newer."""
         at = planned.at or self.received_at
-        return f"{_fixed(at)}|{_fixed(self.sent_at or at)}"
+        return f"{_fixed(at)}|{_fixed(self.sent_at or at)}|{self.payload}"
 
     def policy(self, resource: str) -> Callable[[str], Policy]:
         record = self.source.system_of_record

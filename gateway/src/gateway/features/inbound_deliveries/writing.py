@@ -7,10 +7,11 @@ from gateway.features.inbound_deliveries.calling import RecordRefused, TryLater
 from gateway.features.inbound_deliveries.persons import find_person, name_of, reached_by
 from gateway.features.inbound_deliveries.work import Json, Record, Work
 from gateway.inbound.mappings import Planned, Wanted
-from gateway.inbound.merging import GUEST, KNOWN, flat, merge, nested, noted
+from gateway.inbound.merging import GUEST, KNOWN, flat, is_news, merge, nested, noted
 
 _ATTEMPTS: Final = 3
 _NO_EXTERNAL_IDS: Final = frozenset({"activities"})
+_NOT_THEIRS: Final = frozenset({"yielded", "owned_by_another"})
 _OF_A_MAP: Final = frozenset({"accounts"})
 """Whose ids at other systems stand under `external_ids`, as a contact's do."""
 
@@ -93,6 +94,9 @@ async def _found_record(work: Work, resource: str, external_id: str) -> str | No
 
 async def _contact(work: Work, planned: Planned, refs: Mapping[str, str]) -> Record:
     """Found or made, and changed as far as this source's word counts."""
+    known = await _known_contact(work, planned, refs)
+    if known is not None:
+        return known
     emails, phones = reached_by(planned.data)
     if planned.external_id is None and not emails and not phones:
         return Record(None, "unchanged")
@@ -109,6 +113,29 @@ async def _contact(work: Work, planned: Planned, refs: Mapping[str, str]) -> Rec
             if refused.status != 412 or attempt == _ATTEMPTS - 1:
                 raise
     raise TryLater("it is changed again and again")
+
+
+async def _known_contact(work: Work, planned: Planned, refs: Mapping[str, str]) -> Record | None:
+    """Whoever is known at the source, and of whom nothing new is said: most of those who order."""
+    if planned.external_id is None:
+        return None
+    contact_id, _ = await work.applied("contacts", _by_id(planned.external_id))
+    if contact_id is None:
+        return None
+    _, said = await work.applied("contacts", contact_id)
+    if not said or is_news(_theirs(planned, refs), at=work.time_of(planned), said=said, digest=work.digest):
+        return None
+    return None if await work.is_gone(contact_id) else Record(contact_id, "unchanged")
+
+
+def _by_id(external_id: str) -> str:
+    return f"id:{external_id}"
+
+
+def _keep(work: Work, planned: Planned, contact_id: str, said: Json) -> None:
+    work.apply("contacts", contact_id, contact_id, said)
+    if planned.external_id is not None:
+        work.apply("contacts", _by_id(planned.external_id), contact_id, {})
 
 
 def _theirs(planned: Planned, refs: Mapping[str, str]) -> Json:
@@ -128,7 +155,7 @@ async def _made_contact(work: Work, planned: Planned, refs: Mapping[str, str]) -
         {}, _theirs(planned, refs), at=work.time_of(planned), rank=rank, said={},
         policy=lambda _: "shared", digest=work.digest,
     )  # fmt: skip
-    work.apply("contacts", made["id"], made["id"], noted(merged, standing(made), work.digest))
+    _keep(work, planned, str(made["id"]), noted(merged, standing(made), work.digest))
     return Record(str(made["id"]), "created")
 
 
@@ -148,8 +175,7 @@ async def _changed_contact(work: Work, planned: Planned, refs: Mapping[str, str]
     if patch:
         answer = await work.calls.patch("contacts", contact_id, patch, current["version"])
     kept = noted(merged, standing(answer), work.digest)
-    if kept != said:
-        work.apply("contacts", contact_id, contact_id, kept)
+    _keep(work, planned, contact_id, kept)
     work.disagree("contacts", contact_id, merged.disagreements)
     return Record(contact_id, "updated" if answer["version"] != current["version"] else "unchanged")
 
@@ -172,26 +198,29 @@ async def _record(work: Work, planned: Planned, refs: Mapping[str, str]) -> Reco
         raise RecordRefused("resource_unknown", 404, {})
     record_id, said = await work.applied(resource, external_id)
     theirs = {name: value for name, value in flat({**planned.data, **refs}).items() if value is not None}
-    stamp = [work.time_of(planned), work.digest(theirs)]
-    is_stale = planned.method == "upsert" and said.get("stamp", ["", ""]) >= stamp
+    at, of, before = work.time_of(planned), work.digest(theirs), said.get("at", "")
+    is_stale = planned.method == "upsert" and (before > at or (before == at and said["of"] == of))
     if is_stale and not any(planned.add.values()):
-        return Record(record_id, "stale" if said["stamp"] > stamp else "unchanged")
+        return Record(record_id, "stale" if before > at else "unchanged")
     if resource in _NO_EXTERNAL_IDS:
         if record_id is not None:
             return Record(record_id, "unchanged")
         made = await work.calls.create(resource, {**planned.data, **refs})
-        work.apply(resource, external_id, made["id"], {"stamp": stamp})
+        work.apply(resource, external_id, made["id"], {"at": at, "of": of})
         return Record(str(made["id"]), "created")
-    record_id = record_id or await _found_record(work, resource, external_id)
-    if record_id is None and planned.method == "update":
-        raise ReferenceMissing(f"the record of {resource} is not there yet")
     data = {} if is_stale else nested(theirs)
     additions = {name: items for name, items in planned.add.items() if items}
+    policy = work.policy(resource)
+    is_looked_at = additions or planned.method == "update" or any(policy(name) in _NOT_THEIRS for name in theirs)
+    if record_id is None and is_looked_at:
+        record_id = await _found_record(work, resource, external_id)
+    if record_id is None and planned.method == "update":
+        raise ReferenceMissing(f"the record of {resource} is not there yet")
     outcome = "unchanged"
     if data or additions:
         record_id, outcome = await _written_record(work, planned, record_id, data, additions)
     if planned.method == "upsert" and not is_stale:
-        work.apply(resource, external_id, record_id, {"stamp": stamp})
+        work.apply(resource, external_id, record_id, {"at": at, "of": of})
     return Record(record_id, outcome)
 
 
@@ -200,7 +229,7 @@ async def _written_record(
 ) -> tuple[str, str]:
     resource, system = planned.resource, work.source.system
     policy = work.policy(resource)
-    limited = [name for name in flat(data) if policy(name) in ("yielded", "owned_by_another")]
+    limited = [name for name in flat(data) if policy(name) in _NOT_THEIRS]
     if record_id is not None and (limited or additions or planned.method == "update"):
         current = await work.calls.get(resource, record_id)
         data = _allowed(work, planned, current, data)
@@ -232,7 +261,7 @@ def _allowed(work: Work, planned: Planned, current: Json, data: Json) -> Json:
     )  # fmt: skip
     lost = [one for one in merged.disagreements if one.winner == "relata"]
     work.disagree(planned.resource, str(current["id"]), lost)
-    yielded = {name for name in flat(data) if work.policy(planned.resource)(name) in ("yielded", "owned_by_another")}
+    yielded = {name for name in flat(data) if work.policy(planned.resource)(name) in _NOT_THEIRS}
     return nested({name: value for name, value in flat(data).items() if name not in yielded})
 
 
