@@ -5,6 +5,7 @@ Any number of processes may do this. What one of them has begun nobody else begi
 
 import asyncio
 import time
+from collections import deque
 from datetime import timedelta
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -29,6 +30,8 @@ _PAGE: Final = 16
 _TOGETHER: Final = 4
 _PURGE_SECONDS: Final = 600.0
 _PURGED: Final = 500
+_MANY: Final = 30
+"""Deliveries in a second from which on there is little else done."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +39,16 @@ log = structlog.get_logger(__name__)
 class Alarm:
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._rings: deque[float] = deque(maxlen=_MANY)
 
     def ring(self) -> None:
+        self._rings.append(time.monotonic())
         self._event.set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether much is coming in at this moment: senders wait, what they sent does not."""
+        return len(self._rings) == _MANY and time.monotonic() - self._rings[0] < 1.0
 
     async def wait(self, seconds: float) -> None:
         try:
@@ -98,7 +108,7 @@ class _Worker:
 
     async def _begin(self) -> bool:
         """Whether there was a source to begin with: those that were not served for longest come first."""
-        if len(self._working) >= _SOURCES_AT_ONCE:
+        if len(self._working) >= (1 if alarm_of(self._runtime).is_busy else _SOURCES_AT_ONCE):
             return False
         try:
             async with self._runtime.system.read(None) as session:
@@ -138,7 +148,7 @@ class _Worker:
                     await conclude(session, delivery["id"], Ending("ignored", "source_deleted"))
                 return len(claimed)
             source, region = INBOUND_SOURCE_EVENTS.snapshot(row), row.region
-        together = asyncio.Semaphore(_TOGETHER)
+        together = asyncio.Semaphore(1 if alarm_of(self._runtime).is_busy else _TOGETHER)
 
         async def one(delivery: dict[str, object]) -> None:
             async with together:
