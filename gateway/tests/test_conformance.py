@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
-from crm_contracts.registry import IDENTITY_PROVIDER, INBOUND_SOURCE, ROLE, TEAM, USER
+from crm_contracts.registry import IDENTITY_PROVIDER, INBOUND_SOURCE, ROLE, TEAM, USER, WEBHOOK_ENDPOINT
 from crm_kit.app import internal_authenticator
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.http.principal import Principal
@@ -140,6 +140,17 @@ class TestConformance(ServiceConformance):
             integer="dedupe_window_seconds",
             shown_once="secret",
             scopes=("read", "admin"),
+        ),
+        Sample(
+            path="/v1/webhook-endpoints",
+            topic=WEBHOOK_ENDPOINT,
+            body=lambda n, _: {"url": f"https://erp-{n}.example.com/hooks", "description": "ERP"},
+            patch={"kinds": ["order.*"]},
+            text="description",
+            clears="description",
+            integer="batch_size",
+            equals=("url", "url"),
+            shown_once="secret",
         ),
     )
     without_sample = {

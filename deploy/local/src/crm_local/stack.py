@@ -273,7 +273,7 @@ class LocalStack:
             environment["RATE_LIMIT_TENANT_QUOTA"] = "10000000"
             environment["FAILED_ATTEMPTS_QUOTA"] = "1000000"
             environment["DEVELOPMENT_ISSUER"] = "true"
-            environment["OUTBOUND_TRUSTED_HOSTS"] = HOST  # where that issuer is
+            environment.setdefault("OUTBOUND_TRUSTED_HOSTS", HOST)  # where that issuer is, and receivers of webhooks
             environment |= {f"{other.upper()}_URL": url for other, url in self.urls.items() if other != name}
         return {**environment, **self._environment}
 

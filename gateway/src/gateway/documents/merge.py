@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from crm_kit.openapi import document_text
+from crm_contracts.document_text import document_text
 
 from gateway.documents.openapi_merge import Document, merge
 from gateway.documents.packaged import COMPONENTS_FILE, INFO, OPENAPI_FILE

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crm_contracts import asyncapi
+from crm_contracts.document_text import document_text
 from crm_contracts.event_schemas import event_example, event_schema
 from crm_contracts.registry import EVERY_TOPIC
 from crm_contracts.released import ADVICE, faults, text_of
@@ -36,7 +37,7 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         for event_type, document in documents.items():
             (folder / f"{event_type}.json").write_text(text_of(document), encoding="utf-8")
-    ASYNCAPI_FILE.write_text(text_of(asyncapi.document()), encoding="utf-8")
+    ASYNCAPI_FILE.write_text(document_text(asyncapi.document()) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -70,8 +70,9 @@ async def _own(command: Command, settings: ServiceSettings, arguments: argparse.
 
 
 def _print_openapi(manifest: Manifest) -> None:
+    from crm_contracts.document_text import document_text
+
     from crm_kit.app import create_app
-    from crm_kit.openapi import document_text
 
     in_order = json.loads(json.dumps(create_app(manifest, None).openapi(), sort_keys=True))
     sys.stdout.write(document_text(in_order) + "\n")

@@ -270,13 +270,3 @@ _HEADERS_BY_STATUS = {
 _TITLES = {
     kind.status: kind.title.en for kind in reversed(list(problem_classes())) if kind.__module__ == "crm_kit.errors"
 }
-
-
-def document_text(document: object, depth: int = 3) -> str:
-    """A document as it is committed: down to a depth, that of operations and schemas, each member on a line of its own, which
-    keeps it small and a diff readable.
-    """
-    if not depth or not isinstance(document, dict):
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    members = (f"{json.dumps(name)}: {document_text(inner, depth - 1)}" for name, inner in document.items())
-    return "{\n" + ",\n".join(members) + "\n}"

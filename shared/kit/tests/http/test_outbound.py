@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from socket import AddressFamily
 
 import pytest
 import pytest_asyncio
+from aiohttp.abc import AbstractResolver, ResolveResult
 from crm_kit.http.outbound import Outbound, OutboundFailed, OutboundRefused, is_public
 from crm_testkit.stand_in import Reply, StandIn, closed_url, running_babbler, running_stand_in
 from hypothesis import given
@@ -147,3 +149,60 @@ async def test_a_server_that_drips_is_left() -> None:
         port = dripping.sockets[0].getsockname()[1]
         with pytest.raises(OutboundFailed, match="within"):
             await Outbound(["127.0.0.1"], allow_http=True).get(f"http://127.0.0.1:{port}", max_bytes=2000, seconds=0.4)
+
+
+class FickleNames(AbstractResolver):
+    """Says of every name something else each time it is asked."""
+
+    def __init__(self, *turns: list[str]) -> None:
+        self.turns = list(turns)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: AddressFamily = AddressFamily.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=AddressFamily.AF_INET, proto=0, flags=0)
+            for address in self.turns.pop(0)
+        ]
+
+    async def close(self) -> None:
+        """Nothing to do."""
+
+
+async def test_a_name_that_means_something_else_a_moment_later_opens_nothing() -> None:
+    """DNS rebinding: what was checked is what is connected to, and each new connection is checked anew."""
+    asked: list[str] = []
+
+    async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append("somebody came")
+        writer.close()
+
+    inside = await asyncio.start_server(listen, "127.0.0.1", 8443)
+    names = FickleNames(["203.0.113.7"], ["1.1.1.1", "127.0.0.1"], ["127.0.0.1"], ["127.0.0.1"])
+    async with inside, Outbound(names=names).pool() as pool:
+        for _ in range(4):
+            with pytest.raises(OutboundRefused):
+                await pool.post(
+                    "https://fickle.example:8443/", b"", {}, seconds=3, connect_seconds=3, max_bytes=10
+                )  # fmt: skip
+    assert not asked
+    assert not names.turns
+
+
+async def test_a_pool_tells_what_came_back_and_how_far_it_was_read(server: StandIn, trusting: Outbound) -> None:
+    server.reset(lambda asked: Reply(404, {"retry-after": "7"}, asked.body * 100))
+    async with trusting.pool() as pool:
+        for _ in range(3):
+            answer = await pool.post(
+                server.url, b"x" * 100, {"x-one": "1"}, seconds=5, connect_seconds=5, max_bytes=50
+            )  # fmt: skip
+            assert (answer.status, answer.body, answer.headers["Retry-After"]) == (404, b"x" * 50, "7")
+            assert 0 < answer.seconds < 5
+    assert server.last.headers["x-one"] == "1"
+    async with trusting.pool() as pool:
+        for reply, reason in ((Reply(after=2.0), "timeout"), (Reply(body=b"x" * 500, cut_at=10), "malformed_answer")):
+            server.reset(lambda _, reply=reply: reply)
+            with pytest.raises(OutboundFailed, match=reason):
+                await pool.post(server.url, b"", {}, seconds=0.5, connect_seconds=0.5, max_bytes=1000)
+        with pytest.raises(OutboundFailed, match="no_connection"):
+            await pool.post(closed_url(), b"", {}, seconds=5, connect_seconds=5, max_bytes=10)

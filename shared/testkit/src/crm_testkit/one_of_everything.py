@@ -37,6 +37,7 @@ INBOUND_SOURCES, INBOUND_DELIVERIES, SYNC_CONFLICTS = (
     "/v1/inbound-deliveries",
     "/v1/sync-conflicts",
 )
+WEBHOOK_ENDPOINTS = "/v1/webhook-endpoints"
 SCIM_USERS, SCIM_GROUPS = "/scim/v2/Users", "/scim/v2/Groups"
 
 
@@ -95,6 +96,7 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "email": f"chen.{uuid.uuid4().hex}@example.com",
         "teams": [{"team_id": ids[TEAMS], "manager": True}],
     },
+    WEBHOOK_ENDPOINTS: lambda ids: {"transport": "pull", "kinds": ["deal.*"], "description": "ERP"},
     TRANSFERS: lambda ids: {"resources": ["tickets"], "ids": [ids[TICKETS]], "to": {"team_id": ids[TEAMS]}},
     BULK_CHANGES: lambda ids: {
         "resource": "accounts",

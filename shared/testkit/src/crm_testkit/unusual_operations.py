@@ -39,6 +39,11 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "release_contact": {"reason": "x"},
     "merge_contacts": {"from": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
+    "rotate_webhook_secret": {},
+    "set_webhook_cursor": {"after": "beginning"},
+    "match_webhook_event": {"event_id": "event_01jd3zq8w9e2vbx7k5m4n6p8qr"},
+    "test_webhook_endpoint": {},
+    "replay_webhook_events": {"after": "beginning"},
     "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
 }
 """Bodies of actions whose schema requires something, or that make an entity elsewhere than in a collection."""

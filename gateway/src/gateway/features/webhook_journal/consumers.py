@@ -37,4 +37,4 @@ def _tell() -> None:
         event.set()
 
 
-JOURNAL = Consumer(name="gateway.webhooks", topics=TOPICS, handle=_append, order="pass")
+JOURNAL = Consumer(name="gateway.webhooks", topics=TOPICS, handle=_append, order="pass", passes_on=True)

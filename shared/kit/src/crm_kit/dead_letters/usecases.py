@@ -87,7 +87,7 @@ class LetterBox:
         """In the given order, up to the first that cannot be applied."""
         applied, failure = 0, None
         for row in rows:
-            reading = read_event(consumer.topic(row.topic), row.headers, row.payload)
+            reading = read_event(consumer, consumer.topic(row.topic), row.headers, row.payload)
             failure = reading.error
             if reading.event is not None:
                 failure = await try_event(consumer, self.service, session, reading.event)

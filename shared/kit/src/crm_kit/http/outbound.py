@@ -69,12 +69,15 @@ def refuse_form(url: str) -> URL:
 class Outbound:
     """`trusted_hosts`: names and addresses that the operator exempts from the check of address and port.
 
-    `allow_http`: whether those may be asked without TLS, too: for development.
+    `allow_http`: whether those may be asked without TLS, too. `names`: who says what names stand for; the system if left out.
     """
 
-    def __init__(self, trusted_hosts: Collection[str] = (), *, allow_http: bool = False) -> None:
+    def __init__(
+        self, trusted_hosts: Collection[str] = (), *, allow_http: bool = False, names: AbstractResolver | None = None
+    ) -> None:
         self._trusted = frozenset(host.lower() for host in trusted_hosts)
         self._allow_http = allow_http
+        self._names = names
 
     async def get(self, url: str, *, max_bytes: int, seconds: float, accept: str = "application/json") -> bytes:
         """The body of a 200. Raises OutboundRefused, OutboundFailed."""
@@ -123,7 +126,7 @@ class Outbound:
         return target
 
     def _session(self, *, keep: bool = False) -> aiohttp.ClientSession:
-        resolver = _CheckedResolver(self._trusted)
+        resolver = _CheckedResolver(self._trusted, self._names or aiohttp.ThreadedResolver())
         connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=not keep, limit=0)
         return aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
@@ -188,14 +191,14 @@ class _ClosedAddress(OSError):
 
 
 class _CheckedResolver(AbstractResolver):
-    def __init__(self, trusted: frozenset[str]) -> None:
+    def __init__(self, trusted: frozenset[str], names: AbstractResolver) -> None:
         self._trusted = trusted
-        self._system = aiohttp.ThreadedResolver()
+        self._names = names
 
     async def resolve(
         self, host: str, port: int = 0, family: AddressFamily = AddressFamily.AF_INET
     ) -> list[ResolveResult]:
-        found = await self._system.resolve(host, port, family)
+        found = await self._names.resolve(host, port, family)
         if host.lower() not in self._trusted:
             for one in found:
                 if not is_public(one["host"]):
@@ -203,7 +206,7 @@ class _CheckedResolver(AbstractResolver):
         return found
 
     async def close(self) -> None:
-        await self._system.close()
+        await self._names.close()
 
 
 def _is_address(host: str) -> bool:

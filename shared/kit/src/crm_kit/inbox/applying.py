@@ -37,6 +37,7 @@ class Consumer:
     `backlog`: how many events of a batch are one: they came faster than they could be applied one by one.
     `gather_seconds`: from the beginning of a batch to that of the next; what comes meanwhile shares its cost. A lone
     event waits for nothing.
+    `passes_on`: it hands events on as they are, so that it takes those of an entity or version that this release does not know.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Consumer:
     projection: Projection | None = None
     backlog: int = 200
     gather_seconds: float = 0.01
+    passes_on: bool = False
 
     def topic(self, name: str) -> Topic | None:
         """None where it no longer follows that topic."""
@@ -65,7 +67,7 @@ class Reading:
 _MANY: Final = 50
 
 
-def read_event(topic: Topic | None, headers: Mapping[str, str], value: bytes | None) -> Reading:
+def read_event(consumer: Consumer, topic: Topic | None, headers: Mapping[str, str], value: bytes | None) -> Reading:
     """A record of this topic, as its consumer knows it.
 
     An unknown action is applied like any other, since an event carries the whole state. An unknown entity or major
@@ -75,7 +77,7 @@ def read_event(topic: Topic | None, headers: Mapping[str, str], value: bytes | N
         event = Event.parse(headers, value)
     except MalformedEvent as error:
         return Reading(None, "malformed", f"MalformedEvent: {error}"[:_MAX_REASON])
-    if topic is not None and topic.understands(event.type):
+    if topic is not None and (consumer.passes_on or topic.understands(event.type)):
         return Reading(event)
     return Reading(None, "unsupported", f"This release does not know {event.type!r}."[:_MAX_REASON])
 

@@ -150,7 +150,7 @@ class ConsumerRunner:
         self._measure(items)
 
     def _read(self, record: StoredRecord) -> _Item:
-        reading = read_event(self._topics.get(record.topic), record.headers, record.value)
+        reading = read_event(self._consumer, self._topics.get(record.topic), record.headers, record.value)
         return _Item(record, reading, storable(record.headers.get("ce_tenantid") or NO_TENANT))
 
     async def _attempt(self, items: Sequence[_Item], positions: Mapping[TopicPartition, int], *, singly: bool) -> None:
