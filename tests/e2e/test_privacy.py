@@ -177,6 +177,8 @@ async def test_an_archive_holds_everything_of_every_service(client: httpx.AsyncC
     manifest = json.loads(held.pop("manifest.json"))
     assert manifest["files"] == {name: text.count("\n") for name, text in held.items()}
     assert {name for name, text in held.items() if mark in text} == {
+        "gateway/inbound_delivery.ndjson",
+        "gateway/sync_conflict.ndjson",
         "contacts/contact.ndjson",
         "contacts/merged_contact.ndjson",
         "contacts/activity.ndjson",
