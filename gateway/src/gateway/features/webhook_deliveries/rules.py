@@ -28,11 +28,11 @@ FAILURES: Final = 5
 def wait(attempts: int, chance: float, *, retry_after: float | None = None, throttled: bool = False) -> timedelta:
     """Until the next attempt after so many. `chance`: from 0 to 1, for the jitter of a fifth each way.
 
-    What the receiver asks for by Retry-After is waited for, up to a day; who says that it is too much, or says nothing, gets a
-    minute at least.
+    What the receiver asks for by Retry-After is waited for, up to a day; who is asked too much, or says nothing, and does not ask
+    for a time, gets a minute at least.
     """
     base = WAITS[min(attempts, len(WAITS)) - 1] * (1 + _JITTER * (2 * chance - 1))
-    if throttled:
+    if throttled and retry_after is None:
         base = max(base, _THROTTLED_SECONDS)
     return timedelta(seconds=max(base, min(retry_after or 0.0, _LONGEST_SECONDS)))
 

@@ -125,9 +125,11 @@ class _Run:
                 self._changed.clear()
                 await self._fill()
                 self._launch()
+                if self._condition.is_resting:  # what is ready is taken up again when it may be asked
+                    break
                 if self._flying or self.window.settled or self.window.ready or self._pages.is_dealt_with:
                     idle_since = time.monotonic()
-                elif self._condition.is_resting or time.monotonic() - idle_since > _LINGER_SECONDS:
+                elif time.monotonic() - idle_since > _LINGER_SECONDS:
                     break
                 if not self._pages.is_dealt_with:
                     await self._wait()
