@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
-from crm_contracts.types import Input, Slug
+from crm_contracts.types import Input, Slug, by_name
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -122,7 +122,7 @@ class MappingStep(Input):
     at: Annotated[ExpressionText | None, Field(description="The sender's own time of this version")] = None
     set: Tree = {}
     add: Annotated[Tree, Field(description="Lists to which items are added by their `external_id`")] = {}
-    refs: Annotated[dict[Slug, Reference], Field(max_length=10)] = {}
+    refs: Annotated[dict[Slug, Reference], Field(max_length=10, json_schema_extra=by_name)] = {}
 
 
 class TopicMapping(Input):

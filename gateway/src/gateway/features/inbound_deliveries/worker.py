@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections import deque
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -86,9 +86,9 @@ class _Worker:
         self._fault = Recurring()
         self._served: dict[tuple[str, str], float] = {}
         self._working: dict[tuple[str, str], asyncio.Task[int]] = {}
-        self._purged_at = 0.0
 
     async def run(self) -> None:
+        purging = asyncio.create_task(self._purge_now_and_then())
         try:
             while True:
                 began = await self._begin()
@@ -99,12 +99,12 @@ class _Worker:
                         self._working.values(), timeout=_IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED
                     )
                 elif not self._working and not busy:
-                    await self._purge()
                     await alarm_of(self._runtime).wait(_IDLE_SECONDS)
         finally:
-            for task in self._working.values():
+            tasks: list[asyncio.Task[Any]] = [purging, *self._working.values()]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._working.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _begin(self) -> bool:
         """Whether there was a source to begin with: those that were not served for longest come first."""
@@ -160,11 +160,13 @@ class _Worker:
             log.warning("delivery_failed", source_id=source_id, error=str(failed), kind=type(failed).__name__)
         return len(claimed)
 
+    async def _purge_now_and_then(self) -> None:
+        while True:
+            await self._purge()
+            await asyncio.sleep(_PURGE_SECONDS)
+
     async def _purge(self) -> None:
-        """Forgets what is older than it is to be kept, a page of each tenant at a time."""
-        if time.monotonic() - self._purged_at < _PURGE_SECONDS and self._purged_at:
-            return
-        self._purged_at = time.monotonic()
+        """Forgets what is older than it is to be kept, a page of a tenant at a time."""
         try:
             async with self._runtime.system.read(None) as session:
                 tenants = await repository.tenants(session)

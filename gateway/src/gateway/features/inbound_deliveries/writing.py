@@ -307,6 +307,10 @@ async def _privacy_request(work: Work, planned: Planned, refs: Mapping[str, str]
     contact_id = refs.get("contact_id")
     if contact_id is None:
         return Record(None, "unchanged")
+    if planned.external_id is not None:
+        request_id, _ = await work.applied("privacy-requests", planned.external_id)
+        if request_id is not None:  # it was asked for once, and told twice
+            return Record(request_id, "unchanged")
     data = {name: value for name, value in planned.data.items() if value is not None}
     try:
         made = await work.calls.create("privacy-requests", {**data, "contact_id": contact_id})
@@ -314,4 +318,6 @@ async def _privacy_request(work: Work, planned: Planned, refs: Mapping[str, str]
         if (same := refused.problem.get("request_id")) is not None:
             return Record(str(same), "unchanged")
         raise
+    if planned.external_id is not None:
+        work.apply("privacy-requests", planned.external_id, str(made["id"]), {})
     return Record(str(made["id"]), "created")

@@ -12,7 +12,7 @@ from crm_contracts.inbound import (
     SourceKind,
 )
 from crm_contracts.sensitivity import OPEN
-from crm_contracts.types import Contract, Currency, Input, Name, Slug
+from crm_contracts.types import Contract, Currency, Input, Name, Slug, by_name
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -31,7 +31,7 @@ Secret = Annotated[
 Topic = Annotated[str, StringConstraints(strict=True, pattern=r"^[\x21-\x7e]{1,200}$")]
 Members = Annotated[
     dict[Slug, list[Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_.]{0,99}$")]]],
-    Field(max_length=20, examples=[{"contacts": ["custom.credit_limit"]}]),
+    Field(max_length=20, json_schema_extra=by_name, examples=[{"contacts": ["custom.credit_limit"]}]),
 ]
 
 
@@ -114,7 +114,11 @@ class InboundSourceWrite(Input):
     currency: Annotated[Currency | None, Field(description="Of prices that name none")] = None
     mappings: Annotated[
         dict[Topic, TopicMapping] | None,
-        Field(max_length=200, description="By topic, `*` for all others; in place of the ready ones of the kind"),
+        Field(
+            max_length=200,
+            json_schema_extra=by_name,
+            description="By topic, `*` for all others; in place of the ready ones of the kind",
+        ),
     ] = None
     system_of_record: SystemOfRecordWrite = SystemOfRecordWrite()
     on_ambiguous: OnAmbiguous = "park"
@@ -151,7 +155,10 @@ class CreatedInboundSource(InboundSource):
 
 class PayloadPreviewRequest(Input):
     topic: Topic | None = None
-    headers: Annotated[dict[HeaderName, Annotated[str, StringConstraints(max_length=2_000)]], Field(max_length=50)] = {}
+    headers: Annotated[
+        dict[HeaderName, Annotated[str, StringConstraints(max_length=2_000)]],
+        Field(max_length=50, json_schema_extra=by_name),
+    ] = {}
     payload: JsonValue
 
 
