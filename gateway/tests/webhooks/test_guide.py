@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from crm_kit.http.standard_webhooks import new_secret
 from crm_testkit.guides import examples, tried
 from crm_testkit.new_feature import ROOT
 from crm_testkit.stand_in import closed_url
 from crm_testkit.webhooks import Hooks, place
-from gateway.features.webhook_endpoints.rules import new_secret
 
 TEXT = (ROOT / "docs/webhooks.md").read_text(encoding="utf-8")
 RUN = {

@@ -6,10 +6,11 @@ from typing import Any
 
 from crm_contracts.registry import TOPICS
 from crm_kit.context import BEGINNING
+from crm_kit.http.standard_webhooks import key_of, new_secret, signed_headers
 from gateway.features.webhook_deliveries.attempts import Attempt
-from gateway.features.webhook_deliveries.rules import WAITS, is_given_up, rest, retry_after, signature, wait
+from gateway.features.webhook_deliveries.rules import WAITS, is_given_up, rest, retry_after, wait
 from gateway.features.webhook_deliveries.window import Item, Window
-from gateway.features.webhook_endpoints.rules import is_meant, key_of, new_secret, topics_meant, unknown_kinds
+from gateway.features.webhook_endpoints.rules import is_meant, topics_meant, unknown_kinds
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
@@ -75,11 +76,7 @@ def test_each_secret_verifies_and_no_other(body: bytes, secrets: list[str]) -> N
     now = datetime.now(UTC)
     keys = [key for secret in secrets if (key := key_of(secret)) is not None]
     assert len(keys) == len(secrets)
-    headers = {
-        "webhook-id": "event_1",
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": signature("event_1", now, body, keys),
-    }
+    headers = signed_headers("event_1", now, body, keys)
     try:
         text = body.decode()
     except UnicodeDecodeError:

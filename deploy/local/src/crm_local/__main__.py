@@ -1,7 +1,8 @@
-"""`python -m crm_local run`: start everything, tell how to use it, supervise it until Ctrl-C; and its backup."""
+"""`relata run`: start everything, tell how to use it, supervise it until Ctrl-C; its backup; and `relata listen`."""
 
 import argparse
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from crm_local.audit import verify_audit
 from crm_local.backup import back_up, restore
 from crm_local.configuration import Configuration, read_configuration
 from crm_local.errors import StackError
+from crm_local.listen import Listening, listen
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 
@@ -23,6 +25,7 @@ _VERBS = {
     "backup": "back up",
     "restore": "restore",
     "audit-verify": "verify the audit log",
+    "listen": "listen",
 }
 
 
@@ -126,6 +129,26 @@ def _restore(configuration: Configuration, source: Path) -> int:
     return 0
 
 
+def _listen(configuration: Configuration, chosen: argparse.Namespace) -> int:
+    """Raises StackError."""
+    dev: dict[str, str] = {}
+    if not (chosen.gateway and (chosen.key or os.environ.get("RELATA_KEY"))):
+        try:
+            dev = json.loads((configuration.run_dir / "dev.json").read_text())
+        except OSError:
+            raise StackError("no stack runs here: start one with make run, or give --gateway and --key") from None
+    what = Listening(
+        gateway_url=chosen.gateway or dev["gateway_url"],
+        key=chosen.key or os.environ.get("RELATA_KEY") or dev["api_key"],
+        to=chosen.to,
+        kinds=chosen.kinds,
+        after=chosen.after,
+    )
+    with suppress(KeyboardInterrupt):
+        asyncio.run(listen(what, _say))
+    return 0
+
+
 def main(
     arguments: list[str] | None = None,
     make: Callable[[Configuration, Callable[[str], None]], LocalStack] = _make,
@@ -144,9 +167,17 @@ def main(
     restoring.add_argument("folder", type=Path, metavar="SOURCE")
     verifying = commands.add_parser("audit-verify", help="check the audit logs of the stack of RUN_DIR, running or not")
     verifying.add_argument("--expect", action="append", default=[], metavar="SERVICE/TENANT:SEQUENCE:HASH")
+    listening = commands.add_parser("listen", help="forward events to a receiver on this machine, as webhooks")
+    listening.add_argument("to", metavar="URL", help="where, such as http://127.0.0.1:3000/hooks")
+    listening.add_argument("--kinds", nargs="+", default=["*"], help="such as order.* contact.created (default: all)")
+    listening.add_argument("--after", help="where to begin: a cursor, beginning or snapshot (default: now)")
+    listening.add_argument("--gateway", help="the gateway's URL (default: that of RUN_DIR)")
+    listening.add_argument("--key", help="an API key (default: that of RUN_DIR); better RELATA_KEY in the environment")
     chosen = parser.parse_args(arguments)
     try:
         configuration = read_configuration(os.environ)
+        if chosen.command == "listen":
+            return _listen(configuration, chosen)
         if chosen.command == "demo":
             return _demo(configuration, chosen)
         if chosen.command == "backup":

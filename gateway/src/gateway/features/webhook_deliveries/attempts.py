@@ -10,11 +10,11 @@ from crm_kit.db.models import utc_now
 from crm_kit.db.session import storable
 from crm_kit.http.outbound import OutboundFailed, OutboundPool, OutboundRefused
 from crm_kit.http.sealing import Sealer
+from crm_kit.http.standard_webhooks import key_of, signed_headers
 
-from gateway.features.webhook_deliveries.rules import retry_after, signature
+from gateway.features.webhook_deliveries.rules import retry_after
 from gateway.features.webhook_endpoints import repository
 from gateway.features.webhook_endpoints.models import WebhookEndpointRow
-from gateway.features.webhook_endpoints.rules import key_of
 from gateway.features.webhook_endpoints.usecases import headers_of, secrets_of
 
 _EXCERPT_BYTES: Final = 500
@@ -67,9 +67,7 @@ class Requests:
         at = utc_now()
         headers = {
             "Content-Type": _BATCH if is_batch else _SINGLE,
-            "webhook-id": message_id,
-            "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": signature(message_id, at, body, self._keys),
+            **signed_headers(message_id, at, body, self._keys),
             **chain,
             **self._headers,
         }

@@ -1,8 +1,5 @@
-"""When a delivery is tried again, and how it is signed. Pure."""
+"""When a delivery is tried again. Pure."""
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -61,10 +58,3 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     except ValueError:
         return None
     return max(0.0, (moment - now).total_seconds()) if moment.tzinfo else None
-
-
-def signature(message_id: str, moment: datetime, body: bytes, keys: Sequence[bytes]) -> str:
-    """`webhook-signature` by each key (Standard Webhooks 1.0, symmetric: HMAC-SHA256 over id, timestamp and the exact body)."""
-    signed = f"{message_id}.{int(moment.timestamp())}.".encode() + body
-    macs = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
-    return " ".join(f"v1,{base64.b64encode(mac).decode()}" for mac in macs)

@@ -9,10 +9,11 @@ from crm_contracts.types import MAX_INTEGER, Contract, Input, Text, Timestamp
 from crm_contracts.webhooks import Ordering, Transport, WebhookEndpoint
 from crm_kit.conditions import ConditionSchema
 from crm_kit.http.outbound import OutboundRefused, refuse_form
+from crm_kit.http.standard_webhooks import key_of
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.features.webhook_endpoints.rules import KIND_PATTERN, key_of
+from gateway.features.webhook_endpoints.rules import KIND_PATTERN
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _OURS: Final = frozenset(
