@@ -150,6 +150,7 @@ SOURCE_FAULTS = {
     "callback": "as above",
     "secret": "as above; and what is one hangs on the scheme",
     "immutable": "what stays as it was created",
+    "/callback required": "as the kind is",
     "rotate": "what is changed elsewhere",
     "owned_and_yielded": "a member is in one of two lists",
 }
@@ -223,7 +224,7 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
             return True  # the tenant's own rules and declarations
         if of_file and fault["pointer"].removeprefix("/").partition("/")[0] in FORM_FAULTS:
             return True
-        if of_source and fault["code"] in SOURCE_FAULTS:
+        if of_source and not {fault["code"], f"{fault['pointer']} {fault['code']}"}.isdisjoint(SOURCE_FAULTS):
             return True
         if of_bulk and (fault["code"] in BULK_FAULTS or fault["pointer"].startswith("/patch")):
             return True
