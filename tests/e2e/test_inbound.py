@@ -253,14 +253,20 @@ async def test_the_erp_owns_the_credit_limit_and_relata_the_title(office: Office
     await erp.standard(erp_batch({**customer, "updated_at": "2026-05-01T00:00:00Z"}))
     await office.ended(erp)
     contact = await office.only("/v1/contacts")
-    assert contact["custom"] == {"credit_limit": 500}
+    assert (contact["custom"], contact["title"]) == ({"credit_limit": 500}, None)  # yielded: it is never written
     answer = await office.client.patch(
         f"/v1/contacts/{contact['id']}",
         json={"custom": {"credit_limit": 900}, "title": "采购总监", "full_name": "王大伟"},
     )
     assert answer.status_code == 200
     for _ in range(2):  # the second says nothing new
-        body = {**customer, "updated_at": "2026-05-02T00:00:00Z", "custom": {"credit_limit": 600}, "title": "Head"}
+        body = {
+            **customer,
+            "updated_at": "2026-05-02T00:00:00Z",
+            "custom": {"credit_limit": 600},
+            "title": "Head",
+            "name": "王小伟",
+        }
         await erp.standard(erp_batch(body, sent=str(uuid.uuid4())))
     await shop.standard({"id": "S-1", "email": "wei@example.com", "limit": 1})
     assert {one["status"] for one in [*await office.ended(erp), *await office.ended(shop)]} == {"done"}
@@ -271,7 +277,7 @@ async def test_the_erp_owns_the_credit_limit_and_relata_the_title(office: Office
     assert told == [
         ("custom.credit_limit", 1, 600, "relata", "owned_by_another"),
         ("custom.credit_limit", 600, 900, "source", "owned"),
-        ("full_name", "王伟", "王大伟", "relata", "changed_here"),
+        ("full_name", "王小伟", "王大伟", "relata", "changed_here"),
         ("title", "Head", "采购总监", "relata", "yielded"),
     ]
     assert {one["contact_id"] for one in conflicts} == {contact["id"]}

@@ -98,6 +98,20 @@ def _always(policy: Policy) -> Callable[[str], Policy]:
     return lambda _member: policy
 
 
+@given(st.sampled_from(["shared", "yielded", "owned_by_another"]), st.integers(2, 5))
+def test_who_says_the_same_again_in_vain_is_told_once(policy: Policy, times: int) -> None:
+    said: dict[str, Said] = {}
+    told = 0
+    for place in range(times):
+        merged = merge(
+            {"title": "Buyer", "emails": [{"address": "a@x.com"}]},
+            {"title": "Head", "emails": [{"address": "b@x.com"}] if policy != "shared" else []},
+            at=f"{_TIMES[0]}|{place}", rank=KNOWN, said=said, policy=_always(policy), digest=_DIGEST,
+        )  # fmt: skip
+        said, told = merged.said, told + len(merged.disagreements)
+    assert told == (1 if policy == "shared" else 2)
+
+
 def test_an_echo_writes_nothing() -> None:
     merged = merge(
         {"title": "Buyer"},

@@ -136,8 +136,9 @@ def _merge_value(
     merged.said[member] = {"at": when[0], "rank": when[1], "of": of, "written": written}
     if value == now or (_is_empty(value) and _is_empty(now)):
         return
+    is_new_word = before is None or before["of"] != of
     if policy in ("yielded", "owned_by_another"):
-        if not _is_empty(value):
+        if not _is_empty(value) and is_new_word:
             merged.disagreements.append(Disagreement(member, value, now, "relata", policy))
     elif policy == "owned":
         if not _is_empty(now) and not is_theirs:
@@ -145,7 +146,7 @@ def _merge_value(
         merged.patch[member] = _in_place_of(now, value)
     elif is_theirs or _is_empty(now):
         merged.patch[member] = _in_place_of(now, value)
-    elif not _is_empty(value):
+    elif not _is_empty(value) and is_new_word:
         merged.disagreements.append(Disagreement(member, value, now, "relata", "changed_here"))
 
 
@@ -180,7 +181,7 @@ def _merge_list(
     if _is_old(before, when, of):
         return
     if policy in ("yielded", "owned_by_another"):
-        if wanted.keys() - standing.keys():
+        if wanted.keys() - standing.keys() and (before is None or before["of"] != of):
             merged.disagreements.append(Disagreement(member, list(value), list(now), "relata", policy))
         merged.said[member] = {"at": when[0], "rank": when[1], "of": of, "written": sorted(ours)}
         return

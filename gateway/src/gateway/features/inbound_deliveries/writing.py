@@ -146,14 +146,15 @@ async def _made_contact(work: Work, planned: Planned, refs: Mapping[str, str]) -
     if planned.method == "update":
         raise ReferenceMissing("the contact is not there yet")
     rank = GUEST if planned.external_id is None else KNOWN
-    data = {name: value for name, value in {**planned.data, **refs}.items() if value not in (None, [], {})}
+    policy = work.policy("contacts")
+    theirs = {name: value for name, value in _theirs(planned, refs).items() if policy(name) not in _NOT_THEIRS}
+    data = nested({name: value for name, value in theirs.items() if value not in (None, [], {})})
     data.setdefault("source", work.source.system)
     if planned.external_id is not None:
         data["external_ids"] = {work.source.system: planned.external_id}
     made = await work.calls.create("contacts", data)
     merged = merge(
-        {}, _theirs(planned, refs), at=work.time_of(planned), rank=rank, said={},
-        policy=lambda _: "shared", digest=work.digest,
+        {}, theirs, at=work.time_of(planned), rank=rank, said={}, policy=lambda _: "shared", digest=work.digest,
     )  # fmt: skip
     _keep(work, planned, str(made["id"]), noted(merged, standing(made), work.digest))
     return Record(str(made["id"]), "created")
@@ -216,23 +217,29 @@ async def _record(work: Work, planned: Planned, refs: Mapping[str, str]) -> Reco
         record_id = await _found_record(work, resource, external_id)
     if record_id is None and planned.method == "update":
         raise ReferenceMissing(f"the record of {resource} is not there yet")
-    outcome = "unchanged"
+    outcome, told = "unchanged", dict(said.get("told", {}))
     if data or additions:
-        record_id, outcome = await _written_record(work, planned, record_id, data, additions)
+        record_id, outcome = await _written_record(work, planned, record_id, data, additions, told)
     if planned.method == "upsert" and not is_stale:
-        work.apply(resource, external_id, record_id, {"at": at, "of": of})
+        work.apply(resource, external_id, record_id, {"at": at, "of": of, "told": told})
     return Record(record_id, outcome)
 
 
 async def _written_record(
-    work: Work, planned: Planned, record_id: str | None, data: Json, additions: Mapping[str, list[Json]]
+    work: Work,
+    planned: Planned,
+    record_id: str | None,
+    data: Json,
+    additions: Mapping[str, list[Json]],
+    told: dict[str, str],
 ) -> tuple[str, str]:
+    """`told`: by member, of what was said in vain; each is told once."""
     resource, system = planned.resource, work.source.system
     policy = work.policy(resource)
     limited = [name for name in flat(data) if policy(name) in _NOT_THEIRS]
     if record_id is not None and (limited or additions or planned.method == "update"):
         current = await work.calls.get(resource, record_id)
-        data = _allowed(work, planned, current, data)
+        data = _allowed(work, planned, current, data, told)
         for name, items in additions.items():
             known = {each["external_id"] for each in current.get(name) or ()}
             new = [each for each in items if each["external_id"] not in known]
@@ -242,7 +249,7 @@ async def _written_record(
             return record_id, "unchanged"
         answer = await work.calls.patch(resource, record_id, data, current["version"])
         return record_id, "updated" if answer["version"] != current["version"] else "unchanged"
-    data = {**data, **additions}
+    data = {**nested({name: value for name, value in flat(data).items() if name not in limited}), **additions}
     if resource in _OF_A_MAP:
         data["external_ids"] = {system: planned.external_id}
     else:
@@ -251,7 +258,7 @@ async def _written_record(
     return found_id, "created" if is_new else "updated"
 
 
-def _allowed(work: Work, planned: Planned, current: Json, data: Json) -> Json:
+def _allowed(work: Work, planned: Planned, current: Json, data: Json, told: dict[str, str]) -> Json:
     """Without what is not the source's to say; what differs there is told."""
     now = standing(current)
     merged = merge(
@@ -259,7 +266,12 @@ def _allowed(work: Work, planned: Planned, current: Json, data: Json) -> Json:
         policy=lambda member: "owned" if work.policy(planned.resource)(member) in ("owned", "shared") else "yielded",
         digest=work.digest,
     )  # fmt: skip
-    lost = [one for one in merged.disagreements if one.winner == "relata"]
+    lost = [
+        one
+        for one in merged.disagreements
+        if one.winner == "relata" and told.get(one.member) != work.digest(one.theirs)
+    ]
+    told |= {one.member: work.digest(one.theirs) for one in lost}
     work.disagree(planned.resource, str(current["id"]), lost)
     yielded = {name for name in flat(data) if work.policy(planned.resource)(name) in _NOT_THEIRS}
     return nested({name: value for name, value in flat(data).items() if name not in yielded})
