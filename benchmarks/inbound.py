@@ -36,8 +36,8 @@ def percentile(values: list[float], share: float) -> float:
 class Sender:
     """Of one source; `accepted`: milliseconds of each that was taken at the first attempt."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, secret: str) -> None:
-        self._session, self._url, self._secret = session, url, secret
+    def __init__(self, session: aiohttp.ClientSession, url: str, secret: str, topic: str) -> None:
+        self._session, self._url, self._secret, self._topic = session, url, secret, topic
         self.accepted: list[float] = []
         self.again = 0
         self.ids: set[str] = set()
@@ -45,7 +45,7 @@ class Sender:
     async def send(self, number: int) -> None:
         customer = ShopifyCustomer(number % _CUSTOMERS, f"c{number % _CUSTOMERS}@example.com").payload()
         body = as_sent(shopify_order(number, customer))
-        headers = shopify_headers(self._secret, "orders/create", body, str(uuid.uuid4()))
+        headers = shopify_headers(self._secret, self._topic, body, str(uuid.uuid4()))
         end = time.monotonic() + _PATIENCE_SECONDS
         first = True
         while time.monotonic() < end:
@@ -131,7 +131,7 @@ async def measured(stack: LocalStack, arguments: argparse.Namespace) -> dict[str
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64)) as session,
     ):
         source = (await client.post("/v1/inbound-sources", json={"name": "Load", "kind": "shopify"})).json()
-        sender = Sender(session, stack.urls["gateway"] + source["path"], source["secret"])
+        sender = Sender(session, stack.urls["gateway"] + source["path"], source["secret"], arguments.topic)
         deaths = asyncio.create_task(killing(stack)) if arguments.kill else None
         before = cpu_seconds(stack.pids)
         seconds = await sent(sender, arguments.deliveries, arguments.rate)
@@ -169,5 +169,8 @@ if __name__ == "__main__":
     parser.add_argument("--deliveries", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("--port-base", type=int, default=None)
+    parser.add_argument(
+        "--topic", default="orders/create", help="of one without a mapping all are parked: acceptance alone"
+    )
     parser.add_argument("--kill", action="store_true")
     asyncio.run(main(parser.parse_args()))

@@ -176,8 +176,9 @@ def _deliveries() -> None:
         postgresql_where=sa.text("due_at is not null"),
     )  # fmt: skip
     op.create_index(
-        "inbound_delivery_contacts", "inbound_delivery", ["contact_ids"], unique=False, postgresql_using="gin"
-    )
+        "inbound_delivery_contacts", "inbound_delivery", ["tenant_id", "contact_ids"], unique=False,
+        postgresql_using="gin", postgresql_with={"fastupdate": "off"},
+    )  # fmt: skip
     op.create_table(
         "inbound_payload",
         sa.Column("tenant_id", _C, nullable=False),

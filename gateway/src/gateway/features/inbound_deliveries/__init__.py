@@ -8,12 +8,13 @@ from typing import Any
 from crm_contracts.ids import InboundSourceId
 from crm_kit.db.statement_pool import open_statement_pool
 from crm_kit.http.sealing import Unsealable
+from crm_kit.inbox.applying import is_transient
 from crm_kit.manifest import Feature
 from crm_kit.runtime import Runtime
 from fastapi import FastAPI
 
 from gateway.access.rate_limit import RateLimiter
-from gateway.features.inbound_deliveries.accepting import Acceptor
+from gateway.features.inbound_deliveries.accepting import Acceptor, unavailable
 from gateway.features.inbound_deliveries.known_sources import KnownSource, KnownSources
 from gateway.features.inbound_deliveries.receiving import ROUTES, Receiver
 from gateway.features.inbound_deliveries.router import router
@@ -34,8 +35,11 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     assert isinstance(settings, GatewaySettings), "the gateway's manifest names its settings"
 
     async def find(source_id: str) -> KnownSource | None:
-        async with runtime.system.read(None) as session:
-            row = await sources.find(session, source_id)
+        try:
+            async with runtime.system.read(None) as session:
+                row = await sources.find(session, source_id)
+        except Exception as error:
+            raise (unavailable() if is_transient(error) else error) from error
         return _known(settings.secret, row) if row is not None else None
 
     limiter = RateLimiter(settings.inbound_quota, _WINDOW_SECONDS, time.monotonic, policy="inbound")

@@ -50,9 +50,9 @@ class Acceptor:
         try:
             found = await self._pool.fetch(_ACCEPT, tenant_id, orjson.dumps(rows).decode(), [one.body for one in some])
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError) as error:
-            raise _unavailable() from error
+            raise unavailable() from error
         except (asyncpg.TooManyConnectionsError, OSError, TimeoutError) as error:
-            raise _unavailable() from error
+            raise unavailable() from error
         by_place = {row["place"]: Accepted(row["id"], row["is_new"]) for row in found}
         return [by_place[place] for place in range(len(some))]
 
@@ -73,6 +73,7 @@ def _row(place: int, one: Sent) -> dict[str, object]:
     }
 
 
-def _unavailable() -> Unavailable:
+def unavailable() -> Unavailable:
+    """While nothing can be stored, senders keep what they have."""
     detail = Text("It could not be stored; send it again.", "暂时无法保存，请重新发送。")
     return Unavailable(detail, headers={"Retry-After": "1"})

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, json_column, text_list_column
+from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, json_column, keys_index, text_list_column
 from sqlalchemy import Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
@@ -34,7 +34,7 @@ class InboundDeliveryRow(EntityRow, Base, table=True):
             "id",
             postgresql_where=text("due_at is not null"),
         ),
-        Index("inbound_delivery_contacts", "contact_ids", postgresql_using="gin"),
+        keys_index("inbound_delivery_contacts", "contact_ids"),
     )
 
     source_id: str = Field(sa_type=CodePointText, nullable=False)

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, cast
@@ -30,7 +30,7 @@ from gateway.features.inbound_deliveries.writing import DecisionNeeded, Referenc
 from gateway.features.inbound_sources.usecases import own_mappings, told_of
 from gateway.features.sync_conflicts.events import SYNC_CONFLICT_EVENTS
 from gateway.features.sync_conflicts.models import SyncConflictRow
-from gateway.inbound.mappings import MappingFailed, Planned, keys_of, mapping_of, plan
+from gateway.inbound.mappings import MappingFailed, Planned, TopicMapping, keys_of, mapping_of, plan
 from gateway.inbound.merging import Digest
 from gateway.inbound.payloads import UnreadablePayload, read_payload
 from gateway.inbound.ready import ready_mappings
@@ -39,6 +39,7 @@ from gateway.upstream import ServiceClient
 
 _PAGE: Final = 20
 _TRIES: Final = 8
+_SOURCES_KEPT: Final = 1_000
 _BUSY: Final = timedelta(milliseconds=150)
 _WAITING_FOR: Final = (timedelta(seconds=2), timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5))
 """For what a record refers to; then it is parked."""
@@ -61,6 +62,7 @@ class Processor:
     database: Database
     client: ServiceClient
     digest: Digest
+    own: dict[str, tuple[int, Mapping[str, TopicMapping] | None]] = field(default_factory=dict)
 
     async def process(
         self, tenant_id: str, region: str, source: InboundSource, others: Mapping[str, set[str]], row: Mapping[str, Any]
@@ -157,7 +159,7 @@ class Processor:
         topic = row["topic"]
         if topic == NO_TOPIC:
             topic = topic_of(source, row["headers"], payload) or NO_TOPIC
-        mapping = mapping_of(topic, own_mappings(source), ready_mappings(cast("SourceKind", source.kind)))
+        mapping = mapping_of(topic, self._own(source), ready_mappings(cast("SourceKind", source.kind)))
         if mapping is None:
             return Ending("parked", "no_mapping", f"There is no mapping of {topic}")
         try:
@@ -165,6 +167,16 @@ class Processor:
         except MappingFailed as error:
             return Ending("parked", "mapping_failed", str(error))
         return planned or Ending("ignored", "nothing_to_do")
+
+    def _own(self, source: InboundSource) -> Mapping[str, TopicMapping] | None:
+        """Its own mappings, read once of each version."""
+        version, kept = self.own.get(source.id, (0, None))
+        if version != source.version:
+            kept = own_mappings(source)
+            self.own[source.id] = (source.version, kept)
+            if len(self.own) > _SOURCES_KEPT:
+                self.own.pop(next(iter(self.own)))
+        return kept
 
     def _referred_before(self, planned: Sequence[Planned], page: range) -> set[int]:
         wanted = {ref.planned for place in page for ref in planned[place].refs.values() if ref.planned is not None}

@@ -26,7 +26,7 @@ from gateway.upstream import ServiceClient
 
 _IDLE_SECONDS: Final = 0.5
 _SOURCES_AT_ONCE: Final = 4
-_PAGE: Final = 16
+_PAGE: Final = 8
 _TOGETHER: Final = 4
 _PURGE_SECONDS: Final = 600.0
 _PURGED: Final = 500

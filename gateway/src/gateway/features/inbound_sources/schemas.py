@@ -16,7 +16,7 @@ from crm_contracts.types import Contract, Currency, Input, Name, Slug, by_name
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.inbound.mappings import ExpressionText, TopicMapping
+from gateway.inbound.mappings import ExpressionText, Target, TopicMapping
 
 MAX_BODY_BYTES: Final = 5 * 1024 * 1024
 CALLBACKS: Final = frozenset({"wecom", "dingtalk"})
@@ -30,7 +30,7 @@ Secret = Annotated[
 ]
 Topic = Annotated[str, StringConstraints(strict=True, pattern=r"^[\x21-\x7e]{1,200}$")]
 Members = Annotated[
-    dict[Slug, list[Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_.]{0,99}$")]]],
+    dict[Target, list[Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_.]{0,99}$")]]],
     Field(max_length=20, json_schema_extra=by_name, examples=[{"contacts": ["custom.credit_limit"]}]),
 ]
 
