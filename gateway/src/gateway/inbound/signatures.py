@@ -120,7 +120,7 @@ def _is_hmac(authentication: Authentication, secrets: Sequence[str], sent: Sent)
         timestamp, sent.now, authentication.tolerance_seconds
     ):
         return False
-    before = {"timestamp.body": f"{timestamp}.", "timestamp_body": timestamp}.get(authentication.content, "")
+    before = {"timestamp.body": f"{timestamp}.", "timestamp_then_body": timestamp}.get(authentication.content, "")
     content = before.encode("latin-1", "replace") + sent.body
     wanted = []
     for secret in secrets:

@@ -12,7 +12,7 @@ SourceKind = Literal["shopify", "woocommerce", "generic", "erp", "wecom", "dingt
 Scheme = Literal["hmac", "standard_webhooks", "bearer", "basic"]
 HashAlgorithm = Literal["sha256", "sha512", "sha1"]
 SignatureEncoding = Literal["hex", "base64"]
-SignedContent = Literal["body", "timestamp.body", "timestamp_body"]
+SignedContent = Literal["body", "timestamp.body", "timestamp_then_body"]
 OnAmbiguous = Literal["park", "newest"]
 ConflictWinner = Literal["relata", "source"]
 
