@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
-from crm_contracts.registry import IDENTITY_PROVIDER, ROLE, TEAM, USER, WEBHOOK_ENDPOINT
+from crm_contracts.registry import IDENTITY_PROVIDER, INBOUND_SOURCE, ROLE, TEAM, USER, WEBHOOK_ENDPOINT
 from crm_kit.app import internal_authenticator
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.http.principal import Principal
@@ -125,6 +125,23 @@ class TestConformance(ServiceConformance):
             scopes=("admin", "admin"),
         ),
         Sample(
+            path="/v1/inbound-sources",
+            topic=INBOUND_SOURCE,
+            body=lambda n, _: {
+                "name": f"Shop {n}",
+                "kind": "shopify",
+                "system": f"shop-{uuid.uuid4().hex}",
+                "currency": "CNY",
+            },
+            patch={"is_active": False},
+            text="name",
+            clears="currency",
+            equals=("name", "name"),
+            integer="dedupe_window_seconds",
+            shown_once="secret",
+            scopes=("read", "admin"),
+        ),
+        Sample(
             path="/v1/webhook-endpoints",
             topic=WEBHOOK_ENDPOINT,
             body=lambda n, _: {"url": f"https://erp-{n}.example.com/hooks", "description": "ERP"},
@@ -137,6 +154,8 @@ class TestConformance(ServiceConformance):
         ),
     )
     without_sample = {
+        "/v1/inbound-deliveries": "sources make them (`inbound/` tests them)",
+        "/v1/sync-conflicts": "deliveries make them (`tests/e2e/test_inbound.py` tests them)",
         "/scim/v2/Groups": "the teams of `/v1/teams` in the shape of another standard (`scim/` tests it)",
         "/scim/v2/Users": "the users of `/v1/users` in the shape of another standard (`scim/` tests it)",
         "/v1/dead-letters": "events that fail make them (`dead_letters/` tests them)",

@@ -155,6 +155,24 @@ DECLARATION_FAULTS = {
 }
 """Where in a custom field: what is wrong there hangs on other members."""
 
+SOURCE_FAULTS = {
+    "expression": "JMESPath has a grammar, and functions that there are",
+    "mapping_leaf": "every member of a mapping is an expression, at whatever depth",
+    "mapping_depth": "as above",
+    "reference": "one of two members must be there",
+    "header": "members that go with one value of another",
+    "username": "as above",
+    "timestamp": "as above",
+    "authentication": "as above: of one kind",
+    "callback": "as above",
+    "secret": "as above; and what is one hangs on the scheme",
+    "immutable": "what stays as it was created",
+    "/callback required": "as the kind is",
+    "rotate": "what is changed elsewhere",
+    "owned_and_yielded": "a member is in one of two lists",
+}
+"""In an inbound source."""
+
 FORM_FAULTS = frozenset({"file", "format", "encoding", "delimiter", "sheet", "mapping", "match", "defaults"})
 """Fields of an import: what is right in them is JSON in a text, a list in one string, or for the file itself to say."""
 
@@ -216,10 +234,14 @@ def excused(method: str, body: object, problem: dict[str, Any]) -> bool:
     of_file = problem["instance"] == "/v1/imports"
     of_bulk = problem["instance"].startswith("/v1/bulk-changes")
 
+    of_source = problem["instance"].startswith("/v1/inbound-sources")
+
     def semantic(fault: dict[str, Any]) -> bool:
         if "rule_id" in fault or (fault["pointer"].startswith("/custom/") and fault["code"] == "required"):
             return True  # the tenant's own rules and declarations
         if of_file and fault["pointer"].removeprefix("/").partition("/")[0] in FORM_FAULTS:
+            return True
+        if of_source and not {fault["code"], f"{fault['pointer']} {fault['code']}"}.isdisjoint(SOURCE_FAULTS):
             return True
         if of_bulk and (fault["code"] in BULK_FAULTS or fault["pointer"].startswith("/patch")):
             return True

@@ -25,12 +25,14 @@ from crm_testkit.one_of_everything import (
     TICKETS,
     create,
 )
+from crm_testkit.shops import Shop
 from crm_testkit.whole_stack import Relata
 
 Json = dict[str, Any]
 REQUESTS = "/v1/privacy-requests"
 DATABASES = ("contacts", "pipeline", "tickets", "campaigns", "gateway", "event_log")
 _MANY = 600
+ERP_SECRETS: dict[str, Any] = {}
 SERVICES = {"contacts", "pipeline", "tickets", "campaigns", "gateway"}
 
 
@@ -78,6 +80,7 @@ async def written_everywhere(client: httpx.AsyncClient, mark: str) -> str:
                                     "amount": {"amount": "1999.00", "currency": "CNY"}}, ids)  # fmt: skip
     ids[TICKETS] = (await create(client, TICKETS, {"subject": mark, "contact_id": other, "custom": custom}, ids))["id"]
     await create(client, f"{TICKETS}/{{ticket_id}}/messages", {"body": mark}, ids)
+    await delivered(client, mark, f"{mark}0")
     await related(client, mark, contact, other)
     answer = await client.post(f"{CONTACTS}/{contact}/merge", json={"from": [other]})
     assert answer.status_code == 201, answer.text
@@ -85,6 +88,26 @@ async def written_everywhere(client: httpx.AsyncClient, mark: str) -> str:
     assert answer.status_code == 200, answer.text
     assert (await client.get(f"/v1/customers/{contact}")).status_code == 200
     return contact
+
+
+async def delivered(client: httpx.AsyncClient, mark: str, number: str) -> None:
+    """What an ERP says of them: a delivery, and a conflict over their title."""
+    source = {"name": "ERP", "kind": "erp", "system": "erp"}
+    [found] = (await client.get("/v1/inbound-sources")).json()["data"] or [None]
+    shop = Shop(client, found or await create(client, "/v1/inbound-sources", source, {}))
+    ERP_SECRETS.setdefault(shop.source["id"], shop.source.get("secret"))
+    shop.source["secret"] = ERP_SECRETS[shop.source["id"]]
+    customer = {"id": number, "email": f"{mark}@example.com", "title": f"Buyer {mark}", "phone": None}
+    answer = await shop.standard({"customers": [customer], "note": mark})
+    assert answer.status_code == 200, answer.text
+    async with asyncio.timeout(30):
+        while True:
+            delivery = (await client.get(f"/v1/inbound-deliveries/{answer.json()['delivery_id']}")).json()
+            if delivery["due_at"] is None:
+                break
+            await asyncio.sleep(0.05)
+    assert delivery["status"] == "done", delivery
+    assert (await client.get("/v1/sync-conflicts", params={"delivery_id": delivery["id"]})).json()["data"]
 
 
 async def related(client: httpx.AsyncClient, mark: str, contact: str, other: str) -> None:
@@ -162,6 +185,8 @@ async def test_an_archive_holds_everything_of_every_service(client: httpx.AsyncC
     manifest = json.loads(held.pop("manifest.json"))
     assert manifest["files"] == {name: text.count("\n") for name, text in held.items()}
     assert {name for name, text in held.items() if mark in text} == {
+        "gateway/inbound_delivery.ndjson",
+        "gateway/sync_conflict.ndjson",
         "contacts/contact.ndjson",
         "contacts/merged_contact.ndjson",
         "contacts/activity.ndjson",

@@ -19,6 +19,8 @@ from gateway.features import (
     dead_letters,
     development_issuer,
     identity_providers,
+    inbound_deliveries,
+    inbound_sources,
     jobs,
     moved_references,
     oauth,
@@ -26,6 +28,7 @@ from gateway.features import (
     reconcile,
     roles,
     scim,
+    sync_conflicts,
     teams,
     tenants,
     transfers,
@@ -36,8 +39,10 @@ from gateway.features import (
 )
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.features.identity_providers.events import IDENTITY_PROVIDER_EVENTS
+from gateway.features.inbound_sources.events import INBOUND_SOURCE_EVENTS
 from gateway.features.rate_limits import models as _bucket_tables  # noqa: F401  # as above
 from gateway.features.roles.events import ROLE_EVENTS
+from gateway.features.sync_conflicts.events import SYNC_CONFLICT_EVENTS
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.users.events import USER_EVENTS
@@ -67,6 +72,9 @@ MANIFEST = Manifest(
         development_issuer.FEATURE,
         scim.FEATURE,
         transfers.FEATURE,
+        inbound_sources.FEATURE,
+        inbound_deliveries.FEATURE,
+        sync_conflicts.FEATURE,
         webhook_endpoints.FEATURE,
         webhook_deliveries.FEATURE,
         webhook_journal.FEATURE,
@@ -80,13 +88,24 @@ MANIFEST = Manifest(
         documents.FEATURE,
         proxy.proxy_to(packaged_table),
     ),
-    publishes=(TENANT_EVENTS, TEAM_EVENTS, USER_EVENTS, ROLE_EVENTS, IDENTITY_PROVIDER_EVENTS, WEBHOOK_ENDPOINT_EVENTS),
+    publishes=(
+        TENANT_EVENTS,
+        TEAM_EVENTS,
+        USER_EVENTS,
+        ROLE_EVENTS,
+        IDENTITY_PROVIDER_EVENTS,
+        INBOUND_SOURCE_EVENTS,
+        SYNC_CONFLICT_EVENTS,
+        WEBHOOK_ENDPOINT_EVENTS,
+    ),
     commands=(reconcile.COMMAND,),
     system_tables={
         "allowed_origin": "a browser's preflight carries no credential that would tell its tenant",
         "api_key": "a key is looked up before anything is known of its tenant",
         "identity_provider": "a token tells its issuer and audience, and by them its tenant",
         "identity_provider_audience": "as identity_provider",
+        "inbound_delivery": "the worker asks which sources of which tenants have something due",
+        "inbound_source": "a delivery tells its tenant by the source that its address names",
         "rate_bucket": "each process settles the quotas of all tenants at once",
         "search_filling": "the worker that makes customers from before searchable asks which tenants have any",
         "stale_customer": "the worker that composes views late asks which tenants have any",

@@ -56,6 +56,13 @@ class GatewaySettings(ServiceSettings):
         60, ge=1, description="Failed authentications from one address in a minute; more wait"
     )
 
+    inbound_quota: int = Field(
+        60_000, ge=1, description="Deliveries that one inbound source may send in a minute; more are answered 429"
+    )
+    inbound_retention_days: int = Field(
+        30, ge=1, le=3_650, description="How long what inbound sources have sent is kept"
+    )
+
     public_url: str | None = Field(
         None, description="Where clients reach the gateway; it stands in the tokens that it issues"
     )

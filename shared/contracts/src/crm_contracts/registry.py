@@ -7,6 +7,7 @@ from crm_contracts import (
     contacts,
     custom_fields,
     dates,
+    inbound,
     lifecycle,
     pipeline,
     pools,
@@ -74,6 +75,8 @@ TEAM = Topic("gateway", "team", tenancy.Team)
 USER = Topic("gateway", "user", tenancy.User)
 ROLE = Topic("gateway", "role", tenancy.Role)
 IDENTITY_PROVIDER = Topic("gateway", "identity_provider", sign_in.IdentityProvider)
+INBOUND_SOURCE = Topic("gateway", "inbound_source", inbound.InboundSource)
+SYNC_CONFLICT = Topic("gateway", "sync_conflict", inbound.SyncConflict, ("created", "deleted", RESTATED))
 WEBHOOK_ENDPOINT = Topic(
     "gateway", "webhook_endpoint", webhooks.WebhookEndpoint, (*BASIC, "paused", "resumed", "disabled")
 )
@@ -138,6 +141,8 @@ TOPICS: tuple[Topic, ...] = (
     USER,
     ROLE,
     IDENTITY_PROVIDER,
+    INBOUND_SOURCE,
+    SYNC_CONFLICT,
     WEBHOOK_ENDPOINT,
     CONTACT,
     ACCOUNT,

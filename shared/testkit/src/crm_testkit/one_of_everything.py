@@ -10,6 +10,7 @@ import httpx
 
 from crm_testkit.importing import imported
 from crm_testkit.jobs import ended
+from crm_testkit.shops import Shop
 
 Json = dict[str, Any]
 Ids = Mapping[str, str]
@@ -32,6 +33,11 @@ MERGES, MOVED_REFERENCES = "/v1/merges", "/v1/moved-references"
 DUPLICATES, DUPLICATE_SCANS = "/v1/duplicates", "/v1/duplicate-scans"
 PRIVACY_REQUESTS, CONSENT_PURPOSES = "/v1/privacy-requests", "/v1/consent-purposes"
 RETENTION_RULES, LEGAL_HOLDS = "/v1/retention-rules", "/v1/legal-holds"
+INBOUND_SOURCES, INBOUND_DELIVERIES, SYNC_CONFLICTS = (
+    "/v1/inbound-sources",
+    "/v1/inbound-deliveries",
+    "/v1/sync-conflicts",
+)
 WEBHOOK_ENDPOINTS = "/v1/webhook-endpoints"
 SCIM_USERS, SCIM_GROUPS = "/scim/v2/Users", "/scim/v2/Groups"
 
@@ -173,6 +179,7 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "issuer": "https://login.example.com",
         "audiences": [uuid.uuid4().hex],
     },
+    INBOUND_SOURCES: lambda ids: {"name": "用友", "kind": "erp", "system": f"erp-{uuid.uuid4().hex}"},
     SCIM_USERS: lambda ids: {"userName": f"wei.{uuid.uuid4().hex}@example.com", "displayName": "王伟"},
     SCIM_GROUPS: lambda ids: {"displayName": "华南", "members": [{"value": ids[SCIM_USERS]}]},
     ALLOWED_ORIGINS: lambda ids: {"name": "门户", "origin": f"https://{uuid.uuid4().hex}.example.com"},
@@ -197,7 +204,23 @@ async def make_one_of_everything(client: httpx.AsyncClient) -> dict[str, str]:
     for _ in range(2):
         asked = await create(client, PRIVACY_REQUESTS, {"kind": "export", "contact_id": ids[CONTACTS]}, ids)
         ids[PRIVACY_REQUESTS] = (await ended(client, f"{PRIVACY_REQUESTS}/{asked['id']}"))["id"]
+    ids |= await _deliver(client)
     return ids | await _merge_and_scan(client)
+
+
+async def _deliver(client: httpx.AsyncClient) -> dict[str, str]:
+    """Two deliveries of a source, each of which says of a contact what somebody else has said otherwise."""
+    body = {"name": "金蝶", "kind": "erp", "system": f"erp-{uuid.uuid4().hex}"}
+    shop = Shop(client, await create(client, INBOUND_SOURCES, body, {}))
+    address = f"{uuid.uuid4().hex}@example.com"
+    await create(client, CONTACTS, {"emails": [{"address": address}], "title": "采购经理"}, {})
+    for title in ("Buyer", "Head of purchasing"):
+        customer = {"id": "C-1", "email": address, "title": title, "updated_at": datetime.now(UTC).isoformat()}
+        answer = await shop.standard({"customers": [customer]})
+        assert answer.status_code == 200, answer.text
+        delivery_id = str(answer.json()["delivery_id"])
+        conflict_id = await _until_there_is_one(client, SYNC_CONFLICTS, {"delivery_id": delivery_id})
+    return {INBOUND_DELIVERIES: delivery_id, SYNC_CONFLICTS: conflict_id}
 
 
 async def _merge_and_scan(client: httpx.AsyncClient) -> dict[str, str]:

@@ -17,6 +17,8 @@ _OTHERWISE: Final[Mapping[str, str]] = {
     "legal_hold": "legal-holds",
     "retention_rule": "retention-rules",
     "territory": "territories",
+    "inbound_source": "inbound-sources",
+    "sync_conflict": "sync-conflicts",
     "ticket_message": "tickets",
     "segment_member": "segments",
     "unsubscribe": "messages",

@@ -22,6 +22,7 @@ _VIA: Final = (
     ("key_", "api_key"),
     ("user_", "user"),
     ("admin", "administrator"),
+    ("inbound_source_", "inbound_source"),
     ("service/", "internal"),
     ("anonymous", "public"),
 )

@@ -46,7 +46,9 @@ class AuditEntry(Contract):
     service: Annotated[str, Field(description="Where it was done")]
     at: Timestamp
     actor: Annotated[str, Field(description="The id of an API key or user; service/<name>, system: no person")]
-    via: Annotated[str, Field(description="api_key, user, administrator, event, timer, rule, internal or public")]
+    via: Annotated[
+        str, Field(description="api_key, user, administrator, inbound_source, event, timer, rule, internal or public")
+    ]
     request_id: Annotated[str, Field(description="The request, or the job, event-… or timer-… that caused it")]
     trace_id: str
     address: Annotated[str | None, Field(description="The client's IP address")]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from socket import AddressFamily
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -54,6 +55,7 @@ class Answered:
 def refuse_form(url: str) -> URL:
     """The URL, whose form may be asked. Raises OutboundRefused for what is none, names a user, or has a fragment."""
     try:
+        urlsplit(url)  # what one reader takes for a URL and another does not is none
         target = URL(url)
         host = target.host
         _ = target.port

@@ -1,0 +1,79 @@
+"""Stores what was sent: one statement, one transaction, for all that come at once."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import asyncpg
+import orjson
+from crm_kit.db.gathering import Gathering
+from crm_kit.db.statement_pool import StatementPool
+from crm_kit.errors import Text, Unavailable
+
+_ACCEPT: Final = "select place, id, is_new from accept_inbound($1, $2, $3)"
+
+
+class Accepted(NamedTuple):
+    """`id`: of the delivery, or of the one that was there already."""
+
+    id: str
+    is_new: bool
+
+
+class Sent(NamedTuple):
+    """A delivery as it is stored. `earlier_key`: by which the window before knows the same, since `since`."""
+
+    id: str
+    source_id: str
+    key: bytes
+    earlier_key: bytes | None
+    since: datetime
+    topic: str
+    sender_id: str | None
+    sent_at: datetime | None
+    content_type: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Acceptor:
+    def __init__(self, pool: StatementPool) -> None:
+        self._pool = pool
+        self._gathering: Gathering[str, Sent, Accepted] = Gathering(self._store)
+
+    async def accept(self, tenant_id: str, sent: Sent) -> Accepted:
+        """Once it is answered, it is on the disk. Raises Unavailable."""
+        return await self._gathering.ask(tenant_id, sent)
+
+    async def _store(self, tenant_id: str, some: Sequence[Sent]) -> list[Accepted]:
+        rows = [_row(place, one) for place, one in enumerate(some)]
+        try:
+            found = await self._pool.fetch(_ACCEPT, tenant_id, orjson.dumps(rows).decode(), [one.body for one in some])
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError) as error:
+            raise unavailable() from error
+        except (asyncpg.TooManyConnectionsError, OSError, TimeoutError) as error:
+            raise unavailable() from error
+        by_place = {row["place"]: Accepted(row["id"], row["is_new"]) for row in found}
+        return [by_place[place] for place in range(len(some))]
+
+
+def _row(place: int, one: Sent) -> dict[str, object]:
+    return {
+        "place": place,
+        "id": one.id,
+        "source_id": one.source_id,
+        "key": one.key.hex(),
+        "earlier_key": one.earlier_key.hex() if one.earlier_key is not None else None,
+        "since": one.since.astimezone(UTC).isoformat(),
+        "topic": one.topic,
+        "sender_id": one.sender_id,
+        "sent_at": one.sent_at.isoformat() if one.sent_at is not None else None,
+        "content_type": one.content_type,
+        "headers": one.headers,
+    }
+
+
+def unavailable() -> Unavailable:
+    """While nothing can be stored, senders keep what they have."""
+    detail = Text("It could not be stored; send it again.", "暂时无法保存，请重新发送。")
+    return Unavailable(detail, headers={"Retry-After": "1"})

@@ -1,0 +1,51 @@
+"""The secrets of a source: made, sealed, opened."""
+
+import base64
+import os
+from typing import Any, Final
+
+import orjson
+from crm_contracts.inbound import SourceKind
+from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.http.sealing import Sealer
+
+from gateway.features.inbound_sources.schemas import CALLBACKS, CallbackWrite
+from gateway.inbound.signatures import InvalidSecret, standard_key
+
+_PURPOSE: Final = "inbound-source"
+_BYTES: Final = 32
+
+
+def seal(secret: str, source_id: str, opened: dict[str, Any]) -> bytes:
+    return Sealer(secret, _PURPOSE).seal(orjson.dumps(opened), source_id)
+
+
+def unseal(secret: str, source_id: str, sealed: bytes) -> dict[str, Any]:
+    """Raises Unsealable."""
+    opened: dict[str, Any] = orjson.loads(Sealer(secret, _PURPOSE).unseal(sealed, source_id))
+    return opened
+
+
+def chosen(
+    kind: SourceKind, scheme: str | None, secret: str | None, callback: CallbackWrite | None
+) -> tuple[dict[str, Any], str | None]:
+    """What is to be sealed, and what is shown once. Raises ValidationFailed."""
+    if kind in CALLBACKS:
+        if callback is None:
+            text = Text("Give the token and the AES key of the callback", "请提供回调的 token 与 EncodingAESKey")
+            raise ValidationFailed(text, errors=[FieldError("/callback", "required", text)])
+        return {"token": callback.token, "encoding_aes_key": callback.encoding_aes_key}, None
+    if secret is None:
+        made = base64.b64encode(os.urandom(_BYTES)).decode()
+        secret = f"whsec_{made}" if scheme == "standard_webhooks" else made.rstrip("=").translate(_PLAIN)
+    elif scheme == "standard_webhooks":
+        try:
+            standard_key(secret)
+        except InvalidSecret as error:
+            text = Text(f"The secret {error}", "密钥必须以 whsec_ 开头并为 base64")
+            raise ValidationFailed(text, errors=[FieldError("/secret", "secret", text)]) from error
+    return {"secret": secret}, secret
+
+
+_PLAIN: Final = str.maketrans({"+": "A", "/": "b"})
+"""What forms and shells take as it is."""

@@ -1,0 +1,1 @@
+"""What systems outside send by webhooks, and what it means: signatures, payloads, mappings. It knows no database and no HTTP."""

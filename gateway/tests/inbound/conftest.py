@@ -1,0 +1,31 @@
+"""Sources of a tenant of its own, before stand-ins for the services."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from crm_testkit.door import Door, Keyholder
+from crm_testkit.shops import Shop
+from crm_testkit.stand_in import Asked, Reply
+
+Register = Callable[..., Awaitable[Shop]]
+
+
+@pytest.fixture
+def register(door: Door, tenant: Keyholder) -> Register:
+    """Registers a source of a kind."""
+
+    async def make(kind: str = "shopify", **more: Any) -> Shop:
+        answer = await tenant.client.post("/v1/inbound-sources", json={"name": "Shop", "kind": kind, **more})
+        assert answer.status_code == 201, answer.text
+        return Shop(door.service.anonymous(), answer.json())
+
+    return make
+
+
+def nobody_is_there(asked: Asked) -> Reply:
+    """Of contacts-svc: finds nobody, and makes whoever is asked for."""
+    if asked.target.endswith("/search"):
+        return Reply(body=b'{"data": [], "next_cursor": null}')
+    return Reply(status=500, body=json.dumps({"code": "internal"}).encode())
