@@ -18,9 +18,23 @@ PROBLEMS = {
     "too_many_custom_fields": "as above",
     "too_many_date_reminders": "as above",
     "too_many_retention_rules": "as above",
+    "too_many_webhook_endpoints": "as above",
+    "invalid_event_cursor": "a cursor is of what was answered before",
+    "cursor_gone": "as above",
 }
 
 FAULTS = {
+    "unknown_kind": "a pattern that no event is of",
+    "url_needed": "two members must agree",
+    "one_of_both": "exactly one of two members must be there",
+    "what_to_replay": "as above, or one of two others",
+    "webhook_secret": "how many bytes a text in Base64 comes to",
+    "webhook_url": "what a host is differs from one regular expression engine to the next",
+    "/url address_refused": "which addresses are public",
+    "header_name": "names that are the connection's, or ours",
+    "header_twice": "one name in two cases",
+    "/event no_event": "a CloudEvent of another make",
+    "not_kept": "an id names nothing that is kept",
     "?fields unknown_field": "paths into a document of many shapes",
     "?fields too_many": "a list in one string",
     "?include too_many": "as above",
@@ -59,9 +73,12 @@ FAULTS = {
     "too_deep": "and ends somewhere",
     "duplicate": "two objects of a list have one id",
     "stage_kinds": "a list holds at least one of each kind",
-    "total_required": "an order's total is given, or follows from its lines",
+    "total_required": "the total of an order or an invoice is given, or follows from its lines",
     "total_currencies": "as above",
     "total_range": "as above",
+    "other_currency": "what was given back is in the currency of the total",
+    "refunds_range": "and has a sum that is an amount",
+    "payments_range": "as above, with others that are there",
     "unknown_stage": "the tenant's own stages",
     "unknown_reason": "the tenant's own reasons",
     "/lifecycle_reason required": "as above: which stages take one",
@@ -109,7 +126,7 @@ SCIM_TYPES = {
     "uniqueness": "an address belongs to one user",
 }
 
-_OPEN_CONDITIONS = ("/v1/roles", "/v1/transfers", "/v1/exports", "/v1/bulk-changes")
+_OPEN_CONDITIONS = ("/v1/roles", "/v1/transfers", "/v1/exports", "/v1/bulk-changes", "/v1/webhook-endpoints")
 """Where a condition, or a sort, is over the fields of whichever resource another member names."""
 
 _OF_FIELDS = frozenset({"unknown_field", "unknown_operator", "type_mismatch"})

@@ -32,7 +32,16 @@ _REQUIRED = {
     "ce_sequence",
     "ce_partitionkey",
 }
-_OPTIONAL = {"ce_traceparent", "ce_actorid", "ce_dataschema", "ce_erased", "content-type"}
+_OPTIONAL = {
+    "ce_traceparent",
+    "ce_actorid",
+    "ce_correlationid",
+    "ce_causationid",
+    "ce_hops",
+    "ce_dataschema",
+    "ce_erased",
+    "content-type",
+}
 
 
 @dataclass(frozen=True)

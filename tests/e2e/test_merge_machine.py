@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 _SETTLED_WITHIN = 30.0
-_REFERRING = ("deals", "orders", "tickets", "activities")
+_REFERRING = ("deals", "orders", "invoices", "payments", "tickets", "activities")
 
 
 @dataclass
@@ -111,6 +111,8 @@ class Merging(RuleBasedStateMachine):
         about: dict[str, dict[str, Any]] = {
             "deals": {"name": "框架", "amount": {"amount": "10", "currency": "CNY"}},
             "orders": {"number": uuid.uuid4().hex, "total": {"amount": "5", "currency": "CNY"}, "status": "paid"},
+            "invoices": {"total": {"amount": "5", "currency": "CNY"}},
+            "payments": {"amount": {"amount": "5", "currency": "CNY"}},
             "tickets": {"subject": "无法登录", "channel": "email", "message": {"body": "您好"}},
             "activities": {"kind": "call", "subject": "咨询"},
         }

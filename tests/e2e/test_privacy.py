@@ -18,8 +18,10 @@ from crm_testkit.one_of_everything import (
     CONSENTS,
     CONTACTS,
     DEALS,
+    INVOICES,
     MESSAGES,
     ORDERS,
+    PAYMENTS,
     TICKETS,
     create,
 )
@@ -69,7 +71,13 @@ async def written_everywhere(client: httpx.AsyncClient, mark: str) -> str:
     await create(client, DEALS, {"name": f"Deal {mark}", "contact_id": other, "next_step": mark, "custom": custom,
                                  "tags": [mark]}, ids)  # fmt: skip
     await create(client, ORDERS, {"number": uuid.uuid4().hex, "contact_id": other, "custom": custom, "tags": [mark],
+                                  "refunds": [{"amount": {"amount": "1.00", "currency": "CNY"}, "reason": mark,
+                                               "at": "2026-10-01T08:00:00Z"}],
                                   "total": {"amount": "1999.00", "currency": "CNY"}}, ids)  # fmt: skip
+    invoice = await create(client, INVOICES, {"contact_id": other, "custom": custom, "tags": [mark],
+                                              "total": {"amount": "1999.00", "currency": "CNY"}}, ids)  # fmt: skip
+    await create(client, PAYMENTS, {"contact_id": other, "invoice_id": invoice["id"], "reference": f"RF {mark}",
+                                    "amount": {"amount": "1999.00", "currency": "CNY"}}, ids)  # fmt: skip
     ids[TICKETS] = (await create(client, TICKETS, {"subject": mark, "contact_id": other, "custom": custom}, ids))["id"]
     await create(client, f"{TICKETS}/{{ticket_id}}/messages", {"body": mark}, ids)
     await delivered(client, mark, f"{mark}0")
@@ -186,6 +194,8 @@ async def test_an_archive_holds_everything_of_every_service(client: httpx.AsyncC
         "contacts/consent.ndjson",
         "pipeline/deal.ndjson",
         "pipeline/order.ndjson",
+        "pipeline/invoice.ndjson",
+        "pipeline/payment.ndjson",
         "tickets/ticket.ndjson",
         "tickets/ticket_message.ndjson",
     }
@@ -205,7 +215,7 @@ async def erased_everywhere(client: httpx.AsyncClient, relata: Relata, mark: str
     assert request["status"] == "succeeded", request
     receipts = {receipt["service"]: receipt["records"] for receipt in request["receipts"]}
     assert receipts.keys() == SERVICES
-    assert receipts["pipeline"] == {"deal": 1, "order": 1}
+    assert receipts["pipeline"] == {"deal": 1, "order": 1, "invoice": 1, "payment": 1}
     assert receipts["tickets"] == {"ticket": 1, "ticket_message": 1}
     assert receipts["contacts"]["activity"] == 1
     assert (receipts["contacts"]["relationship"], receipts["contacts"]["relationship_aside"]) == (3, 1)
@@ -221,6 +231,9 @@ async def test_of_an_erased_person_nothing_is_left_anywhere(relata: Relata) -> N
         assert (await client.get(f"/v1/customers/{contact}")).json()["code"] == "erased"
         [order] = (await client.get(ORDERS)).json()["data"]
         assert (order["total"]["amount"], order["contact_id"]) == ("1999.00", None)
+        assert [(back["amount"]["amount"], back["reason"]) for back in order["refunds"]] == [("1.00", None)]
+        [invoice], [payment] = [(await client.get(path)).json()["data"] for path in (INVOICES, PAYMENTS)]
+        assert (invoice["status"], invoice["contact_id"], payment["reference"]) == ("paid", None, None)
         found = await client.post(f"{REQUESTS}/erasures", json={"email": f"{mark.upper()}@example.com"})
         [erasure] = found.json()["data"]
         assert [(one["channel"], one["status"]) for one in erasure["consents"]] == [("email", "granted")]

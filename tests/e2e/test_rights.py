@@ -12,7 +12,8 @@ from crm_testkit.rights_matrix import MatrixRole, shown
 from crm_testkit.rights_world import EVERYBODY, Company, Trial
 from crm_testkit.whole_stack import Relata, differences
 
-BUSINESS = ["customers", "contacts", "accounts", "activities", "consents", "deals", "orders", "tickets"]
+BUSINESS = ["customers", "contacts", "accounts", "activities", "consents", "deals", "orders", "invoices", "payments",
+            "tickets"]  # fmt: skip
 
 
 def _role(name: str, *grants: Mapping[str, Any]) -> MatrixRole:
@@ -47,7 +48,8 @@ OWN_ROLES = [
     _role("nothing"),
 ]
 
-CHECKED = {"contacts": "full_name", "accounts": "name", "deals": "amount", "orders": "total", "tickets": "subject"}
+CHECKED = {"contacts": "full_name", "accounts": "name", "deals": "amount", "orders": "total", "invoices": "total",
+           "payments": "amount", "tickets": "subject"}  # fmt: skip
 """Resources that are asked about, with a member of each."""
 
 LOST = {"field": "status", "op": "eq", "value": "lost"}
@@ -152,7 +154,7 @@ async def test_a_check_says_what_a_request_would_be_answered(company: Company) -
                 assert {**about, "found": told["found"]} == told, (resource, record)
 
             records = [(one, ids[f"/v1/{one}"]) for one in CHECKED for ids in _customers(company)]
-            assert len(records) == 25
+            assert len(records) == 35
             wrong = await asyncio.gather(*(compare(*record) for record in records), return_exceptions=True)
             assert not [error for error in wrong if error is not None], (role.name, wrong)
 

@@ -29,7 +29,8 @@ class Company(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.made: dict[str, list[str]] = {
-            name: [] for name in ("accounts", "contacts", "deals", "orders", "tickets", "activities")
+            name: []
+            for name in ("accounts", "contacts", "deals", "orders", "invoices", "payments", "tickets", "activities")
         }
         self.stages = [stage["id"] for stage in self._call("GET", "/v1/pipelines").json()["data"][0]["stages"]]
         segment = self._call("POST", "/v1/segments", {"name": "all"}).json()
@@ -135,6 +136,48 @@ class Company(RuleBasedStateMachine):
             "contact_id": self._any_contact(data),
         }
         self._call("PATCH", f"/v1/orders/{self._one(data, 'orders')}", patch, want=(200, 404))
+
+    @precondition(lambda self: self.made["orders"])
+    @rule(data=st.data(), amounts=st.lists(_AMOUNTS, max_size=2))
+    def refund_order(self, data: st.DataObject, amounts: list[str]) -> None:
+        found = self.client.get(f"/v1/orders/{(order := self._one(data, 'orders'))}")
+        if found.status_code == 200:
+            currency = found.json()["total"]["currency"]
+            refunds = [
+                {"amount": {"amount": each, "currency": currency}, "at": data.draw(_TIMES), "external_id": f"{place}"}
+                for place, each in enumerate(amounts)
+            ]
+            self._call("PATCH", f"/v1/orders/{order}", {"refunds": refunds}, want=(200, 422))
+
+    @precondition(lambda self: self.made["contacts"])
+    @rule(data=st.data(), status=st.sampled_from(["draft", "open", "open", "void", "uncollectible", "paid"]))
+    def add_invoice(self, data: st.DataObject, status: str) -> None:
+        due = data.draw(st.sampled_from([None, "2020-01-31", "2025-12-31", "2099-12-31"]))
+        self._make("invoices", {"total": self._money(data), "status": status, "due_at": due, **self._about(data)})
+
+    @precondition(lambda self: self.made["invoices"])
+    @rule(data=st.data())
+    def change_invoice(self, data: st.DataObject) -> None:
+        patch = {
+            "status": data.draw(st.sampled_from(["draft", "open", "void"])),
+            "due_at": data.draw(st.sampled_from([None, "2020-01-31", "2099-12-31"])),
+            "contact_id": self._any_contact(data),
+        }
+        self._call("PATCH", f"/v1/invoices/{self._one(data, 'invoices')}", patch, want=(200, 404))
+
+    @precondition(lambda self: self.made["contacts"])
+    @rule(
+        data=st.data(),
+        status=st.sampled_from(["succeeded", "succeeded", "pending"]),
+        kind=st.sampled_from(["payment", "refund"]),
+    )
+    def pay(self, data: st.DataObject, status: str, kind: str) -> None:
+        body = {"amount": self._money(data), "status": status, "kind": kind, **self._about(data)}
+        if self.made["invoices"] and data.draw(st.booleans()):
+            body["invoice_id"] = self._one(data, "invoices")
+        answer = self._call("POST", "/v1/payments", body, want=(201, 422))
+        if answer.status_code == 201:
+            self.made["payments"].append(answer.json()["id"])
 
     def _any_contact(self, data: st.DataObject) -> str | None:
         return data.draw(st.sampled_from([None, *self.made["contacts"]]))

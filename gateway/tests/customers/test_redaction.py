@@ -26,6 +26,8 @@ MARKS = {
     "consents": "consent_source_mark",
     "deals": "年度框架",
     "orders": "SO-7781",
+    "invoices": "INV-5512",
+    "payments": "RF18-9931",
     "tickets": "无法登录",
     "messages": "秋季上新",
 }
@@ -53,6 +55,8 @@ async def customers(stack: Stack) -> Customers:
     deal = {"name": MARKS["deals"], "amount": money("128000.00"), "stage_history": [stay("open", moment(3))]}
     world.create("deal", **deal, **whose)
     world.create("order", number=MARKS["orders"], total=money("1999.00"), placed_at=moment(-5), **whose)
+    world.create("invoice", number=MARKS["invoices"], due_at="2026-10-31", overdue=True, **whose)
+    world.create("payment", reference=MARKS["payments"], **whose)
     world.create("ticket", subject=MARKS["tickets"], **whose)
     world.create("consent", source=MARKS["consents"], **whose)
     world.create("activity", subject=MARKS["activities"], **whose)
@@ -76,7 +80,7 @@ async def everything(stack: Stack, customers: Customers, scopes: frozenset[str])
         one = f"/v1/customers/{customer_id}"
         paths += [one, f"{one}?consistency=live", f"{one}/timeline", f"{one}?include=sales,support,marketing,timeline"]
         paths += [
-            f"{one}?fields=sales.orders.recent,sales.open_deals,account,contacts,consents",
+            f"{one}?fields=sales.orders.recent,sales.invoices_due,sales.open_deals,account,contacts,consents",
             f"{one}/timeline?kinds=deal",
         ]
     answers = [await client.get(path) for path in paths]
@@ -172,7 +176,7 @@ def test_a_section_that_nothing_here_knows_is_for_those_who_may_read_everything(
         "kind": "contact",
         "profile": {},
         "sales": {"orders": {}, "forecast": 1},
-        "timeline": [{"kind": "invoice.paid", "ref": {"id": "invoice_x"}}],
+        "timeline": [{"kind": "quote.sent", "ref": {"id": "quote_x"}}],
     }
     seen = redact(sight, {**{f"new_{name}": value for name, value in unknown.items()}, **known})
     assert seen is not None
@@ -180,3 +184,17 @@ def test_a_section_that_nothing_here_knows_is_for_those_who_may_read_everything(
     assert {f"new_{name}" for name in unknown} <= set(seen["redacted"])
     assert "forecast" not in seen.get("sales", {})
     assert seen["timeline"] == []
+
+
+def test_a_view_that_was_stored_before_there_were_invoices_is_shown_without_them() -> None:
+    scopes = frozenset({"customers:read", "contacts:read", "orders:read", "invoices:read"})
+    sight = sight_of(Principal("key_x", "tenant_x", scopes=scopes), "contact", utc_now())
+    assert sight is not None
+    old = {"id": "contact_x", "kind": "contact", "profile": {}, "sales": {"orders": {"count": 1}, "invoices_due": []}}
+    seen = redact(sight, old)
+    assert seen is not None
+    assert (seen["sales"], seen["redacted"]) == ({"orders": {"count": 1}}, ["sales.invoices_due"])
+    new = {**old, "sales": {"invoices_due": {"count": 0, "overdue": 0, "total": None, "next": []}}}
+    seen = redact(sight, new)
+    assert seen is not None
+    assert seen["sales"] == new["sales"]

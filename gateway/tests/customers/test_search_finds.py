@@ -64,6 +64,7 @@ async def shop(stack: Stack) -> Shop:
     contact("Robert", full_name="Robert", phones=[{"number": "+14155550123", "label": None}])
     order = contact("王芳", full_name="王芳")
     world.create("order", number="SO-2026-7781", external_id="TB55512", contact_id=order["id"])
+    world.create("invoice", number="FP-2026-00912", contact_id=order["id"])
     world.create("ticket", number=42, contact_id=order["id"])
     await stack.publish(world)
     shop = Shop(tenant.client, world, names)
@@ -105,6 +106,7 @@ async def shop(stack: Stack) -> Shop:
         ("6123", "云帆", "phone", "part"),
         ("KH-0001", "云帆", "external_id", "exact"),
         ("SO-2026-7781", "王芳", "order_number", "exact"),
+        ("FP-2026-00912", "王芳", "invoice_number", "exact"),
         ("so-2026", "王芳", "order_number", "beginning"),
         ("7781", "王芳", "order_number", "part"),
         ("tb55512", "王芳", "order_number", "exact"),

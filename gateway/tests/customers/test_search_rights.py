@@ -16,7 +16,7 @@ Stack = Any
 """The fixture of conftest.py, whose class cannot be imported from there."""
 
 ALL: dict[str, Access] = dict.fromkeys(("open", "personal", "commercial", "private"), "write")
-BUSINESS = frozenset({"customers", "contacts", "accounts", "orders", "tickets"})
+BUSINESS = frozenset({"customers", "contacts", "accounts", "orders", "invoices", "tickets"})
 
 SECRETS = {
     "name": "欧阳晓梅",
@@ -30,6 +30,7 @@ SECRETS = {
     "account_phone": "61234567",
     "account_id": "KH-0815",
     "order": "SO-7781",
+    "invoice": "INV-5512",
     "ticket": "31337",
 }
 """What is searched for, by where it stands."""
@@ -92,6 +93,7 @@ async def office(stack: Stack) -> Office:
         phones=[{"number": "+8613800138000", "label": None}],
     )  # fmt: skip
     world.create("order", number="SO-7781", contact_id=contact["id"])
+    world.create("invoice", number="INV-5512", contact_id=contact["id"])
     world.create("ticket", number=31337, contact_id=contact["id"])
     other = world.create("contact", full_name="王伟", owner_id=UserId.new())
     await stack.publish(world)
@@ -124,7 +126,7 @@ async def test_who_sees_some_finds_these_alone(office: Office) -> None:
 @pytest.mark.parametrize("personal", ["masked", "hidden"])
 async def test_nobody_finds_by_what_is_masked_or_hidden(office: Office, personal: Access) -> None:
     client = office.client(grant("own", open="read", commercial="read", personal=personal))
-    seen = {"company", "domain", "account_id", "order", "ticket"}
+    seen = {"company", "domain", "account_id", "order", "invoice", "ticket"}
     assert await office.found(client) == NOTHING | {what: EVERYTHING[what] for what in seen}
 
 
@@ -136,7 +138,7 @@ async def test_what_is_clear_in_ones_own_and_masked_in_others_counts_by_record(o
         assert (await client.get("/v1/customers", params={"q": q})).json()["data"] == []
     stranger = Rights(UserId.new(), (), grants, admin=False)
     client = office.stack.gateway.tenant(office.tenant_id, rights=stranger).client
-    seen = {"company", "domain", "order", "ticket"}
+    seen = {"company", "domain", "order", "invoice", "ticket"}
     assert await office.found(client) == NOTHING | {what: EVERYTHING[what] for what in seen}
 
 
@@ -148,6 +150,7 @@ async def test_commercial_members_count_where_they_are_seen(office: Office) -> N
 async def test_a_resource_that_is_not_seen_finds_nobody(office: Office) -> None:
     for missing, lost in (
         ("orders", {"order": set()}),
+        ("invoices", {"invoice": set()}),
         ("tickets", {"ticket": set()}),
         ("accounts", {"company": set(), "domain": set(), "account_phone": set(), "account_id": set()}),
     ):

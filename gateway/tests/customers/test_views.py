@@ -40,11 +40,20 @@ async def a_customer(stack: Stack) -> tuple[Any, Any, dict[str, Any], dict[str, 
     world.create("deal", name="Pilot", amount=money("900", "EUR"), stage_history=[stay("open", moment(3))], **whose)
     world.create("order", number="SO-1", total=money("1999.00"), placed_at=moment(-5), **whose)
     world.create("order", number="SO-2", total=money("10"), status="draft", placed_at=moment(-4), **whose)
+    world.create("order", number="SO-3", total=money("500.00"), refunded_total=money("120.00"), placed_at=moment(-3), refunds=[
+        {"external_id": "r1", "amount": money("120.00"), "reason": "破损", "at": moment(-2)}], **whose)  # fmt: skip
+    for number, due_at in enumerate([None, "2026-10-31", "2026-09-30"]):
+        world.create(
+            "invoice", number=f"INV-{number}", due_at=due_at, overdue=number == 2, amount_due=money("99.00"), **whose
+        )
+    world.create("invoice", number="INV-9", status="paid", due_at="2026-01-31", amount_due=money("0.00"), **whose)
+    world.create("payment", amount=money("1900.00"), reference="RF18", **whose)
+    world.create("payment", amount=money("5.00"), kind="refund", paid_at=None, method=None, **whose)
     ticket = world.create("ticket", subject="无法登录", **whose)
     world.create("ticket_message", ticket_id=ticket["id"], author={"kind": "contact", "id": contact["id"]}, **whose)
     world.create("consent", **whose)
     world.create("activity", **whose)
-    world.create("message", status="sent", sent_at=moment(9), unsubscribed_at=moment(10), subject="秋季上新", **whose)
+    world.create("message", status="sent", sent_at=moment(90), unsubscribed_at=moment(100), subject="秋季上新", **whose)
     world.create("segment_member", **whose)
     await stack.publish(world)
     return tenant, world, contact, account
@@ -81,7 +90,20 @@ async def test_a_contact_is_shown_whole(stack: Stack, eventually: Any) -> None:
     }
     assert view["sales"]["won_value"] is None
     orders = view["sales"]["orders"]
-    assert (orders["count"], orders["total"]["amount"], len(orders["recent"])) == (1, "1999.00", 2)
+    assert (orders["count"], orders["total"]["amount"], len(orders["recent"])) == (2, "2379.00", 3)
+    assert orders["recent"][0]["refunds"][0]["reason"] == "破损"
+    due = view["sales"]["invoices_due"]
+    assert (due["count"], due["overdue"], due["total"]["amount"]) == (3, 1, "297.00")
+    assert [(one["number"], one["due_at"], one["overdue"]) for one in due["next"]] == [
+        ("INV-2", "2026-09-30", True),
+        ("INV-1", "2026-10-31", False),
+        ("INV-0", None, False),
+    ]
+    told = {entry["kind"]: entry["title"] for entry in view["timeline"]}
+    assert told["order.refunded"] == "SO-3 · 120.00 CNY"
+    assert told["invoice.issued"].startswith("INV-")
+    assert told["payment.succeeded"] == "1900.00 CNY · card · RF18"
+    assert told["payment.refund_succeeded"] == "5.00 CNY"
     assert view["support"]["counts"] == {"new": 1}
     assert [entry["kind"] for entry in view["timeline"]][:2] == ["message.unsubscribed", "message.sent"]
     assert {"年度框架", "无法登录", "秋季上新"} & {entry["title"] for entry in view["timeline"]}

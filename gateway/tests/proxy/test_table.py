@@ -40,6 +40,25 @@ def test_two_owners_of_one_prefix_are_refused() -> None:
         )
 
 
+def test_below_a_shared_prefix_each_segment_has_its_owner() -> None:
+    table = RouteTable.from_document(
+        document(
+            ("get", "/v1/digests/orders", "pipeline", False),
+            ("get", "/v1/digests/orders/records", "pipeline", False),
+            ("get", "/v1/digests/contacts", "contacts", False),
+        )
+    )
+    assert table.services == {"digests/orders": "pipeline", "digests/contacts": "contacts"}
+    assert table.permission("GET", "/v1/digests/orders/records") == "things:read"
+    assert table.permission("GET", "/v1/digests") == "digests:read"
+    with pytest.raises(ContestedPrefix, match="/v1/digests/orders belongs to pipeline and to tickets"):
+        RouteTable.from_document(
+            document(
+                ("get", "/v1/digests/orders", "pipeline", False), ("get", "/v1/digests/orders/x", "tickets", False)
+            )
+        )
+
+
 def test_the_packaged_document_has_every_service() -> None:
     table = RouteTable.from_document(openapi())
     assert set(table.services.values()) == {"contacts", "pipeline", "tickets", "campaigns"}

@@ -3,10 +3,12 @@
 import asyncio
 import json
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from crm_testkit.door import Door, Keyholder
+from crm_testkit.passing_time import let_pass_for_webhooks
 from crm_testkit.stand_in import Asked, Reply
 from crm_testkit.webhooks import TAKEN, Hooks, place, until
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -230,3 +232,65 @@ async def test_nothing_is_kept_of_a_tenant_without_endpoints(hooks: Hooks, tenan
     events = await hooks.arrived(1)
     await hooks.caught_up(made)
     assert [event["data"]["entity"]["name"] for event in events] == ["behind"]
+
+
+async def test_an_endpoint_that_takes_nothing_for_days_is_paused_and_goes_on_where_it_was(
+    hooks: Hooks, door: Door, tenant: Keyholder
+) -> None:
+    hooks.answer_by(lambda _: Reply(500, {}, b""))
+    made = await hooks.subscribe(ordering="entity")
+    watch = await hooks.subscribe(kinds=["webhook_endpoint.paused"], url=None, transport="pull")
+    team = await hooks.team("0")
+    await hooks.delivered(made, 1, "waiting")
+    for number in range(1, 4):
+        await hooks.rename(team, str(number))
+
+    async def paused() -> bool:
+        # The attempts of five days, one after the other.
+        await let_pass_for_webhooks(door.service.runtime.settings.database_url, tenant.id, timedelta(hours=30))
+        return bool((await hooks.get(place(made)))["status"] == "paused")
+
+    await until(paused)
+    assert (await hooks.get(place(made)))["status_reason"] == "failing"
+
+    async def told() -> bool:
+        return bool((await hooks.get(f"{place(watch)}/events"))["data"])
+
+    await until(told)
+    await hooks.rename(team, "4")
+    tried = len(hooks.receiver.asked)
+    await asyncio.sleep(0.5)
+    assert len(hooks.receiver.asked) == tried
+    hooks.answer_by(lambda _: TAKEN)
+    assert (await hooks.client.patch(place(made), json={"status": "active"})).status_code == 200
+    await hooks.delivered(made, 5)
+    assert [event["sequence"] for event in hooks.events] == ["1", "2", "3", "4", "5"]
+
+
+async def test_one_event_that_is_never_taken_is_given_up_and_told_once_more_when_asked(
+    hooks: Hooks, door: Door, tenant: Keyholder
+) -> None:
+    hooks.answer_by(lambda asked: Reply(422, {}, b"no") if b"poison" in asked.body else TAKEN)
+    made = await hooks.subscribe()
+    poison = await hooks.team("poison")
+    await hooks.delivered(made, 1, "waiting")
+    number = 0
+
+    async def given_up() -> bool:
+        nonlocal number
+        number += 1
+        await hooks.team(f"good {number}")  # others arrive meanwhile
+        await let_pass_for_webhooks(door.service.runtime.settings.database_url, tenant.id, timedelta(hours=30))
+        return bool(await hooks.deliveries(made, status="failed"))
+
+    await until(given_up, 60)
+    [failed] = await hooks.deliveries(made, status="failed")
+    assert (failed["subject"], failed["attempts"], failed["error"]) == (poison["id"], 10, "status_422")
+    assert (await hooks.get(place(made)))["status"] == "active"
+    hooks.answer_by(lambda _: TAKEN)
+    await hooks.post(f"{place(made)}/replay", 202, {"delivery_ids": [failed["id"]]})
+
+    async def taken() -> bool:
+        return bool((await hooks.get(f"{place(made)}/deliveries/{failed['id']}"))["status"] == "delivered")
+
+    await until(taken)

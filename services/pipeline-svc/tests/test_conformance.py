@@ -1,6 +1,6 @@
 """pipeline-svc keeps what every service promises."""
 
-from crm_contracts.registry import DEAL, ORDER, PIPELINE
+from crm_contracts.registry import DEAL, INVOICE, ORDER, PAYMENT, PIPELINE, PRODUCT
 from crm_testkit.conformance import Sample, ServiceConformance
 from pipeline_svc.manifest import MANIFEST
 
@@ -40,6 +40,49 @@ class TestConformance(ServiceConformance):
             clears="external_id",
             counter="custom.n",
             equals=("number", "number"),
+            upsert="external_id",
+        ),
+        Sample(
+            path="/v1/products",
+            topic=PRODUCT,
+            body=lambda n, _: {"name": f"Product {n}", "sku": f"SKU-{n}", "source": "erp", "external_id": f"ext-{n}"},
+            patch={"is_active": False},
+            text="name",
+            clears="sku",
+            counter="custom.n",
+            equals=("name", "name"),
+            upsert="external_id",
+        ),
+        Sample(
+            path="/v1/invoices",
+            topic=INVOICE,
+            body=lambda n, _: {
+                "number": f"INV-{n}",
+                "source": "erp",
+                "external_id": f"ext-{n}",
+                "total": {"amount": "9.90", "currency": "CNY"},
+            },
+            patch={"status": "void"},
+            text="number",
+            clears="external_id",
+            counter="custom.n",
+            equals=("number", "number"),
+            upsert="external_id",
+        ),
+        Sample(
+            path="/v1/payments",
+            topic=PAYMENT,
+            body=lambda n, _: {
+                "reference": f"RF-{n}",
+                "source": "erp",
+                "external_id": f"ext-{n}",
+                "amount": {"amount": "9.90", "currency": "CNY"},
+            },
+            patch={"status": "failed"},
+            text="reference",
+            clears="reference",
+            counter="custom.n",
+            equals=("reference", "reference"),
             upsert="external_id",
         ),
     )

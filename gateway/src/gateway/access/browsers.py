@@ -37,6 +37,7 @@ _RESPONSE_HEADERS: Final = (
     "RateLimit",
     "RateLimit-Policy",
     HEADER,
+    "Relata-Stale",
     "Retry-After",
     "traceparent",
     "WWW-Authenticate",

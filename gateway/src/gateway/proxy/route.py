@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.proxy import rules
 from gateway.proxy.forwarding import buffered, forward, require_sense
-from gateway.proxy.table import RouteTable
+from gateway.proxy.table import RouteTable, prefix_of
 from gateway.upstream import Service, ServiceClient
 
 
@@ -35,7 +35,7 @@ class ProxyRoute(BaseRoute):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http":
             return Match.NONE, {}
-        prefix = rules.first_segment(scope["raw_path"])
+        prefix = prefix_of(scope["raw_path"].decode("latin-1"))
         service = self._table.services.get(prefix or "")
         if service is None:
             return Match.NONE, {}

@@ -41,20 +41,13 @@ _RESPONSE_HEADERS: Final = frozenset(
         "location",
         "preference-applied",
         "referrer-policy",
+        "relata-stale",
         "retry-after",
         "sunset",
         "vary",
         "x-content-type-options",
     }
 )
-
-
-def first_segment(raw_path: bytes) -> str | None:
-    """`contacts` of `/v1/contacts/…`, as sent: an encoded prefix is none."""
-    parts = raw_path.split(b"/", 3)
-    if len(parts) < 3 or parts[0] or parts[1] != b"v1":
-        return None
-    return parts[2].decode("latin-1")
 
 
 def safe_path(raw_path: bytes) -> str | None:

@@ -12,6 +12,8 @@ from gateway.documents.packaged import openapi
 from gateway.upstream import SERVICES, Service
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+_SHARED = frozenset({"digests"})
+"""Prefixes below which each next segment is a prefix of its own."""
 
 
 class ContestedPrefix(ValueError):
@@ -20,9 +22,9 @@ class ContestedPrefix(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RouteTable:
-    """`services`: by the first path segment below `/v1`. `uploads`: the paths that take files.
+    """`services`: by the prefix (`prefix_of`). `uploads`: the paths that take files.
 
-    `permissions`: by that segment and path, literal ones before those with parameters, what each method needs; None where
+    `permissions`: by prefix and path, literal ones before those with parameters, what each method needs; None where
     the operation is open to anybody.
     """
 
@@ -39,7 +41,7 @@ class RouteTable:
         for path, item in sorted(document["paths"].items(), key=lambda path_and_item: "{" in path_and_item[0]):
             if not path.startswith("/v1/"):
                 continue
-            prefix, needed = path.split("/")[2], dict[str, str | None]()
+            prefix, needed = prefix_of(path) or "", dict[str, str | None]()
             for method, operation in item.items():
                 if method not in _METHODS:
                     continue
@@ -67,8 +69,16 @@ class RouteTable:
         return f"{path.split('/')[2]}:{'read' if method == 'GET' else 'write'}"
 
     def _needed(self, path: str) -> Mapping[str, str | None]:
-        candidates = self.permissions.get(path.split("/", 3)[2], ())
+        candidates = self.permissions.get(prefix_of(path) or "", ())
         return next((needed for pattern, needed in candidates if pattern.fullmatch(path)), {})
+
+
+def prefix_of(path: str) -> str | None:
+    """`contacts` of `/v1/contacts/…`, `digests/orders` of `/v1/digests/orders`, as sent: an encoded prefix is none."""
+    parts = path.split("/", 4)
+    if len(parts) < 3 or parts[0] or parts[1] != "v1":
+        return None
+    return "/".join(parts[2:4]) if parts[2] in _SHARED else parts[2]
 
 
 def _pattern(template: str) -> re.Pattern[str]:

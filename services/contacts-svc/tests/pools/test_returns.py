@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from crm_contracts.envelope import Event
 from crm_contracts.ids import EventId, UserId, new_id
-from crm_contracts.registry import CONTACT, DEAL, ORDER, TICKET, Topic
+from crm_contracts.registry import CONTACT, DEAL, ORDER, PAYMENT, TICKET, Topic
 from crm_testkit.service import ServiceUnderTest, Tenant
 
 Salesperson = Callable[..., Tenant]
@@ -93,7 +93,7 @@ async def test_an_activity_of_long_ago_keeps_nothing(tenant: Tenant, salesperson
     await until_owned_by(tenant, contact_id, None)
 
 
-@pytest.mark.parametrize("topic", [DEAL, ORDER, TICKET], ids=lambda topic: topic.entity)
+@pytest.mark.parametrize("topic", [DEAL, ORDER, PAYMENT, TICKET], ids=lambda topic: topic.entity)
 async def test_what_other_services_tell_of_puts_it_off_however_often_it_is_told(
     service: ServiceUnderTest, tenant: Tenant, salesperson: Salesperson, later: Later, topic: Topic
 ) -> None:

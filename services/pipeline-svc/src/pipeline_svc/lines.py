@@ -6,6 +6,7 @@ from typing import Annotated, Final, Protocol
 
 from crm_contracts.ids import ProductId
 from crm_contracts.types import DecimalString, Input, Money, Name, Text
+from crm_kit.errors import FieldError, ValidationFailed
 from crm_kit.errors import Text as Sentence
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -111,6 +112,28 @@ def lines_decide(
         return True
     changed = [_parts(line) for line in lines] != [_parts(line) for line in before_lines]
     return changed and value == before_value and value == total_or_none(before_lines)
+
+
+def decided_total(
+    value: Money | None,
+    lines: Sequence[Line],
+    before_value: Money | None,
+    before_lines: Sequence[Line],
+    missing: Sentence,
+) -> Money:
+    """The total of what must have one: as given, or that of the lines (`lines_decide`). Raises ValidationFailed, `missing` being
+    what it says.
+    """
+    if value is not None and not lines_decide(value, lines, before_value, before_lines):
+        return value
+    try:
+        return total(lines)
+    except NoTotal as error:
+        raise ValidationFailed(missing, errors=[FieldError("/total", error.code, error.reason)]) from error
+
+
+MAX_SUM: Final = _TOO_LARGE
+"""No sum that is shown as one amount of money reaches this."""
 
 
 def stored_amount(value: Money) -> Decimal:

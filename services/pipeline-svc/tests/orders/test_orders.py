@@ -201,3 +201,27 @@ async def test_orders_are_filtered_and_sorted(service: ServiceUnderTest) -> None
     assert await numbers(number="2", source="shop") == ["2"]
     first = (await tenant.read("/v1/orders", number="0"))["data"][0]
     assert first["placed_at"] == "2026-10-01T00:00:00Z"
+
+
+async def test_names_are_given_once_within_a_batch_too(service: ServiceUnderTest) -> None:
+    """What was looked up for all of them counts until one of them takes it, or gives it back."""
+    tenant = service.tenant()
+    taken = await tenant.create("/v1/orders", source="shop", number="1", external_id="a", lines=LINES)
+
+    def create(number: str, external_id: str) -> dict[str, Any]:
+        data = {"source": "shop", "number": number, "external_id": external_id, "lines": LINES}
+        return {"method": "create", "data": data}
+
+    def rename(number: str) -> dict[str, Any]:
+        return {"method": "update", "id": taken["id"], "data": {"number": number}}
+
+    for operations, statuses in (
+        ([create("2", "b"), create("3", "c")], [201, 201]),
+        ([create("4", "d"), create("4", "e"), create("5", "d"), create("5", "e")], [201, 409, 409, 201]),
+        ([create("6", "f"), rename("6"), rename("7"), create("1", "g"), rename("1")], [201, 409, 200, 201, 409]),
+        ([rename("8"), create("7", "h"), rename("9"), create("8", "i"), create("7", "j")], [200, 201, 200, 201, 409]),
+    ):
+        answer = await tenant.client.post("/v1/orders/batch", json={"operations": operations})
+        assert [result["status"] for result in answer.json()["results"]] == statuses, answer.text
+    numbers = [order["number"] for order in (await tenant.read("/v1/orders", limit="100"))["data"]]
+    assert sorted(numbers) == sorted(set(numbers)) == ["1", "2", "3", "4", "5", "6", "7", "8", "9"]

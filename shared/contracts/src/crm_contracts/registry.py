@@ -110,7 +110,10 @@ DATE_OCCURRENCE = Topic(
 
 PIPELINE = Topic("pipeline", "pipeline", pipeline.Pipeline)
 DEAL = Topic("pipeline", "deal", pipeline.Deal, (*BASIC, "stage_moved"), minor=1)
+PRODUCT = Topic("pipeline", "product", pipeline.Product)
 ORDER = Topic("pipeline", "order", pipeline.Order, minor=1)
+INVOICE = Topic("pipeline", "invoice", pipeline.Invoice, (*BASIC, "paid", "overdue"))
+PAYMENT = Topic("pipeline", "payment", pipeline.Payment)
 
 TICKET = Topic("tickets", "ticket", tickets.Ticket, (*BASIC, "message_added", "solved", "reopened"), minor=1)
 TICKET_MESSAGE = Topic("tickets", "ticket_message", tickets.TicketMessage)
@@ -161,7 +164,10 @@ TOPICS: tuple[Topic, ...] = (
     DATE_OCCURRENCE,
     PIPELINE,
     DEAL,
+    PRODUCT,
     ORDER,
+    INVOICE,
+    PAYMENT,
     TICKET,
     TICKET_MESSAGE,
     TEMPLATE,

@@ -11,8 +11,8 @@ from crm_contracts.types import Contract, Entity, Timestamp, known
 RetainedResource = Literal["contacts", "activities"]
 
 CountedFrom = Literal["created_at", "updated_at", "last_activity_at", "archived_at", "at"]
-"""`last_activity_at`: the latest of a contact's creation, activities and consents, and of changes of deals, orders and tickets that
-name it. `at`: of activities, when they happened."""
+"""`last_activity_at`: the latest of a contact's creation, activities and consents, and of changes of deals, orders, invoices,
+payments and tickets that name it. `at`: of activities, when they happened."""
 
 RetentionAction = Literal["erase", "archive", "delete"]
 """`erase`: of a contact nothing is left in any service, by a privacy request; of an activity neither in the audit log nor in the event

@@ -3,7 +3,9 @@
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, get_args
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -146,6 +148,27 @@ Date = Annotated[
     BeforeValidator(_date),
     AfterValidator(_date_range),
     WithJsonSchema({"type": "string", "format": "date", "pattern": _YEARS, "examples": ["2026-10-01"]}),
+]
+
+
+_known_zones = cache(available_timezones)
+
+
+def _zone(value: str) -> str:
+    if value not in _known_zones():
+        raise PydanticCustomError(
+            "time_zone",
+            "Must be a time zone of the IANA database, such as Asia/Shanghai",
+            {"zh": "必须是 IANA 时区名，例如 Asia/Shanghai"},
+        )
+    return value
+
+
+TimeZoneName = Annotated[
+    str,
+    StringConstraints(strict=True, max_length=64),
+    AfterValidator(_zone),
+    Field(description="IANA name", examples=["Asia/Shanghai"]),
 ]
 
 

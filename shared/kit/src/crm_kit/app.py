@@ -24,6 +24,7 @@ from crm_kit.manifest import Manifest
 from crm_kit.merging.router import router as merging
 from crm_kit.openapi import build_openapi
 from crm_kit.resources.creations import Creations
+from crm_kit.resources.digest_routes import digest_router
 from crm_kit.resources.fast_create import FastCreate
 from crm_kit.resources.fast_read import FastRead
 from crm_kit.resources.inspection import router as inspection
@@ -124,12 +125,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
             app.include_router(feature.router)
         app.router.routes.extend(feature.routes)
     if authenticator is None:  # who is asked by the gateway, and verifies its tokens
-        app.include_router(dead_letters)
-        app.include_router(states)
-        app.include_router(jobs)
-        app.include_router(merging)
-        app.include_router(audit)
-        app.include_router(inspection)
+        _include_kit_routers(app, resources)
     _add_operations(app, runtime)
     app.openapi = lambda: build_openapi(app, manifest)  # type: ignore[method-assign]  # FastAPI's documented way
     if runtime is not None:
@@ -147,6 +143,14 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         )
         app.outermost = _around(app, [*fast_reads, *fast_creates], manifest, runtime, origin_of)
     return app
+
+
+def _include_kit_routers(app: FastAPI, resources: Sequence[Resource[Any, Any, Any]]) -> None:
+    for router in (dead_letters, states, jobs, merging, audit, inspection):
+        app.include_router(router)
+    for resource in resources:
+        if resource.digests is not None:
+            app.include_router(digest_router(resource))
 
 
 def _body_limit(manifest: Manifest, runtime: Runtime) -> Callable[[Scope], int]:

@@ -13,6 +13,7 @@ from crm_contracts.envelope import Event
 from crm_contracts.facts import (
     CLOSED_TICKETS,
     MAX_CONTACTS,
+    MAX_DUE,
     MAX_OPEN,
     MAX_RECENT,
     MAX_RELATIONSHIPS,
@@ -70,7 +71,24 @@ _EMPTY: dict[str, Json] = {
     },
     "order": {
         "number": "SO-1", "source": None, "external_id": None, "contact_id": None, "account_id": None, "lines": [],
-        "total": money("1999.00"), "status": "paid", "placed_at": moment(0), "tags": [], "custom": {},
+        "total": money("1999.00"), "status": "paid", "placed_at": moment(0), "tags": [], "custom": {}, "refunds": [],
+        "refunded_total": None,
+    },
+    "product": {
+        "name": "滤芯", "sku": "LX-1", "source": None, "external_id": None, "description": None,
+        "unit_price": money("999.50"), "category": None, "is_active": True, "tags": [], "custom": {},
+    },
+    "invoice": {
+        "number": "INV-1", "source": None, "external_id": None, "contact_id": None, "account_id": None, "order_id": None,
+        "lines": [], "total": money("1999.00"), "amount_paid": money("0.00"), "amount_due": money("1999.00"),
+        "status": "open", "issued_at": moment(0), "due_at": None, "overdue": False, "tags": [], "custom": {},
+        "owner_id": None, "team_id": None, "shares": [], "source_updated_at": None,
+    },
+    "payment": {
+        "source": None, "external_id": None, "kind": "payment", "contact_id": None, "account_id": None, "order_id": None,
+        "invoice_id": None, "amount": money("1999.00"), "method": "card", "status": "succeeded", "paid_at": moment(0),
+        "reference": None, "tags": [], "custom": {}, "owner_id": None, "team_id": None, "shares": [],
+        "source_updated_at": None,
     },
     "ticket": {
         "number": 1, "subject": "无法登录", "contact_id": None, "account_id": None, "channel": "email", "status": "new",
@@ -197,7 +215,10 @@ class World:
                     "created_at",
                 ),
             },
-            "pipeline": _pipeline(mine("deal"), mine("order")),
+            "pipeline": {
+                **_pipeline(mine("deal"), mine("order")),
+                **_billing(mine("invoice"), mine("payment")),
+            },
             "tickets": {
                 "open_tickets": _newest(
                     [one for one in mine("ticket") if one["status"] not in CLOSED_TICKETS], MAX_OPEN, "created_at"
@@ -254,7 +275,7 @@ def _last_stage(deal: Json) -> Json:
 
 
 def _pipeline(deals: list[Json], orders: list[Json]) -> Json:
-    counted = [one for one in orders if one["status"] not in UNCOUNTED_ORDERS]
+    counted = [one for one in orders if one["status"] not in UNCOUNTED_ORDERS and not _is_given_back(one)]
     last = _newest(counted, 1, "placed_at")
     moved = _newest([_last_stage(deal) for deal in deals], MAX_TIMELINE, "_at")
     return {
@@ -263,10 +284,53 @@ def _pipeline(deals: list[Json], orders: list[Json]) -> Json:
         "won_value": _sums(one["amount"] for one in deals if one["status"] == "won"),
         "orders": {
             "count": len(counted),
-            "total": _sums(one["total"] for one in counted),
+            "total": _sums(_less_refunds(one) for one in counted),
             "last_at": last[0]["placed_at"] if last else None,
             "recent": _newest(orders, MAX_RECENT, "placed_at"),
         },
         "deals": [{name: value for name, value in deal.items() if name != "_at"} for deal in moved],
         "orders_placed": _newest(orders, MAX_TIMELINE, "placed_at"),
+        "orders_refunded": [
+            next(order for order in orders if order["id"] == one["id"])
+            for one in _newest(
+                [{**one, "_at": max(back["at"] for back in one["refunds"])} for one in orders if one["refunds"]],
+                MAX_TIMELINE,
+                "_at",
+            )
+        ],
+    }
+
+
+def _refunded(order: Json) -> Decimal:
+    return sum((Decimal(back["amount"]["amount"]) for back in order["refunds"]), Decimal(0))
+
+
+def _is_given_back(order: Json) -> bool:
+    return 0 < _refunded(order) >= Decimal(order["total"]["amount"])
+
+
+def _less_refunds(order: Json) -> Json:
+    if not order["refunds"]:
+        return order["total"]  # type: ignore[no-any-return]  # a member of JSON
+    left = max(Decimal(order["total"]["amount"]) - _refunded(order), Decimal(0))
+    return money(f"{left:f}", order["total"]["currency"])
+
+
+def _billing(invoices: list[Json], payments: list[Json]) -> Json:
+    due = [one for one in invoices if one["status"] == "open"]
+    first = sorted(due, key=lambda one: (one["due_at"] is None, one["due_at"] or "", one["id"]))
+    return {
+        "invoices_due": {
+            "count": len(due),
+            "overdue": sum(one["overdue"] for one in due),
+            "total": _sums(one["amount_due"] for one in due),
+            "next": first[:MAX_DUE],
+        },
+        "invoices_issued": _newest([one for one in invoices if one["issued_at"]], MAX_TIMELINE, "issued_at"),
+        "payments_made": [
+            {name: value for name, value in one.items() if name != "_at"}
+            for one in _newest(
+                [{**one, "_at": one["paid_at"] or one["created_at"]} for one in payments], MAX_TIMELINE, "_at"
+            )
+        ],
     }

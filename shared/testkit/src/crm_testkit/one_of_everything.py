@@ -23,6 +23,7 @@ DATE_REMINDERS, DATE_OCCURRENCES = "/v1/date-reminders", "/v1/date-occurrences"
 BULK_CHANGES, VALIDATION_RULES, TAG_RULES = "/v1/bulk-changes", "/v1/validation-rules", "/v1/tag-rules"
 
 PIPELINES, DEALS, ORDERS = "/v1/pipelines", "/v1/deals", "/v1/orders"
+PRODUCTS, INVOICES, PAYMENTS = "/v1/products", "/v1/invoices", "/v1/payments"
 TICKETS, TICKET_MESSAGES = "/v1/tickets", "/v1/tickets/{ticket_id}/messages"
 TEMPLATES, SEGMENTS, CAMPAIGNS, MESSAGES = "/v1/templates", "/v1/segments", "/v1/campaigns", "/v1/messages"
 API_KEYS, ALLOWED_ORIGINS = "/v1/api-keys", "/v1/allowed-origins"
@@ -79,6 +80,25 @@ BODIES: Mapping[str, Callable[[Ids], Json]] = {
         "contact_id": ids[CONTACTS],
         "total": {"amount": "1999.00", "currency": "CNY"},
         "status": "paid",
+    },
+    PRODUCTS: lambda ids: {
+        "name": "滤芯",
+        "source": "erp",
+        "external_id": uuid.uuid4().hex,
+        "unit_price": {"amount": "999.50", "currency": "CNY"},
+    },
+    INVOICES: lambda ids: {
+        "number": f"INV-{uuid.uuid4().hex}",
+        "contact_id": ids[CONTACTS],
+        "order_id": ids[ORDERS],
+        "total": {"amount": "1999.00", "currency": "CNY"},
+        "due_at": "2026-12-31",
+    },
+    PAYMENTS: lambda ids: {
+        "contact_id": ids[CONTACTS],
+        "invoice_id": ids[INVOICES],
+        "amount": {"amount": "1000.00", "currency": "CNY"},
+        "method": "bank_transfer",
     },
     TICKETS: lambda ids: {"subject": "无法登录", "contact_id": ids[CONTACTS], "channel": "email"},
     TICKET_MESSAGES: lambda ids: {"body": "登录时报 500", "visibility": "internal"},

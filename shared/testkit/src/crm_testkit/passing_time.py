@@ -1,4 +1,4 @@
-"""Time that passes for one tenant of contacts-svc: all that pools, retention rules and tags look at came so much sooner."""
+"""Time that passes for one tenant of a service: what pools, retention rules, tags, invoices and webhooks look at came sooner."""
 
 import json
 from collections.abc import AsyncIterator
@@ -47,6 +47,15 @@ async def _as_tenant(app_url: str, tenant_id: str) -> AsyncIterator[asyncpg.Conn
         await connection.close()
 
 
+async def let_invoices_wait(app_url: str, tenant_id: str, days: int) -> None:
+    """As `let_pass`, of one tenant of pipeline-svc: the days on which its invoices are due, and what looks at them then."""
+    async with _as_tenant(app_url, tenant_id) as connection:
+        await connection.execute("update invoice set due_at = due_at - $1::integer", days)
+        await connection.execute(
+            "update timer set due_at = due_at - $1::interval where kind = 'invoice_overdue'", timedelta(days=days)
+        )
+
+
 _TIMES_OF_FACTS: Final = (
     ("orders", "first_at"),
     ("orders", "last_at"),
@@ -76,3 +85,17 @@ async def let_days_pass(app_url: str, tenant_id: str, days: int) -> None:
             await connection.execute(
                 "update contact_facts set facts = $2::jsonb where contact_id = $1", contact_id, given
             )
+
+
+_WEBHOOKS_SOONER: Final = (
+    "update webhook_delivery set due_at = due_at - $1::interval where status = 'waiting'",
+    """update webhook_progress set due_at = due_at - $1::interval, rest_until = rest_until - $1::interval,
+        failing_since = failing_since - $1::interval""",
+)
+
+
+async def let_pass_for_webhooks(app_url: str, tenant_id: str, time: timedelta) -> None:
+    """`app_url`: of the gateway's database, as the application. What waits, rests or fails does so for so much longer."""
+    async with _as_tenant(app_url, tenant_id) as connection:
+        for statement in _WEBHOOKS_SOONER:
+            await connection.execute(statement, time)

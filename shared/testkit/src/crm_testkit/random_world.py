@@ -1,6 +1,7 @@
 """Random histories of a world of customers, and random ways in which their events may arrive."""
 
 import random
+from decimal import Decimal
 from typing import Any
 
 from crm_contracts.envelope import Event
@@ -15,6 +16,8 @@ KINDS = (
     "consent",
     "deal",
     "order",
+    "invoice",
+    "payment",
     "ticket",
     "ticket_message",
     "segment_member",
@@ -44,7 +47,29 @@ def members(kind: str, dice: random.Random, contacts: list[str], accounts: list[
         },
         "deal": {**whose, "status": status, "amount": dice.choice((amount, None)), "stage_history": [
             stay("open", at), *([stay(status, later)] if status != "open" else [])]},
-        "order": {**whose, "total": amount, "placed_at": at, "status": dice.choice(("paid", "draft", "refunded"))},
+        "order": {
+            **whose,
+            "total": amount,
+            "placed_at": at,
+            "status": dice.choice(("paid", "draft", "refunded")),
+            **_refunds(dice, amount, later),
+        },
+        "invoice": {
+            **whose,
+            "total": amount,
+            "amount_due": amount,
+            "status": dice.choice(("open", "open", "paid", "void")),
+            "issued_at": dice.choice((None, at)),
+            "due_at": dice.choice((None, "2026-10-05", "2026-11-05")),
+            "overdue": dice.choice((True, False)),
+        },
+        "payment": {
+            **whose,
+            "amount": amount,
+            "kind": dice.choice(("payment", "refund")),
+            "status": dice.choice(("succeeded", "pending")),
+            "paid_at": dice.choice((None, at)),
+        },
         "ticket": {**whose, "status": dice.choice(("new", "open", "solved")), "solved_at": dice.choice((None, later))},
         "ticket_message": {**whose, "at": at},
         "segment_member": {"contact_id": contact_id or contacts[0], "segment_id": dice.choice(SEGMENTS)},
@@ -62,6 +87,22 @@ def members(kind: str, dice: random.Random, contacts: list[str], accounts: list[
         },
     }  # fmt: skip
     return states[kind]
+
+
+def _refunds(dice: random.Random, total: dict[str, str], at: str) -> dict[str, Any]:
+    """None, some, or all of it given back."""
+    amounts = dice.choice(([], ["0.25"], ["0.5", "11.50"], [total["amount"]]))
+    given = [
+        {
+            "external_id": dice.choice((None, f"r{place}")),
+            "amount": money(each, total["currency"]),
+            "reason": None,
+            "at": at,
+        }
+        for place, each in enumerate(amounts)
+    ]
+    back = str(sum(map(Decimal, amounts), Decimal(0)))
+    return {"refunds": given, "refunded_total": money(back, total["currency"]) if given else None}
 
 
 SEGMENTS = ["segment_01jd3zq8w9e2vbx7k5m4n6p8qr", "segment_01jd3zq8w9e2vbx7k5m4n6p8qs"]

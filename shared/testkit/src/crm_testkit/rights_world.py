@@ -19,9 +19,12 @@ from crm_testkit.one_of_everything import (
     CUSTOM_FIELDS,
     DATE_REMINDERS,
     DEALS,
+    INVOICES,
     ORDERS,
+    PAYMENTS,
     PIPELINES,
     POOLS,
+    PRODUCTS,
     RELATIONSHIPS,
     SEGMENTS,
     TEAMS,
@@ -174,6 +177,26 @@ class Company:
                 **about,
             },
         )
+        owed = {"amount": self._mark("invoices", "commercial", whose, f"9503{len(self.ids)}.99"), "currency": "CNY"}
+        await make(
+            INVOICES,
+            {
+                "number": mark("invoices", "open"),
+                "lines": [{"name": mark("invoices", "commercial"), "quantity": "1", "unit_price": owed}],
+                "custom": {"x": mark("invoices", "private")},
+                **about,
+            },
+        )
+        await make(
+            PAYMENTS,
+            {
+                "amount": {"amount": "1.00", "currency": "CNY"},
+                "method": mark("payments", "open"),
+                "reference": mark("payments", "commercial"),
+                "custom": {"x": mark("payments", "private")},
+                **about,
+            },
+        )
         await make(
             TICKETS,
             {
@@ -209,6 +232,8 @@ class Company:
         reminder = {"field": "birthday", "at": "00:00", "time_zone": "UTC"}
         ids[DATE_REMINDERS] = await self._make(DATE_REMINDERS, {"name": named("date-reminders"), **reminder})
         ids[POOLS] = await self._make(POOLS, {"name": named("pools")})
+        secret = {"custom": {"x": self._mark("products", "private", EVERYBODY)}}
+        ids[PRODUCTS] = await self._make(PRODUCTS, {"name": named("products"), **secret})
         ids[TEMPLATES] = await self._make(TEMPLATES, {"name": named("templates"), "subject": "x", "body_text": "x"})
         ids[SEGMENTS] = await self._make(SEGMENTS, {"name": named("segments")})
         about = {"segment_id": ids[SEGMENTS], "template_id": ids[TEMPLATES]}
@@ -220,6 +245,7 @@ _NEVER_ASKED: Final = ("/v1/tenants", "/v1/customers/lookup")
 """The first are the installation's administrator's; the second says nothing without a parameter, and is tried elsewhere."""
 
 _BODIES: Final[Mapping[str, dict[str, Any]]] = {
+    "refund_order": {"amount": {"amount": "1.00", "currency": "CNY"}, "at": "2026-10-05T09:00:00Z"},
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "add_segment_members": {"contact_ids": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
     "release_contact": {"reason": "x"},

@@ -38,6 +38,7 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "claim_contact": {"user_id": "user_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "release_contact": {"reason": "x"},
     "merge_contacts": {"from": ["contact_01jd3zq8w9e2vbx7k5m4n6p8qr"]},
+    "refund_order": {"amount": {"amount": "1.00", "currency": "CNY"}, "at": "2026-10-05T09:00:00Z"},
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "rotate_webhook_secret": {},
     "set_webhook_cursor": {"after": "beginning"},

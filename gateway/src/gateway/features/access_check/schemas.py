@@ -11,8 +11,8 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 Asked = Literal[
-    "accounts", "activities", "campaigns", "contacts", "customers", "deals", "messages", "orders", "pipelines", "segments",
-    "templates", "tickets",
+    "accounts", "activities", "campaigns", "contacts", "customers", "deals", "invoices", "messages", "orders", "payments", "pipelines",
+    "products", "segments", "templates", "tickets",
 ]  # fmt: skip
 """The resources whose records are a service's."""
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any, Final
 
-from crm_contracts.facts import MAX_CONTACTS, MAX_OPEN, MAX_RECENT, MAX_RELATIONSHIPS
+from crm_contracts.facts import MAX_CONTACTS, MAX_DUE, MAX_OPEN, MAX_RECENT, MAX_RELATIONSHIPS
 
 from gateway.features.customers.entities import Json, moment, sort_time
 from gateway.features.customers.timeline import contact_name, entries_of, newest
@@ -155,8 +155,19 @@ def _sales(facts: Json) -> dict[str, Any]:
             "recent": _newest(orders["recent"], "placed_at", MAX_RECENT),
         },
         "quotes": [],
-        "invoices_due": [],
+        "invoices_due": _invoices_due(facts.get("invoices_due") or {}),
         "tasks": [],
+    }
+
+
+def _invoices_due(due: Json) -> dict[str, Any]:
+    """Empty where pipeline-svc is of a release that knows none."""
+    first = sorted(due.get("next", ()), key=lambda one: (one["due_at"] is None, one["due_at"] or "", one["id"]))
+    return {
+        "count": due.get("count", 0),
+        "overdue": due.get("overdue", 0),
+        "total": money_total(due.get("total", ())),
+        "next": first[:MAX_DUE],
     }
 
 
@@ -191,7 +202,9 @@ def _timeline(facts: Facts) -> list[Json]:
         "activity": contacts["activities"],
         "consent": contacts["ledger"],
         "deal": facts.pipeline["deals"],
-        "order": facts.pipeline["orders_placed"],
+        "order": [*facts.pipeline["orders_placed"], *facts.pipeline.get("orders_refunded", ())],
+        "invoice": facts.pipeline.get("invoices_issued", ()),
+        "payment": facts.pipeline.get("payments_made", ()),
         "ticket": facts.tickets["tickets"],
         "ticket_message": facts.tickets["messages"],
         "message": facts.campaigns["recent_messages"],

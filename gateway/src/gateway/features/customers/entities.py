@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from crm_contracts.envelope import Event
-from crm_contracts.facts import CLOSED_TICKETS
+from crm_contracts.facts import CLOSED_TICKETS, counts_as
 
 Json = Mapping[str, Any]
 
@@ -66,8 +66,7 @@ def entity_state(event: Event) -> EntityState:
     account_id = event.subject if kind == "account" else entity.get("account_id") or entity.get("related_contact_id")
     if event.entity is None or event.deleted:
         return EntityState(event.subject, kind, event.service, event.sequence, True, event.time, contact_id, account_id)
-    status = entity.get("status")
-    money = entity["total"] if kind == "order" else entity.get("amount")
+    status, amount, currency = _counted(kind, entity)
     return EntityState(
         id=event.subject,
         type=kind,
@@ -78,13 +77,27 @@ def entity_state(event: Event) -> EntityState:
         contact_id=contact_id,
         account_id=account_id,
         created_at=moment(entity["created_at"]),
-        at=sort_time(kind, entity),
+        at=_due(entity) if kind == "invoice" else sort_time(kind, entity),
         status=status,
         open=_is_open(kind, status),
-        amount=Decimal(money["amount"]) if money else None,
-        currency=money["currency"] if money else None,
+        amount=amount,
+        currency=currency,
         data=entity,
     )
+
+
+def _counted(kind: str, entity: Json) -> tuple[str | None, Decimal | None, str | None]:
+    """As what it counts: the state, what it is added up by."""
+    if kind == "order":
+        return counts_as(entity)
+    money = entity["amount_due"] if kind == "invoice" else entity.get("amount")
+    amount = Decimal(money["amount"]) if money else None
+    return entity.get("status"), amount, money["currency"] if money else None
+
+
+def _due(invoice: Json) -> datetime | None:
+    """Which is due first is asked of invoices, and never which is the newest."""
+    return moment(f"{invoice['due_at']}T00:00:00Z") if invoice["due_at"] else None
 
 
 def sort_time(kind: str, entity: Json) -> datetime:
@@ -96,6 +109,8 @@ def sort_time(kind: str, entity: Json) -> datetime:
             times = [entry["entered_at"] for entry in entity["stage_history"][-1:]]
         case "order":
             times = [entity["placed_at"]]
+        case "payment":
+            times = [entity["paid_at"]]
         case "ticket":
             times = [entity["created_at"], entity["solved_at"]]
         case "message":
@@ -106,6 +121,6 @@ def sort_time(kind: str, entity: Json) -> datetime:
 
 
 def _is_open(kind: str, status: str | None) -> bool:
-    if kind == "deal":
+    if kind in ("deal", "invoice"):
         return status == "open"
     return kind == "ticket" and status not in CLOSED_TICKETS

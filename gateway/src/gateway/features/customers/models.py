@@ -24,6 +24,7 @@ def grams_index(name: str) -> Index:
 
 _PRESENT = text("not deleted")
 _OPEN = text("open and not deleted")
+_DUE = text("type = 'invoice' and open and not deleted")
 _CONTACT = text("type = 'contact' and not deleted")
 
 
@@ -31,8 +32,8 @@ class EntityCopy(TenantRow, Base, table=True):
     """The newest state of one entity of any service, guarded by its version.
 
     A deleted entity leaves its row without data, so that an older event which comes late is still ignored. The other
-    columns repeat what facts are selected, sorted and summed by; `at` is the type's place in a timeline
-    (see `entities.py`). A contact is its own `contact_id`, an account its own `account_id`; of a relationship
+    columns repeat what facts are selected, sorted and summed by; `at` is the type's place in a timeline, of an invoice the day on
+    which it is due (see `entities.py`). A contact is its own `contact_id`, an account its own `account_id`; of a relationship
     between two contacts the second stands there.
     """
 
@@ -42,6 +43,8 @@ class EntityCopy(TenantRow, Base, table=True):
         Index("entity_account", "tenant_id", "account_id", "type", "at", "id", postgresql_where=_PRESENT),
         Index("entity_contact_open", "tenant_id", "contact_id", "type", "created_at", "id", postgresql_where=_OPEN),
         Index("entity_account_open", "tenant_id", "account_id", "type", "created_at", "id", postgresql_where=_OPEN),
+        Index("entity_contact_due", "tenant_id", "contact_id", "at", "id", postgresql_where=_DUE),
+        Index("entity_account_due", "tenant_id", "account_id", "at", "id", postgresql_where=_DUE),
         Index("entity_account_contacts", "tenant_id", "account_id", "id", postgresql_where=_CONTACT),
         Index("entity_contact_time", "tenant_id", "contact_id", "service", "time"),
         Index("entity_account_time", "tenant_id", "account_id", "service", "time"),
@@ -134,7 +137,7 @@ class CustomerSearchRow(TenantRow, Base, table=True):
 
 
 class SearchNumberRow(TenantRow, Base, table=True):
-    """The numbers of an order or a ticket, folded, by which its customers are found."""
+    """The numbers of an order, an invoice or a ticket, folded, by which its customers are found."""
 
     __tablename__ = "search_number"
     __table_args__ = (

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from crm_contracts.campaigns import Message
 from crm_contracts.contacts import Account, Contact
-from crm_contracts.pipeline import Deal, Order
+from crm_contracts.pipeline import Deal, Invoice, Order
 from crm_contracts.relationships import Relationship
 from crm_contracts.sensitivity import Mask, classes_of, mask_email, mask_phone, mask_text
 from crm_contracts.tickets import Ticket
@@ -25,7 +25,6 @@ from gateway.features.customers.sight import BESIDES, ENTRIES, NOWHERE, OF_KIND,
 
 _LATER: Final[Mapping[str, str]] = {
     "sales.quotes": "quotes",
-    "sales.invoices_due": "invoices",
     "sales.tasks": "tasks",
     "marketing.journeys": "journeys",
     "marketing.coupons": "coupons",
@@ -36,6 +35,12 @@ _LATER: Final[Mapping[str, str]] = {
 }
 """Members that stand empty until their resource comes, and are for who may then read all of it."""
 
+
+_COUNTED: Final[Mapping[str, tuple[str, type[Entity]]]] = {
+    "orders": ("orders", Order),
+    "invoices_due": ("invoices", Invoice),
+}
+"""Members of sales that hold some records of a resource, and what all of them come to."""
 
 _WHOSE: Final = ("contact_id", "account_id", "related_contact_id")
 """The members by which a record belongs to customers."""
@@ -154,21 +159,22 @@ class _Redaction:
                 self._list(inner, "deals", Deal, member, each, self._nearest_of, place)
             elif member in ("open_value", "won_value"):
                 self._sum(inner, "deals", member, each, place)
-            elif member == "orders":
-                self._orders(inner, member, each, place)
+            elif member in _COUNTED and isinstance(each, Mapping):  # a list stands in views that were stored before
+                self._counted(inner, member, each, place)
             else:
                 self._later(member, each, inner, place)
         self._keep_members(self._left.shown, name, inner, name)
 
-    def _orders(self, inner: dict[str, Any], name: str, value: Json, place: str) -> None:
-        """What is counted and summed up may be of orders that are not seen: it takes rights to all of this customer's."""
+    def _counted(self, inner: dict[str, Any], name: str, value: Json, place: str) -> None:
+        """What is counted and summed up may be of records that are not seen: it takes rights to all of this customer's."""
         shown: dict[str, Any] = {}
+        resource, model = _COUNTED[name]
         for member, each in value.items():
-            if member == "recent":
-                self._list(shown, "orders", Order, member, each, self._nearest_of, f"{place}.{member}")
+            if member in ("recent", "next"):
+                self._list(shown, resource, model, member, each, self._nearest_of, f"{place}.{member}")
             elif member == "total":
-                self._sum(shown, "orders", member, each, f"{place}.{member}")
-            elif self._may("orders", self._customer):
+                self._sum(shown, resource, member, each, f"{place}.{member}")
+            elif self._may(resource, self._customer):
                 shown[member] = each
         self._keep_members(inner, name, shown, place)
 

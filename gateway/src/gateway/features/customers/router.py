@@ -88,7 +88,7 @@ Sought = Annotated[
     str | None,
     StringConstraints(max_length=MAX_LENGTH),
     Query(
-        description="Words that must all be found, each in part of a name, company, e-mail, phone, external id, order or ticket "
+        description="Words that must all be found, each in part of a name, company, e-mail, phone, external id, order, invoice or ticket "
         "number; Chinese by pinyin too, names with slips"
     ),
 ]

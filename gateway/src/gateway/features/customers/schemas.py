@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required
 from crm_contracts.campaigns import Message
 from crm_contracts.contacts import Account, Contact, Email, LifecycleStage, Phone
 from crm_contracts.ids import AccountId, ContactId, DealId, PipelineId, SegmentId, StageId, TeamId, UserId
-from crm_contracts.pipeline import Order, StageKind
+from crm_contracts.pipeline import Invoice, Order, StageKind
 from crm_contracts.relationships import Relationship
 from crm_contracts.sensitivity import COMMERCIAL, PRIVATE
 from crm_contracts.sharing import Share
@@ -96,12 +96,23 @@ class OpenDeal(Entity):
 
 
 class Orders(TypedDict, total=False):
-    """`count`, `total` and `last_at` leave drafts, cancelled and refunded orders out."""
+    """`count`, `total` and `last_at` leave drafts, cancelled and refunded orders out, also those of which all was given back; `total`
+    is less what was given back of the others.
+    """
 
     count: int
     total: MoneyTotal | None
     last_at: Timestamp | None
     recent: list[Order]
+
+
+class InvoicesDue(TypedDict, total=False):
+    """The open invoices: how many, how many of them overdue, what is left to pay of them, and those that are due first."""
+
+    count: int
+    overdue: int
+    total: MoneyTotal | None
+    next: list[Invoice]
 
 
 class Sales(TypedDict, total=False):
@@ -110,7 +121,7 @@ class Sales(TypedDict, total=False):
     won_value: MoneyTotal | None
     orders: Orders
     quotes: list[Any]
-    invoices_due: list[Any]
+    invoices_due: InvoicesDue
     tasks: list[Any]
 
 

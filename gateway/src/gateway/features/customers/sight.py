@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from crm_contracts.campaigns import Message
 from crm_contracts.contacts import Account, Activity, Consent, Contact
-from crm_contracts.pipeline import Deal, Order
+from crm_contracts.pipeline import Deal, Invoice, Order, Payment
 from crm_contracts.sensitivity import COMMERCIAL, OPEN, Classified, Sensitivity, mask_text
 from crm_contracts.tickets import Ticket, TicketMessage
 from crm_contracts.types import Entity
@@ -29,7 +29,7 @@ OF_KIND: Final[Mapping[str, tuple[str, type[Entity]]]] = {
 }
 """The resource that customers of a kind are of, and their entity."""
 
-BESIDES: Final[Mapping[str, Classified]] = {"pool_reason": COMMERCIAL} | dict.fromkeys(
+BESIDES: Final[Mapping[str, Classified]] = {"pool_reason": COMMERCIAL, "refund": COMMERCIAL} | dict.fromkeys(
     ("stage_name", "from_stage_name", "from_stage", "ticket_id", "ticket_number", "visibility", "author"), OPEN
 )
 """What entries and summaries say besides the members of their entity."""
@@ -55,6 +55,8 @@ ENTRIES: Final[Mapping[str, Telling]] = {
     "consent": Telling("consents", Consent, "open"),
     "deal": Telling("deals", Deal, "open"),
     "order": Telling("orders", Order, "commercial"),
+    "invoice": Telling("invoices", Invoice, "commercial"),
+    "payment": Telling("payments", Payment, "commercial"),
     "ticket": Telling("tickets", Ticket, "commercial"),
     "message": Telling("messages", Message, "commercial"),
 }

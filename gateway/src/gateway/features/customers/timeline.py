@@ -201,10 +201,63 @@ def _order(order: Json) -> Iterator[Entry]:
         "placed",
         order["placed_at"],
         "order.placed",
-        f"{order['number']} · {order['total']['amount']} {order['total']['currency']}",
+        f"{order['number']} · {_money(order['total'])}",
         number=order["number"],
         total=order["total"],
         status=order["status"],
+    )
+    for place, refund in enumerate(order.get("refunds", ())):
+        yield _entry(
+            order,
+            "order",
+            f"refund-{refund['external_id'] or place}",
+            refund["at"],
+            "order.refunded",
+            f"{order['number']} · {_money(refund['amount'])}",
+            number=order["number"],
+            refund=refund,
+            status=order["status"],
+        )
+
+
+def _money(money: Json) -> str:
+    return f"{money['amount']} {money['currency']}"
+
+
+def _invoice(invoice: Json) -> Iterator[Entry]:
+    if invoice["issued_at"]:
+        yield _entry(
+            invoice,
+            "invoice",
+            "issued",
+            invoice["issued_at"],
+            "invoice.issued",
+            f"{invoice['number']} · {_money(invoice['total'])}",
+            number=invoice["number"],
+            total=invoice["total"],
+            amount_due=invoice["amount_due"],
+            status=invoice["status"],
+            due_at=invoice["due_at"],
+            overdue=invoice["overdue"],
+        )
+
+
+def _payment(payment: Json) -> Iterator[Entry]:
+    """Of a refund it is told that it is one: `payment.refund_succeeded`."""
+    kind = payment["status"] if payment["kind"] == "payment" else f"refund_{payment['status']}"
+    yield _entry(
+        payment,
+        "payment",
+        "made",
+        payment["paid_at"] or payment["created_at"],
+        f"payment.{kind}",
+        " · ".join(filter(None, (_money(payment["amount"]), payment["method"], payment["reference"]))),
+        amount=payment["amount"],
+        method=payment["method"],
+        reference=payment["reference"],
+        status=payment["status"],
+        order_id=payment["order_id"],
+        invoice_id=payment["invoice_id"],
     )
 
 
@@ -264,6 +317,8 @@ _ENTRIES: Final[Mapping[str, Callable[[Json], Iterator[Entry]]]] = {
     "consent": _consent,
     "deal": _deal,
     "order": _order,
+    "invoice": _invoice,
+    "payment": _payment,
     "ticket": _ticket,
     "ticket_message": _ticket_message,
     "message": _message,

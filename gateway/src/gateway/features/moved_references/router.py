@@ -24,7 +24,7 @@ _OWNER: Final = "contacts"
 async def moves(
     request: Request, merge_id: EntityPath, session: Reading, caller: Caller, query: Annotated[MovesQuery, Query()]
 ) -> Response:
-    """What refers to another contact since a merge: deals, orders, tickets, memberships, messages, activities."""
+    """What refers to another contact since a merge: deals, orders, invoices, payments, tickets, memberships, messages, activities."""
     if prefix_of(merge_id) != MergeId.prefix:
         raise NotFound
     await ask_one(request, caller, _OWNER, f"/v1/merges/{merge_id}")  # whether the caller sees it

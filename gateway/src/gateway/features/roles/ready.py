@@ -24,6 +24,7 @@ _CUSTOMERS: Final = [
     "duplicates",
 ]
 _SALES: Final = ["deals", "orders"]
+_BILLING: Final = ["invoices", "payments"]
 _MARKETING: Final = ["segments", "templates", "campaigns", "messages"]
 _RULES: Final = [
     "territories",
@@ -82,13 +83,19 @@ READY: Final[Mapping[str, ReadyRole]] = {
             _grant(["imports", "jobs", "transfers", "duplicate-scans"], _EDIT, "own", _ALL_FIELDS),
             _grant(["bulk-changes"], [*_EDIT, "delete"], "own", _ALL_FIELDS),
             _grant(["exports"], ["read", "export", "delete"], "own", _ALL_FIELDS),
+            _grant(_BILLING, _EVERY_ACTION, "team", _ALL_FIELDS),
+            _grant(["products"], [*_EDIT, "delete"], "all", _ALL_FIELDS),
             _grant(["tickets", "messages"], _READ, "team", {"open": "read", "personal": "read", "commercial": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),
         ),
         _role(
             "sales",
-            "One's own customers and sales",
+            "One's own customers and sales, and what these have paid",
             _grant([*_CUSTOMERS, *_SALES], _EDIT, "own", _ALL_FIELDS),
+            _grant(
+                _BILLING, _READ, "own", {"open": "read", "personal": "read", "commercial": "read", "private": "read"}
+            ),
+            _grant(["products"], _READ, "all", {"open": "read", "commercial": "read"}),
             _grant(["tickets", "messages"], _READ, "own", {"open": "read", "personal": "read", "commercial": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),
         ),
@@ -114,12 +121,12 @@ READY: Final[Mapping[str, ReadyRole]] = {
         ),
         _role(
             "support_agent",
-            "Every customer, with their orders; tickets in full",
+            "Every customer, with their orders, invoices and payments; tickets in full",
             _grant(_CUSTOMERS, _EDIT, "all", {"open": "write", "personal": "write", "commercial": "write"}),
             _grant(["tickets"], [*_EDIT, "delete", "assign"], "all", _ALL_FIELDS),
             _grant(["imports", "jobs", "transfers", "duplicate-scans"], _EDIT, "own", _ALL_FIELDS),
             _grant(["bulk-changes"], [*_EDIT, "delete"], "own", _ALL_FIELDS),
-            _grant(["orders"], _READ, "all", {"open": "read", "commercial": "read"}),
+            _grant(["orders", *_BILLING, "products"], _READ, "all", {"open": "read", "commercial": "read"}),
             _grant(["messages"], _READ, "all", {"open": "read", "personal": "read"}),
             _grant(_SETTINGS, _READ, "all", {"open": "read"}),
         ),

@@ -30,17 +30,23 @@ Resource = Literal[
     "duplicates",
     "exports",
     "imports",
+<<<<<<< HEAD
     "inbound-deliveries",
     "inbound-sources",
+=======
+    "invoices",
+>>>>>>> main
     "jobs",
     "legal-holds",
     "lifecycle",
     "merges",
     "messages",
     "orders",
+    "payments",
     "pipelines",
     "pools",
     "privacy-requests",
+    "products",
     "relationships",
     "retention-rules",
     "roles",

@@ -88,16 +88,15 @@ _AT_ONCE = Sql(
 _ADVANCE = Sql(
     """
     update webhook_progress p set
-        position = case when changed_at = :seen_at then cast(:position as bigint) else position end,
-        snapshot = case when changed_at = :seen_at then cast(:snapshot as text) else snapshot end,
+        position = cast(:position as bigint), snapshot = cast(:snapshot as text),
         failures = :failures, rest_until = cast(:rest_until as timestamptz),
         failing_since = case when cast(:failures as integer) = 0 then null
                              else coalesce(failing_since, cast(:failed_at as timestamptz)) end,
         last_success_at = coalesce(cast(:succeeded_at as timestamptz), last_success_at),
         due_at = (select min(due_at) from webhook_delivery d
                    where d.tenant_id = :tenant_id and d.endpoint_id = :endpoint_id and d.status = 'waiting' and not d.held)
-     where endpoint_id = :endpoint_id
-    returning failing_since, is_on, changed_at
+     where endpoint_id = :endpoint_id and changed_at = :seen_at
+    returning failing_since
     """
 )
 _PROGRESS = Sql(
@@ -232,7 +231,7 @@ async def advance(
     succeeded_at: datetime | None,
     rest_until: datetime | None,
 ) -> Any | None:
-    """Writes down how far it has come; None where there is no such endpoint any more."""
+    """Writes down how far it has come; None where somebody has set it otherwise meanwhile, or deleted it."""
     values = _of(
         session,
         endpoint_id,

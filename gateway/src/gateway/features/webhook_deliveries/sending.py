@@ -36,6 +36,9 @@ from gateway.upstream import ServiceClient, UpstreamUnavailable
 _AT_ONCE: Final = 32
 """Requests to one endpoint at a time."""
 
+_AT_FIRST: Final = 4
+"""Until it has taken one: many that never answer must not hold all of the process's connections."""
+
 _WINDOW: Final = 400
 """Events that are taken from the journal before those before them are written down."""
 
@@ -168,7 +171,7 @@ class _Run:
         )
         self.window.is_ordered = endpoint.row.ordering == "entity"
         if self.window.is_ordered:
-            self.window.held = await repository.waiting_subjects(session, self._id)
+            self.window.hold(await repository.waiting_subjects(session, self._id))
         self._waiting = await repository.count_waiting(session, self._id)
         await self._take_due(session, endpoint.matcher)
         await self._pages.look(session, self._id)
@@ -282,7 +285,7 @@ class _Run:
     def _launch(self) -> None:
         if self._row is None or self._over:
             return
-        most = 1 if self._condition.is_failing else _AT_ONCE
+        most = 1 if self._condition.is_failing else _AT_ONCE if self._condition.succeeded_at else _AT_FIRST
         while self.window.ready and len(self._flying) < most and not self._condition.is_resting:
             if self._row.rate_limit is not None:
                 now = time.monotonic()
@@ -373,7 +376,7 @@ class _Run:
             succeeded_at=self._condition.succeeded_at,
             rest_until=self._condition.rest_until,
         )
-        if told is None or told["changed_at"] != self._seen_at:
+        if told is None:
             self._over = True
             return
         since = told["failing_since"]

@@ -59,6 +59,10 @@ class Window:
         self._flying: set[str] = set()
         self._open: OrderedDict[int, None] = OrderedDict()
 
+    def hold(self, waiting: set[str]) -> None:
+        """`waiting`: of which deliveries are written down that wait; those that are not written down yet are held besides."""
+        self.held = waiting | {one.subject for one in self.settled if one.status == "waiting"}
+
     @property
     def ready(self) -> int:
         """How many can be sent."""

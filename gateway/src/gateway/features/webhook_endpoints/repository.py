@@ -23,7 +23,7 @@ _DUE = Sql("update webhook_progress set due_at = now(), rest_until = null where 
 _MOVE = Sql(
     """
     update webhook_progress set position = cast(:position as bigint), snapshot = cast(:snapshot as text),
-           changed_at = clock_timestamp() where endpoint_id = :id
+           due_at = now(), changed_at = clock_timestamp() where endpoint_id = :id
     """
 )
 _LOCK_ALL = Sql("select pg_advisory_xact_lock(hashtextextended('webhook_endpoint ' || :tenant_id, 0))")

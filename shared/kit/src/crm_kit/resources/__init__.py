@@ -2,7 +2,7 @@
 
 from crm_kit.resources.copies import copies_reached, copy_levels, rights_to_copy
 from crm_kit.resources.listing import condition_problem, list_page, next_link
-from crm_kit.resources.resource import Matcher, PartOf, Resource, base_fields, given, one_by_one
+from crm_kit.resources.resource import Digested, Matcher, PartOf, Resource, base_fields, given, one_by_one
 from crm_kit.resources.responses import check_if_match, entity_response, file_response, json_response
 from crm_kit.resources.routes import CreateCheck, EntityPath, ReadBeside, list_parameters, resource_router
 from crm_kit.resources.schemas import Page, merge_patch_type
@@ -11,6 +11,7 @@ from crm_kit.resources.writing import admit, change, create
 
 __all__ = [
     "CreateCheck",
+    "Digested",
     "EntityPath",
     "Matcher",
     "Page",

@@ -1,7 +1,7 @@
 """Up to 1,000 operations in one request and one transaction; one bad row spoils no other."""
 
 from collections.abc import Sequence
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from crm_contracts.types import Entity, Input
 from sqlalchemy.exc import IntegrityError
@@ -43,7 +43,7 @@ async def run_operations(
         except (Problem, IntegrityError):
             results += [await _run_alone(session, resource, operation, caller, language) for operation in some]
         else:
-            results += [BatchResult(status=status, id=id_, version=version) for status, id_, version in done]
+            results += [_told(each) for each in done]
     return results
 
 
@@ -56,12 +56,25 @@ async def _run_alone(
 ) -> BatchResult:
     try:
         async with session.savepoint():
-            status, entity_id, version = await _Together(session, resource, caller).run(operation)
+            done = await _Together(session, resource, caller).run(operation)
     except Problem as problem:
         return BatchResult(status=problem.status, error=problem.body(language))
     except IntegrityError:
         return BatchResult(status=Conflict.status, error=Conflict().body(language))
-    return BatchResult(status=status, id=entity_id, version=version)
+    return _told(done)
+
+
+class _Done(NamedTuple):
+    """What became of an operation. `is_stale`: it came too late, and nothing was changed."""
+
+    status: int
+    id: str
+    version: int
+    is_stale: bool = False
+
+
+def _told(done: _Done) -> BatchResult:
+    return BatchResult(status=done.status, id=done.id, version=done.version, stale=done.is_stale or None)
 
 
 class _Together(Generic[RowT, WriteT, EntityT]):
@@ -111,8 +124,8 @@ class _Together(Generic[RowT, WriteT, EntityT]):
                 self._validated[id(operation)] = self._resource.validated(operation.data)
         await self._resource.foresee(self._session, list(self._validated.values()))
 
-    async def run(self, operation: BatchOperation) -> tuple[int, str, int]:
-        """Status, id and version. Raises Problem."""
+    async def run(self, operation: BatchOperation) -> _Done:
+        """Raises Problem."""
         if operation.method == "create":
             return await self._create(operation)
         if operation.method == "update":
@@ -154,25 +167,25 @@ class _Together(Generic[RowT, WriteT, EntityT]):
             for key in self._resource.match[name].held(entity):
                 found.pop(key, None)
 
-    async def _create(self, operation: BatchOperation) -> tuple[int, str, int]:
+    async def _create(self, operation: BatchOperation) -> _Done:
         if self._resource.create is None:
             raise _fault("/method", "choice", Text("These cannot be created", "不支持创建"))
         require(self._caller, f"{self._resource.permission}:create")
         data = self._validated.get(id(operation)) or self._resource.validated(operation.data)
         entity = await create(self._session, self._resource, data, self._caller)
         self._forget(entity)
-        return 201, str(entity.id), entity.version  # type: ignore[attr-defined]  # every entity type has its own id type
+        return _Done(201, str(entity.id), entity.version)  # type: ignore[attr-defined]  # every entity type has its own id type
 
-    async def _update(self, entity_id: str, data: dict[str, Any]) -> tuple[int, str, int]:
+    async def _update(self, entity_id: str, data: dict[str, Any]) -> _Done:
         if self._resource.update is None:
             raise _fault("/method", "choice", Text("These cannot be updated", "不支持更新"))
         require(self._caller, f"{self._resource.permission}:update")
         row = self._rows.get(entity_id) or await self._resource.lock(self._session, entity_id)
-        before = await change(self._session, self._resource, row, data, self._caller)
-        if self._found:
-            self._forget(before)
+        changed = await change(self._session, self._resource, row, data, self._caller)
+        if self._found and not changed.is_stale:
+            self._forget(changed.before)
             self._forget(self._resource.events.snapshot(row))
-        return 200, row.id, row.version
+        return _Done(200, row.id, row.version, changed.is_stale)
 
 
 def _fault(pointer: str, code: str, detail: Text) -> ValidationFailed:

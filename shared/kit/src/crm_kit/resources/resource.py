@@ -59,6 +59,16 @@ def one_by_one(
     return find_all
 
 
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """`times`: the fields of type DATETIME by which periods are told, the usual one first. Each has an index on the tenant, it
+    and the id. `source`: the field that says of which other system a record is, where there is one.
+    """
+
+    times: tuple[str, ...]
+    source: str | None = None
+
+
 @dataclass(frozen=True)
 class PartOf:
     """What the records of a resource are parts of: of another's, which their `column` names."""
@@ -81,6 +91,9 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     a patch that does not send them says none.
     `left_out`: a boolean field; records of which it holds are left out of lists and searches that do not ask by it.
     `foresee`: looks up for all of some that are about to be created what each would look up by itself.
+    `sender_time`: the member that says when its source last changed a record; a change that says an earlier time than the record
+    has changes nothing (`writing.change`).
+    `digests`: by what periods of time it is compared with another system's records (`digests.py`).
     """
 
     singular: str
@@ -104,6 +117,8 @@ class Resource(Generic[RowT, WriteT, EntityT]):
     momentary: frozenset[str] = frozenset()
     left_out: str | None = None
     foresee: Callable[[WriteSession, Sequence[WriteT]], Awaitable[None]] | None = None
+    sender_time: str | None = None
+    digests: Digested | None = None
 
     @property
     def read(self) -> type[EntityT]:

@@ -24,21 +24,23 @@ def entity_response(
     status: int = 200,
     location: str | None = None,
     beside: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The whole representation with its ETag; after a write also the Consistency-Token; 304 where the client has it.
 
-    `beside`: what the answer holds besides it, as JSON, of which it was asked what the caller may see.
+    `headers`: those that it has besides. `beside`: what the answer holds besides it, as JSON, of which it was asked what the
+    caller may see.
     """
     version, entity_id = entity.version, str(entity.id)  # type: ignore[attr-defined]  # every entity type has its own id type
-    headers = {"ETag": etag.entity_tag(version)}
+    told = {"ETag": etag.entity_tag(version), **(headers or {})}
     if request.method in ("GET", "HEAD"):
         if _has_it(request, version):
-            return Response(status_code=304, headers=headers)
+            return Response(status_code=304, headers=told)
     else:
-        headers["Consistency-Token"] = f"{entity_id}@{version}"
+        told["Consistency-Token"] = f"{entity_id}@{version}"
     if location is not None:
-        headers["Location"] = location
-    return json_response(request, entity, status=status, headers=headers, beside=beside)
+        told["Location"] = location
+    return json_response(request, entity, status=status, headers=told, beside=beside)
 
 
 def file_response(

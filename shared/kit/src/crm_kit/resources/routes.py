@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 from crm_contracts.types import Entity, Input
 from fastapi import APIRouter, Path, Request
@@ -264,8 +264,9 @@ def _add_update(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
     ) -> Response:
         row = await resource.lock(session, entity_id)
         check_if_match(request, row.version)
-        await change(session, resource, row, patch, caller)
-        return entity_response(request, resource.events.snapshot(row))
+        changed = await change(session, resource, row, patch, caller)
+        headers = {"Relata-Stale": "true"} if changed.is_stale else {}
+        return entity_response(request, resource.events.snapshot(row), headers=headers)
 
     endpoint.__annotations__["patch"] = merge_patch_type(resource.write)
     router.add_api_route(
@@ -275,8 +276,23 @@ def _add_update(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         response_model=resource.read,
         operation_id=f"update_{resource.singular}",
         summary=f"Change a {resource.label.en} by a JSON Merge Patch",
+        responses=_STALE if resource.sender_time is not None else None,
         openapi_extra=_options(resource, "update"),
     )
+
+
+_STALE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "headers": {
+            "Relata-Stale": {
+                "description": "`true` where the change said an earlier time of its source's than the record has: it has changed "
+                "nothing, and the answer is the record as it is",
+                "required": False,
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
 
 
 def _add_delete(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) -> None:

@@ -51,13 +51,16 @@ class BatchBody(Input):
 
 
 class BatchResult(Contract):
-    """What became of one operation: `id` and `version`, or `error`, a problem."""
+    """What became of one operation: `id` and `version`, or `error`, a problem. `stale`: it said an earlier time of its source's than
+    the record has, and has changed nothing.
+    """
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     status: int
     id: str | None = None
     version: int | None = None
+    stale: bool | None = None
     error: dict[str, Any] | None = None
 
 

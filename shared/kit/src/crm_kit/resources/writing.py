@@ -1,7 +1,7 @@
 """Creating and changing records in the name of a caller: what the routes and the batch have in common."""
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from crm_contracts.types import Entity, Input
 from pydantic import JsonValue
@@ -59,23 +59,38 @@ def _owned(session: WriteSession, resource: Resource[RowT, WriteT, EntityT], dat
     return data if is_given else data.model_copy(update={name: user_id})
 
 
+class Changed(NamedTuple, Generic[EntityT]):
+    """`is_stale`: the change came too late, and the record is as it was `before`."""
+
+    before: EntityT
+    is_stale: bool = False
+
+
 async def change(
     session: WriteSession,
     resource: Resource[RowT, WriteT, EntityT],
     row: RowT,
     patch: Mapping[str, JsonValue],
     caller: Principal,
-) -> EntityT:
-    """Applies an RFC 7396 patch to a row that was locked for it; answers what it was before. Raises Forbidden."""
+) -> Changed[EntityT]:
+    """Applies an RFC 7396 patch to a row that was locked for it. Raises Forbidden.
+
+    Of what a source says in whatever order, the state that it says last by its own clock is left: a patch that says an
+    earlier `sender_time` than the row has changes nothing.
+    """
     assert resource.update is not None
     before = resource.events.snapshot(row)
     data = resource.patched(before, patch)
     if session.sights is None:
+        if _is_stale(resource, before, patch, data):
+            return Changed(before, is_stale=True)
         await resource.update(session, row, data, caller)
-        return before
+        return Changed(before)
     rights = session.sights.changing(row.id)
     assert rights is not None, "locking has looked at it"
     access.check_written(session, resource, rights, "update", patch)
+    if _is_stale(resource, before, patch, data):
+        return Changed(before, is_stale=True)
     given = [
         name for name in resource.ownership.assigned_by & patch.keys() if getattr(data, name) != getattr(before, name)
     ]
@@ -95,4 +110,14 @@ async def change(
         await session.flush()
         if not await access.look_at(session, resource, [row.id], "update"):
             raise access.forbidden(f"{resource.permission}:update")
-    return before
+    return Changed(before)
+
+
+def _is_stale(
+    resource: Resource[RowT, WriteT, EntityT], before: EntityT, patch: Mapping[str, JsonValue], data: WriteT
+) -> bool:
+    name = resource.sender_time
+    if name is None or patch.get(name) is None:
+        return False
+    known = getattr(before, name)
+    return known is not None and getattr(data, name) < known

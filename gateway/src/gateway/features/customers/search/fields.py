@@ -18,7 +18,16 @@ _FORM: Final = 1
 """Of what is kept of a customer: whoever changes it lets a migration queue all tenants in `search_filling`."""
 
 FieldName = Literal[
-    "name", "company", "domain", "email", "phone", "wechat", "external_id", "order_number", "ticket_number"
+    "name",
+    "company",
+    "domain",
+    "email",
+    "phone",
+    "wechat",
+    "external_id",
+    "order_number",
+    "invoice_number",
+    "ticket_number",
 ]
 Part = Literal["personal", "open", "company", "commercial"]
 """By which right a text is seen: of the customer's own members by their sensitivity; `company`: its account's name."""

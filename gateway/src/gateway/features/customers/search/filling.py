@@ -36,7 +36,7 @@ _FILLING = text("select after_id, again_at from search_filling for update skip l
 _IS_FILLING = text("select exists (select from search_filling where again_at is null)")
 _PAGE_OF = text(
     """
-    select id, type from entity where id > :after and type in ('account', 'contact', 'order', 'ticket') and not deleted
+    select id, type from entity where id > :after and type in ('account', 'contact', 'order', 'invoice', 'ticket') and not deleted
      order by id limit :limit
     """
 )
@@ -75,7 +75,7 @@ async def _fill_page(session: WriteSession, after: str, again_at: datetime | Non
         await session.execute(_ONCE_MORE if again_at is None else _DONE)
         return
     # What was read before the locks were had may be old by then. Entities first, then customers, as the consumer does.
-    if numbered := [row.id for row in found if row.type in ("order", "ticket")]:
+    if numbered := [row.id for row in found if row.type in ("order", "invoice", "ticket")]:
         rows = (await session.execute(_NUMBERED, {"ids": numbered})).all()
         await write_numbers(session, [_state(row) for row in rows])
     if customers := [row.id for row in found if row.type in ("contact", "account")]:

@@ -1,4 +1,4 @@
-"""Customers by the numbers of their orders and tickets: of those that the caller may see."""
+"""Customers by the numbers of their orders, invoices and tickets: of those that the caller may see."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,12 @@ from gateway.features.customers.search.query import SearchQuery
 from gateway.features.customers.sight import Sight
 
 MOST: Final = 200
-_RESOURCES: Final = {"order": "orders", "ticket": "tickets"}
-_FIELDS: Final[Mapping[str, FieldName]] = {"order": "order_number", "ticket": "ticket_number"}
+_RESOURCES: Final = {"order": "orders", "invoice": "invoices", "ticket": "tickets"}
+_FIELDS: Final[Mapping[str, FieldName]] = {
+    "order": "order_number",
+    "invoice": "invoice_number",
+    "ticket": "ticket_number",
+}
 
 _n, _entity = columns(SearchNumberRow), columns(EntityCopy)
 

@@ -11,7 +11,7 @@ from gateway.features.customers.search.fields import PARTS, Searched, folded, sp
 from gateway.features.customers.search.grams import grams_of, grams_of_number
 
 _MEMBERS: Final = ("id", "kind", "archived", "created_at", "account_id", "digest")
-_NUMBERED: Final = frozenset({"order", "ticket"})
+_NUMBERED: Final = frozenset({"order", "invoice", "ticket"})
 
 # Arrays of arrays cannot be of different lengths: each row's numbers travel as one text.
 _UPSERT = Sql(
@@ -67,7 +67,7 @@ async def delete_searched(session: WriteSession, ids: Sequence[str]) -> None:
 
 
 async def write_numbers(session: WriteSession, states: Sequence[EntityState]) -> None:
-    """Keeps the numbers of those that are orders and tickets, and forgets those that are nobody's any more."""
+    """Keeps the numbers of those that are orders, invoices and tickets, and forgets those that are nobody's any more."""
     numbered = [state for state in states if state.type in _NUMBERED]
     kept = [(state, numbers) for state in numbered if _is_somebodys(state) and (numbers := _numbers(state))]
     if kept:

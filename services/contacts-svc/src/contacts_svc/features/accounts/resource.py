@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import Text
-from crm_kit.resources import Resource, access
+from crm_kit.resources import Digested, Resource, access
 from crm_kit.resources.tree import ancestors_of
 
 from contacts_svc.features.accounts import repository, usecases
@@ -30,6 +30,7 @@ ACCOUNTS = Resource(
     momentary=frozenset({"lifecycle_reason"}),
     left_out=repository.ARCHIVED,
     foresee=usecases.foresee,
+    digests=Digested(("created_at", "updated_at")),
 )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from crm_contracts.envelope import Event
-from crm_contracts.registry import ACTIVITY, DEAL, ORDER, TICKET
+from crm_contracts.registry import ACTIVITY, DEAL, ORDER, PAYMENT, TICKET
 from crm_kit.db.session import WriteSession
 from crm_kit.inbox import Consumer
 
@@ -26,7 +26,7 @@ async def note_activity(session: WriteSession, events: Sequence[Event]) -> None:
 
 ACTIVITY_OF_HELD = Consumer(
     name="contacts.pool_activity",
-    topics=(ACTIVITY, DEAL, ORDER, TICKET),
+    topics=(ACTIVITY, DEAL, ORDER, PAYMENT, TICKET),
     handle=note_activity,
     order="pass",
     gather_seconds=0.2,

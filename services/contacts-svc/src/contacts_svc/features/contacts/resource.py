@@ -2,7 +2,7 @@
 
 from crm_kit.errors import Text
 from crm_kit.privacy import is_erased
-from crm_kit.resources import Resource
+from crm_kit.resources import Digested, Resource
 
 from contacts_svc.features.accounts.repository import ARCHIVED
 from contacts_svc.features.contacts import repository, usecases
@@ -30,4 +30,5 @@ CONTACTS = Resource(
     momentary=frozenset({"lifecycle_reason"}),
     left_out=ARCHIVED,
     foresee=usecases.foresee,
+    digests=Digested(("created_at", "updated_at"), source="source"),
 )

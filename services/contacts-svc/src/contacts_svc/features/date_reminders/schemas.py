@@ -1,35 +1,13 @@
 """What clients may write of a reminder."""
 
-from functools import cache
 from typing import Annotated, Self
-from zoneinfo import available_timezones
 
 from crm_contracts.dates import DatedResource, Repeats
-from crm_contracts.types import Input, Name
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from crm_contracts.types import Input, Name, TimeZoneName
+from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from contacts_svc.features.date_reminders.rules import BIRTHDAY
-
-_known_zones = cache(available_timezones)
-
-
-def _zone(value: str) -> str:
-    if value not in _known_zones():
-        raise PydanticCustomError(
-            "time_zone",
-            "Must be a time zone of the IANA database, such as Asia/Shanghai",
-            {"zh": "必须是 IANA 时区名，例如 Asia/Shanghai"},
-        )
-    return value
-
-
-TimeZoneName = Annotated[
-    str,
-    StringConstraints(strict=True, max_length=64),
-    AfterValidator(_zone),
-    Field(description="IANA name", examples=["Asia/Shanghai"]),
-]
 
 
 class DateReminderWrite(Input):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from crm_contracts.envelope import Event
-from crm_contracts.facts import CLOSED_TICKETS, UNCOUNTED_ORDERS
+from crm_contracts.facts import CLOSED_TICKETS, UNCOUNTED_ORDERS, counts_as
 from crm_contracts.pipeline import Deal, Order
 from crm_contracts.registry import DEAL, ORDER, TICKET
 from crm_contracts.tickets import Ticket
@@ -25,9 +25,11 @@ def copy_of(event: Event) -> dict[str, Any]:
     match event.entity_type:
         case ORDER.entity:
             order = Order.model_validate(event.entity)
-            money, at = order.total, order.placed_at
-            said = {"contact_id": order.contact_id, "status": order.status, "kind": "orders"}
-            return {**told, **said, "amount": money.amount, "currency": money.currency, "at": at}
+            status, amount, currency = counts_as(
+                order.model_dump(mode="json", include={"total", "refunded_total", "status"})
+            )
+            said = {"contact_id": order.contact_id, "status": status, "kind": "orders"}
+            return {**told, **said, "amount": amount, "currency": currency, "at": order.placed_at}
         case DEAL.entity:
             deal = Deal.model_validate(event.entity)
             said = {"contact_id": deal.contact_id, "status": deal.status, "kind": "deals"}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from crm_contracts.envelope import Event
-from crm_contracts.registry import DEAL, ORDER, TICKET
+from crm_contracts.registry import DEAL, INVOICE, ORDER, PAYMENT, TICKET
 from crm_kit.db.session import WriteSession
 from crm_kit.inbox import Consumer
 
@@ -23,7 +23,7 @@ async def follow_activity(session: WriteSession, events: Sequence[Event]) -> Non
 
 LAST_ACTIVITY = Consumer(
     name="contacts.last_activity",
-    topics=(DEAL, ORDER, TICKET),
+    topics=(DEAL, ORDER, INVOICE, PAYMENT, TICKET),
     handle=follow_activity,
     order="pass",
     gather_seconds=0.2,

@@ -3,12 +3,11 @@
 from typing import Annotated
 
 from crm_contracts.ids import ContactId
-from crm_contracts.types import Contract, Input, LongText, Name, Tag, Timestamp
+from crm_contracts.types import Contract, Input, LongText, Name, Tag, Timestamp, TimeZoneName
 from crm_kit.conditions import ConditionSchema
 from pydantic import Field
 
 from contacts_svc.features.contacts.repository import TAG_FIELDS
-from contacts_svc.features.date_reminders.schemas import TimeZoneName
 
 _Condition = Annotated[
     dict[str, object],

@@ -7,9 +7,14 @@ from crm_kit.rights.copies import follow_owners
 
 from pipeline_svc.features.customers.router import router
 from pipeline_svc.features.deals.events import DEAL_EVENTS
+from pipeline_svc.features.invoices.events import INVOICE_EVENTS
 from pipeline_svc.features.orders.events import ORDER_EVENTS
+from pipeline_svc.features.payments.events import PAYMENT_EVENTS
 
-_REFERENCES = MergedReferences(Reference(DEAL_EVENTS, "contact_id"), Reference(ORDER_EVENTS, "contact_id"))
+# Payments before invoices: in this order whoever changes a payment locks them.
+_REFERENCES = MergedReferences(
+    *(Reference(events, "contact_id") for events in (DEAL_EVENTS, ORDER_EVENTS, PAYMENT_EVENTS, INVOICE_EVENTS))
+)
 
 FEATURE = Feature(
     router=router,

@@ -6,7 +6,7 @@ from crm_contracts.pipeline import StageKind
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
-from crm_kit.resources import Resource, base_fields
+from crm_kit.resources import Digested, Resource, base_fields
 from crm_kit.rights import owned_by, through_copies
 
 from pipeline_svc.features.deals import usecases
@@ -49,4 +49,5 @@ DEALS = Resource(
     create=usecases.create_deal,
     update=usecases.update_deal,
     delete=usecases.delete_deal,
+    digests=Digested(("created_at", "updated_at")),
 )

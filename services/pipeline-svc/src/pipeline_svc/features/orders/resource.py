@@ -6,32 +6,27 @@ from crm_contracts.pipeline import OrderStatus
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
-from crm_kit.resources import Resource, base_fields
+from crm_kit.resources import Digested, Resource
 from crm_kit.rights import owned_by, through_copies
 
 from pipeline_svc.features.orders import usecases
 from pipeline_svc.features.orders.events import ORDER_EVENTS
 from pipeline_svc.features.orders.models import OrderRow
 from pipeline_svc.features.orders.schemas import OrderWrite
+from pipeline_svc.sales.models import sold_fields
 
 _c = columns(OrderRow)
 
 FIELDS = FieldSet(
     "Order",
     [
-        *base_fields(OrderRow),
+        *sold_fields(OrderRow, _c),
         Field("number", FieldType.TEXT, _c.number, sortable=True, nullable=False),
-        Field("source", FieldType.TEXT, _c.source),
-        Field("external_id", FieldType.TEXT, _c.external_id),
-        Field("contact_id", FieldType.ID, _c.contact_id),
-        Field("account_id", FieldType.ID, _c.account_id),
-        Field("owner_id", FieldType.ID, _c.owner_id),
-        Field("team_id", FieldType.ID, _c.team_id),
         Field("status", FieldType.CHOICE, _c.status, choices=get_args(OrderStatus), nullable=False),
         Field("total", FieldType.NUMBER, _c.total_amount, value="total.amount", sortable=True, nullable=False),
         Field("currency", FieldType.TEXT, _c.total_currency, value="total.currency", nullable=False),
+        Field("refunded_total", FieldType.NUMBER, _c.refunded_amount, value="refunded_total.amount"),
         Field("placed_at", FieldType.DATETIME, _c.placed_at, sortable=True, nullable=False),
-        Field("tag", FieldType.TEXT_LIST, _c.tags, value="tags"),
     ],
 )
 
@@ -48,4 +43,7 @@ ORDERS = Resource(
     update=usecases.update_order,
     delete=usecases.delete_order,
     match=usecases.MATCHERS,
+    foresee=usecases.foresee,
+    sender_time="source_updated_at",
+    digests=Digested(("placed_at", "created_at", "updated_at"), source="source"),
 )

@@ -2,32 +2,36 @@
 
 from typing import Annotated
 
-from crm_contracts.ids import AccountId, ContactId, TeamId, UserId
 from crm_contracts.pipeline import OrderStatus
-from crm_contracts.sharing import SharesWrite
-from crm_contracts.types import CustomFields, ExternalKey, Input, Name, NonNegativeMoney, Slug, Tag, Timestamp
-from pydantic import Field, StringConstraints
+from crm_contracts.types import ExternalKey, Input, NonNegativeMoney, Text, Timestamp
+from pydantic import Field
 
 from pipeline_svc.lines import LinesWrite
+from pipeline_svc.sales.schemas import NumberInSource, SoldWrite
+
+MAX_REFUNDS = 100
 
 
-class OrderWrite(Input):
-    number: Annotated[
-        Annotated[Name, StringConstraints(max_length=100)] | None,
-        Field(description="Unique within its source; given by us if left out", examples=["SO-2026-0001"]),
-    ] = None
-    source: Annotated[Slug | None, Field(description="The shop or ERP that it comes from", examples=["shopify"])] = None
-    external_id: Annotated[ExternalKey | None, Field(description="Its id in the source, unique there")] = None
-    contact_id: ContactId | None = None
-    account_id: AccountId | None = None
+class RefundWrite(Input):
+    external_id: Annotated[ExternalKey | None, Field(description="Its id in the source, once in the order")] = None
+    amount: Annotated[NonNegativeMoney, Field(description="In the currency of the order's total")]
+    reason: Text | None = None
+    at: Timestamp
+
+
+class OrderWrite(SoldWrite):
+    number: NumberInSource = None
     lines: LinesWrite = []
     total: Annotated[
         NonNegativeMoney | None, Field(description="If left out, that of the lines, which then have one currency")
     ] = None
     status: OrderStatus = "pending"
     placed_at: Annotated[Timestamp | None, Field(description="Now if left out")] = None
-    tags: Annotated[list[Tag], Field(max_length=200)] = []
-    custom: CustomFields = {}
-    owner_id: UserId | None = None
-    team_id: TeamId | None = None
-    shares: SharesWrite = []
+    refunds: Annotated[
+        list[RefundWrite],
+        Field(
+            max_length=MAX_REFUNDS,
+            description="What was given back of the total. They leave `status` as it is; an order of which all was given back counts "
+            "as refunded",
+        ),
+    ] = []

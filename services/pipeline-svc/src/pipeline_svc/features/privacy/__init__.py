@@ -4,8 +4,10 @@ from crm_kit.manifest import Feature
 from crm_kit.privacy import Holding, PersonalData, PrivacyPart
 
 from pipeline_svc.features.deals.events import DEAL_EVENTS
+from pipeline_svc.features.invoices.events import INVOICE_EVENTS
 from pipeline_svc.features.orders.events import ORDER_EVENTS
-from pipeline_svc.features.privacy.usecases import strip_deal, strip_order
+from pipeline_svc.features.payments.events import PAYMENT_EVENTS
+from pipeline_svc.features.privacy.usecases import strip_deal, strip_invoice, strip_order, strip_payment
 
 _PART = PrivacyPart(
     "pipeline",
@@ -13,6 +15,8 @@ _PART = PrivacyPart(
         holdings=(
             Holding(events=DEAL_EVENTS, member="contact_id", strip=strip_deal),
             Holding(events=ORDER_EVENTS, member="contact_id", strip=strip_order),
+            Holding(events=INVOICE_EVENTS, member="contact_id", strip=strip_invoice),
+            Holding(events=PAYMENT_EVENTS, member="contact_id", strip=strip_payment),
         )
     ),
 )

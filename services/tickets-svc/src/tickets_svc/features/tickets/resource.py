@@ -6,7 +6,7 @@ from crm_contracts.tickets import AuthorKind, TicketChannel, TicketPriority, Tic
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
 from crm_kit.errors import Text
-from crm_kit.resources import PartOf, Resource, base_fields
+from crm_kit.resources import Digested, PartOf, Resource, base_fields
 from crm_kit.rights import Ownership, Through, owned_by, through_copies
 
 from tickets_svc.features.tickets import usecases
@@ -53,6 +53,7 @@ TICKETS = Resource(
     create=usecases.create_ticket,
     update=usecases.update_ticket,
     delete=usecases.delete_ticket,
+    digests=Digested(("created_at", "updated_at")),
 )
 
 MESSAGES = Resource(
