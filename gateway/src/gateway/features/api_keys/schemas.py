@@ -50,14 +50,11 @@ Scope = Literal[
     "exports:write",
     "imports:read",
     "imports:write",
-<<<<<<< HEAD
     "inbound-deliveries:read",
     "inbound-deliveries:write",
     "inbound-sources:read",
-=======
     "invoices:read",
     "invoices:write",
->>>>>>> main
     "jobs:read",
     "jobs:write",
     "legal-holds:read",

@@ -30,12 +30,9 @@ Resource = Literal[
     "duplicates",
     "exports",
     "imports",
-<<<<<<< HEAD
     "inbound-deliveries",
     "inbound-sources",
-=======
     "invoices",
->>>>>>> main
     "jobs",
     "legal-holds",
     "lifecycle",
