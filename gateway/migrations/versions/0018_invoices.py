@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0018_invoices"
-down_revision = "0016_webhooks"
+down_revision = "0017_inbound"
 branch_labels = None
 depends_on = None
 

@@ -13,7 +13,7 @@ from gateway.features.inbound_sources.schemas import (
     InboundSourceWrite,
     PayloadPreview,
     PayloadPreviewRequest,
-    SecretRotation,
+    SourceSecretRotation,
 )
 
 router = resource_router(INBOUND_SOURCES)
@@ -41,12 +41,12 @@ async def create(request: Request, data: InboundSourceWrite, session: Writing, c
     openapi_extra=route_options(needs="admin", sensitive=True),
 )
 async def rotate_secret(
-    request: Request, entity_id: EntityPath, session: Writing, caller: Caller, data: SecretRotation | None = None
+    request: Request, entity_id: EntityPath, session: Writing, caller: Caller, data: SourceSecretRotation | None = None
 ) -> Response:
     row = await INBOUND_SOURCES.lock(session, entity_id)
     check_if_match(request, row.version)
     rotated = await usecases.rotate_secret(
-        session, row, data or SecretRotation(), caller, request.app.state.settings.secret
+        session, row, data or SourceSecretRotation(), caller, request.app.state.settings.secret
     )
     return entity_response(request, rotated)
 

@@ -139,7 +139,7 @@ class InboundSourceWrite(Input):
         return self
 
 
-class SecretRotation(Input):
+class SourceSecretRotation(Input):
     secret: Secret | None = None
     callback: CallbackWrite | None = None
     overlap_seconds: Annotated[

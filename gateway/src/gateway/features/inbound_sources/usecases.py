@@ -23,7 +23,7 @@ from gateway.features.inbound_sources.schemas import (
     PayloadPreview,
     PayloadPreviewRequest,
     PlannedRecord,
-    SecretRotation,
+    SourceSecretRotation,
 )
 from gateway.inbound.mappings import MappingFailed, Planned, TopicMapping, Wanted, mapping_of, plan
 from gateway.inbound.ready import ready_mappings
@@ -105,7 +105,11 @@ async def delete_source(session: WriteSession, row: InboundSourceRow, caller: Pr
 
 
 async def rotate_secret(
-    session: WriteSession, row: InboundSourceRow, data: SecretRotation, caller: Principal, installation_secret: str
+    session: WriteSession,
+    row: InboundSourceRow,
+    data: SourceSecretRotation,
+    caller: Principal,
+    installation_secret: str,
 ) -> CreatedInboundSource:
     """Raises SourceScopeNotHeld, ValidationFailed."""
     _check_held(caller)
