@@ -5,8 +5,8 @@ from alembic import op
 from crm_kit.db.migration_ops import add_readers, open_to_system, protect
 from sqlalchemy.dialects import postgresql
 
-revision = "0019_inbound"
-down_revision = "0018_invoices"
+revision = "0017_inbound"
+down_revision = "0016_webhooks"
 branch_labels = None
 depends_on = None
 
