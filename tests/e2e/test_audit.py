@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 import httpx
-from crm_testkit.one_of_everything import CONTACTS, DUPLICATES, JOBS, make_one_of_everything
+from crm_testkit.one_of_everything import CONTACTS, DUPLICATES, INBOUND_DELIVERIES, JOBS, make_one_of_everything
 from crm_testkit.whole_stack import Relata, new_tenant, running_stack
 
 LOG = "/v1/audit-log"
@@ -66,7 +66,8 @@ async def test_every_service_tells_what_was_done_and_by_whom(on_embedded: Relata
         entries = await sealed_entries(client)
         assert {one["service"] for one in entries} == SERVICES
         made = {one["entity_id"] for one in entries if one["version"] == 1}
-        del ids[JOBS], ids[DUPLICATES]  # what it works on is told of, and who had it found
+        # What it works on is told of, who had it found, and what became of it.
+        del ids[JOBS], ids[DUPLICATES], ids[INBOUND_DELIVERIES]
         assert set(ids.values()) - made == set(), "something came to be that is not told of"
         [key] = {one["actor"] for one in entries if one["entity_id"] == ids[CONTACTS]}
         assert key.startswith("key_")

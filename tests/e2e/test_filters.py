@@ -23,7 +23,8 @@ async def client(on_embedded: Relata) -> Any:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lists(on_embedded: Relata) -> list[Operation]:
     operations = operations_of((await on_embedded.client.get("/openapi.json")).json())
-    return [each for each in operations if each.lists and not each.scim and _filters(each)]
+    of_records = (each for each in operations if not each.path.startswith("/v1/digests/"))  # these are of periods
+    return [each for each in of_records if each.lists and not each.scim and _filters(each)]
 
 
 def _filters(operation: Operation) -> dict[str, dict[str, Any]]:
