@@ -8,6 +8,7 @@ import orjson
 from crm_contracts.inbound import SourceKind
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.sealing import Sealer
+from crm_kit.http.standard_webhooks import new_secret
 
 from gateway.features.inbound_sources.schemas import CALLBACKS, CallbackWrite
 from gateway.inbound.signatures import InvalidSecret, standard_key
@@ -36,8 +37,7 @@ def chosen(
             raise ValidationFailed(text, errors=[FieldError("/callback", "required", text)])
         return {"token": callback.token, "encoding_aes_key": callback.encoding_aes_key}, None
     if secret is None:
-        made = base64.b64encode(os.urandom(_BYTES)).decode()
-        secret = f"whsec_{made}" if scheme == "standard_webhooks" else made.rstrip("=").translate(_PLAIN)
+        secret = new_secret() if scheme == "standard_webhooks" else _plain_secret()
     elif scheme == "standard_webhooks":
         try:
             standard_key(secret)
@@ -47,5 +47,7 @@ def chosen(
     return {"secret": secret}, secret
 
 
-_PLAIN: Final = str.maketrans({"+": "A", "/": "b"})
-"""What forms and shells take as it is."""
+def _plain_secret() -> str:
+    """What forms and shells take as it is."""
+    made = base64.b64encode(os.urandom(_BYTES)).decode()
+    return made.rstrip("=").translate(str.maketrans("+/", "Ab"))

@@ -29,13 +29,17 @@ def key_of(secret: str) -> bytes | None:
     return key if secret.startswith(SECRET_PREFIX) and _LEAST_SECRET_BYTES <= len(key) <= _MOST_SECRET_BYTES else None
 
 
+def signature(message_id: str, timestamp: str, body: bytes, key: bytes) -> str:
+    """One of `webhook-signature`, over id, timestamp (seconds since 1970, in digits) and the exact body."""
+    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    return f"v1,{base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()}"
+
+
 def signed_headers(message_id: str, moment: datetime, body: bytes, keys: Sequence[bytes]) -> dict[str, str]:
-    """`webhook-id`, `webhook-timestamp` and `webhook-signature` by each key, over id, timestamp and the exact body."""
+    """`webhook-id`, `webhook-timestamp` and `webhook-signature`, by each key."""
     timestamp = str(int(moment.timestamp()))
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    macs = (hmac.new(key, signed, hashlib.sha256).digest() for key in keys)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(f"v1,{base64.b64encode(mac).decode()}" for mac in macs),
+        "webhook-signature": " ".join(signature(message_id, timestamp, body, key) for key in keys),
     }
