@@ -13,7 +13,6 @@ from crm_kit.http.sealing import Sealer
 from crm_kit.http.standard_webhooks import key_of, signed_headers
 
 from gateway.features.webhook_deliveries.rules import retry_after
-from gateway.features.webhook_endpoints import repository
 from gateway.features.webhook_endpoints.models import WebhookEndpointRow
 from gateway.features.webhook_endpoints.usecases import headers_of, secrets_of
 
@@ -59,8 +58,7 @@ class Requests:
         self._seconds = seconds
         self._connect_seconds = connect_seconds
         self._headers = headers_of(row, seal)
-        secrets = secrets_of(row, seal, with_old=repository.ends_at(now, row))
-        self._keys = [key for secret in secrets if (key := key_of(secret)) is not None]
+        self._keys = [key for secret in secrets_of(row, seal, now) if (key := key_of(secret)) is not None]
 
     async def send(self, message_id: str, body: bytes, chain: dict[str, str], *, is_batch: bool) -> Attempt:
         """Never raises: what goes wrong is an attempt too. `chain`: headers by which the receiver says what it follows from."""

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
+from crm_contracts.envelope import Event
 from crm_contracts.ids import EventId
 from crm_contracts.registry import RESTATED, Topic
-from crm_contracts.types import format_timestamp
 from crm_kit.db.models import columns, utc_now
 from crm_kit.db.session import ReadSession
 from crm_kit.http.principal import Principal
@@ -21,7 +21,7 @@ from gateway.features.webhook_endpoints.models import WebhookEndpointRow
 from gateway.features.webhook_endpoints.rules import topics_meant
 from gateway.features.webhook_journal import repository as journal
 from gateway.features.webhook_journal.cursors import Place
-from gateway.features.webhook_journal.rules import body_of
+from gateway.features.webhook_journal.rules import body_of, cloud_event
 from gateway.proxy.table import packaged_table
 from gateway.upstream import ServiceClient, UpstreamUnavailable
 
@@ -74,15 +74,15 @@ async def read_journal(session: ReadSession, matcher: Matcher, place: Place, lim
     head = await journal.head(session)
     lost = place.position < head.forgotten
     entries = await journal.after(session, place.position, limit) if head.last > place.position else []
-    told = []
+    meant = []
     for entry in entries:
         outcome = matcher.of(entry.type, entry.actor_id, entry.body)
         if outcome.body is not None:
-            told.append(
+            meant.append(
                 Told(str(entry.position), entry.position, entry.event_id, entry.type, entry.subject, outcome.body)
             )
     reached = entries[-1].position if entries else max(place.position, head.last)
-    return Page(told, Place(reached), len(entries) < limit, lost)
+    return Page(meant, Place(reached), len(entries) < limit, lost)
 
 
 async def read_snapshot(services: ServiceClient, principal: Principal, endpoint: Endpoint, place: Place) -> Page:
@@ -101,9 +101,9 @@ async def read_snapshot(services: ServiceClient, principal: Principal, endpoint:
         behind = place.within(names[at], cursor)
     else:
         behind = place.within(names[at + 1], "") if at + 1 < len(names) else place.behind_snapshot()
-    told = _restated(topic, records, endpoint, principal)
-    last = [Told(str(behind), None, *one) for one in told[-1:]]
-    return Page([*(Told(str(place), None, *one) for one in told[:-1]), *last], behind, False)
+    restated = _restated(topic, records, endpoint, principal)
+    last = [Told(str(behind), None, *one) for one in restated[-1:]]
+    return Page([*(Told(str(place), None, *one) for one in restated[:-1]), *last], behind, False)
 
 
 def _restated(
@@ -112,25 +112,20 @@ def _restated(
     assert endpoint.matcher is not None, "the caller has looked"
     found: list[tuple[str, str, str, bytes]] = []
     for record in records:
-        event_id, event_type = EventId.new(), topic.event_type(RESTATED)
-        document = {
-            "specversion": "1.0",
-            "id": event_id,
-            "source": f"/relata/{topic.service}",
-            "type": event_type,
-            "subject": record["id"],
-            "time": format_timestamp(utc_now()),
-            "datacontenttype": "application/json",
-            "dataschema": topic.data_schema(RESTATED),
-            "tenantid": principal.tenant_id,
-            "sequence": str(record["version"]),
-            "partitionkey": record["id"],
-            "hops": 0,
-            "data": {"entity": record, "changed": []},
-        }
-        outcome = endpoint.matcher.of(event_type, None, body_of(document))
+        event = Event(
+            id=EventId.new(),
+            source=f"/relata/{topic.service}",
+            type=topic.event_type(RESTATED),
+            subject=record["id"],
+            time=utc_now(),
+            tenant_id=str(principal.tenant_id),
+            sequence=record["version"],
+            entity=record,
+            data_schema=topic.data_schema(RESTATED),
+        )
+        outcome = endpoint.matcher.of(event.type, None, body_of(cloud_event(event)))
         if outcome.body is not None:
-            found.append((event_id, event_type, record["id"], outcome.body))
+            found.append((event.id, event.type, event.subject, outcome.body))
     return found
 
 

@@ -73,12 +73,7 @@ async def get(
 ) -> Response:
     """Read a delivery, with its attempts."""
     row = await WEBHOOK_ENDPOINTS.get(session, entity_id)
-    return json_response(request, usecases.told(await usecases.find_delivery(session, row.id, _known(delivery_id))))
-
-
-def _known(delivery_id: str) -> str:
-    """What PostgreSQL cannot hold is the id of nothing."""
-    return delivery_id if delivery_id.isascii() and delivery_id.isprintable() else ""
+    return json_response(request, usecases.told(await usecases.find_delivery(session, row.id, delivery_id)))
 
 
 @router.post(

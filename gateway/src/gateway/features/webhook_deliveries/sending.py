@@ -27,7 +27,6 @@ from gateway.features.webhook_deliveries.pages import PageSource
 from gateway.features.webhook_deliveries.repository import Standing
 from gateway.features.webhook_deliveries.window import Item, Window
 from gateway.features.webhook_endpoints.matching import Matcher
-from gateway.features.webhook_endpoints.models import WebhookEndpointRow
 from gateway.features.webhook_endpoints.usecases import stop_endpoint
 from gateway.features.webhook_journal import repository as journal
 from gateway.settings import GatewaySettings
@@ -109,8 +108,6 @@ class _Run:
         self._condition = Condition(standing)
         self._pages = PageSource(means.services, standing.position, standing.snapshot)
         self._head = max(standing.position, forgotten)
-        self._row: WebhookEndpointRow | None = None
-        self._matcher: Matcher | None = None
         self._endpoint: reading.Endpoint | None = None
         self._requests: Requests | None = None
         self._waiting = 0
@@ -159,7 +156,7 @@ class _Run:
                 async with self._means.database.write(self._tenant_id) as writing:
                     await stop_endpoint(writing, self._id, "no_rights")
             return
-        self._endpoint, self._row, self._matcher = endpoint, endpoint.row, endpoint.matcher
+        self._endpoint = endpoint
         settings = self._means.settings
         self._requests = Requests(
             self._means.pool,
@@ -218,8 +215,8 @@ class _Run:
                     await self.look(session)
                 elif not await self._is_as_it_was(session):
                     self._over = True
-                if wants_new and not self._over and self._matcher is not None:
-                    await self._take_new(session, self._matcher, 1 if self._condition.is_failing else room)
+                if wants_new and not self._over and self._endpoint is not None and self._endpoint.matcher is not None:
+                    await self._take_new(session, self._endpoint.matcher, 1 if self._condition.is_failing else room)
         if self._pages.is_wanted and not self._over and not self._condition.is_failing:
             await self._take_page()
 
@@ -283,17 +280,18 @@ class _Run:
         self.window.pages_settled = 0
 
     def _launch(self) -> None:
-        if self._row is None or self._over:
+        if self._endpoint is None or self._over:
             return
+        row = self._endpoint.row
         most = 1 if self._condition.is_failing else _AT_ONCE if self._condition.succeeded_at else _AT_FIRST
         while self.window.ready and len(self._flying) < most and not self._condition.is_resting:
-            if self._row.rate_limit is not None:
+            if row.rate_limit is not None:
                 now = time.monotonic()
                 if now < self._next_at:
                     return
-                self._next_at = max(self._next_at, now) + 1 / self._row.rate_limit
-            is_batch = self._row.batch_size > 1
-            task = asyncio.create_task(self._try(self.window.take(self._row.batch_size), is_batch=is_batch))
+                self._next_at = max(self._next_at, now) + 1 / row.rate_limit
+            is_batch = row.batch_size > 1
+            task = asyncio.create_task(self._try(self.window.take(row.batch_size), is_batch=is_batch))
             self._flying.add(task)
             task.add_done_callback(self._landed)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from crm_contracts.ids import EventId, WebhookDeliveryId, WebhookReplayId
-from crm_contracts.types import format_timestamp
+from crm_contracts.envelope import Event
+from crm_contracts.ids import EventId, WebhookDeliveryId, WebhookReplayId, prefix_of
 from crm_kit.db.models import columns, utc_now
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
@@ -22,7 +22,7 @@ from gateway.features.webhook_endpoints.models import WebhookEndpointRow
 from gateway.features.webhook_endpoints.schemas import Match, MatchCheck, MatchWrite, ReplayWrite, WebhookProgress
 from gateway.features.webhook_journal import repository as journal
 from gateway.features.webhook_journal.cursors import Place, begin_at
-from gateway.features.webhook_journal.rules import body_of
+from gateway.features.webhook_journal.rules import body_of, cloud_event
 
 _c = columns(WebhookDeliveryRow)
 _CHECKS = ("kinds", "skip_origins", "where", "rights")
@@ -104,23 +104,31 @@ async def try_endpoint(session: WriteSession, row: WebhookEndpointRow) -> Webhoo
     """An event that tells of the endpoint itself is sent there next. Raises NotPushed."""
     if row.transport != "push" or row.status != "active":
         raise NotPushed
-    now, event_id = utc_now(), EventId.new()
-    document = {
-        "specversion": "1.0",
-        "id": event_id,
-        "source": "/relata/gateway",
-        "type": _TEST,
-        "subject": row.id,
-        "time": format_timestamp(now),
-        "datacontenttype": "application/json",
-        "tenantid": session.tenant_id,
-        "sequence": str(row.version),
-        "hops": 0,
-        "data": {"entity": snapshot(row).model_dump(mode="json"), "changed": []},
-    }
+    now = utc_now()
+    event = Event(
+        id=EventId.new(),
+        source="/relata/gateway",
+        type=_TEST,
+        subject=row.id,
+        time=now,
+        tenant_id=session.tenant_id,
+        sequence=row.version,
+        entity=snapshot(row).model_dump(mode="json"),
+    )
     delivery = Delivery(
-        WebhookDeliveryId.new(), event_id, _TEST, row.id, None, body_of(document), None, "waiting", False, 0, now, now
-    )  # fmt: skip
+        id=WebhookDeliveryId.new(),
+        event_id=event.id,
+        type=event.type,
+        subject=event.subject,
+        position=None,
+        body=body_of(cloud_event(event)),
+        replay_id=None,
+        status="waiting",
+        held=False,
+        attempts=0,
+        due_at=now,
+        created_at=now,
+    )
     await repository.store(session, row.id, [delivery])
     await endpoints.try_soon(session, row.id)
     return told(await find_delivery(session, row.id, delivery.id))
@@ -152,9 +160,8 @@ async def replay(session: WriteSession, row: WebhookEndpointRow, data: ReplayWri
 
 async def find_delivery(session: ReadSession, endpoint_id: str, delivery_id: str) -> WebhookDeliveryRow:
     """Raises NotFound."""
-    found = await session.scalar(
-        select(WebhookDeliveryRow).where(_c.id == delivery_id, _c.endpoint_id == endpoint_id)
-    )  # fmt: skip
+    wanted = delivery_id if prefix_of(delivery_id) else ""  # what is no id, PostgreSQL need not see
+    found = await session.scalar(select(WebhookDeliveryRow).where(_c.id == wanted, _c.endpoint_id == endpoint_id))
     if found is None:
         raise NotFound
     row: WebhookDeliveryRow = found

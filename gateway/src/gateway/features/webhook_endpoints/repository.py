@@ -1,8 +1,8 @@
 """The statements about endpoints, and how far they have come."""
 
-from datetime import datetime
 from typing import Any
 
+from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import columns
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
@@ -26,12 +26,11 @@ _MOVE = Sql(
            due_at = now(), changed_at = clock_timestamp() where endpoint_id = :id
     """
 )
-_LOCK_ALL = Sql("select pg_advisory_xact_lock(hashtextextended('webhook_endpoint ' || :tenant_id, 0))")
 
 
 async def lock_count(session: WriteSession) -> int:
     """How many a tenant has; until the transaction ends nobody makes another."""
-    await session.fetch(_LOCK_ALL, {"tenant_id": session.tenant_id})
+    await lock_keys(session, "webhook_endpoint", ["all"])
     found: int = await session.scalar(select(func.count()).select_from(WebhookEndpointRow))
     return found
 
@@ -62,8 +61,3 @@ async def forget_progress(session: WriteSession, endpoint_id: str) -> None:
     row = await progress(session, endpoint_id)
     if row is not None:
         await session.delete(row)
-
-
-def ends_at(now: datetime, row: WebhookEndpointRow) -> bool:
-    """Whether the secret before the present one still signs."""
-    return row.old_secret is not None and row.old_secret_ends_at is not None and now < row.old_secret_ends_at

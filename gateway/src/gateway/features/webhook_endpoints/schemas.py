@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from crm_contracts.ids import AccountId, ContactId, EventId, WebhookDeliveryId
 from crm_contracts.sensitivity import OPEN
-from crm_contracts.types import MAX_INTEGER, Contract, Input, Text, Timestamp
+from crm_contracts.types import Contract, Input, Text, Timestamp
 from crm_contracts.webhooks import Ordering, Transport, WebhookEndpoint
 from crm_kit.conditions import ConditionSchema
 from crm_kit.http.outbound import OutboundRefused, refuse_form
@@ -207,13 +207,3 @@ class ReplayWrite(Input):
                 {"zh": "请提供 delivery_ids，或 from_at、after"},
             )
         return self
-
-
-class Replay(Contract):
-    """`cursor`: how far it has come; `events`: how many it has told."""
-
-    id: str
-    status: Literal["running", "done"]
-    cursor: str
-    until: str
-    events: Annotated[int, Field(ge=0, le=MAX_INTEGER)]

@@ -1,6 +1,6 @@
 """What can be done with a webhook endpoint."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -134,9 +134,11 @@ def with_status(row: WebhookEndpointRow, patch: dict[str, Any]) -> dict[str, Any
     return patch if "status" in patch or row.status != "disabled" else {**patch, "status": "paused"}
 
 
-def secrets_of(row: WebhookEndpointRow, seal: Sealer, *, with_old: bool) -> list[str]:
-    """The present one first."""
-    sealed = [row.secret, *([row.old_secret] if with_old and row.old_secret is not None else [])]
+def secrets_of(row: WebhookEndpointRow, seal: Sealer, now: datetime) -> list[str]:
+    """Those that sign: the present one first, and the one before until its time is over."""
+    sealed = [row.secret]
+    if row.old_secret is not None and row.old_secret_ends_at is not None and now < row.old_secret_ends_at:
+        sealed.append(row.old_secret)
     return [seal.unseal(one, row.id).decode() for one in sealed]
 
 

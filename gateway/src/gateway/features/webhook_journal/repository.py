@@ -9,7 +9,7 @@ from crm_contracts.envelope import Event
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
 
-from gateway.features.webhook_journal.rules import body_of, customer_of, told
+from gateway.features.webhook_journal.rules import body_of, cloud_event, customer_of
 
 _APPEND = Sql(
     """
@@ -124,7 +124,7 @@ async def append(session: WriteSession, events: Sequence[Event]) -> bool:
         "account_id": [customer_of(event, "account") for event in events],
         "correlation_id": [event.correlation_id for event in events],
         "hops": [event.hops for event in events],
-        "body": [body_of(told(event)) for event in events],
+        "body": [body_of(cloud_event(event)) for event in events],
     }
     await session.fetch(_APPEND, values)
     return True

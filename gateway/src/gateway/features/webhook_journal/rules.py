@@ -9,7 +9,7 @@ from crm_contracts.types import format_timestamp
 _CUSTOMERS: Final = ("contact", "account")
 
 
-def told(event: Event) -> dict[str, Any]:
+def cloud_event(event: Event) -> dict[str, Any]:
     """The CloudEvent in JSON (CloudEvents 1.0.2, JSON format). Of somebody erased nothing but that is told."""
     document = {
         "specversion": SPEC_VERSION,

@@ -93,9 +93,7 @@ class Outbound:
             ):
                 if answer.status != 200:
                     raise OutboundFailed(f"the answer was {answer.status}")
-                body = await answer.content.read(max_bytes + 1)
-                while len(body) <= max_bytes and (more := await answer.content.read(max_bytes + 1 - len(body))):
-                    body += more
+                body = await _first(answer, max_bytes + 1)
         except TimeoutError as error:
             raise OutboundFailed(f"no answer within {seconds:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -161,9 +159,7 @@ class OutboundPool:
             async with self._session.post(
                 target, data=body, headers=sent, allow_redirects=False, timeout=limits
             ) as answer:
-                read = await answer.content.read(max_bytes)
-                while len(read) < max_bytes and (more := await answer.content.read(max_bytes - len(read))):
-                    read += more
+                read = await _first(answer, max_bytes)
                 return Answered(answer.status, answer.headers, read, time.perf_counter() - began)
         except TimeoutError as error:
             raise OutboundFailed("timeout") from error
@@ -171,6 +167,14 @@ class OutboundPool:
             if isinstance(cause := error.__cause__, _ClosedAddress):
                 raise OutboundRefused(str(cause)) from error
             raise OutboundFailed(_reason(error)) from error
+
+
+async def _first(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    """So many bytes of a body, or all of a shorter one; the rest is not read."""
+    read = b""
+    while len(read) < most and (more := await answer.content.read(most - len(read))):
+        read += more
+    return read
 
 
 def _reason(error: Exception) -> str:
