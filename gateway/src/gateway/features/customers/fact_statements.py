@@ -50,17 +50,19 @@ def _by_contact_and_account(select: str) -> str:
     """  # noqa: S608  # constants of this module
 
 
-def _newest(types: Sequence[str], where: str, column: str, limit: int) -> str:
+def _first(types: Sequence[str], where: str, column: str, limit: int, direction: str = "desc") -> str:
+    """Of each type so many: the newest by the column, or, `asc`, the oldest."""
     values = ", ".join(f"('{name}')" for name in types)
     found = _by_contact_and_account(
         f"""
         select type, id, {column} as sort from entity where {{owner}} = s.{{owner}} and type = w.type and {where}
-         order by {column} desc, id desc limit {limit}
+         order by {column} {direction}, id {direction} limit {limit}
         """  # noqa: S608  # constants of this module
     )
     return f"""
         with wanted(type) as (values {values}), found as ({found}), ranked as (
-            select *, row_number() over (partition by customer, type order by sort desc, id desc) as n from found)
+            select *, row_number() over (partition by customer, type order by sort {direction}, id {direction}) as n
+              from found)
         select r.customer, r.type as name, string_agg(cast(e.data as text), ',' order by r.n) as data
           from ranked r
          cross join lateral (select data from entity where id = r.id offset 0) e
@@ -69,24 +71,10 @@ def _newest(types: Sequence[str], where: str, column: str, limit: int) -> str:
     """  # noqa: S608  # constants of this module
 
 
-_RECENT = _newest(("order", "message"), "not deleted", "at", MAX_RECENT)
-_OPEN = _newest(("deal", "ticket"), "open and not deleted", "created_at", MAX_OPEN)
-
-_FOUND_DUE = _by_contact_and_account(
-    f"""
-    select id, at as sort from entity
-     where {{owner}} = s.{{owner}} and type = 'invoice' and open and not deleted order by at, id limit {MAX_DUE}
-    """  # noqa: S608  # a number of ours
-)
-_DUE = f"""
-    with wanted as (select 1), found as ({_FOUND_DUE}), ranked as (
-        select *, row_number() over (partition by customer order by sort, id) as n from found)
-    select r.customer, 'invoice' as name, string_agg(cast(e.data as text), ',' order by r.n) as data
-      from ranked r
-     cross join lateral (select data from entity where id = r.id offset 0) e
-     where r.n <= {MAX_DUE}
-     group by r.customer
-"""  # noqa: S608  # numbers of ours
+_RECENT = _first(("order", "message"), "not deleted", "at", MAX_RECENT)
+_OPEN = _first(("deal", "ticket"), "open and not deleted", "created_at", MAX_OPEN)
+# The type is said as the partial index has it.
+_DUE = _first(("invoice",), "type = 'invoice' and open and not deleted", "at", MAX_DUE, "asc")
 
 _FOUND_ENTRIES = _by_contact_and_account(
     f"""

@@ -68,9 +68,8 @@ class Processor:
         self, tenant_id: str, region: str, source: InboundSource, others: Mapping[str, set[str]], row: Mapping[str, Any]
     ) -> None:
         """Never raises for what the delivery says; whatever else fails is tried again."""
-        chain = chain_returned(
-            Headers(row["headers"] or {})
-        )  # a delivery that answers an event of ours follows from it
+        # A delivery that answers an event of ours follows from it.
+        chain = chain_returned(Headers(row["headers"] or {}))
         here = context.Context(context.start_trace(), f"delivery-{row['id']}", tenant_id, source.id, chain=chain)
         with context.use(here):
             try:
