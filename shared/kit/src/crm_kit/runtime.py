@@ -12,7 +12,6 @@ from sqlalchemy import text
 
 from crm_kit.audit.sealer import AuditSealer
 from crm_kit.bus import EventLog, TopicSpec, open_event_log
-from crm_kit.db.migrations import migrate
 from crm_kit.db.session import Database
 from crm_kit.dead_letters.gauge import LetterGauge
 from crm_kit.http.idempotency import RETENTION
@@ -20,6 +19,7 @@ from crm_kit.inbox import ConsumerRunner
 from crm_kit.inbox.applying import is_transient
 from crm_kit.jobs.running import job_timers
 from crm_kit.manifest import Manifest
+from crm_kit.migrator import Migrator
 from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox import Relay
 from crm_kit.settings import ServiceSettings
@@ -43,7 +43,13 @@ class Runtime:
     relay_type: type[Relay] = Relay
     runner_type: type[ConsumerRunner] = ConsumerRunner
 
-    def __init__(self, manifest: Manifest, settings: ServiceSettings, roles: Sequence[Role] = ALL_ROLES) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        settings: ServiceSettings,
+        roles: Sequence[Role] = ALL_ROLES,
+        migrator: Migrator | None = None,
+    ) -> None:
         self.manifest = manifest
         self.settings = settings
         self.roles = frozenset(roles)
@@ -64,7 +70,8 @@ class Runtime:
         self.shutdown = Shutdown(
             delay=settings.shutdown_delay if "api" in self.roles else 0.0, grace=settings.shutdown_grace_seconds
         )
-        self.serves = not settings.migrate_at_start
+        self._migrator = migrator
+        self.serves = migrator is None
         """Whether the database has its tables, as far as this process is to see to that."""
         self.failure: str | None = None
         """Why this process has to end: no other try would help."""
@@ -84,9 +91,9 @@ class Runtime:
 
     async def _start(self) -> None:
         """Waits for the database where it is to be migrated, and for the event log, however long."""
-        if self.settings.migrate_at_start:
+        if self._migrator is not None:
             try:
-                await _insist("database", self._migrate)
+                await _insist("database", self._migrator.migrate)
             except Exception as error:
                 log.exception("migration_failed")
                 self.failure = f"the database cannot be migrated: {error}"
@@ -97,10 +104,6 @@ class Runtime:
             await _insist("event_log", self._open_event_log)
             self._event_log_ready = True
             self._start_relay_and_consumers()
-
-    async def _migrate(self) -> None:
-        owner_url = self.settings.require_owner_url(self.manifest.name)
-        await migrate(self.manifest.migrations, self.manifest.metadata, owner_url)
 
     async def _open_event_log(self) -> None:
         await self.event_log.start()
