@@ -355,7 +355,7 @@ class _Run:
                 await repository.release(session, self._id, sorted(freed))
                 if recovered:
                     await repository.try_all_at_once(session, self._id)
-                await self._pages.write(session)
+                await self._pages.write(session, settled)
                 await self._advance(session, position)
         window.written(position)
         if freed or recovered:
