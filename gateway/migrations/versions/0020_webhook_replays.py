@@ -1,4 +1,4 @@
-"""Progress of webhook replays; one name for when a secret's overlap ends"""
+"""Progress of webhook replays, journals that tell of what is new, one name for when a secret's overlap ends"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,6 +27,15 @@ def upgrade() -> None:
         ["tenant_id", "replay_id", "created_at", "id"],
         unique=False,
         postgresql_where=sa.text("replay_id is not null"),
+    )
+    # Whoever reads a journal need not look again and again: it is told when something is committed.
+    op.execute(
+        "create function webhook_journal_notify() returns trigger language plpgsql as"
+        " $$ begin perform pg_notify('webhook_journal', new.tenant_id); return null; end $$"
+    )
+    op.execute(
+        "create trigger webhook_journal_notify after update of last on webhook_journal"
+        " for each row when (new.last > old.last) execute function webhook_journal_notify()"
     )
 
 
