@@ -332,7 +332,7 @@ class _Run:
         elif settled and (is_due or is_quiet) and (self._writing is None or self._writing.done()):
             await self._written()
             self._writing = asyncio.create_task(self._flush())  # what comes meanwhile is sent meanwhile
-            self._writing.add_done_callback(lambda _: self._news.wake.set())
+            self._writing.add_done_callback(self._landed)
 
     async def _written(self) -> None:
         """What was settled is no longer on its way into the database. Raises what it raised."""
