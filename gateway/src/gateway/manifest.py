@@ -36,6 +36,7 @@ from gateway.features import (
     webhook_deliveries,
     webhook_endpoints,
     webhook_journal,
+    webhook_replays,
 )
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.features.identity_providers.events import IDENTITY_PROVIDER_EVENTS
@@ -78,6 +79,7 @@ MANIFEST = Manifest(
         webhook_endpoints.FEATURE,
         webhook_deliveries.FEATURE,
         webhook_journal.FEATURE,
+        webhook_replays.FEATURE,
         access_check.FEATURE,
         dead_letters.FEATURE,
         jobs.FEATURE,

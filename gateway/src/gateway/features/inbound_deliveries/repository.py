@@ -1,12 +1,18 @@
 """Every statement on deliveries, payloads, what was applied and what is held."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import orjson
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
+
+AppliedKey = tuple[str, str]
+"""Resource and key of what was applied."""
+
+Applied = tuple[str | None, Any]
+"""`record_id` and `said`."""
 
 LEASE: Final = timedelta(seconds=30)
 """So long after a crash another process goes on with what was being worked on."""
@@ -49,8 +55,9 @@ _LATER: Final = Sql(
     " where id = :id and due_at is not null"
 )
 _APPLIED: Final = Sql(
-    "select key, record_id, said from inbound_applied where source_id = :source_id and resource = :resource"
-    " and key = any(cast(:keys as text[]))"
+    "select a.resource, a.key, a.record_id, a.said from inbound_applied a"
+    " join unnest(cast(:resources as text[]), cast(:keys as text[])) as w (resource, key)"
+    " on a.resource = w.resource and a.key = w.key where a.source_id = :source_id"
 )
 _APPLY: Final = Sql(
     "insert into inbound_applied (tenant_id, source_id, resource, key, record_id, said, updated_at)"
@@ -145,13 +152,17 @@ async def put_off(
     await session.fetch(_LATER, values)
 
 
-async def applied(session: ReadSession, source_id: str, resource: str, keys: Sequence[str]) -> dict[str, Any]:
-    """By key: `record_id` and `said`."""
-    rows = await session.fetch(_APPLIED, {"source_id": source_id, "resource": resource, "keys": list(keys)})
-    return {
-        row["key"]: (row["record_id"], orjson.loads(row["said"]) if isinstance(row["said"], str) else row["said"])
-        for row in rows
-    }
+async def applied(session: ReadSession, source_id: str, which: Collection[AppliedKey]) -> dict[AppliedKey, Applied]:
+    """Of each that was asked for: `record_id` and `said`; None, None where nothing was applied."""
+    if not which:
+        return {}
+    resources, keys = zip(*which, strict=True)
+    rows = await session.fetch(_APPLIED, {"source_id": source_id, "resources": list(resources), "keys": list(keys)})
+    found: dict[AppliedKey, Applied] = dict.fromkeys(which, (None, None))
+    for row in rows:
+        said = orjson.loads(row["said"]) if isinstance(row["said"], str) else row["said"]
+        found[row["resource"], row["key"]] = (row["record_id"], said)
+    return found
 
 
 async def apply(session: WriteSession, source_id: str, rows: Sequence[Mapping[str, Any]]) -> None:

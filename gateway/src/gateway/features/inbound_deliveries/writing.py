@@ -1,6 +1,6 @@
 """Each planned record is written by the requests that anybody would send, so that rights, audit log and events are the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from gateway.features.inbound_deliveries.calling import RecordRefused, TryLater
@@ -130,6 +130,18 @@ async def _known_contact(work: Work, planned: Planned, refs: Mapping[str, str]) 
 
 def _by_id(external_id: str) -> str:
     return f"id:{external_id}"
+
+
+def applied_keys(planned: Iterable[Planned]) -> set[tuple[str, str]]:
+    """By which it is kept what was applied of these records, and of those that they refer to: as `write` asks for it."""
+    found: set[tuple[str, str]] = set()
+    for one in planned:
+        if one.external_id is not None:
+            found.add((one.resource, _by_id(one.external_id) if one.resource == "contacts" else one.external_id))
+        for wanted in one.refs.values():
+            if wanted.resource is not None and wanted.resource != "contacts" and wanted.external_id is not None:
+                found.add((wanted.resource, wanted.external_id))
+    return found
 
 
 def _keep(work: Work, planned: Planned, contact_id: str, said: Json) -> None:
