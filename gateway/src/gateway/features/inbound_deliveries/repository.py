@@ -8,6 +8,8 @@ import orjson
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
 
+from gateway.features.inbound_deliveries.accepting import Sent, as_rows
+
 LEASE: Final = timedelta(seconds=30)
 """So long after a crash another process goes on with what was being worked on."""
 
@@ -97,6 +99,36 @@ _OF_PERSONS: Final = Sql(
     " join inbound_payload p on p.tenant_id = d.tenant_id and p.id = d.id"
     " where d.contact_ids && cast(:ids as text[]) and d.id > :after order by d.id limit 50"
 )
+
+
+_FETCHED: Final = Sql(
+    "select count(*) filter (where is_new) as stored from accept_inbound(:tenant_id, :sent, cast(:bodies as bytea[]))"
+)
+_WAITING: Final = Sql(
+    "select count(*) as waiting from (select from inbound_delivery where source_id = :source_id"
+    " and due_at <= clock_timestamp() limit cast(:most as int)) d"
+)
+_OUTCOMES: Final = Sql(
+    "select status, count(*) as count, bool_or(due_at is not null) as is_open from inbound_delivery"
+    " where backfill_id = :backfill_id group by status"
+)
+
+
+async def store_fetched(session: WriteSession, sent: Sequence[Sent]) -> int:
+    """As if they had been sent, within the transaction; how many were not there already."""
+    values = {"tenant_id": session.tenant_id, "sent": as_rows(sent), "bodies": [one.body for one in sent]}
+    return int((await session.fetch(_FETCHED, values))[0]["stored"])
+
+
+async def waiting(session: ReadSession, source_id: str, most: int) -> int:
+    """How many of a source's deliveries nobody has begun yet; no more than `most` are counted."""
+    return int((await session.fetch(_WAITING, {"source_id": source_id, "most": most}))[0]["waiting"])
+
+
+async def outcomes(session: ReadSession, backfill_id: str) -> tuple[dict[str, int], bool]:
+    """Of what a run has fetched, how many there are by status, and whether one of them is still to be looked at."""
+    rows = await session.fetch(_OUTCOMES, {"backfill_id": backfill_id})
+    return {row["status"]: int(row["count"]) for row in rows}, any(row["is_open"] for row in rows)
 
 
 async def due_sources(session: ReadSession) -> list[tuple[str, str]]:

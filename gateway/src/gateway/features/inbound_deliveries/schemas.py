@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from crm_contracts.ids import ContactId, InboundDeliveryId, InboundSourceId
+from crm_contracts.ids import ContactId, InboundBackfillId, InboundDeliveryId, InboundSourceId
 from crm_contracts.sensitivity import OPEN, PERSONAL, PRIVATE
 from crm_contracts.types import Contract, Entity, Input, Timestamp
 from pydantic import Field
@@ -51,6 +51,9 @@ class InboundDelivery(Entity):
     contact_ids: Annotated[list[ContactId], OPEN]
     processed_at: Annotated[Timestamp | None, OPEN]
     due_at: Annotated[Timestamp | None, Field(description="When it is tried next; null when it is over"), OPEN]
+    backfill_id: Annotated[
+        InboundBackfillId | None, Field(description="Of the run that asked for it; null where it was sent"), OPEN
+    ]
 
 
 class InboundDeliveryWrite(Input):

@@ -1,6 +1,7 @@
 """Each planned record is written by the requests that anybody would send, so that rights, audit log and events are the same."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.features.inbound_deliveries.calling import RecordRefused, TryLater
@@ -241,10 +242,10 @@ async def _written_record(
         current = await work.calls.get(resource, record_id)
         data = _allowed(work, planned, current, data, told)
         for name, items in additions.items():
-            known = {each["external_id"] for each in current.get(name) or ()}
-            new = [each for each in items if each["external_id"] not in known]
-            if new:
-                data[name] = [*(current.get(name) or ()), *new]
+            standing_items = current.get(name) or []
+            added = _added(standing_items, items)
+            if added != standing_items:
+                data[name] = added
         if not data:
             return record_id, "unchanged"
         answer = await work.calls.patch(resource, record_id, data, current["version"])
@@ -256,6 +257,28 @@ async def _written_record(
         data |= {"source": system, "external_id": planned.external_id}
     found_id, is_new = await work.calls.upsert(resource, data)
     return found_id, "created" if is_new else "updated"
+
+
+def _added(now: list[Json], items: list[Json]) -> list[Json]:
+    """What stands there and what is new, by `external_id`.
+
+    Of two times of one item the earlier counts: a shop that does not say when it gave something back has the order's last change in
+    its place, which is later. So they end alike in whatever order they come.
+    """
+    whole = list(now)
+    places = {each["external_id"]: place for place, each in enumerate(now)}
+    for item in items:
+        place = places.get(item["external_id"])
+        if place is None:
+            places[item["external_id"]] = len(whole)
+            whole.append(item)
+        elif _is_earlier(item.get("at"), whole[place].get("at")):
+            whole[place] = {**whole[place], "at": item["at"]}
+    return whole
+
+
+def _is_earlier(at: str | None, than: str | None) -> bool:
+    return at is not None and than is not None and datetime.fromisoformat(at) < datetime.fromisoformat(than)
 
 
 def _allowed(work: Work, planned: Planned, current: Json, data: Json, told: dict[str, str]) -> Json:
