@@ -64,6 +64,7 @@ _APPLY: Final = Sql(
 )
 _GONE: Final = Sql("select exists (select from entity where id = :id and deleted) as gone")
 _PAYLOAD: Final = Sql("select content_type, headers, body from inbound_payload where id = :id")
+_FORGET_PAYLOAD: Final = Sql("delete from inbound_payload where id = :id")
 _RERUN: Final = Sql(
     "with which as (select id from inbound_delivery where source_id = :source_id and status = 'parked'"
     " and (cast(:reason as text) is null or reason = :reason) and (cast(:topic as text) is null or topic = :topic)"
@@ -205,6 +206,11 @@ async def payload(session: ReadSession, delivery_id: str) -> dict[str, Any] | No
     if isinstance(found["headers"], str):
         found["headers"] = orjson.loads(found["headers"])
     return found
+
+
+async def forget_payload(session: WriteSession, delivery_id: str) -> None:
+    """Of whoever was erased nothing is kept that no later erasure would find."""
+    await session.fetch(_FORGET_PAYLOAD, {"id": delivery_id})
 
 
 async def rerun(session: WriteSession, source_id: str, reason: str | None, topic: str | None, most: int) -> list[str]:

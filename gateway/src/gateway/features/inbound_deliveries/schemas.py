@@ -21,7 +21,9 @@ class DeliveryFault(Contract):
 
 
 class DeliveryRef(Contract):
-    """What a delivery became. `outcome`: created, updated, unchanged, or stale where something newer was here already."""
+    """What a delivery became. `outcome`: created, updated, unchanged, stale where something newer was here already, or erased where
+    a backfill tells of somebody as they were before they were erased.
+    """
 
     resource: str
     external_id: str | None

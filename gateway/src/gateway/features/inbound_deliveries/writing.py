@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from gateway.features.inbound_deliveries.calling import RecordRefused, TryLater
-from gateway.features.inbound_deliveries.persons import find_person, name_of, reached_by
+from gateway.features.inbound_deliveries.persons import find_person, name_of, reached_by, was_erased
 from gateway.features.inbound_deliveries.work import Json, Record, Work
 from gateway.inbound.mappings import Planned, Wanted
 from gateway.inbound.merging import GUEST, KNOWN, flat, is_news, merge, nested, noted
 
+ERASED: Final = "erased"
 _ATTEMPTS: Final = 3
 _NO_EXTERNAL_IDS: Final = frozenset({"activities"})
 _NOT_THEIRS: Final = frozenset({"yielded", "owned_by_another"})
@@ -57,7 +58,7 @@ async def _referred(work: Work, wanted: Wanted) -> str | None:
         record = work.results.records.get(wanted.planned)
         if record is not None and record.id is not None:
             return record.id
-        if wanted.optional:
+        if wanted.optional or (record is not None and record.outcome == ERASED):
             return None
         raise ReferenceMissing("what it refers to could not be written")
     found = None
@@ -107,6 +108,8 @@ async def _contact(work: Work, planned: Planned, refs: Mapping[str, str]) -> Rec
             name=name_of(planned.data),
         )  # fmt: skip
         try:
+            if current is None and work.is_fetched and await was_erased(work.calls, emails, phones, planned.at):
+                return Record(None, ERASED)
             if current is None:
                 return await _made_contact(work, planned, refs)
             return await _changed_contact(work, planned, refs, current)
