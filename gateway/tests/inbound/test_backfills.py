@@ -1,138 +1,41 @@
 """A shop is asked page by page for what it has, and whatever it does on the way each record is taken in once."""
 
-import asyncio
-import base64
-from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
-import orjson
-import pytest
-import pytest_asyncio
-from crm_testkit.door import Door, Keyholder
+from crm_testkit.backfills import SOURCES, Asking, all_of, asking_source, fill
+from crm_testkit.door import Keyholder
 from crm_testkit.jobs import ended
-from crm_testkit.shop_server import KEY, MODIFIED, TOKEN, ShopServer, running_shop
+from crm_testkit.shop_server import MODIFIED, running_shop
 from crm_testkit.shops import (
-    ShopifyCustomer,
     shopify_order,
     shopify_product,
     woocommerce_customer,
     woocommerce_order,
-    woocommerce_product,
 )
 from crm_testkit.stand_in import Reply, closed_url
 from crm_testkit.webhooks import until
 
 Json = dict[str, Any]
-SOURCES = "/v1/inbound-sources"
-NOTHING = {"*": {"steps": []}, **{topic: {"steps": []} for topic in (
-    "customers/update", "orders/updated", "products/update", "customer.updated", "order.updated", "product.updated")}}  # fmt: skip
-"""Mappings by which a delivery is noted, and nothing is written: no service is needed."""
-
-
-class Asking:
-    """A tenant's source, and the shop that it asks."""
-
-    def __init__(self, client: httpx.AsyncClient, shop: ShopServer, source: Json) -> None:
-        self.client, self.shop, self.source = client, shop, source
-
-    @property
-    def path(self) -> str:
-        return f"{SOURCES}/{self.source['id']}/backfills"
-
-    async def start(self, **body: Any) -> Json:
-        answer = await self.client.post(self.path, json=body)
-        assert answer.status_code == 201, answer.text
-        return dict(answer.json())
-
-    async def done(self, **body: Any) -> Json:
-        begun = await self.start(**body)
-        return await ended(self.client, f"{self.path}/{begun['id']}")
-
-    async def payloads(self, **params: Any) -> list[tuple[str, Json]]:
-        """Topic and body of what has come in."""
-        found: list[tuple[str, Json]] = []
-        cursor: str | None = ""
-        while cursor is not None:
-            asked = {"source_id": self.source["id"], "limit": 200, **params, **({"cursor": cursor} if cursor else {})}
-            page = (await self.client.get("/v1/inbound-deliveries", params=asked)).json()
-            bodies = await asyncio.gather(*map(self.payload, page["data"]))
-            found += zip((one["topic"] for one in page["data"]), bodies, strict=True)
-            cursor = page["next_cursor"]
-        return found
-
-    async def taken(self, **params: Any) -> Counter[tuple[str, int]]:
-        """How often each topic and id has come in."""
-        return Counter((topic, body["id"]) for topic, body in await self.payloads(**params))
-
-    async def payload(self, delivery: Json) -> Json:
-        answer = await self.client.get(f"/v1/inbound-deliveries/{delivery['id']}/payload")
-        return dict(orjson.loads(answer.json()["body"]))
-
-
-async def _asking(tenant: Keyholder, shop: ShopServer, **more: Any) -> Asking:
-    body = {"name": "Shop", "kind": shop.kind, "mappings": NOTHING, "pull": {**shop.pull, **more}}
-    answer = await tenant.client.post(SOURCES, json=body)
-    assert answer.status_code == 201, answer.text
-    return Asking(tenant.client, shop, answer.json())
-
-
-@pytest_asyncio.fixture
-async def shopify(tenant: Keyholder) -> AsyncIterator[Asking]:
-    async with running_shop("shopify") as shop:
-        yield await _asking(tenant, shop)
-
-
-@pytest_asyncio.fixture(params=["shopify", "woocommerce"])
-async def either(request: pytest.FixtureRequest, tenant: Keyholder) -> AsyncIterator[Asking]:
-    async with running_shop(request.param) as shop:
-        yield await _asking(tenant, shop)
-
-
-@pytest_asyncio.fixture
-async def woocommerce(tenant: Keyholder) -> AsyncIterator[Asking]:
-    async with running_shop("woocommerce") as shop:
-        yield await _asking(tenant, shop)
-
-
-def _fill(shop: ShopServer, count: int) -> None:
-    if shop.kind == "shopify":
-        shop.put("customers", *(ShopifyCustomer(n, f"c{n}@example.com").payload() for n in range(1, 6)))
-        shop.put("products", shopify_product(1, "Kettle"))
-        shop.put("orders", *(shopify_order(n, None) for n in range(1, count + 1)))
-    else:
-        shop.put("customers", *(woocommerce_customer(n, f"c{n}@example.com") for n in range(1, 6)))
-        shop.put("products", woocommerce_product(1, "Kettle"))
-        shop.put("orders", *(woocommerce_order(n, 0, f"g{n}@example.com") for n in range(1, count + 1)))
-
-
-def _all_of(shop: ShopServer) -> set[tuple[str, int]]:
-    topics = {
-        "shopify": {"customers": "customers/update", "products": "products/update", "orders": "orders/updated"},
-        "woocommerce": {"customers": "customer.updated", "products": "product.updated", "orders": "order.updated"},
-    }[shop.kind]
-    return {(topics[resource], id_) for resource, records in shop.records.items() for id_ in records}
 
 
 async def test_everything_that_a_shop_has_comes_in_once(either: Asking) -> None:
-    asking, orders = either, {"shopify": 520, "woocommerce": 230}[either.shop.kind]
-    _fill(asking.shop, orders)
-    run = await asking.done()
+    orders = {"shopify": 520, "woocommerce": 230}[either.shop.kind]
+    fill(either.shop, orders)
+    run = await either.done()
     assert (run["status"], run["trigger"], run["error"]) == ("succeeded", "asked", None), run
     assert [(one["resource"], one["records"], one["is_finished"]) for one in run["resources"]] == [
         ("customers", 5, True), ("products", 1, True), ("orders", orders, True)
     ]  # fmt: skip
     assert run["outcomes"] == {"ignored": orders + 6}, "their mappings make nothing of them"
-    taken = await asking.taken(backfill_id=run["id"])
-    assert set(taken) == _all_of(asking.shop)
+    taken = await either.taken(backfill_id=run["id"])
+    assert set(taken) == all_of(either.shop)
     assert set(taken.values()) == {1}
-    job = (await asking.client.get(f"/v1/jobs/{run['job_id']}")).json()
+    job = (await either.client.get(f"/v1/jobs/{run['job_id']}")).json()
     assert (job["service"], job["kind"], job["status"]) == ("gateway", "inbound_backfill", "succeeded")
     assert job["progress"]["done"] == orders + 6
-    jobs = (await asking.client.get("/v1/jobs", params={"about": run["id"]})).json()["data"]
+    jobs = (await either.client.get("/v1/jobs", params={"about": run["id"]})).json()["data"]
     assert [one["id"] for one in jobs] == [run["job_id"]]
-    listed = (await asking.client.get(asking.path)).json()["data"]
+    listed = (await either.client.get(either.path)).json()["data"]
     assert listed == [run]
 
 
@@ -165,9 +68,9 @@ async def test_refunds_of_woocommerce_have_their_own_time(woocommerce: Asking) -
 
 
 async def test_what_comes_goes_and_changes_between_the_pages_is_not_missed(either: Asking) -> None:
-    asking, shop = either, either.shop
+    shop = either.shop
     modified = MODIFIED[shop.kind]
-    _fill(shop, 700)
+    fill(shop, 700)
     later = "2030-01-01T00:00:00" + ("Z" if shop.kind == "shopify" else "")
     changed: set[int] = set()
 
@@ -183,25 +86,25 @@ async def test_what_comes_goes_and_changes_between_the_pages_is_not_missed(eithe
             changed.add(id_)
 
     shop.before_page = meanwhile
-    run = await asking.done()
+    run = await either.done()
     assert run["status"] == "succeeded"
-    taken = await asking.payloads()
-    assert _all_of(shop) <= {(topic, body["id"]) for topic, body in taken}
+    taken = await either.payloads()
+    assert all_of(shop) <= {(topic, body["id"]) for topic, body in taken}
     newest = {body["id"] for _, body in taken if "note" in body}
     assert changed
     assert changed <= newest, "each is taken in as it stood at the end"
 
 
 async def test_a_shop_that_is_asked_too_often_is_waited_for(shopify: Asking) -> None:
-    _fill(shopify.shop, 510)
+    fill(shopify.shop, 510)
     shopify.shop.bucket = (2, 2)
     run = await shopify.done()
     assert run["status"] == "succeeded"
-    assert set(await shopify.taken()) == _all_of(shopify.shop)
+    assert set(await shopify.taken()) == all_of(shopify.shop)
 
 
 async def test_answers_that_are_none_are_asked_for_again(shopify: Asking) -> None:
-    _fill(shopify.shop, 5)
+    fill(shopify.shop, 5)
     html = Reply(200, {"content-type": "text/html"}, b"<html>We are being mended</html>")
     cut = Reply(200, {"content-type": "application/json"}, b'{"customers": []}', cut_at=5)
     busy = Reply(429, {"Retry-After": "1"}, b"{}")
@@ -209,11 +112,11 @@ async def test_answers_that_are_none_are_asked_for_again(shopify: Asking) -> Non
     run = await shopify.done()
     assert (run["status"], run["trouble"]) == ("succeeded", None)
     assert set((await shopify.taken()).values()) == {1}
-    assert set(await shopify.taken()) == _all_of(shopify.shop)
+    assert set(await shopify.taken()) == all_of(shopify.shop)
 
 
 async def test_who_revoked_the_credentials_goes_on_with_new_ones(woocommerce: Asking) -> None:
-    _fill(woocommerce.shop, 250)
+    fill(woocommerce.shop, 250)
 
     def revoke(resource: str, _page: int) -> None:
         woocommerce.shop.is_open = not (resource == "orders" and len(woocommerce.shop.stand_in.asked) == 4)
@@ -232,7 +135,7 @@ async def test_who_revoked_the_credentials_goes_on_with_new_ones(woocommerce: As
     assert resumed.json()["job_id"] != failed["job_id"]
     run = await ended(woocommerce.client, f"{woocommerce.path}/{failed['id']}")
     assert run["status"] == "succeeded"
-    assert set(await woocommerce.taken()) == _all_of(woocommerce.shop)
+    assert set(await woocommerce.taken()) == all_of(woocommerce.shop)
     assert set((await woocommerce.taken()).values()) == {1}
     targets = [one.target for one in woocommerce.shop.stand_in.asked[asked:]]
     assert not any("/customers" in one or "/products" in one for one in targets), "they had come in already"
@@ -242,7 +145,7 @@ async def test_who_revoked_the_credentials_goes_on_with_new_ones(woocommerce: As
 
 async def test_a_shop_elsewhere_is_told_apart_from_one_that_is_away(tenant: Keyholder) -> None:
     async with running_shop("shopify") as shop:
-        moved = await _asking(tenant, shop)
+        moved = await asking_source(tenant.client, shop)
         shop.faults.append(Reply(301, {"Location": "http://127.0.0.1:9/"}, b""))
         run = await moved.done()
         assert (run["status"], run["error"]) == ("failed", "shop_refused")
@@ -253,7 +156,7 @@ async def test_a_shop_elsewhere_is_told_apart_from_one_that_is_away(tenant: Keyh
 
 async def test_it_can_be_cancelled_while_the_shop_is_away_and_there_is_one_at_a_time(tenant: Keyholder) -> None:
     async with running_shop("shopify") as shop:
-        asking = await _asking(tenant, shop, base_url=closed_url())
+        asking = await asking_source(tenant.client, shop, base_url=closed_url())
         run = await asking.start()
         other = await asking.client.post(asking.path, json={})
         assert (other.status_code, other.json()["code"]) == (409, "backfill_running")
@@ -263,20 +166,20 @@ async def test_it_can_be_cancelled_while_the_shop_is_away_and_there_is_one_at_a_
         found = (await asking.client.get(f"{asking.path}/{run['id']}")).json()
         assert (found["status"], found["outcomes"]) == ("cancelled", {})
         await asking.client.patch(f"{SOURCES}/{asking.source['id']}", json={"pull": shop.pull})
-        _fill(shop, 3)
+        fill(shop, 3)
         assert (await asking.client.post(f"{asking.path}/{run['id']}/resume")).status_code == 200
         assert (await ended(asking.client, f"{asking.path}/{run['id']}"))["status"] == "succeeded"
-        assert set(await asking.taken()) == _all_of(shop)
+        assert set(await asking.taken()) == all_of(shop)
 
 
 async def test_a_link_to_another_host_is_not_followed(shopify: Asking) -> None:
     """The shop says where its next page is; where it says elsewhere, the shop itself is asked."""
-    _fill(shopify.shop, 260)
+    fill(shopify.shop, 260)
     async with running_shop("shopify") as elsewhere:
         shopify.shop.linked_host = elsewhere.url
         assert (await shopify.done())["status"] == "succeeded"
         assert not elsewhere.stand_in.asked
-    assert set(await shopify.taken()) == _all_of(shopify.shop)
+    assert set(await shopify.taken()) == all_of(shopify.shop)
 
 
 async def test_what_is_no_record_or_too_large_is_skipped_and_counted(shopify: Asking) -> None:
@@ -296,10 +199,10 @@ async def test_a_page_that_is_too_large_is_asked_for_in_smaller_ones(shopify: As
     assert (run["status"], run["resources"][0]["records"]) == ("succeeded", 12)
 
 
-async def test_scheduled_runs_find_what_no_webhook_told(tenant: Keyholder, door: Door) -> None:
+async def test_scheduled_runs_find_what_no_webhook_told(tenant: Keyholder) -> None:
     async with running_shop("shopify") as shop:
-        _fill(shop, 2)
-        asking = await _asking(tenant, shop, every_seconds=300)
+        fill(shop, 2)
+        asking = await asking_source(tenant.client, shop, every_seconds=300)
 
         async def run(number: int) -> Json:
             async def is_there() -> bool:
@@ -311,7 +214,7 @@ async def test_scheduled_runs_find_what_no_webhook_told(tenant: Keyholder, door:
 
         first = await run(1)
         assert (first["trigger"], first["status"]) == ("scheduled", "succeeded")
-        assert set(await asking.taken()) == _all_of(shop)
+        assert set(await asking.taken()) == all_of(shop)
         shop.put("orders", shopify_order(3, None, updated_at="2035-01-01T00:00:00Z"))
         await asking.client.patch(f"{SOURCES}/{asking.source['id']}", json={"is_active": False})
         await asking.client.patch(f"{SOURCES}/{asking.source['id']}", json={"is_active": True})
@@ -319,84 +222,5 @@ async def test_scheduled_runs_find_what_no_webhook_told(tenant: Keyholder, door:
         assert (second["trigger"], second["status"]) == ("scheduled", "succeeded")
         by_resource = {one["resource"]: one["records"] for one in second["resources"]}
         assert by_resource == {"customers": 0, "products": 0, "orders": 1}, "only what is new since the first"
-        assert set(await asking.taken()) == _all_of(shop)
+        assert set(await asking.taken()) == all_of(shop)
         assert set((await asking.taken()).values()) == {1}
-
-
-@pytest.mark.parametrize("kind", ["shopify", "woocommerce"])
-async def test_credentials_are_shown_to_the_shop_alone(kind: str, tenant: Keyholder, caplog: Any, capfd: Any) -> None:
-    async with running_shop(kind) as shop:  # type: ignore[arg-type]  # one of both
-        asking = await _asking(tenant, shop)
-        secrets = [TOKEN, *KEY, base64.b64encode(":".join(KEY).encode()).decode()]
-        shop.faults.append(Reply(500))
-        run = await asking.done()
-        audit = await tenant.client.get("/v1/audit-log", params={"limit": 200})
-        assert audit.status_code == 200
-        told = [
-            asking.source,
-            (await tenant.client.get(f"{SOURCES}/{asking.source['id']}")).json(),
-            (await tenant.client.patch(f"{SOURCES}/{asking.source['id']}", json={"pull": shop.pull})).json(),
-            audit.json(),
-            run,
-            (await tenant.client.get(f"/v1/jobs/{run['job_id']}")).json(),
-            (await tenant.client.get("/v1/inbound-deliveries")).json(),
-        ]
-        captured = capfd.readouterr()
-        seen = orjson.dumps(told).decode() + caplog.text + captured.out + captured.err
-        assert not [secret for secret in secrets if secret in seen]
-        asked = str([one.headers for one in shop.stand_in.asked])
-        assert any(secret in asked for secret in secrets)
-
-
-async def test_credentials_do_not_move_to_another_host(shopify: Asking) -> None:
-    moved = {"pull": {"base_url": "https://evil.example.com"}}
-    refused = await shopify.client.patch(f"{SOURCES}/{shopify.source['id']}", json=moved)
-    assert refused.status_code == 422, refused.text
-    assert [(one["pointer"], one["code"]) for one in refused.json()["errors"]] == [("/pull/credentials", "required")]
-    within = {"pull": {"base_url": f"{shopify.shop.url}/shop", "every_seconds": 3600}}
-    changed = await shopify.client.patch(f"{SOURCES}/{shopify.source['id']}", json=within)
-    assert changed.status_code == 200
-    assert changed.json()["pull"] == {
-        "base_url": f"{shopify.shop.url}/shop", "api_version": "2025-07",
-        "resources": ["customers", "products", "orders"], "every_seconds": 3600,
-    }  # fmt: skip
-    gone = await shopify.client.patch(f"{SOURCES}/{shopify.source['id']}", json={"pull": None})
-    assert gone.json()["pull"] is None
-    refused = await shopify.client.post(shopify.path, json={})
-    assert (refused.status_code, refused.json()["code"]) == (409, "pull_missing")
-
-
-@pytest.mark.parametrize(
-    ("kind", "pull", "pointer"),
-    [
-        ("shopify", {"base_url": "https://10.0.0.1", "credentials": {"access_token": TOKEN}}, "/pull/base_url"),
-        ("shopify", {"base_url": "http://shop.example.com", "credentials": {"access_token": TOKEN}}, "/pull/base_url"),
-        ("shopify", {"base_url": "https://shop.example.com?x=1", "credentials": {"access_token": TOKEN}}, "/pull/base_url"),
-        ("shopify", {"base_url": "https://a:b@shop.example.com", "credentials": {"access_token": TOKEN}}, "/pull/base_url"),
-        ("shopify", {"base_url": "https://shop.example.com"}, "/pull/credentials"),
-        ("shopify", {"base_url": "https://shop.example.com", "credentials": {"consumer_key": KEY[0]}}, ""),
-        ("woocommerce", {"base_url": "https://shop.example.com", "credentials": {"consumer_key": KEY[0]}}, ""),
-        ("erp", {"base_url": "https://shop.example.com", "credentials": {"access_token": TOKEN}}, ""),
-    ],
-)  # fmt: skip
-async def test_what_cannot_be_asked_is_refused_when_it_is_written(
-    tenant: Keyholder, kind: str, pull: Json, pointer: str
-) -> None:
-    answer = await tenant.client.post(SOURCES, json={"name": "Shop", "kind": kind, "pull": pull})
-    assert answer.status_code == 422, answer.text
-    assert [one["pointer"] for one in answer.json()["errors"]] == [pointer]
-
-
-async def test_another_tenant_neither_starts_nor_sees_it(shopify: Asking, door: Door) -> None:
-    for service in door.behind.values():
-        service.reset(lambda _: Reply(404))
-    run = await shopify.done()
-    stranger = await door.tenant("Another")
-    reader = await door.key(Keyholder("", "", shopify.client), "read")
-    for path in (shopify.path, f"{shopify.path}/{run['id']}", f"/v1/jobs/{run['job_id']}"):
-        assert (await stranger.client.get(path)).status_code == 404, path
-        assert (await reader.get(path)).status_code == 200, path
-    for path in (shopify.path, f"{shopify.path}/{run['id']}/resume", f"/v1/jobs/{run['job_id']}/cancel"):
-        assert (await stranger.client.post(path, json={})).status_code == 404, path
-    refused = await reader.post(shopify.path, json={})
-    assert (refused.status_code, refused.json()["missing_permission"]) == (403, "admin")
