@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0020_webhook_replays"
-down_revision = "0018_invoices"
+down_revision = "0019_backfills"
 branch_labels = None
 depends_on = None
 

@@ -113,7 +113,7 @@ class Runtime:
         if "timers" in self.roles:
             handlers: dict[str, TimerHandler] = {}
             if jobs := self.manifest.jobs:
-                handlers.update(job_timers(jobs))
+                handlers.update(job_timers(jobs, self.settings))
             for feature in self.manifest.features:
                 if feature.timers is not None:
                     handlers.update(feature.timers(self.settings))

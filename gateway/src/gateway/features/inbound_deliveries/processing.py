@@ -26,7 +26,7 @@ from gateway.features.inbound_deliveries.persons import AmbiguousPerson
 from gateway.features.inbound_deliveries.repository import LEASE, Applied, AppliedKey
 from gateway.features.inbound_deliveries.usecases import Ending, conclude
 from gateway.features.inbound_deliveries.work import Results, Work
-from gateway.features.inbound_deliveries.writing import DecisionNeeded, ReferenceMissing, applied_keys, write
+from gateway.features.inbound_deliveries.writing import ERASED, DecisionNeeded, ReferenceMissing, applied_keys, write
 from gateway.features.inbound_sources.usecases import own_mappings, told_of
 from gateway.features.sync_conflicts.events import SYNC_CONFLICT_EVENTS
 from gateway.features.sync_conflicts.models import SyncConflictRow
@@ -111,6 +111,7 @@ class Processor:
             received_at=row["created_at"],
             sent_at=row["sent_at"],
             payload=self.digest(hashlib.sha256(row["body"]).hexdigest()),
+            is_fetched=row["backfill_id"] is not None,
             results=Results(),
         )
         # What an earlier page planned may be referred to by this one: it is looked at again, and is there.
@@ -238,6 +239,8 @@ class Processor:
             if work is not None:
                 await repository.apply(session, source.id, list(work.results.applied.values()))
                 await _tell_disagreements(session, work)
+                if any(one["outcome"] == ERASED for one in work.results.refs):
+                    await repository.forget_payload(session, row["id"])
             waits = ending.waits_for_reference and row["attempts"] <= len(_WAITING_FOR)
             again: datetime | None = None
             if waits:
