@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := shared/contracts shared/kit shared/testkit services/contacts-svc services/pipeline-svc \
-            services/tickets-svc services/campaigns-svc gateway deploy/local
+            services/tickets-svc services/campaigns-svc gateway deploy/local deploy/delivery
 SERVICES := contacts pipeline tickets campaigns
+HELM_VERSION := v3.21.0
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
 
 help: ## list the targets
@@ -62,6 +63,13 @@ release-contracts: $(VENV)/.ready ## at a release: freeze the events as they are
 generated-check: openapi schemas
 	@git diff --exit-code --stat -- 'services/*/openapi.json' gateway/openapi.json gateway/src/gateway/documents shared/contracts/schemas shared/contracts/examples \
 	  || { echo 'Generated files are out of date: commit what `make openapi schemas` wrote.'; exit 1; }
+	@$(BIN)/python -m crm_delivery.render --check
+
+render: $(VENV)/.ready ## write deploy/kubernetes and docs/values.md from the chart, by Helm (HELM=…, on the path, or built with Go)
+	@$(BIN)/python -m crm_delivery.render
+
+.cache/bin/helm:
+	GOBIN=$(CURDIR)/.cache/bin go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
 
 new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature svc=contacts name=notes
 	@$(BIN)/python -m crm_testkit.new_feature "$(svc)" "$(name)"
@@ -109,4 +117,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean
+.PHONY: help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check render new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean
