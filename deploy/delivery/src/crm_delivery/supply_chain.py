@@ -80,14 +80,26 @@ def write_sbom(path: Path = SBOM) -> None:
 
 
 def audit(program: Path) -> list[str]:
-    """Known faults of the libraries, a line each. Raises Unreachable."""
-    command = [str(program), "--requirement", str(LOCK), "--disable-pip", "--no-deps", "--format=json", "--progress-spinner=off"]
+    """Known faults of the libraries, a line each. Raises Unreachable, also where some of them alone were not known."""
+    command = [
+        str(program),
+        "--requirement",
+        str(LOCK),
+        "--disable-pip",
+        "--no-deps",
+        "--format=json",
+        "--progress-spinner=off",
+    ]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if not made.stdout.strip():
         raise Unreachable((made.stderr.strip().splitlines() or ["it said nothing"])[-1][:300])
+    found = json.loads(made.stdout)["dependencies"]
+    # It ends with code 0 where its service knows none of them, as an index without advisories does.
+    if skipped := [each["skip_reason"] for each in found if "skip_reason" in each]:
+        raise Unreachable(f"of {len(found)} libraries {len(skipped)} could not be looked up: {skipped[0]}")
     return [
         f"{each['name']} {each['version']}: {fault['id']}, mended in {', '.join(fault['fix_versions']) or 'no release'}"
-        for each in json.loads(made.stdout)["dependencies"]
+        for each in found
         for fault in each.get("vulns", ())
     ]
 
