@@ -122,6 +122,14 @@ audit: $(VENV)/.ready .cache/pip-audit/.ready ## known faults of the libraries i
 	@.cache/pip-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	@touch $@
 
+lint-manifests: .cache/checkov/.ready ## checkov over deploy/kubernetes, beside what the tests check; a minute
+	@.cache/checkov/bin/checkov --directory deploy/kubernetes --framework kubernetes --compact --quiet --skip-download --config-file deploy/checkov.yaml
+
+.cache/checkov/.ready:
+	@$(PYTHON) -m venv .cache/checkov
+	@.cache/checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30
+	@touch $@
+
 confined: $(VENV)/.ready ## the demo under what the manifests say: users, read-only trees, memory limits, network policies; needs root on Linux
 	@exec $(BIN)/python -m crm_delivery.confined
 
@@ -141,4 +149,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check render new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean
+.PHONY: lint-manifests sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check render new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean

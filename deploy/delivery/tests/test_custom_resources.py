@@ -15,7 +15,12 @@ from jsonschema import Draft202012Validator
 Object = Mapping[str, Any]
 Schemas = dict[tuple[str, str], Object]
 
-WITH_USERS = ("--values", str(render.EXAMPLES["production"]), "--set", "strimzi.users=true")
+WITH_USERS = (
+    "--values",
+    str(render.EXAMPLES["production"]),
+    "--set",
+    "strimzi.users=true,kafka.environment.SIGN_IN=scram",
+)
 
 
 def schemas(definitions: Iterable[Object]) -> Schemas:

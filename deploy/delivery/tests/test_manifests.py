@@ -139,6 +139,8 @@ def test_every_value_is_described() -> None:
         ("databse.host=x", "databse"),
         ("keda.maxReplicas=13", "maxReplicas"),
         ("ingress.enabled=true", "ingress.host is needed"),
+        ("strimzi.enabled=true,strimzi.users=true", "strimzi.users needs kafka.environment"),
+        ("bootstrap.enabled=true", "bootstrap.superuserSecret.name is needed"),
     ],
 )
 def test_wrong_values_are_refused_by_name(helm: str, values: str, told: str) -> None:

@@ -14,14 +14,10 @@ from crm_local.demo.people import Cast
 from crm_local.demo.week import Week
 
 
-def _say(title: str, done: int, total: int) -> None:
-    if done == total:
-        sys.stdout.write(f"{title}: {total}\n")
-
-
 async def main(gateway: str, mail: str, people: int, admin_key: str) -> str | None:
     """None, or in one sentence what failed."""
     host, _, port = mail.rpartition(":")
+    done: dict[str, int] = {}
     async with (
         httpx.AsyncClient(base_url=gateway, timeout=30, trust_env=False) as client,
         Mailbox(host, int(port)) as box,
@@ -35,10 +31,16 @@ async def main(gateway: str, mail: str, people: int, admin_key: str) -> str | No
             return f"the gateway made no tenant: {answer.status_code} {answer.text[:300]}"
         client.headers["Authorization"] = f"Bearer {answer.json()['api_key']}"
         try:
-            await Week(CarefulClient(client), box, Cast(20_261_129), people, _say).play()
+            await Week(
+                CarefulClient(client),
+                box,
+                Cast(20_261_129),
+                people,
+                lambda title, so_far, _: done.update({title: so_far}),
+            ).play()
         except DemoFailed as error:
             return str(error)
-        sys.stdout.write(f"{len(box.messages)} mails\n")
+        sys.stdout.writelines(f"{title}: {count}\n" for title, count in done.items())
     return None
 
 
