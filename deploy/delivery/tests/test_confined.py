@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from crm_delivery import render
 from crm_delivery.confined.cluster import Cluster, NotPossible, refuse_impossible, running
-from crm_delivery.confined.play import DEMO_VALUES, play
+from crm_delivery.confined.play import demo_values, play
 from crm_delivery.confined.pods import bytes_of
 from crm_delivery.objects import read
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(1800)
 def cluster() -> Iterator[Cluster]:
     try:
         refuse_impossible()
-        objects = read(render.render(render.find_helm(), *DEMO_VALUES))
+        objects = read(render.render(render.find_helm(), *demo_values()))
     except (NotPossible, render.HelmMissing) as reason:
         pytest.skip(str(reason))
     with running(objects) as started:
@@ -97,6 +97,7 @@ def test_each_process_is_held_to_its_memory_and_keeps_well_within(cluster: Clust
         ("tickets-timers", "postgresql", 5432, True),
         ("stranger", "postgresql", 5432, True),  # the database's own policies are not of this chart here
         ("prometheus", "campaigns-relay", 8000, True),
+        ("contacts-api", "kafka", 9092, False),
     ],
 )
 def test_connections_are_made_by_the_arrows_alone(
@@ -108,6 +109,13 @@ def test_connections_are_made_by_the_arrows_alone(
         assert not open_
     else:
         assert open_
+
+
+def test_the_event_log_is_reached_by_whoever_writes_and_reads_it(cluster: Cluster) -> None:
+    if not cluster.is_on_kafka:
+        pytest.skip("without Java and Maven the event log is in PostgreSQL")
+    for role in ("relay", "consume"):
+        cluster.network.connect(f"contacts-{role}", "kafka", 9092).close()
 
 
 def test_a_process_ends_in_order_within_its_grace(cluster: Cluster) -> None:

@@ -120,6 +120,29 @@ def test_nothing_is_scaled_by_two() -> None:
         assert ("replicas" not in deployment["spec"]) == (deployment["metadata"]["name"] in scaled)
 
 
+def connections(objects: list[Mapping[str, Any]]) -> int:
+    """That all pods open at most, as docs/deploying.md counts them."""
+    scaled = {
+        each["spec"]["scaleTargetRef"]["name"]: each["spec"].get("maxReplicas") or each["spec"].get("maxReplicaCount")
+        for each in of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")
+    }
+    total = 0
+    for each in of_kind(objects, "Deployment"):
+        (container,) = each["spec"]["template"]["spec"]["containers"]
+        pool = next(int(one["value"]) for one in container["env"] if one["name"] == "DATABASE_POOL_SIZE")
+        of_one = 2 * pool + 14 if each["metadata"]["labels"]["relata/service"] == "gateway" else pool + 8
+        total += of_one * (scaled.get(each["metadata"]["name"]) or each["spec"]["replicas"])
+    return total
+
+
+def test_pools_add_up_to_less_than_the_server_takes() -> None:
+    objects = manifest("production")
+    (cluster,) = of_kind(objects, "Cluster")
+    assert connections(objects) + 20 < int(cluster["spec"]["postgresql"]["parameters"]["max_connections"])
+    values = yaml.safe_load((topology.CHART / "values.yaml").read_text())
+    assert connections(manifest("default")) + 20 < int(values["cloudnativepg"]["parameters"]["max_connections"])
+
+
 def test_every_value_is_described() -> None:
     schema = json.loads((topology.CHART / "values.schema.json").read_text())
     described = dict(_described(schema["properties"], schema, ""))

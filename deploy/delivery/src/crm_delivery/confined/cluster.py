@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import psutil
 from crm_kit.db.embedded import EmbeddedPostgres
+from crm_testkit.kafka_broker import node_settings, prepare_node
 
 from crm_delivery.confined.images import Builder, Image
 from crm_delivery.confined.network import Network
@@ -52,6 +53,7 @@ class Cluster:
         """Namespaces of all, and the rules between them."""
         for name, labels, namespace in (
             ("postgresql", {"app.kubernetes.io/name": "postgresql"}, "relata"),
+            ("kafka", {"app.kubernetes.io/name": "kafka"}, "relata"),
             ("clients", {}, "ingress-nginx"),
             ("prometheus", {}, "monitoring"),
             ("stranger", {"app": "other"}, "relata"),
@@ -61,6 +63,11 @@ class Cluster:
         for each in self._workloads.values():
             self.network.add(each.name, each.labels)
         self.network.enforce(self._policies, self._workloads)
+
+    @property
+    def is_on_kafka(self) -> bool:
+        settings = (each.container.get("env") or () for each in self._workloads.values())
+        return any(one == {"name": "BUS", "value": "kafka"} for each in settings for one in each)
 
     def image(self, service: str) -> Image:
         return self._builder.build(_PACKAGES.get(service, f"services/{service}-svc"))
@@ -136,6 +143,8 @@ def running(objects: list[Object]) -> Iterator[Cluster]:
         stack.callback(cluster.stop)
         cluster.lay_out()
         _start_postgresql(cluster, stack)
+        if cluster.is_on_kafka:
+            _start_kafka(cluster, stack)
         cluster.start()
         yield cluster
 
@@ -162,15 +171,29 @@ def _start_postgresql(cluster: Cluster, stack: ExitStack) -> None:
     url = server.superuser_url()
     cluster.secrets["postgresql"] = {"postgres-password": url.partition("postgres:")[2].partition("@")[0]}
     socket_file = f"{url.partition('host=')[2].partition('&')[0]}/.s.PGSQL.5432"
-    end = cluster.network.ends["postgresql"]
-    forwarder = [sys.executable, "-m", "crm_delivery.confined.forward", end.address, "5432", socket_file]
-    process = subprocess.Popen(["ip", "netns", "exec", end.namespace, *forwarder])
+    address = cluster.network.ends["postgresql"].address
+    forwarder = [sys.executable, "-m", "crm_delivery.confined.forward", address, "5432", socket_file]
+    _start_beside(cluster, stack, "postgresql", forwarder, 5432)
+
+
+def _start_kafka(cluster: Cluster, stack: ExitStack) -> None:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="relata-")))
+    address, controller = cluster.network.ends["kafka"].address, "127.0.0.1:9093"
+    settings = node_settings(1, f"{address}:9092", controller, f"1@{controller}", replicas=1, in_sync=1)
+    node = prepare_node(folder, settings, f"{address}:9092", heap="512m")
+    _start_beside(cluster, stack, "kafka", cast("list[str]", node["run"]), 9092)
+
+
+def _start_beside(cluster: Cluster, stack: ExitStack, name: str, command: list[str], port: int) -> None:
+    """What the pods need: a process in the network of its end, until the end of all. Raises OSError."""
+    namespace = cluster.network.ends[name].namespace
+    process = subprocess.Popen(["ip", "netns", "exec", namespace, *command], stdout=subprocess.DEVNULL)
     stack.callback(process.wait)
     stack.callback(process.terminate)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + _READY_SECONDS
     while True:
         try:
-            cluster.network.connect("postgresql", "postgresql", 5432).close()
+            cluster.network.connect(name, name, port).close()
         except OSError:
             if time.monotonic() > deadline:
                 raise

@@ -4,17 +4,32 @@ import subprocess
 import sys
 from typing import Final
 
+from crm_testkit.kafka_maven import KafkaUnavailable, find_java, resolve_classpath
+
 from crm_delivery import render
 from crm_delivery.confined.cluster import Cluster
 
 # Of the smallest values, but a process for each role; mail goes to where the clients are, and is read there.
-DEMO_VALUES: Final = (
+_VALUES: Final = (
     "--values", str(render.EXAMPLES["minimal"]),
     "--set", "layout=role,roles.api.replicas=1",
     "--set", "publicUrl=http://relata-gateway:8000",
     "--set", "smtp.host=clients,smtp.tls=none,smtp.from=Relata <demo@example.com>",
     "--set-json", 'networkPolicy.smtpTo=[{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"ingress-nginx"}}}]',
 )  # fmt: skip
+_ON_KAFKA: Final = ("--set", "eventLog=kafka,kafka.bootstrapServers=kafka:9092,kafka.replicationFactor=1")
+
+
+def demo_values() -> tuple[str, ...]:
+    """Arguments for `render`: on Apache Kafka where it can be had, else with the event log in PostgreSQL."""
+    try:
+        find_java()
+        resolve_classpath()
+    except KafkaUnavailable:
+        return _VALUES
+    return _VALUES + _ON_KAFKA
+
+
 _SECONDS: Final = 600.0
 
 
