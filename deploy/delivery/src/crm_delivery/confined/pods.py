@@ -67,11 +67,7 @@ class Pod:
                 mounted([files, self._image.layer], merged),
                 f"mount -t tmpfs -o size={size},mode=1777 tmpfs {merged}/tmp",
                 # Of the machine's own files these would be nothing of an image.
-                *(
-                    f"mount -t tmpfs -o ro tmpfs {merged}{path}"
-                    for path in ("/root", "/home", "/work")
-                    if Path(path).is_dir()
-                ),
+                *(f"mount -t tmpfs -o ro tmpfs {merged}{path}" for path in ("/root", "/home") if Path(path).is_dir()),
                 f"cd {merged}",
                 f"exec chroot {merged} {shlex.join(self._command())}",
             )
