@@ -56,12 +56,15 @@ openapi: $(VENV)/.ready ## write every service's OpenAPI document and the merged
 schemas: $(VENV)/.ready ## write the events' JSON schemas and examples, and the AsyncAPI document
 	@$(BIN)/python -m crm_contracts.schemas
 
+configuration: $(VENV)/.ready ## write docs/configuration.md, the table of all settings
+	@$(BIN)/python -m crm_testkit.configuration_page docs/configuration.md
+
 release-contracts: $(VENV)/.ready ## at a release: freeze the events as they are, for every later one to be held to
 	@$(BIN)/python -m crm_contracts.released
 
-generated-check: openapi schemas
-	@git diff --exit-code --stat -- 'services/*/openapi.json' gateway/openapi.json gateway/src/gateway/documents shared/contracts/schemas shared/contracts/examples \
-	  || { echo 'Generated files are out of date: commit what `make openapi schemas` wrote.'; exit 1; }
+generated-check: openapi schemas configuration
+	@git diff --exit-code --stat -- 'services/*/openapi.json' gateway/openapi.json gateway/src/gateway/documents shared/contracts/schemas shared/contracts/examples docs/configuration.md \
+	  || { echo 'Generated files are out of date: commit what `make openapi schemas configuration` wrote.'; exit 1; }
 
 new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature svc=contacts name=notes
 	@$(BIN)/python -m crm_testkit.new_feature "$(svc)" "$(name)"
@@ -109,4 +112,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean
+.PHONY: help run demo backup restore audit-verify test check format openapi schemas configuration release-contracts generated-check new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean

@@ -3,16 +3,22 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import cast
 
+import structlog
+
 from crm_kit.audit.command import add_arguments as add_audit_arguments
 from crm_kit.audit.command import run as verify_audit
+from crm_kit.environment import probably_meant
 from crm_kit.manifest import Command, Manifest
 from crm_kit.observability.logs import configure_logs
 from crm_kit.runtime import ALL_ROLES, Role, Runtime
 from crm_kit.settings import ServiceSettings, SettingsError
+
+log = structlog.get_logger(__name__)
 
 AuthenticatorFactory = Callable[[Runtime], object]
 
@@ -20,7 +26,7 @@ AuthenticatorFactory = Callable[[Runtime], object]
 def run(
     manifest: Manifest, authenticator: AuthenticatorFactory | None = None, runtime_type: type[Runtime] = Runtime
 ) -> None:
-    """The whole of a service's `__main__.py`. What is wrong with the settings is said in one sentence."""
+    """The whole of a service's `__main__.py`. What is wrong with the settings is said in one line."""
     arguments = _parser(manifest).parse_args()
     try:
         if arguments.command == "openapi":
@@ -96,6 +102,8 @@ def _serve(
         raise SettingsError(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(ALL_ROLES)}")
     settings = manifest.settings.load(manifest.name)
     configure_logs(manifest.name, settings.log_level, settings.log_format)
+    for given, meant in probably_meant(manifest.settings, manifest.name, os.environ).items():
+        log.warning("unknown_setting", variable=given, probably_meant=meant)
     migrator = None
     if settings.migrate_at_start:
         owner_url = settings.require_owner_url(manifest.name)
