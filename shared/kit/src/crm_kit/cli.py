@@ -31,6 +31,14 @@ def run(
     try:
         if arguments.command == "openapi":
             _print_openapi(manifest)
+        elif arguments.command == "topics":
+            from crm_kit.topics import print_topics
+
+            print_topics(manifest, acls=arguments.acls)
+        elif arguments.command == "provision":
+            from crm_kit.db.provision_command import run as provision
+
+            sys.exit(asyncio.run(provision(manifest.name, manifest.settings.load(manifest.name))))
         elif arguments.command == "migrate":
             changed = asyncio.run(_migrate(manifest, manifest.settings.load(manifest.name)))
             sys.stdout.write(f"{manifest.name}: {'migrated' if changed else 'up to date'}\n")
@@ -58,6 +66,9 @@ def _parser(manifest: Manifest) -> argparse.ArgumentParser:
     serve.add_argument("--only", default=",".join(ALL_ROLES), help="which of api,relay,consume,timers to run")
     for role in ("relay", "consume", "timers"):
         commands.add_parser(role, help=f"run {role} alone, with health and metrics on PORT")
+    commands.add_parser(
+        "provision", help="make its database and roles, as ADMIN_DATABASE_URL; again, it sets passwords"
+    )
     commands.add_parser("migrate", help="bring the database to the newest revision")
     rebuild = commands.add_parser("rebuild", help="make a projection anew out of the event log, beside the live one")
     rebuild.add_argument("consumer", nargs="?", help="whose projection; needed where there are several")
@@ -66,6 +77,10 @@ def _parser(manifest: Manifest) -> argparse.ArgumentParser:
     rebuild.add_argument("--clean", action="store_true", help="only remove what a killed rebuild has left")
     add_audit_arguments(commands.add_parser("audit", help="the audit log: verify its chains"))
     commands.add_parser("openapi", help="print the OpenAPI document")
+    topics = commands.add_parser("topics", help="print the Kafka topics that it needs, as JSON")
+    topics.add_argument(
+        "--acls", action="store_true", help="instead the rights that it needs, as a Strimzi KafkaUser has them"
+    )
     for command in manifest.commands:
         command.arguments(commands.add_parser(command.name, help=command.help))
     return parser

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from crm_kit.db.provision_command import ProvisionSettings
 from crm_kit.environment import OF_ONE_SERVICE, is_secret
 from crm_kit.manifest import Manifest
 from crm_kit.settings import ServiceSettings
@@ -63,11 +64,15 @@ It makes databases, roles and secrets itself, in `RUN_DIR`, and gives each proce
 """
 
 
+def manifests() -> list[Manifest]:
+    """Of all services and the gateway."""
+    return [importlib.import_module(f"{package}.manifest").MANIFEST for package in PACKAGES]
+
+
 def page() -> str:
     """The whole page, in Markdown."""
-    manifests: list[Manifest] = [importlib.import_module(f"{package}.manifest").MANIFEST for package in PACKAGES]
     parts = [_INTRODUCTION, "\n## Every process\n", *_table(ServiceSettings, ServiceSettings.model_fields)]
-    for manifest in manifests:
+    for manifest in manifests():
         own = {
             name: info
             for name, info in manifest.settings.model_fields.items()
@@ -75,6 +80,8 @@ def page() -> str:
         }
         if own:
             parts += [f"\n## Processes of {manifest.package.replace('_', '-')}\n", *_table(manifest.settings, own)]
+    provision = _table(ProvisionSettings, ProvisionSettings.model_fields)
+    parts += ["\n## The command `provision`\n", *provision]
     return "\n".join(parts) + "\n" + _LOCAL
 
 

@@ -14,7 +14,7 @@ Mechanism = Literal["SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 @dataclass(frozen=True, slots=True)
 class KafkaAccess:
-    """Files are read anew for each client that is made, so that what was rotated is used from the next one on.
+    """Files are read anew for each client that is made, and clients are made anew when `stamp` differs: so they are rotated.
 
     `password_file`: where `password` came from; what it holds now goes first.
     """
@@ -78,6 +78,11 @@ class KafkaAccess:
             }
         return options
 
+    def stamp(self) -> tuple[object, ...]:
+        """Differs once a file has been written anew or replaced: clients made before then hold what is void, or soon will be."""
+        files = (self.password_file, self.ca_file, self.certificate_file, self.key_file)
+        return tuple(_state(Path(file)) for file in files if file is not None)
+
     def _password(self) -> str | None:
         if self.password_file is None:
             return self.password
@@ -95,6 +100,14 @@ class KafkaAccess:
             # Without a password OpenSSL would ask for that of an encrypted key on the terminal.
             context.load_cert_chain(self.certificate_file, self.key_file, password="")
         return context
+
+
+def _state(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _said(error: Exception) -> str:

@@ -25,7 +25,7 @@ _PERMANENT = (
 FORBIDDEN = {
     TopicAuthorizationFailedError: "topic",
     GroupAuthorizationFailedError: "group",
-    ClusterAuthorizationFailedError: "cluster",
+    ClusterAuthorizationFailedError: "cluster, or to write any topic",
 }
 
 

@@ -59,6 +59,7 @@ class KafkaEventLog:
             compaction=compaction or CompactionPolicy(),
         )
         self._producer: Producer | None = None
+        self._stamp: tuple[object, ...] = ()
         self._starting = asyncio.Lock()
         self._started = False
 
@@ -106,8 +107,12 @@ class KafkaEventLog:
         async with self._starting:
             if not self._started:
                 raise Unavailable("The event log is not started.")
-            if self._producer is None or not self._producer.usable:
-                self._producer = None
+            stamp = self._access.stamp()
+            producer = self._producer
+            if producer is None or not producer.usable or stamp != self._stamp:
+                self._producer, self._stamp = None, stamp
+                if producer is not None:
+                    await producer.stop()
                 with translated():
                     producer = Producer(
                         self._bootstrap_servers, access=self._access, acknowledged_within=self._acknowledged_within
@@ -115,4 +120,4 @@ class KafkaEventLog:
                 async with explained(self._bootstrap_servers, self._access):
                     await producer.start()
                 self._producer = producer
-            return self._producer
+            return producer

@@ -73,6 +73,7 @@ class KafkaSubscription:
         self._committer: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
         self._fault = Recurring()
+        self._stamp: tuple[object, ...] = ()
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
@@ -131,8 +132,12 @@ class KafkaSubscription:
         await self._drop_consumer()
 
     async def _connected(self) -> Any:
+        stamp = self._access.stamp()
+        if self._consumer is not None and stamp != self._stamp:
+            await self._replace("its credentials have changed")
         if self._consumer is not None:
             return self._consumer
+        self._stamp = stamp
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap_servers,
             group_id=self._group,

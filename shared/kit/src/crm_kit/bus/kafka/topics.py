@@ -52,6 +52,7 @@ class KafkaTopics:
         self._compaction = compaction
         self._admin: Any = None
         self._reader: Any = None
+        self._stamp: tuple[object, ...] = ()
         self._using = asyncio.Lock()
 
     async def ensure(self, topics: Iterable[TopicSpec]) -> None:
@@ -102,8 +103,12 @@ class KafkaTopics:
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[None]:
-        """One call at a time; after one that failed the next connects anew, with the credentials of then."""
+        """One call at a time; after one that failed, or when credentials have changed, the next connects anew."""
         async with self._using:
+            stamp = self._access.stamp()
+            if stamp != self._stamp:
+                await self.close()
+            self._stamp = stamp
             try:
                 yield
             except EventLogError:
@@ -119,10 +124,8 @@ class KafkaTopics:
                 await asyncio.wait([asyncio.create_task(getattr(client, method)())], timeout=3.0)
 
     def _new_topic(self, spec: TopicSpec) -> Any:
-        config = topic_config(self._compaction) if spec.compacted else {"cleanup.policy": "delete"}
-        # The broker's clock: it refuses records from a producer whose own is an hour ahead, and compacts by these times.
-        config = {**config, "message.timestamp.type": "LogAppendTime"}
-        return NewTopic(spec.name, spec.partitions, self._replication_factor, topic_configs=config)
+        settings = dict(topic_settings(spec, self._compaction))
+        return NewTopic(spec.name, spec.partitions, self._replication_factor, topic_configs=settings)
 
     async def _connected_admin(self) -> Any:
         if self._admin is None:
@@ -168,6 +171,13 @@ class KafkaTopics:
         for topic, parts in found.items():
             if len(parts) != wanted[topic]:
                 logger.warning("Topic %s has %d partitions, not %d", topic, len(parts), wanted[topic])
+
+
+def topic_settings(spec: TopicSpec, compaction: CompactionPolicy) -> Mapping[str, str]:
+    """Kafka's settings for a topic."""
+    config = topic_config(compaction) if spec.compacted else {"cleanup.policy": "delete"}
+    # The broker's clock: it refuses records from a producer whose own is an hour ahead, and compacts by these times.
+    return {**config, "message.timestamp.type": "LogAppendTime"}
 
 
 def topic_config(compaction: CompactionPolicy) -> Mapping[str, str]:
