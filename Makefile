@@ -27,6 +27,9 @@ restore: $(VENV)/.ready ## write a backup into an empty RUN_DIR: make restore fr
 audit-verify: $(VENV)/.ready ## check the audit logs of the stack, running or not (RUN_DIR); expect="SERVICE/TENANT:SEQUENCE:HASH …" compares with earlier heads
 	@$(BIN)/python -m crm_local audit-verify $(foreach head,$(expect),--expect $(head))
 
+doctor: $(VENV)/.ready ## look at all that the stack stands on, running or not (RUN_DIR): a sentence for each thing, exit code 1 at a fault
+	@$(BIN)/python -m crm_local doctor
+
 test: check ## everything: checks, unit, integration, conformance, both event logs, end to end; T="path -k word" for a part
 ifdef T
 	$(BIN)/python -m pytest $(T)
@@ -112,4 +115,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo backup restore audit-verify test check format openapi schemas configuration release-contracts generated-check new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean
+.PHONY: help run demo backup restore audit-verify doctor test check format openapi schemas configuration release-contracts generated-check new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean

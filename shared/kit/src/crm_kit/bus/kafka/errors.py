@@ -46,7 +46,8 @@ def translated() -> Iterator[None]:
 
 def forbidden(error: KafkaError) -> AccessRefused:
     """For a right that this user does not have."""
-    names = ", ".join(
-        sorted(str(name) for each in error.args for name in (each if isinstance(each, set | list) else [each]))
-    )
-    return AccessRefused(f"Kafka gives this user no right to the {FORBIDDEN[type(error)]} {names}".rstrip())
+    named = sorted(str(name) for each in error.args for name in (each if isinstance(each, set | list) else [each]))
+    what = FORBIDDEN[type(error)]
+    if any(" " in name for name in named):  # a sentence of aiokafka's
+        return AccessRefused(f"Kafka gives this user no right to a {what}: {', '.join(named)}")
+    return AccessRefused(f"Kafka gives this user no right to the {what} {', '.join(named)}".rstrip())

@@ -8,7 +8,7 @@ from crm_kit.bus.kafka.errors import translated
 from crm_kit.bus.kafka.explaining import explained
 from crm_kit.bus.kafka.producer import Producer
 from crm_kit.bus.kafka.subscription import KafkaSubscription
-from crm_kit.bus.kafka.topics import KafkaTopics
+from crm_kit.bus.kafka.topics import KafkaTopics, TopicState
 from crm_kit.bus.port import (
     CompactionPolicy,
     Lag,
@@ -102,6 +102,10 @@ class KafkaEventLog:
     async def lag(self, group: str, topics: Sequence[str]) -> Mapping[TopicPartition, Lag]:
         """End and committed position of every partition of `topics`."""
         return await self._topics.lag(group, topics)
+
+    async def describe(self, topics: Iterable[str]) -> Mapping[str, TopicState]:
+        """Those of them that exist, as they are."""
+        return await self._topics.describe(list(topics))
 
     async def _open_producer(self) -> Producer:
         async with self._starting:

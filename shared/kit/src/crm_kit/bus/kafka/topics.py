@@ -4,12 +4,17 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # aiokafka ships no types
 from aiokafka import TopicPartition as KafkaTopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]  # as above
+from aiokafka.admin.config_resource import (  # type: ignore[import-untyped]  # as above
+    ConfigResource,
+    ConfigResourceType,
+)
 from aiokafka.errors import TopicAuthorizationFailedError  # type: ignore[import-untyped]  # as above
 
 from crm_kit.bus.access import KafkaAccess
@@ -31,6 +36,16 @@ logger = logging.getLogger(__name__)
 _NO_ERROR, _FORBIDDEN, _ALREADY_EXISTS = 0, 29, 36
 _VISIBLE_WITHIN = 15.0
 """Seconds for a new topic's partitions to have leaders on all brokers asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as the brokers have it. `replication`: the fewest copies of any of its partitions."""
+
+    partitions: int
+    replication: int
+    leaderless: bool
+    config: Mapping[str, str]
 
 
 class KafkaTopics:
@@ -100,6 +115,35 @@ class KafkaTopics:
             position = committed[tp].offset if tp in committed else -1
             lags[TopicPartition(*tp)] = Lag(ends[tp], position if position >= 0 else starts[tp])
         return lags
+
+    async def describe(self, topics: Sequence[str]) -> dict[str, TopicState]:
+        """Those of them that exist."""
+        async with self._client():
+            with translated():
+                admin = await self._connected_admin()
+                described = await admin.describe_topics(list(topics))
+                if barred := sorted(entry["topic"] for entry in described if entry["error_code"] == _FORBIDDEN):
+                    raise forbidden(TopicAuthorizationFailedError(barred))
+                found = {entry["topic"]: entry["partitions"] for entry in described if entry["partitions"]}
+                configs = await self._configs(admin, list(found))
+        return {
+            name: TopicState(
+                len(parts),
+                min(len(part["replicas"]) for part in parts),
+                any(part["leader"] < 0 for part in parts),
+                configs.get(name, {}),
+            )
+            for name, parts in found.items()
+        }
+
+    async def _configs(self, admin: Any, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+        responses = await admin.describe_configs(resources) if resources else []
+        return {
+            resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+            for response in responses
+            for resource in response.resources
+        }
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[None]:
