@@ -31,6 +31,9 @@ restore: $(VENV)/.ready ## write a backup into an empty RUN_DIR: make restore fr
 audit-verify: $(VENV)/.ready ## check the audit logs of the stack, running or not (RUN_DIR); expect="SERVICE/TENANT:SEQUENCE:HASH …" compares with earlier heads
 	@$(BIN)/python -m crm_local audit-verify $(foreach head,$(expect),--expect $(head))
 
+doctor: $(VENV)/.ready ## look at all that the stack stands on, running or not (RUN_DIR): a sentence for each thing, exit code 1 at a fault
+	@$(BIN)/python -m crm_local doctor
+
 test: check ## everything: checks, unit, integration, conformance, both event logs, end to end; T="path -k word" for a part
 ifdef T
 	$(BIN)/python -m pytest $(T)
@@ -60,12 +63,15 @@ openapi: $(VENV)/.ready ## write every service's OpenAPI document and the merged
 schemas: $(VENV)/.ready ## write the events' JSON schemas and examples, and the AsyncAPI document
 	@$(BIN)/python -m crm_contracts.schemas
 
+configuration: $(VENV)/.ready ## write docs/configuration.md, the table of all settings
+	@$(BIN)/python -m crm_testkit.configuration_page docs/configuration.md
+
 release-contracts: $(VENV)/.ready ## at a release: freeze the events as they are, for every later one to be held to
 	@$(BIN)/python -m crm_contracts.released
 
-generated-check: openapi schemas
-	@git diff --exit-code --stat -- 'services/*/openapi.json' gateway/openapi.json gateway/src/gateway/documents shared/contracts/schemas shared/contracts/examples \
-	  || { echo 'Generated files are out of date: commit what `make openapi schemas` wrote.'; exit 1; }
+generated-check: openapi schemas configuration
+	@git diff --exit-code --stat -- 'services/*/openapi.json' gateway/openapi.json gateway/src/gateway/documents shared/contracts/schemas shared/contracts/examples docs/configuration.md \
+	  || { echo 'Generated files are out of date: commit what `make openapi schemas configuration` wrote.'; exit 1; }
 	@$(BIN)/python -m crm_delivery.render --check
 
 render: $(VENV)/.ready ## write deploy/kubernetes and docs/values.md from the chart, by Helm (HELM=…, on the path, or built with Go)
@@ -149,4 +155,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: lint-manifests sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check render new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean
+.PHONY: lint-manifests sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify doctor test check format openapi schemas configuration release-contracts generated-check render new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean

@@ -1,12 +1,14 @@
 """Settings that only the gateway has."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from crm_kit.http.outbound import Outbound
 from crm_kit.http.principal import TokenMint
-from crm_kit.settings import ServiceSettings, SettingsError
+from crm_kit.settings import Secret, ServiceSettings, SettingsError
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import Field, field_validator
@@ -16,18 +18,20 @@ class GatewaySettings(ServiceSettings):
     """Where the services are, who may administer, how long to wait, how much is allowed."""
 
     signing_key_file: str = Field(description="The private Ed25519 key (JWK) that signs internal tokens")
-    admin_key: str = Field(min_length=24, description="The key that creates tenants; at least 24 random characters")
+    admin_key: Annotated[str, Secret()] = Field(
+        min_length=24, description="The key that creates tenants; at least 24 random characters"
+    )
 
-    contacts_url: str
-    pipeline_url: str
-    tickets_url: str
-    campaigns_url: str
+    contacts_url: str = Field(description="Where contacts-svc is: an origin such as http://contacts:8000")
+    pipeline_url: str = Field(description="Where pipeline-svc is")
+    tickets_url: str = Field(description="Where tickets-svc is")
+    campaigns_url: str = Field(description="Where campaigns-svc is")
 
     trusted_proxy_hops: int = Field(
         0, ge=0, le=10, description="Proxies of ours before the gateway that each append to X-Forwarded-For"
     )
 
-    upstream_connect_seconds: float = Field(1.0, gt=0, le=60)
+    upstream_connect_seconds: float = Field(1.0, gt=0, le=60, description="How long a service may take to be reached")
     upstream_read_seconds: float = Field(20.0, gt=0, le=600, description="How long a service may be silent")
     upstream_connections: int = Field(100, ge=1, le=10_000, description="Open connections to the services, at most")
 
@@ -48,7 +52,7 @@ class GatewaySettings(ServiceSettings):
     )
 
     rate_limit_quota: int = Field(6_000, ge=1, description="Requests that one key or user may send in a window")
-    rate_limit_window_seconds: int = Field(60, ge=1, le=86_400)
+    rate_limit_window_seconds: int = Field(60, ge=1, le=86_400, description="Length of that window")
     rate_limit_tenant_quota: int = Field(
         60_000, ge=1, description="Requests that all of a tenant's keys and users may send together in a window"
     )
@@ -129,12 +133,16 @@ class GatewaySettings(ServiceSettings):
         """Raises SettingsError."""
         return TokenMint(self.signing_key())
 
-    def refuse_unsafe(self) -> None:
-        super().refuse_unsafe()
-        self.mint()
-        if self.environment != "development" and self.development_issuer:
-            raise SettingsError("DEVELOPMENT_ISSUER: signs in anybody as anybody; it is for development alone")
-        if self.environment != "development" and self.public_url is None:
-            raise SettingsError("PUBLIC_URL: is needed; it is the address at which clients reach the gateway")
-        if self.environment != "development" and ("change-me" in self.admin_key or len(set(self.admin_key)) < 8):
-            raise SettingsError("ADMIN_KEY: is an example value; set at least 24 random characters")
+    def faults(self) -> Iterator[str]:
+        yield from super().faults()
+        try:
+            self.mint()
+        except SettingsError as error:
+            yield str(error)
+        if self.environment != "development":
+            if self.development_issuer:
+                yield "DEVELOPMENT_ISSUER: signs in anybody as anybody; it is for development alone"
+            if self.public_url is None:
+                yield "PUBLIC_URL: is needed; it is the address at which clients reach the gateway"
+            if "change-me" in self.admin_key or len(set(self.admin_key)) < 8:
+                yield "ADMIN_KEY: is an example value; set at least 24 random characters"

@@ -2,7 +2,6 @@
 
 import pytest
 from campaigns_svc.settings import CampaignsSettings
-from crm_kit.settings import SettingsError
 
 _GOOD = {
     "database_url": "postgresql://x",
@@ -25,10 +24,11 @@ _GOOD = {
     ],
 )
 def test_a_setting_that_cannot_work_is_named(name: str, value: object) -> None:
-    with pytest.raises(SettingsError, match=name.upper()):
-        CampaignsSettings(**{**_GOOD, name: value}).refuse_unsafe()  # type: ignore[arg-type]  # validated by pydantic
+    settings = CampaignsSettings(**{**_GOOD, name: value})  # type: ignore[arg-type]  # validated by pydantic
+    assert [fault.partition(":")[0] for fault in settings.faults()] == [name.upper()]
 
 
 def test_mail_is_optional() -> None:
-    CampaignsSettings(**_GOOD).refuse_unsafe()  # type: ignore[arg-type]  # validated by pydantic
-    CampaignsSettings(**{**_GOOD, "mail_from": "商店 <news@shop.example>"}).refuse_unsafe()  # type: ignore[arg-type]  # validated by pydantic
+    for mail in ({}, {"mail_from": "商店 <news@shop.example>"}):
+        settings = CampaignsSettings(**{**_GOOD, **mail})  # type: ignore[arg-type]  # validated by pydantic
+        assert list(settings.faults()) == []

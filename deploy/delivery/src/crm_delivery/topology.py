@@ -10,7 +10,7 @@ from typing import Any
 
 from crm_contracts.registry import EVERY_TOPIC, PARTITIONS
 from crm_kit.bus.kafka.topics import topic_settings
-from crm_kit.bus.port import CompactionPolicy
+from crm_kit.bus.port import CompactionPolicy, TopicSpec
 from crm_kit.manifest import Manifest
 from crm_kit.runtime import ALL_ROLES
 
@@ -31,7 +31,10 @@ def topology() -> dict[str, Any]:
     return {
         "services": {manifest.name: _service(manifest) for manifest in manifests()},
         "topics": {
-            topic.name: {"partitions": PARTITIONS, "config": dict(topic_settings(CompactionPolicy()))}
+            topic.name: {
+                "partitions": PARTITIONS,
+                "config": dict(topic_settings(TopicSpec(topic.name), CompactionPolicy())),
+            }
             for topic in EVERY_TOPIC
         },
     }

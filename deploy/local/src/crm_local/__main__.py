@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from crm_local.audit import verify_audit
 from crm_local.backup import back_up, restore
+from crm_local.beside import examine, verify_audit
 from crm_local.configuration import Configuration, read_configuration
 from crm_local.errors import StackError
 from crm_local.listen import Listening, listen
@@ -25,6 +25,7 @@ _VERBS = {
     "backup": "back up",
     "restore": "restore",
     "audit-verify": "verify the audit log",
+    "doctor": "examine the stack",
     "listen": "listen",
 }
 
@@ -167,6 +168,7 @@ def main(
     restoring.add_argument("folder", type=Path, metavar="SOURCE")
     verifying = commands.add_parser("audit-verify", help="check the audit logs of the stack of RUN_DIR, running or not")
     verifying.add_argument("--expect", action="append", default=[], metavar="SERVICE/TENANT:SEQUENCE:HASH")
+    commands.add_parser("doctor", help="look at all that the stack of RUN_DIR stands on, running or not")
     listening = commands.add_parser("listen", help="forward events to a receiver on this machine, as webhooks")
     listening.add_argument("to", metavar="URL", help="where, such as http://127.0.0.1:3000/hooks")
     listening.add_argument("--kinds", nargs="+", default=["*"], help="such as order.* contact.created (default: all)")
@@ -184,6 +186,8 @@ def main(
             return _backup(configuration, chosen.folder.absolute())
         if chosen.command == "restore":
             return _restore(configuration, chosen.folder.absolute())
+        if chosen.command == "doctor":
+            return examine(configuration, _say)
         if chosen.command == "audit-verify":
             return verify_audit(configuration, chosen.expect)
         return asyncio.run(_run(make(configuration, _say)))

@@ -1,9 +1,10 @@
 """Settings that no other service has: how mail leaves, and under which address links reach us."""
 
+from collections.abc import Iterator
 from email.utils import parseaddr
-from typing import Literal, Self
+from typing import Annotated, Literal
 
-from crm_kit.settings import ServiceSettings, SettingsError
+from crm_kit.settings import Secret, ServiceSettings
 from pydantic import Field
 
 
@@ -11,10 +12,10 @@ class CampaignsSettings(ServiceSettings):
     """Without `SMTP_HOST` and `MAIL_FROM` everything works but sending: messages fail with `smtp_not_configured`."""
 
     smtp_host: str | None = Field(None, description="Mail server that takes our messages")
-    smtp_port: int = Field(25, ge=1, le=65535)
-    smtp_username: str | None = None
-    smtp_password: str | None = None
-    smtp_tls: Literal["none", "starttls", "tls"] = "none"
+    smtp_port: int = Field(25, ge=1, le=65535, description="Its port")
+    smtp_username: str | None = Field(None, description="User at the mail server, where it wants one")
+    smtp_password: Annotated[str | None, Secret()] = Field(None, description="The user's password")
+    smtp_tls: Literal["none", "starttls", "tls"] = Field("none", description="How the connection is encrypted")
     smtp_timeout_seconds: float = Field(30.0, gt=0, le=300, description="For one whole delivery, connecting included")
     smtp_retry_seconds: float = Field(
         30.0, gt=0, description="First pause after a temporary failure; doubles each time"
@@ -28,19 +29,14 @@ class CampaignsSettings(ServiceSettings):
     )
     campaign_batch_size: int = Field(200, ge=1, le=1000, description="Messages that one transaction queues")
 
-    def refuse_unsafe(self) -> None:
-        super().refuse_unsafe()
-        self.checked()
-
-    def checked(self) -> Self:
-        """Raises SettingsError."""
+    def faults(self) -> Iterator[str]:
+        yield from super().faults()
         if self.mail_from is not None:
             address = parseaddr(self.mail_from)[1]
             local, _, domain = address.rpartition("@")
             if not local or not domain or not self.mail_from.isprintable():
-                raise SettingsError("MAIL_FROM: must be an address such as Shop <news@example.com>")
+                yield "MAIL_FROM: must be an address such as Shop <news@example.com>"
         if not self.public_url.startswith(("http://", "https://")) or not self.public_url.isascii():
-            raise SettingsError("PUBLIC_URL: must be an http or https address such as https://crm.example.com")
+            yield "PUBLIC_URL: must be an http or https address such as https://crm.example.com"
         if self.send_lease_seconds <= self.smtp_timeout_seconds:
-            raise SettingsError("SEND_LEASE_SECONDS: must be longer than SMTP_TIMEOUT_SECONDS")
-        return self
+            yield "SEND_LEASE_SECONDS: must be longer than SMTP_TIMEOUT_SECONDS"

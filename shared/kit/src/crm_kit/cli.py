@@ -3,16 +3,22 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import cast
 
+import structlog
+
 from crm_kit.audit.command import add_arguments as add_audit_arguments
 from crm_kit.audit.command import run as verify_audit
-from crm_kit.manifest import Command, Manifest
+from crm_kit.environment import probably_meant
+from crm_kit.manifest import Manifest
 from crm_kit.observability.logs import configure_logs
 from crm_kit.runtime import ALL_ROLES, Role, Runtime
 from crm_kit.settings import ServiceSettings, SettingsError
+
+log = structlog.get_logger(__name__)
 
 AuthenticatorFactory = Callable[[Runtime], object]
 
@@ -20,29 +26,60 @@ AuthenticatorFactory = Callable[[Runtime], object]
 def run(
     manifest: Manifest, authenticator: AuthenticatorFactory | None = None, runtime_type: type[Runtime] = Runtime
 ) -> None:
-    """The whole of a service's `__main__.py`. What is wrong with the settings is said in one sentence."""
+    """The whole of a service's `__main__.py`. What is wrong with the settings is said in one line."""
     arguments = _parser(manifest).parse_args()
     try:
-        if arguments.command == "openapi":
-            _print_openapi(manifest)
-        elif arguments.command == "migrate":
-            changed = asyncio.run(_migrate(manifest, manifest.settings.load(manifest.name)))
-            sys.stdout.write(f"{manifest.name}: {'migrated' if changed else 'up to date'}\n")
-        elif arguments.command == "rebuild":
-            from crm_kit.rebuild.command import rebuild
-
-            sys.exit(asyncio.run(rebuild(manifest, arguments)))
-        elif arguments.command == "audit":
-            sys.exit(asyncio.run(verify_audit(manifest.name, manifest.settings.load(manifest.name), arguments)))
-        elif own := next((one for one in manifest.commands if one.name == arguments.command), None):
-            sys.exit(asyncio.run(_own(own, manifest.settings.load(manifest.name), arguments)))
-        else:
+        code = _printed(manifest, arguments)
+        if code is None:
+            code = asyncio.run(_done(manifest, arguments))
+        if code is None:
             only = arguments.only.split(",") if arguments.command == "serve" else [arguments.command]
             _serve(manifest, cast("list[Role]", only), authenticator, runtime_type)
+        sys.exit(code)
     except SettingsError as error:
         sys.exit(f"{manifest.package}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _printed(manifest: Manifest, arguments: argparse.Namespace) -> int | None:
+    """Commands that need no settings: their exit code, or None for the others."""
+    if arguments.command == "openapi":
+        _print_openapi(manifest)
+    elif arguments.command == "topics":
+        from crm_kit.topics import print_topics
+
+        print_topics(manifest, acls=arguments.acls)
+    else:
+        return None
+    return 0
+
+
+async def _done(manifest: Manifest, arguments: argparse.Namespace) -> int | None:
+    """Commands that do one thing and end: their exit code, or None for what serves."""
+    if arguments.command == "rebuild":
+        from crm_kit.rebuild.command import rebuild
+
+        return await rebuild(manifest, arguments)
+    own = next((one for one in manifest.commands if one.name == arguments.command), None)
+    if own is None and arguments.command not in ("migrate", "provision", "doctor", "audit"):
+        return None
+    settings = manifest.settings.load(manifest.name)
+    if own is not None:
+        return await own.run(settings, arguments)
+    if arguments.command == "audit":
+        return await verify_audit(manifest.name, settings, arguments)
+    if arguments.command == "provision":
+        from crm_kit.db.provision_command import run as provision
+
+        return await provision(manifest.name, settings)
+    if arguments.command == "doctor":
+        from crm_kit.doctor.command import run as doctor
+
+        return await doctor(manifest, settings, arguments)
+    changed = await _migrate(manifest, settings)
+    sys.stdout.write(f"{manifest.name}: {'migrated' if changed else 'up to date'}\n")
+    return 0
 
 
 def _parser(manifest: Manifest) -> argparse.ArgumentParser:
@@ -52,6 +89,9 @@ def _parser(manifest: Manifest) -> argparse.ArgumentParser:
     serve.add_argument("--only", default=",".join(ALL_ROLES), help="which of api,relay,consume,timers to run")
     for role in ("relay", "consume", "timers"):
         commands.add_parser(role, help=f"run {role} alone, with health and metrics on PORT")
+    commands.add_parser(
+        "provision", help="make its database and roles, as ADMIN_DATABASE_URL; again, it sets passwords"
+    )
     commands.add_parser("migrate", help="bring the database to the newest revision")
     rebuild = commands.add_parser("rebuild", help="make a projection anew out of the event log, beside the live one")
     rebuild.add_argument("consumer", nargs="?", help="whose projection; needed where there are several")
@@ -59,14 +99,18 @@ def _parser(manifest: Manifest) -> argparse.ArgumentParser:
     rebuild.add_argument("--no-compare", action="store_true", help="switch without comparing")
     rebuild.add_argument("--clean", action="store_true", help="only remove what a killed rebuild has left")
     add_audit_arguments(commands.add_parser("audit", help="the audit log: verify its chains"))
+    doctor = commands.add_parser(
+        "doctor", help="look at database, event log, certificates and queues; exit 1 at a fault"
+    )
+    doctor.add_argument("--json", action="store_true", help="an array of objects: check, state, sentence")
     commands.add_parser("openapi", help="print the OpenAPI document")
+    topics = commands.add_parser("topics", help="print the Kafka topics that it needs, as JSON")
+    topics.add_argument(
+        "--acls", action="store_true", help="instead the rights that it needs, as a Strimzi KafkaUser has them"
+    )
     for command in manifest.commands:
         command.arguments(commands.add_parser(command.name, help=command.help))
     return parser
-
-
-async def _own(command: Command, settings: ServiceSettings, arguments: argparse.Namespace) -> int:
-    return await command.run(settings, arguments)
 
 
 def _print_openapi(manifest: Manifest) -> None:
@@ -96,6 +140,8 @@ def _serve(
         raise SettingsError(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(ALL_ROLES)}")
     settings = manifest.settings.load(manifest.name)
     configure_logs(manifest.name, settings.log_level, settings.log_format)
+    for given, meant in probably_meant(manifest.settings, manifest.name, os.environ).items():
+        log.warning("unknown_setting", variable=given, probably_meant=meant)
     migrator = None
     if settings.migrate_at_start:
         owner_url = settings.require_owner_url(manifest.name)

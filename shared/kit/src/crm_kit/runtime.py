@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import text
 
 from crm_kit.audit.sealer import AuditSealer
-from crm_kit.bus import EventLog, TopicSpec, open_event_log
+from crm_kit.bus import AccessRefused, EventLog, TopicSpec, open_event_log
 from crm_kit.db.session import Database
 from crm_kit.dead_letters.gauge import LetterGauge
 from crm_kit.http.idempotency import RETENTION
@@ -78,7 +78,8 @@ class Runtime:
         self.event_log: EventLog = open_event_log(settings)
         self.consumers: list[ConsumerRunner] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._event_log_ready = False
+        self._event_log_fault: str | None = "the event log does not answer"
+        """Why relay and consumers have not begun."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -102,12 +103,16 @@ class Runtime:
         self._start_timers()
         if self.roles & {"relay", "consume"}:
             await _insist("event_log", self._open_event_log)
-            self._event_log_ready = True
+            self._event_log_fault = None
             self._start_relay_and_consumers()
 
     async def _open_event_log(self) -> None:
-        await self.event_log.start()
-        await self.event_log.ensure_topics([TopicSpec(topic.name) for topic in self.manifest.topics])
+        try:
+            await self.event_log.start()
+            await self.event_log.ensure_topics([TopicSpec(topic.name) for topic in self.manifest.topics])
+        except AccessRefused as refused:
+            self._event_log_fault = f"the event log refuses this service: {refused}"
+            raise
 
     def _start_timers(self) -> None:
         if "timers" in self.roles:
@@ -183,9 +188,7 @@ class Runtime:
             return f"the database does not answer ({type(error).__name__})"
         if not self.serves:
             return "the database is being migrated"
-        if self.roles & {"relay", "consume"} and not self._event_log_ready:
-            return "the event log does not answer"
-        return None
+        return self._event_log_fault if self.roles & {"relay", "consume"} else None
 
 
 async def _insist(what: str, attempt: Callable[[], Awaitable[None]]) -> None:

@@ -1,41 +1,93 @@
 """Settings that every service has, read from the environment."""
 
 import os
-from typing import Literal, Self
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+
+from crm_kit import environment as env
+from crm_kit.bus.access import KafkaAccess
+from crm_kit.environment import Secret, SettingsError
+
+__all__ = ["Secret", "ServiceSettings", "SettingsError"]
 
 
-class SettingsError(Exception):
-    """A setting is missing or wrong; the text names the variable and says what it should be."""
+class ServiceSettings(BaseModel):
+    """`load` reads `<SERVICE>_DATABASE_URL` and its two siblings; everything else has the name of its field.
 
+    What is marked as secret may come from the file that `<VARIABLE>_FILE` names.
+    """
 
-class ServiceSettings(BaseSettings):
-    """`load` reads `<SERVICE>_DATABASE_URL` and its two siblings; everything else has the name of its field."""
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    _files: Mapping[str, Path] = PrivateAttr(default_factory=dict)
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
-
-    database_url: str = Field(description="PostgreSQL URL of the role that serves requests")
-    system_database_url: str = Field(description="PostgreSQL URL of the role of relay and timers")
-    owner_database_url: str | None = Field(None, description="PostgreSQL URL of the role that runs migrations")
+    database_url: Annotated[str, Secret()] = Field(description="PostgreSQL URL of the role that serves requests")
+    system_database_url: Annotated[str, Secret()] = Field(
+        description="PostgreSQL URL of the role of relay and timers; never through a pooler that lends sessions by transaction"
+    )
+    owner_database_url: Annotated[str | None, Secret()] = Field(
+        None, description="PostgreSQL URL of the role that runs migrations; needed to migrate and to rebuild"
+    )
     database_pool_size: int = Field(10, ge=1, le=200, description="Connections that serve requests")
 
     migrate_at_start: bool = Field(False, description="Run migrations before serving: for one machine, not for a fleet")
 
-    environment: Literal["development", "production"] = "production"
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["json", "console"] = "json"
+    environment: Literal["development", "production"] = Field(
+        "production", description="`development` allows example secrets and plain HTTP to others"
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 in a container")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged, and all above")
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or lines for a person")
 
-    bus: Literal["embedded", "kafka"] = "embedded"
-    event_log_url: str | None = Field(None, description="PostgreSQL URL of the embedded event log")
-    kafka_bootstrap_servers: str | None = None
-    kafka_replication_factor: int = Field(1, ge=1, le=9)
+    bus: Literal["embedded", "kafka"] = Field(
+        "embedded", description="Where the event log is: in PostgreSQL, for one machine, or on Apache Kafka"
+    )
+    event_log_url: Annotated[str | None, Secret()] = Field(
+        None, description="PostgreSQL URL of the embedded event log; needed with BUS=embedded"
+    )
+    kafka_bootstrap_servers: str | None = Field(
+        None, description="`host:port`, separated by commas; needed with BUS=kafka"
+    )
+    kafka_replication_factor: int = Field(
+        1, ge=1, le=9, description="Copies of each topic that is created; 3 in production"
+    )
+    kafka_create_topics: bool = Field(
+        True, description="Create topics that are missing; false where the platform does, and services may not"
+    )
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="SSL: TLS, with a client certificate mutual; SASL_: user and password"
+    )
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="How the password is proven, with SASL_"
+    )
+    kafka_sasl_username: str | None = Field(None, description="The service's user; needed with SASL_")
+    kafka_sasl_password: Annotated[str | None, Secret()] = Field(
+        None,
+        description="Its password; needed with SASL_. A file is read anew for each connection, so that it can be rotated",
+    )
+    kafka_ssl_ca_file: str | None = Field(
+        None, description="PEM file of the authorities that the brokers' certificates are from; without it the system's"
+    )
+    kafka_ssl_certificate_file: str | None = Field(
+        None,
+        description="PEM file of the client's certificate and its chain, for mutual TLS; read anew for each connection",
+    )
+    kafka_ssl_key_file: str | None = Field(None, description="PEM file of that certificate's private key")
+    kafka_group_instance_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,249}$",
+        description="This process's name in its groups, the same after a restart (static membership); no two at once may share it",
+    )
 
-    internal_jwks_file: str | None = Field(None, description="Public keys that verify the gateway's token")
-    secret: str = Field(min_length=32, description="Signs cursors and links; the same in every replica")
+    internal_jwks_file: str | None = Field(
+        None, description="JSON file of the public keys that verify the gateway's token; needed by all but the gateway"
+    )
+    secret: Annotated[str, Secret()] = Field(
+        min_length=32, description="Signs cursors and links; the same in every replica; at least 32 random characters"
+    )
 
     audit_retention_days: int = Field(
         1095, ge=180, le=36_500, description="How long audit entries are kept: three years, at least six months"
@@ -58,22 +110,15 @@ class ServiceSettings(BaseSettings):
         return self.shutdown_delay_seconds
 
     @classmethod
-    def load(cls, service: str) -> Self:
-        """Raises SettingsError in one sentence."""
-        prefix = service.upper()
-        urls = {
-            field: os.environ[f"{prefix}_{field.upper()}"]
-            for field in ("database_url", "system_database_url", "owner_database_url")
-            if os.environ.get(f"{prefix}_{field.upper()}")
-        }
+    def load(cls, service: str, environment: Mapping[str, str] | None = None) -> Self:
+        """Raises SettingsError, in one line for all that is wrong. `environment`: this process's, if None."""
+        given = env.read(cls, service, os.environ if environment is None else environment)
         try:
-            settings = cls(**urls)  # type: ignore[arg-type]  # the values are validated by pydantic
+            settings = cls.model_validate(given.values)
         except ValidationError as error:
-            first = error.errors()[0]
-            field = str(first["loc"][0]) if first["loc"] else "settings"
-            name = f"{prefix}_{field.upper()}" if field.endswith("database_url") else field.upper()
-            raise SettingsError(f"{name}: {first['msg']}") from error
-        settings.refuse_unsafe()
+            raise SettingsError("; ".join(env.faults_of(error, cls, service, given))) from None
+        settings._files = given.files
+        env.refuse(settings.faults())
         return settings
 
     def require_owner_url(self, service: str) -> str:
@@ -82,11 +127,32 @@ class ServiceSettings(BaseSettings):
             raise SettingsError(f"{service.upper()}_OWNER_DATABASE_URL: is needed to migrate")
         return self.owner_database_url
 
-    def refuse_unsafe(self) -> None:
-        """Outside development no secret may be one of those that documents and examples show."""
+    def faults(self) -> Iterator[str]:
+        """What does not go together. Outside development no secret may be one of those that documents and examples show."""
         if self.environment != "development" and ("change-me" in self.secret or len(set(self.secret)) < 8):
-            raise SettingsError("SECRET: is an example value; set at least 32 random characters")
+            yield "SECRET: is an example value; set at least 32 random characters"
         if self.bus == "embedded" and not self.event_log_url:
-            raise SettingsError("EVENT_LOG_URL: is needed with BUS=embedded")
-        if self.bus == "kafka" and not self.kafka_bootstrap_servers:
-            raise SettingsError("KAFKA_BOOTSTRAP_SERVERS: is needed with BUS=kafka")
+            yield "EVENT_LOG_URL: is needed with BUS=embedded"
+        if self.bus == "kafka":
+            if not self.kafka_bootstrap_servers:
+                yield "KAFKA_BOOTSTRAP_SERVERS: is needed with BUS=kafka"
+            yield from self.kafka_access().faults()
+
+    def kafka_access(self) -> KafkaAccess:
+        """How this process proves itself to Kafka, and the brokers to it."""
+        return KafkaAccess(
+            protocol=self.kafka_security_protocol,
+            mechanism=self.kafka_sasl_mechanism,
+            username=self.kafka_sasl_username,
+            password=self.kafka_sasl_password,
+            password_file=self._files.get("kafka_sasl_password"),
+            ca_file=self.kafka_ssl_ca_file,
+            certificate_file=self.kafka_ssl_certificate_file,
+            key_file=self.kafka_ssl_key_file,
+        )
+
+    def __repr_args__(self) -> Any:
+        fields = type(self).model_fields
+        return [
+            (name, value) for name, value in super().__repr_args__() if name is None or not env.is_secret(fields[name])
+        ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
-from crm_kit.bus import Record, TopicPartition, open_event_log
+from crm_kit.bus import KafkaAccess, Record, TopicPartition, open_event_log
 from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.bus.embedded.assignment import assign_ranges, ownership_lock
 from crm_kit.bus.kafka import KafkaEventLog
@@ -21,6 +21,11 @@ class Settings:
     event_log_url: str | None = None
     kafka_bootstrap_servers: str | None = None
     kafka_replication_factor: int = 1
+    kafka_create_topics: bool = True
+    kafka_group_instance_id: str | None = None
+
+    def kafka_access(self) -> KafkaAccess:
+        return KafkaAccess()
 
 
 async def test_the_settings_choose_the_adapter() -> None:

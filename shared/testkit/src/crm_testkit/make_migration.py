@@ -13,10 +13,9 @@ from alembic import command
 from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.db.migrations import alembic_config, migrate
 from crm_kit.db.provision import ServiceDatabase, provision
-from crm_kit.db.session import sqlalchemy_url
+from crm_kit.db.session import make_engine
 from crm_kit.manifest import Manifest
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 
 def _draft(connection: Connection, manifest: Manifest, revision: str, message: str) -> None:
@@ -37,7 +36,7 @@ async def _main(package: str, revision: str, message: str) -> None:
             urls = database.urls(server.superuser_url())
             if any((manifest.migrations / "versions").glob("0*.py")):
                 await migrate(manifest.migrations, manifest.metadata, urls.owner)
-            engine = create_async_engine(sqlalchemy_url(urls.owner))
+            engine = make_engine(urls.owner)
             async with engine.begin() as connection:
                 await connection.run_sync(_draft, manifest, revision, message)
             await engine.dispose()

@@ -2,9 +2,11 @@
 
 from typing import Literal, Protocol
 
+from crm_kit.bus.access import KafkaAccess
 from crm_kit.bus.port import (
     DEFAULT_PARTITIONS,
     MAX_RECORD_BYTES,
+    AccessRefused,
     CompactionPolicy,
     EventLog,
     EventLogError,
@@ -23,10 +25,12 @@ from crm_kit.bus.port import (
 __all__ = [
     "DEFAULT_PARTITIONS",
     "MAX_RECORD_BYTES",
+    "AccessRefused",
     "CompactionPolicy",
     "EventLog",
     "EventLogError",
     "EventLogSettings",
+    "KafkaAccess",
     "Lag",
     "Positions",
     "PublishFailed",
@@ -52,6 +56,11 @@ class EventLogSettings(Protocol):
     def kafka_bootstrap_servers(self) -> str | None: ...
     @property
     def kafka_replication_factor(self) -> int: ...
+    @property
+    def kafka_create_topics(self) -> bool: ...
+    @property
+    def kafka_group_instance_id(self) -> str | None: ...
+    def kafka_access(self) -> KafkaAccess: ...
 
 
 def open_event_log(settings: EventLogSettings) -> EventLog:
@@ -65,7 +74,13 @@ def open_event_log(settings: EventLogSettings) -> EventLog:
         # Imported here: a process on the embedded log should not pay for the Kafka client in memory and start time.
         from crm_kit.bus.kafka import KafkaEventLog
 
-        return KafkaEventLog(settings.kafka_bootstrap_servers, replication_factor=settings.kafka_replication_factor)
+        return KafkaEventLog(
+            settings.kafka_bootstrap_servers,
+            access=settings.kafka_access(),
+            replication_factor=settings.kafka_replication_factor,
+            create_topics=settings.kafka_create_topics,
+            group_instance_id=settings.kafka_group_instance_id,
+        )
     if not settings.event_log_url:
         raise ValueError("BUS=embedded needs EVENT_LOG_URL (postgresql://…).")
     from crm_kit.bus.embedded import EmbeddedEventLog

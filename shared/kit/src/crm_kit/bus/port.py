@@ -42,6 +42,7 @@ class EventLogError(Exception):
     ├── PublishFailed        refused for good: repeating the same call fails again
     │   └── RecordTooLarge   one record exceeds MAX_RECORD_BYTES; nothing of the call was sent
     └── Unavailable          the log cannot be reached now: repeat the call; some of it may have been stored
+        └── AccessRefused    it was reached and does not let us in, or not to this topic: somebody has to mend that
     """
 
     transient: ClassVar[bool] = False
@@ -68,6 +69,13 @@ class Unavailable(EventLogError):
     """The log cannot be reached at present. Transient: try again; publishing again may store records twice."""
 
     transient: ClassVar[bool] = True
+
+
+class AccessRefused(Unavailable):
+    """The log was reached, and refuses: a wrong password or certificate, a right that is missing.
+
+    Transient, since credentials are rotated and rights are given while processes run.
+    """
 
 
 @dataclass(frozen=True, slots=True)

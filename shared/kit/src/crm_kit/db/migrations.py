@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from crm_kit.db.connecting import connect
-from crm_kit.db.session import sqlalchemy_url
+from crm_kit.db.session import make_engine
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _LOCK = 0x52454C41
-_OLDEST_SERVER = 18
+OLDEST_SERVER = 18
 """PostgreSQL's first that tells what an upsert has overwritten (`returning old.…`)."""
 _REVISION = re.compile(r"^(\d{4}_\w+)\.py$")
 
@@ -49,7 +48,7 @@ async def migrate(migrations: Path, metadata: MetaData, owner_url: str) -> bool:
     """
     if await current_revision(owner_url) == head_revision(migrations):
         return False
-    engine = create_async_engine(sqlalchemy_url(owner_url), connect_args={"async_creator_fn": connect})
+    engine = make_engine(owner_url)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -70,8 +69,8 @@ def _upgrade(connection: Connection, migrations: Path, metadata: MetaData) -> bo
     from alembic.migration import MigrationContext
 
     server = int(connection.exec_driver_sql("show server_version_num").scalar_one()) // 10_000
-    if server < _OLDEST_SERVER:
-        raise RuntimeError(f"Relata needs PostgreSQL {_OLDEST_SERVER} or newer; this server is {server}")
+    if server < OLDEST_SERVER:
+        raise RuntimeError(f"Relata needs PostgreSQL {OLDEST_SERVER} or newer; this server is {server}")
     current = MigrationContext.configure(connection).get_current_revision()
     if _is_of_newer_release(current, migrations):
         log.warning("database_is_newer", revision=current, known=head_revision(migrations))

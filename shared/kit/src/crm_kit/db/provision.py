@@ -1,8 +1,7 @@
-"""Databases and roles of the services: each has its own, and none can open another's."""
+"""Databases and roles: each service has its own, and none can open another's."""
 
 import asyncio
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -10,6 +9,8 @@ import asyncpg
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _POWERLESS = "login nosuperuser nobypassrls nocreatedb nocreaterole noreplication"
+_ORDINARY = "login nocreatedb nocreaterole"
+"""What one may say who is no superuser: PostgreSQL refuses the other words even where they change nothing."""
 # Under row-level security an index serves only operators that are marked leakproof, and those of arrays and JSON are not: a
 # look-up in a list of texts would read the whole table. On text, and in JSON, they compare and nothing else: no error of
 # theirs shows a value. Only a superuser may mark them; without it such look-ups are right, and slow.
@@ -65,8 +66,12 @@ class ServiceDatabase:
             f"alter default privileges for role {owner} in schema public"
             f" grant select, insert, update, delete on tables to {app}",
             f"alter default privileges for role {owner} in schema public grant usage on sequences to {app}",
-            *_LEAKPROOF,
         )
+
+    @property
+    def superuser_grants(self) -> tuple[str, ...]:
+        """As above, where the administrator is a superuser."""
+        return _LEAKPROOF
 
     def urls(self, server_url: str) -> ServiceUrls:
         """The URLs of the three roles on the server that `server_url` names."""
@@ -96,6 +101,11 @@ class EventLogDatabase:
         """Statements run in the database itself."""
         return (f"alter schema public owner to {self.name}", "revoke all on schema public from public")
 
+    @property
+    def superuser_grants(self) -> tuple[str, ...]:
+        """None more."""
+        return ()
+
     def url(self, server_url: str) -> str:
         """The role's URL on the server that `server_url` names."""
         return role_url(server_url, self.name, self.name, self.password)
@@ -109,40 +119,50 @@ def role_url(server_url: str, database: str, role: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=netloc, path=f"/{quote(database, safe='')}"))
 
 
-async def provision(superuser_url: str, *databases: ServiceDatabase | EventLogDatabase) -> None:
+async def provision(admin_url: str, *databases: ServiceDatabase | EventLogDatabase) -> None:
     """Create what is missing and set passwords and rights; run again it changes nothing else.
 
-    Raises `ValueError` for a name that is not a plain lower-case identifier, and asyncpg's errors.
+    The administrator is a superuser, or, as managed servers have it, may create roles and databases (CREATEROLE,
+    CREATEDB; PostgreSQL 16 or newer); look-ups in arrays then are slow (see `_LEAKPROOF`). Raises `ValueError` for a
+    name that is not a plain lower-case identifier, and asyncpg's errors.
     """
     for database in databases:
         if not _NAME.fullmatch(database.name):
             raise ValueError(f"{database.name!r} is not a plain lower-case database name")
-    connection = await asyncpg.connect(superuser_url)
+    connection = await asyncpg.connect(admin_url)
     try:
         await connection.execute(f"select pg_advisory_lock({_LOCK})")
         present = {row[0] for row in await connection.fetch("select datname from pg_database")}
-        # Nobody but the superuser has business in the maintenance databases.
-        await connection.execute("revoke connect on database postgres from public")
-        await connection.execute("revoke connect on database template1 from public")
+        powerful = bool(await connection.fetchval("select rolsuper from pg_roles where rolname = current_user"))
+        if powerful:
+            # Nobody but the superuser has business in the maintenance databases.
+            await connection.execute("revoke connect on database postgres from public")
+            await connection.execute("revoke connect on database template1 from public")
         for database in databases:
-            await _provision_roles(connection, database)
+            await _provision_roles(connection, database, powerful=powerful)
             if database.name not in present:
                 await connection.execute(f"create database {database.name} owner {database.owner}")
             await _provision_access(connection, database)
-        await asyncio.gather(*(_run(superuser_url, database.name, database.grants) for database in databases))
+        await asyncio.gather(*(_grant(admin_url, database, powerful=powerful) for database in databases))
     finally:
         await connection.close()
 
 
 async def _provision_roles(
-    connection: "asyncpg.Connection[asyncpg.Record]", database: ServiceDatabase | EventLogDatabase
+    connection: "asyncpg.Connection[asyncpg.Record]", database: ServiceDatabase | EventLogDatabase, *, powerful: bool
 ) -> None:
     for role, password in database.passwords.items():
-        exists = await connection.fetchval("select true from pg_roles where rolname = $1", role)
-        verb = "alter" if exists else "create"
+        found = await connection.fetchrow("select rolsuper or rolbypassrls from pg_roles where rolname = $1", role)
+        if found is not None and found[0] and not powerful:
+            raise ValueError(f"role {role} is a superuser or bypasses row-level security; take that from it first")
+        verb = "create" if found is None else "alter"
         # CREATE ROLE takes no parameters; the server quotes the password.
         literal = await connection.fetchval("select quote_literal($1::text)", password)
-        await connection.execute(f"{verb} role {role} with {_POWERLESS} password {literal}")
+        words = _POWERLESS if powerful else _ORDINARY
+        await connection.execute(f"{verb} role {role} with {words} password {literal}")
+        if not powerful:
+            # Who creates a role administers it, but acts as it only where that is granted.
+            await connection.execute(f"grant {role} to current_user with inherit true, set true")
 
 
 async def _provision_access(
@@ -152,9 +172,13 @@ async def _provision_access(
     await connection.execute(f"grant connect on database {database.name} to {', '.join(database.passwords)}")
 
 
-async def _run(superuser_url: str, name: str, statements: Sequence[str]) -> None:
-    parts = urlsplit(superuser_url)
-    connection = await asyncpg.connect(urlunsplit(parts._replace(path=f"/{name}")))
+async def _grant(admin_url: str, database: ServiceDatabase | EventLogDatabase, *, powerful: bool) -> None:
+    statements = [*database.grants, *(database.superuser_grants if powerful else ())]
+    if not powerful:
+        # Dropped with the transaction's role again: whoever runs this keeps no business in the services' data.
+        statements = [f"set role {database.owner}", *statements]
+    parts = urlsplit(admin_url)
+    connection = await asyncpg.connect(urlunsplit(parts._replace(path=f"/{database.name}")))
     try:
         await connection.execute(";\n".join(statements))
     finally:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import orjson
@@ -265,10 +264,10 @@ def storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
-def sqlalchemy_url(url: str) -> str:
-    """`postgresql://…` for the asyncpg dialect; a socket folder given as `?host=` is kept."""
-    parts = urlsplit(url)
-    return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path, parts.query, ""))
+def make_engine(url: str, connect_args: Mapping[str, Any] | None = None, **options: Any) -> AsyncEngine:
+    """SQLAlchemy's engine for a `postgresql://` URL, which asyncpg reads itself: sockets, several hosts and `sslmode` as libpq has them."""
+    arguments = {"async_creator_fn": partial(connect, url), **(connect_args or {})}
+    return create_async_engine("postgresql+asyncpg://", connect_args=arguments, **options)
 
 
 class Database:
@@ -282,8 +281,8 @@ class Database:
         settings: Mapping[str, str] | None = None,
         command_timeout: float | None = 30,
     ) -> None:
-        self._engine: AsyncEngine = create_async_engine(
-            sqlalchemy_url(url),
+        self._engine: AsyncEngine = make_engine(
+            url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
@@ -292,7 +291,6 @@ class Database:
             json_deserializer=orjson.loads,  # PostgreSQL spells 1e300 out, and json would make a long integer of it
             hide_parameters=True,  # errors are logged and kept with parked events; parameters are personal data
             connect_args={
-                "async_creator_fn": connect,
                 "connection_class": TenantConnection,
                 "timeout": 10,
                 "command_timeout": command_timeout,

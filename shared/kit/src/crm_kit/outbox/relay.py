@@ -87,7 +87,8 @@ class Relay:
                 except Exception as error:
                     # Whatever it is, nothing is lost by another try. A connection that the server kills makes asyncpg
                     # raise its InternalClientError too, which is no PostgresError.
-                    log.warning("relay_interrupted", error=str(error), kind=type(error).__name__)
+                    if self._fault.is_news(str(error)):
+                        log.warning("relay_interrupted", error=str(error), kind=type(error).__name__)
                 finally:
                     self._shards.clear()
                     with suppress(Exception):

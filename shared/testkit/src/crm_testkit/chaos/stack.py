@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 import asyncpg
-from crm_kit.bus import EventLog, open_event_log
+from crm_kit.bus import EventLog, KafkaAccess, open_event_log
 from crm_local.configuration import PROCESSES, Configuration
 from crm_local.credentials import Credentials
 from crm_local.stack import LocalStack
@@ -111,3 +111,8 @@ class _Direct:
         self.event_log_url = stack._credentials.event_log.url(stack.server_url)
         self.kafka_bootstrap_servers = stack.configuration.kafka or None
         self.kafka_replication_factor = stack.replication_factor
+        self.kafka_create_topics = True
+        self.kafka_group_instance_id = None
+
+    def kafka_access(self) -> KafkaAccess:
+        return KafkaAccess()

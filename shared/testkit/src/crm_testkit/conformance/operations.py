@@ -4,9 +4,8 @@ import re
 
 import pytest
 from crm_kit.db.migrations import differences
-from crm_kit.db.session import sqlalchemy_url
+from crm_kit.db.session import make_engine
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from crm_testkit.conformance.sample import Json, ResourceSuite, openapi
 from crm_testkit.service import ServiceUnderTest
@@ -88,7 +87,7 @@ class OperationRules(ResourceSuite):
             assert re.fullmatch(r"req-[0-9a-f]+", answer.headers["x-request-id"])
 
     async def test_models_and_migrations_agree(self, service: ServiceUnderTest) -> None:
-        engine = create_async_engine(sqlalchemy_url(service.urls.owner))
+        engine = make_engine(service.urls.owner)
         try:
             async with engine.connect() as connection:
                 assert list(await connection.run_sync(differences, self.manifest.metadata)) == []

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
+from crm_kit.bus.access import KafkaAccess
 from crm_kit.bus.kafka.errors import translated
+from crm_kit.bus.kafka.explaining import explained
 from crm_kit.bus.kafka.producer import Producer
 from crm_kit.bus.kafka.subscription import KafkaSubscription
-from crm_kit.bus.kafka.topics import KafkaTopics
+from crm_kit.bus.kafka.topics import KafkaTopics, TopicState
 from crm_kit.bus.port import (
     CompactionPolicy,
     Lag,
@@ -30,28 +32,34 @@ class KafkaEventLog:
         self,
         bootstrap_servers: str,
         *,
+        access: KafkaAccess | None = None,
         replication_factor: int = 1,
         create_topics: bool = True,
         compaction: CompactionPolicy | None = None,
         group_instance_id: str | None = None,
         acknowledged_within: float = 15.0,
     ) -> None:
-        """`create_topics`: False where somebody else creates them; `ensure_topics` then only waits for them.
+        """`access`: how the two prove themselves; without it in clear, to brokers that ask for nothing.
+
+        `create_topics`: False where somebody else creates them; `ensure_topics` then only waits for them.
 
         `acknowledged_within`: seconds after which `publish` gives up with Unavailable.
         `group_instance_id`: a name for this process that survives its restart (static membership); two processes
         that run at the same time must not share it.
         """
         self._bootstrap_servers = bootstrap_servers
+        self._access = access or KafkaAccess()
         self._group_instance_id = group_instance_id
         self._acknowledged_within = acknowledged_within
         self._topics = KafkaTopics(
             bootstrap_servers,
+            access=self._access,
             replication_factor=replication_factor,
             create=create_topics,
             compaction=compaction or CompactionPolicy(),
         )
         self._producer: Producer | None = None
+        self._stamp: tuple[object, ...] = ()
         self._starting = asyncio.Lock()
         self._started = False
 
@@ -83,21 +91,37 @@ class KafkaEventLog:
     async def subscribe(self, group: str, topics: Sequence[str], positions: Positions) -> KafkaSubscription:
         """A member of `group`; it connects at its first poll."""
         return KafkaSubscription(
-            self._bootstrap_servers, group, topics, positions, group_instance_id=self._group_instance_id
+            self._bootstrap_servers,
+            group,
+            topics,
+            positions,
+            access=self._access,
+            group_instance_id=self._group_instance_id,
         )
 
     async def lag(self, group: str, topics: Sequence[str]) -> Mapping[TopicPartition, Lag]:
         """End and committed position of every partition of `topics`."""
         return await self._topics.lag(group, topics)
 
+    async def describe(self, topics: Iterable[str]) -> Mapping[str, TopicState]:
+        """Those of them that exist, as they are."""
+        return await self._topics.describe(list(topics))
+
     async def _open_producer(self) -> Producer:
         async with self._starting:
             if not self._started:
                 raise Unavailable("The event log is not started.")
-            if self._producer is None or not self._producer.usable:
-                self._producer = None
-                producer = Producer(self._bootstrap_servers, acknowledged_within=self._acknowledged_within)
+            stamp = self._access.stamp()
+            producer = self._producer
+            if producer is None or not producer.usable or stamp != self._stamp:
+                self._producer, self._stamp = None, stamp
+                if producer is not None:
+                    await producer.stop()
                 with translated():
+                    producer = Producer(
+                        self._bootstrap_servers, access=self._access, acknowledged_within=self._acknowledged_within
+                    )
+                async with explained(self._bootstrap_servers, self._access):
                     await producer.start()
                 self._producer = producer
-            return self._producer
+            return producer

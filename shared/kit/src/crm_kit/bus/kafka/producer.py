@@ -11,6 +11,7 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # as above
     RecordListTooLargeError,
 )
 
+from crm_kit.bus.access import KafkaAccess
 from crm_kit.bus.port import Record, RecordTooLarge, Unavailable, record_size
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ class Producer:
     would leave a hole in its sequence numbers, and a forgotten one would be sent late, after its own repetition.
     """
 
-    def __init__(self, bootstrap_servers: str, *, acknowledged_within: float) -> None:
+    def __init__(self, bootstrap_servers: str, *, access: KafkaAccess, acknowledged_within: float) -> None:
+        """Raises OSError where a file of `access` cannot be read."""
         self._acknowledged_within = acknowledged_within
         self._producer: Any = AIOKafkaProducer(
             bootstrap_servers=bootstrap_servers,
@@ -36,6 +38,7 @@ class Producer:
             max_batch_size=262_144,
             request_timeout_ms=round(acknowledged_within * 1000),
             metadata_max_age_ms=60_000,
+            **access.options(),
         )
         self._aborted = asyncio.Event()
         self._sending = 0

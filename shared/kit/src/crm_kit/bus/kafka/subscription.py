@@ -17,11 +17,15 @@ from aiokafka.errors import (  # type: ignore[import-untyped]  # as above
     KafkaError,
 )
 
-from crm_kit.bus.port import COMMIT_SECONDS, REPLACED, Positions, StoredRecord, TopicPartition
+from crm_kit.bus.access import KafkaAccess
+from crm_kit.bus.kafka.errors import FORBIDDEN, forbidden
+from crm_kit.bus.kafka.explaining import explained
+from crm_kit.bus.port import COMMIT_SECONDS, REPLACED, Positions, StoredRecord, TopicPartition, Unavailable
+from crm_kit.observability.recurring import Recurring
 
 logger = logging.getLogger(__name__)
 
-_FAILURES = (KafkaError, ConsumerStoppedError, OSError, TimeoutError)
+_FAILURES = (KafkaError, ConsumerStoppedError, OSError, TimeoutError, Unavailable)
 _HAND_OVER_WITHIN = 10.0
 """Seconds a rebalance waits for this member to finish the batch it has in hand."""
 _CLOSE_WITHIN = 5.0
@@ -46,6 +50,7 @@ class KafkaSubscription:
         topics: Sequence[str],
         positions: Positions,
         *,
+        access: KafkaAccess | None = None,
         group_instance_id: str | None = None,
         stall_after: float = 20.0,
     ) -> None:
@@ -53,6 +58,7 @@ class KafkaSubscription:
         self._group = group
         self._topics = sorted(set(topics))
         self._positions = positions
+        self._access = access or KafkaAccess()
         self._group_instance_id = group_instance_id
         self._stall_after = stall_after
         self._patience = stall_after
@@ -66,6 +72,8 @@ class KafkaSubscription:
         self._to_commit: dict[TopicPartition, int] = {}
         self._committer: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
+        self._fault = Recurring()
+        self._stamp: tuple[object, ...] = ()
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
@@ -92,7 +100,7 @@ class KafkaSubscription:
                 if await self._stalled(consumer, loop.time()):
                     await self._replace("it has stopped delivering")
             except _FAILURES as error:
-                await self._replace(repr(error))
+                await self._replace(_reason(error))
                 remaining = max(0.0, deadline - loop.time())
                 await self._sleep(min(self._backoff, remaining))
                 self._backoff = min(self._backoff * 2, _BACKOFF_MOST)
@@ -124,8 +132,12 @@ class KafkaSubscription:
         await self._drop_consumer()
 
     async def _connected(self) -> Any:
+        stamp = self._access.stamp()
+        if self._consumer is not None and stamp != self._stamp:
+            await self._replace("its credentials have changed")
         if self._consumer is not None:
             return self._consumer
+        self._stamp = stamp
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap_servers,
             group_id=self._group,
@@ -137,10 +149,11 @@ class KafkaSubscription:
             max_partition_fetch_bytes=1024 * 1024,
             metadata_max_age_ms=30_000,
             request_timeout_ms=20_000,
+            **self._access.options(),
         )
         consumer.subscribe(self._topics, listener=_Listener(self, consumer))
         self._consumer = consumer
-        async with asyncio.timeout(15.0):
+        async with explained(self._bootstrap_servers, self._access), asyncio.timeout(15.0):
             await consumer.start()
         self._note_progress(asyncio.get_running_loop().time())
         return consumer
@@ -244,7 +257,8 @@ class KafkaSubscription:
                 await self._nothing_in_hand.wait()
 
     async def _replace(self, reason: str) -> None:
-        logger.warning("The Kafka client of group %s is replaced: %s", self._group, reason)
+        if self._fault.is_news(reason):
+            logger.warning("The Kafka client of group %s is replaced: %s", self._group, reason)
         await self._drop_consumer()
 
     async def _drop_consumer(self) -> None:
@@ -299,6 +313,12 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # its base is
     async def on_partitions_assigned(self, assigned: set[Any]) -> None:
         partitions = frozenset(TopicPartition(tp.topic, tp.partition) for tp in assigned)
         self._subscription._on_assigned(self._consumer, partitions)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, tuple(FORBIDDEN)):
+        return str(forbidden(error))
+    return str(error) if isinstance(error, Unavailable) else repr(error)
 
 
 def _stored(tp: TopicPartition, message: Any) -> StoredRecord:

@@ -2,42 +2,78 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]  # aiokafka ships no types
 from aiokafka import TopicPartition as KafkaTopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]  # as above
+from aiokafka.admin.config_resource import (  # type: ignore[import-untyped]  # as above
+    ConfigResource,
+    ConfigResourceType,
+)
+from aiokafka.errors import TopicAuthorizationFailedError  # type: ignore[import-untyped]  # as above
 
-from crm_kit.bus.kafka.errors import translated
-from crm_kit.bus.port import CompactionPolicy, Lag, PublishFailed, TopicPartition, TopicSpec, Unavailable
+from crm_kit.bus.access import KafkaAccess
+from crm_kit.bus.kafka.errors import forbidden, translated
+from crm_kit.bus.kafka.explaining import explained
+from crm_kit.bus.port import (
+    AccessRefused,
+    CompactionPolicy,
+    EventLogError,
+    Lag,
+    PublishFailed,
+    TopicPartition,
+    TopicSpec,
+    Unavailable,
+)
 
 logger = logging.getLogger(__name__)
 
-_NO_ERROR, _ALREADY_EXISTS = 0, 36
+_NO_ERROR, _FORBIDDEN, _ALREADY_EXISTS = 0, 29, 36
 _VISIBLE_WITHIN = 15.0
 """Seconds for a new topic's partitions to have leaders on all brokers asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as the brokers have it. `replication`: the fewest copies of any of its partitions."""
+
+    partitions: int
+    replication: int
+    leaderless: bool
+    config: Mapping[str, str]
 
 
 class KafkaTopics:
     """The administrative side of the adapter; its connections are made at first use."""
 
     def __init__(
-        self, bootstrap_servers: str, *, replication_factor: int, create: bool, compaction: CompactionPolicy
+        self,
+        bootstrap_servers: str,
+        *,
+        access: KafkaAccess,
+        replication_factor: int,
+        create: bool,
+        compaction: CompactionPolicy,
     ) -> None:
         self._bootstrap_servers = bootstrap_servers
+        self._access = access
         self._create = create
         self._replication_factor = replication_factor
         self._compaction = compaction
         self._admin: Any = None
         self._reader: Any = None
+        self._stamp: tuple[object, ...] = ()
         self._using = asyncio.Lock()
 
     async def ensure(self, topics: Iterable[TopicSpec]) -> None:
         """Create the topics that do not exist; returns when all can be written."""
         specs = list(topics)
-        async with self._using:
+        async with self._client():
             with translated():
                 admin = await self._connected_admin()
                 if self._create:
@@ -50,12 +86,16 @@ class KafkaTopics:
         except AttributeError as error:  # how aiokafka says that the brokers have no controller at present
             raise Unavailable("Kafka has no controller at present.") from error
         for topic, code, *message in response.topic_errors:
+            if code == _FORBIDDEN:
+                raise AccessRefused(
+                    f"Kafka does not let this user create the topic {topic}: have it created, and set KAFKA_CREATE_TOPICS=false"
+                )
             if code not in {_NO_ERROR, _ALREADY_EXISTS}:
                 raise PublishFailed(f"Kafka refused to create topic {topic!r}: {message or code}")
 
     async def lag(self, group: str, topics: Sequence[str]) -> dict[TopicPartition, Lag]:
         """End and committed position of every partition; where nothing was committed, the first offset."""
-        async with self._using:
+        async with self._client():
             with translated():
                 admin = await self._connected_admin()
                 reader = await self._connected_reader()
@@ -76,6 +116,49 @@ class KafkaTopics:
             lags[TopicPartition(*tp)] = Lag(ends[tp], position if position >= 0 else starts[tp])
         return lags
 
+    async def describe(self, topics: Sequence[str]) -> dict[str, TopicState]:
+        """Those of them that exist."""
+        async with self._client():
+            with translated():
+                admin = await self._connected_admin()
+                described = await admin.describe_topics(list(topics))
+                if barred := sorted(entry["topic"] for entry in described if entry["error_code"] == _FORBIDDEN):
+                    raise forbidden(TopicAuthorizationFailedError(barred))
+                found = {entry["topic"]: entry["partitions"] for entry in described if entry["partitions"]}
+                configs = await self._configs(admin, list(found))
+        return {
+            name: TopicState(
+                len(parts),
+                min(len(part["replicas"]) for part in parts),
+                any(part["leader"] < 0 for part in parts),
+                configs.get(name, {}),
+            )
+            for name, parts in found.items()
+        }
+
+    async def _configs(self, admin: Any, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+        responses = await admin.describe_configs(resources) if resources else []
+        return {
+            resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+            for response in responses
+            for resource in response.resources
+        }
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[None]:
+        """One call at a time; after one that failed, or when credentials have changed, the next connects anew."""
+        async with self._using:
+            stamp = self._access.stamp()
+            if stamp != self._stamp:
+                await self.close()
+            self._stamp = stamp
+            try:
+                yield
+            except EventLogError:
+                await self.close()
+                raise
+
     async def close(self) -> None:
         """Close both connections, within some seconds."""
         clients = [(self._admin, "close"), (self._reader, "stop")]
@@ -85,14 +168,17 @@ class KafkaTopics:
                 await asyncio.wait([asyncio.create_task(getattr(client, method)())], timeout=3.0)
 
     def _new_topic(self, spec: TopicSpec) -> Any:
-        config = topic_settings(self._compaction if spec.compacted else None)
-        return NewTopic(spec.name, spec.partitions, self._replication_factor, topic_configs=config)
+        settings = dict(topic_settings(spec, self._compaction))
+        return NewTopic(spec.name, spec.partitions, self._replication_factor, topic_configs=settings)
 
     async def _connected_admin(self) -> Any:
         if self._admin is None:
-            admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap_servers, request_timeout_ms=15_000)
+            admin = AIOKafkaAdminClient(
+                bootstrap_servers=self._bootstrap_servers, request_timeout_ms=15_000, **self._access.options()
+            )
             try:
-                await admin.start()
+                async with explained(self._bootstrap_servers, self._access):
+                    await admin.start()
             except BaseException:
                 await admin.close()
                 raise
@@ -101,7 +187,9 @@ class KafkaTopics:
 
     async def _connected_reader(self) -> Any:
         if self._reader is None:
-            reader = AIOKafkaConsumer(bootstrap_servers=self._bootstrap_servers, group_id=None)
+            reader = AIOKafkaConsumer(
+                bootstrap_servers=self._bootstrap_servers, group_id=None, **self._access.options()
+            )
             try:
                 await reader.start()
             except BaseException:
@@ -117,6 +205,8 @@ class KafkaTopics:
                 while True:
                     described = await admin.describe_topics(list(wanted))
                     found = {entry["topic"]: entry["partitions"] for entry in described}
+                    if barred := sorted(entry["topic"] for entry in described if entry["error_code"] == _FORBIDDEN):
+                        raise forbidden(TopicAuthorizationFailedError(barred))
                     if all(found.get(topic) and all(part["leader"] >= 0 for part in found[topic]) for topic in wanted):
                         break
                     await asyncio.sleep(0.1)
@@ -127,9 +217,9 @@ class KafkaTopics:
                 logger.warning("Topic %s has %d partitions, not %d", topic, len(parts), wanted[topic])
 
 
-def topic_settings(compaction: CompactionPolicy | None) -> dict[str, str]:
-    """Kafka's settings of a topic that is compacted under this policy, or not at all."""
-    config = topic_config(compaction) if compaction is not None else {"cleanup.policy": "delete"}
+def topic_settings(spec: TopicSpec, compaction: CompactionPolicy) -> Mapping[str, str]:
+    """Kafka's settings for a topic."""
+    config = topic_config(compaction) if spec.compacted else {"cleanup.policy": "delete"}
     # The broker's clock: it refuses records from a producer whose own is an hour ahead, and compacts by these times.
     return {**config, "message.timestamp.type": "LogAppendTime"}
 
