@@ -89,6 +89,7 @@ def _serve(
 ) -> None:
     from crm_kit.app import create_app
     from crm_kit.http.principal import Authenticator
+    from crm_kit.observability.recording import recording
     from crm_kit.serving import Server
 
     if unknown := set(roles) - set(ALL_ROLES):
@@ -99,6 +100,7 @@ def _serve(
         settings.require_owner_url(manifest.name)
     runtime = runtime_type(manifest, settings, roles)
     made = cast("Authenticator", authenticator(runtime)) if authenticator else None
-    Server(create_app(manifest, runtime, made), runtime).run()
+    with recording(manifest.name, settings, is_edge=manifest.origin is not None):
+        Server(create_app(manifest, runtime, made), runtime).run()
     if runtime.failure is not None:
         sys.exit(f"{manifest.package}: {runtime.failure}")

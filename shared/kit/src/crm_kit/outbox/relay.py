@@ -18,7 +18,7 @@ from crm_contracts.ids import DeadLetterId
 
 from crm_kit.bus.port import EventLog, Record, RecordTooLarge
 from crm_kit.db.connecting import SESSION, connect
-from crm_kit.observability import metrics
+from crm_kit.observability import metrics, tracing
 from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox.table import SHARDS
 from crm_kit.pacing import rest_after
@@ -134,7 +134,7 @@ class Relay:
             await self._publish_singly(connection, rows, records)
             return
         await connection.execute("delete from outbox where id = any($1::bigint[])", [row["id"] for row in rows])
-        metrics.OUTBOX_RELAYED.labels(self._service).inc(len(rows))
+        self._told(rows, records)
 
     async def _publish_singly(
         self, connection: asyncpg.Connection, rows: Sequence[asyncpg.Record], records: Sequence[Record]
@@ -158,7 +158,17 @@ class Relay:
                 )
             else:
                 await connection.execute("delete from outbox where id = $1", row["id"])
-                metrics.OUTBOX_RELAYED.labels(self._service).inc()
+                self._told([row], [record])
+
+    def _told(self, rows: Sequence[asyncpg.Record], records: Sequence[Record]) -> None:
+        metrics.OUTBOX_RELAYED.labels(self._service).inc(len(rows))
+        if tracing.is_on():
+            tracing.messages_sent(
+                [
+                    (record.topic, record.headers.get("ce_traceparent"), row["created_at"].timestamp())
+                    for row, record in zip(rows, records, strict=True)
+                ]
+            )
 
 
 def _age(created_at: datetime) -> float:
