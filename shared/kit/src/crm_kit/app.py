@@ -146,12 +146,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
             service=manifest.name,
             max_body_bytes=_body_limit(manifest, runtime),
             origin_of=origin_of,
-            plain_paths={
-                route.endpoint: route.path
-                for feature in manifest.features
-                for route in feature.routes
-                if isinstance(route, Route)
-            },
+            plain_paths=_plain_paths(manifest),
         )
         app.outermost = _around(app, [*fast_reads, *fast_creates], manifest, runtime, origin_of)
     return app
@@ -163,6 +158,11 @@ def _include_kit_routers(app: FastAPI, resources: Sequence[Resource[Any, Any, An
     for resource in resources:
         if resource.digests is not None:
             app.include_router(digest_router(resource))
+
+
+def _plain_paths(manifest: Manifest) -> dict[object, str]:
+    routes = (route for feature in manifest.features for route in feature.routes)
+    return {route.endpoint: route.path for route in routes if isinstance(route, Route)}
 
 
 def _body_limit(manifest: Manifest, runtime: Runtime) -> Callable[[Scope], int]:

@@ -19,18 +19,17 @@ from crm_kit.db.session import Database, ReadSession, WriteSession
 from crm_kit.http.origin import chain_headers
 from crm_kit.http.outbound import OutboundPool
 from crm_kit.http.sealing import Sealer
-from crm_kit.observability import tracing
 
 from gateway.features.webhook_deliveries import reading, repository
 from gateway.features.webhook_deliveries.attempts import Requests, in_array
 from gateway.features.webhook_deliveries.condition import Condition
 from gateway.features.webhook_deliveries.pages import PageSource
 from gateway.features.webhook_deliveries.repository import Standing
+from gateway.features.webhook_deliveries.telling import send_told
 from gateway.features.webhook_deliveries.window import Item, Window
 from gateway.features.webhook_endpoints.matching import Matcher
 from gateway.features.webhook_endpoints.usecases import stop_endpoint
 from gateway.features.webhook_journal import repository as journal
-from gateway.features.webhook_journal.rules import trace_of
 from gateway.settings import GatewaySettings
 from gateway.upstream import ServiceClient, UpstreamUnavailable
 
@@ -307,16 +306,10 @@ class _Run:
         assert self._requests is not None, "it was looked at"
         farthest = max(items, key=lambda item: item.chain.hops)
         body = in_array([item.body for item in items]) if is_batch else items[0].body
-        headers = chain_headers(farthest.chain)
-        parents = [trace_of(item.body) for item in items] if tracing.is_on() else []
-        span, links = tracing.below_messages(parents)
-        if span is not None:  # where nothing is recorded, a receiver that follows our word would record nothing either
-            headers["traceparent"] = span.traceparent
-        told = {"relata.tenant.id": self._tenant_id, "relata.webhook.endpoint_id": self._id}
-        resent = max(item.attempts for item in items)
-        with tracing.request_under_way(span, "POST", {**told, "http.request.resend_count": resent}, links) as exchange:
-            attempt = await self._requests.send(items[0].event_id, body, headers, is_batch=is_batch)
-            exchange.status, exchange.fault = attempt.status, None if attempt.status else attempt.error
+        attempt = await send_told(
+            self._requests, items, body, chain_headers(farthest.chain),
+            tenant_id=self._tenant_id, endpoint_id=self._id, is_batch=is_batch,
+        )  # fmt: skip
         self._condition.note(attempt)
         for item in items:
             item.attempts += 1

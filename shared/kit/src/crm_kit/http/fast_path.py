@@ -235,7 +235,7 @@ class FastPath:
         except Exception:
             if not request.is_taken:  # it will come again where it is told as it should be
                 return None
-            log.exception("unhandled_error", path=request.scope["path"])
+            log.exception("unhandled_error", route=route.path)
             return _told(InternalError(Text("The error has been logged.", "错误已记录。")), request)
 
 

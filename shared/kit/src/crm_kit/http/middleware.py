@@ -102,7 +102,7 @@ class _Exchange:
         except (BodyTooLarge, LoopDetected) as problem:
             await self._answer(problem)
         except Exception:
-            structlog.get_logger("crm").exception("unhandled_error", path=self._scope["path"])
+            structlog.get_logger("crm").exception("unhandled_error", route=self._route())
             if self._status:
                 raise
             await self._answer(InternalError(Text("The error has been logged.", "错误已记录。")))
@@ -134,17 +134,19 @@ class _Exchange:
         if not self._status:
             await problem_response(problem, self._scope)(self._scope, self._receive, self.send)
 
+    def _route(self) -> str:
+        """By its template: a path may name a person."""
+        route = getattr(self._scope.get("route"), "path", None) or self._scope.get("crm_route")
+        return str(route or self._owner.plain_paths.get(self._scope.get("endpoint"), "unmatched"))
+
     def _record(self) -> None:
-        path = self._scope["path"]
-        if path in OPERATIONS:
+        if self._scope["path"] in OPERATIONS:
             return
         seconds = time.perf_counter() - self._started
-        route = getattr(self._scope.get("route"), "path", None) or self._scope.get("crm_route")
-        route = route or self._owner.plain_paths.get(self._scope.get("endpoint"), "unmatched")
         method = self._scope["method"] if self._scope["method"] in _METHODS else "OTHER"
         self._owner.recorder.record(
             method=method,
-            route=route,
+            route=self._route(),
             status=self._status,
             seconds=seconds,
             request_id=self._here.request_id,

@@ -6,6 +6,7 @@ OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME, OTEL_BSP_*.
 
 import os
 from collections.abc import Sequence
+from threading import Thread
 from typing import Final, Literal
 
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_NAMESPACE, Resource
@@ -26,6 +27,7 @@ _KINDS: Final = {
 }
 _FLAGS: Final = TraceFlags(TraceFlags.SAMPLED)
 _SCOPE: Final = InstrumentationScope("crm_kit")
+_CLOSING_SECONDS: Final = 3.0
 _UNSET, _ERROR = Status(StatusCode.UNSET), Status(StatusCode.ERROR)
 
 
@@ -63,8 +65,10 @@ class OpenTelemetryRecorder:
         )
 
     def close(self) -> None:
-        """Sends what is left, as long as OTEL_EXPORTER_OTLP_TIMEOUT allows."""
-        self._processor.shutdown()  # type: ignore[no-untyped-call]  # the library leaves it untyped
+        """Sends what is left, for some seconds: a collector that hangs keeps no process from ending."""
+        closing = Thread(target=self._processor.shutdown, daemon=True)
+        closing.start()
+        closing.join(_CLOSING_SECONDS)
 
 
 def _exporter(name: Literal["otlp", "console"]) -> SpanExporter:

@@ -9,7 +9,6 @@ loses the lock and can delete nothing.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 
 import asyncpg
 import orjson
@@ -70,6 +69,8 @@ class Relay:
         self._woken = asyncio.Event()
         self._pause = _PAUSE_SECONDS
         self._fault = Recurring()
+        metrics.OUTBOX_RELAYED.labels(service)
+        metrics.OUTBOX_QUARANTINED.labels(service)
 
     async def run(self) -> None:
         """Runs until cancelled; the batch in hand is finished then. Survives the loss of database and event log."""
@@ -108,9 +109,6 @@ class Relay:
             self._woken.clear()
             began = loop.time()
             rows = await connection.fetch(_SELECT, sorted(self._shards), _BATCH) if self._shards else []
-            metrics.OUTBOX_AGE.labels(self._service).set(
-                max(0.0, _age(rows[0]["created_at"])) if rows else 0.0,
-            )
             if rows:
                 await finish(self._publish(connection, rows))
             took = loop.time() - began
@@ -169,7 +167,3 @@ class Relay:
                     for row, record in zip(rows, records, strict=True)
                 ]
             )
-
-
-def _age(created_at: datetime) -> float:
-    return (datetime.now(UTC) - created_at).total_seconds()

@@ -89,6 +89,8 @@ class TimerWorker:
         self._concurrency = concurrency
         self._running: set[int] = set()
         self._fault = Recurring()
+        for outcome in ("retried", "failed"):
+            metrics.TIMERS_RUN.labels(service, "any", outcome)
 
     async def run(self) -> None:
         working: set[asyncio.Task[bool]] = set()
