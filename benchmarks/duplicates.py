@@ -138,7 +138,7 @@ def ours(rows: Sequence[Mapping[str, str]]) -> tuple[dict[Pair, float], Statisti
     statistics = Statistics.of(profiles, {key: len(block) for key, block in blocks.items()})
     worth: Counter[Pair] = Counter()
     for key, block in blocks.items():
-        if good_for := evidence(key, len(block)):
+        if good_for := evidence(key, len(block), len(rows)):
             worth.update(dict.fromkeys(combinations(block, 2), good_for))
     sought = [pair for pair, good_for in worth.items() if good_for >= COMPARED_FROM]
     found = [list(findings(profiles[a], profiles[b], statistics)) for a, b in sorted(sought)]

@@ -112,7 +112,7 @@ async def _scan(database: Database) -> dict[str, Any]:
             step = await scan_some(session, step)
         seconds[phase] += time.perf_counter() - began
         done += phase == "compare"
-        if done % 100 == 0:
+        if done and done % 100 == 0:
             print(done, dict(seconds), _peak_mb(), file=sys.stderr)
     told = {f"{phase} seconds": round(taken, 1) for phase, taken in seconds.items()}
     return {**told, "CPU seconds of the process": round(time.process_time() - cpu, 1)}

@@ -21,6 +21,10 @@ PROBLEMS = {
     "too_many_webhook_endpoints": "as above",
     "invalid_event_cursor": "a cursor is of what was answered before",
     "cursor_gone": "as above",
+    "pull_missing": "whether a source was told how it is asked",
+    "source_inactive": "as above: whether it is in use",
+    "backfill_running": "whether another one is under way",
+    "backfill_not_resumable": "how a run has ended",
 }
 
 FAULTS = {
@@ -170,6 +174,13 @@ SOURCE_FAULTS = {
     "/callback required": "as the kind is",
     "rotate": "what is changed elsewhere",
     "owned_and_yielded": "a member is in one of two lists",
+    "pull": "as the kind is",
+    "credentials": "as above",
+    "api_version": "as above",
+    "/pull/credentials required": "they stay where a patch leaves them out, while it is the same host",
+    "base_url": "what a host is differs from one regular expression engine to the next",
+    "/pull/base_url address_refused": "which addresses are public",
+    "not_pulled": "what is asked for is what the source names",
 }
 """In an inbound source."""
 

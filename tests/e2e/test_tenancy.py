@@ -13,12 +13,14 @@ import pytest_asyncio
 from crm_contracts.ids import new_id, prefix_of
 from crm_local.configuration import PROCESSES
 from crm_local.credentials import ensure_credentials
+from crm_testkit.backfills import cancelled_backfill
 from crm_testkit.customer_world import World
 from crm_testkit.merged_document import Operation, operations_of
 from crm_testkit.one_of_everything import (
     ACCOUNTS,
     BODIES,
     CONTACTS,
+    INBOUND_SOURCES,
     MESSAGES,
     SEGMENTS,
     WEBHOOK_ENDPOINTS,
@@ -39,6 +41,8 @@ from crm_testkit.whole_stack import Relata
 
 CUSTOMERS, DEAD_LETTERS = "/v1/customers", "/v1/dead-letters"
 DELIVERIES = "/v1/webhook-endpoints/{entity_id}/deliveries"
+REPLAYS = "/v1/webhook-endpoints/{entity_id}/replays"
+BACKFILLS = "/v1/inbound-sources/{entity_id}/backfills"
 
 
 def creates(operation: Operation) -> bool:
@@ -80,13 +84,14 @@ async def two(on_embedded: Relata) -> Any:
         tenants = [(await client.get(TENANTS)).json()["data"] for client in (a, b)]
         assert [len(found) for found in tenants] == [1, 1]
         ids[TENANTS] = tenants[0][0]["id"]
-        ids[WEBHOOK_ENDPOINTS], ids[DELIVERIES] = await _make_delivery(a)
+        ids[WEBHOOK_ENDPOINTS], ids[DELIVERIES], ids[REPLAYS] = await _make_delivery(a)
+        ids[INBOUND_SOURCES], ids[BACKFILLS] = await cancelled_backfill(a)
         ids[DEAD_LETTERS] = await _make_dead_letters(on_embedded, a, ids[TENANTS])
         yield Two(operations, Tenant(a, ids[TENANTS], ids), Tenant(b, tenants[1][0]["id"], {}))
 
 
-async def _make_delivery(client: httpx.AsyncClient) -> tuple[str, str]:
-    """An endpoint, and what was sent there."""
+async def _make_delivery(client: httpx.AsyncClient) -> tuple[str, str, str]:
+    """An endpoint, what was sent there, and a replay."""
     body = {"url": "http://127.0.0.1:9/", "kinds": ["deal.*"]}
     endpoint = (await client.post(WEBHOOK_ENDPOINTS, json=body)).json()["id"]
     delivery = await client.post(f"{WEBHOOK_ENDPOINTS}/{endpoint}/test")
@@ -96,7 +101,9 @@ async def _make_delivery(client: httpx.AsyncClient) -> tuple[str, str]:
         while not (await client.get(f"{WEBHOOK_ENDPOINTS}/{endpoint}/deliveries/{delivery_id}")).json()["attempts"]:
             await asyncio.sleep(0.05)
     await client.patch(f"{WEBHOOK_ENDPOINTS}/{endpoint}", json={"status": "paused"})  # from now on it stays as it is
-    return endpoint, delivery_id
+    replay = await client.post(f"{WEBHOOK_ENDPOINTS}/{endpoint}/replay", json={"after": "beginning"})
+    assert replay.status_code == 202, replay.text
+    return endpoint, delivery_id, str(replay.json()["replay_id"])
 
 
 async def _make_dead_letters(relata: Relata, client: httpx.AsyncClient, tenant_id: str) -> str:
@@ -187,6 +194,7 @@ async def test_a_parent_of_b_with_a_child_of_a_is_unknown(two: Two) -> None:
         "/v1/tickets": ticket["id"],
         SEGMENTS: segment["id"],
         WEBHOOK_ENDPOINTS: endpoint["id"],
+        INBOUND_SOURCES: (await create(two.b.client, INBOUND_SOURCES, {"name": "B", "kind": "erp"}, {}))["id"],
     }
     for operation in two.operations:
         if len(operation.parameters) < 2:

@@ -19,6 +19,7 @@ from gateway.features import (
     dead_letters,
     development_issuer,
     identity_providers,
+    inbound_backfills,
     inbound_deliveries,
     inbound_sources,
     jobs,
@@ -36,6 +37,7 @@ from gateway.features import (
     webhook_deliveries,
     webhook_endpoints,
     webhook_journal,
+    webhook_replays,
 )
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.features.identity_providers.events import IDENTITY_PROVIDER_EVENTS
@@ -73,11 +75,13 @@ MANIFEST = Manifest(
         scim.FEATURE,
         transfers.FEATURE,
         inbound_sources.FEATURE,
+        inbound_backfills.FEATURE,
         inbound_deliveries.FEATURE,
         sync_conflicts.FEATURE,
         webhook_endpoints.FEATURE,
         webhook_deliveries.FEATURE,
         webhook_journal.FEATURE,
+        webhook_replays.FEATURE,
         access_check.FEATURE,
         dead_letters.FEATURE,
         jobs.FEATURE,
@@ -106,6 +110,7 @@ MANIFEST = Manifest(
         "identity_provider_audience": "as identity_provider",
         "inbound_delivery": "the worker asks which sources of which tenants have something due",
         "inbound_source": "a delivery tells its tenant by the source that its address names",
+        "job": "jobs that have not ended are counted, by kind",
         "rate_bucket": "each process settles the quotas of all tenants at once",
         "search_filling": "the worker that makes customers from before searchable asks which tenants have any",
         "stale_customer": "the worker that composes views late asks which tenants have any",

@@ -184,6 +184,11 @@ async def test_include_and_fields_narrow_and_unknown_names_are_refused(stack: St
         refused = await read(tenant, contact["id"], **params)
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["pointer"] == f"?{next(iter(params))}"
+    for path in ("?limit=1", "/lookup?email=xiaomei%40example.com", f"/{contact['id']}/timeline?kinds=deal"):
+        assert (await tenant.client.get(f"/v1/customers{path}")).status_code == 200
+        refused = await tenant.client.get(f"/v1/customers{path}&statsu=open")
+        assert refused.status_code == 422
+        assert [each["pointer"] for each in refused.json()["errors"]] == ["?statsu"]
 
 
 async def test_live_equals_the_view(stack: Stack, eventually: Any) -> None:

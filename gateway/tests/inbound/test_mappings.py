@@ -109,6 +109,15 @@ def test_a_shop_s_order_is_read_as_it_is_meant() -> None:
     assert planned.refs["contact_id"].planned == 0
 
 
+def test_a_woocommerce_refund_is_its_amount_to_the_cent_and_one_that_is_no_number_costs_no_order() -> None:
+    refunds = [{"id": 1, "reason": "", "total": "-10.00"}, {"id": 2, "total": "-0.00"}, {"id": 3, "total": "n/a"}]
+    order = woocommerce_order(7, 0, "bob@example.com", refunds=refunds)
+    planned = plan(ready_mappings("woocommerce")["order.updated"], order, SOURCE)[-1]
+    assert planned.add["refunds"] == [
+        {"external_id": "1", "amount": {"amount": "10.00", "currency": "CNY"}, "at": "2026-05-03T08:00:10Z"}
+    ]
+
+
 @pytest.mark.parametrize(
     ("paid", "fulfilled", "cancelled", "closed", "status"),
     [

@@ -106,6 +106,12 @@ class MappingFunctions(functions.Functions):
         return decimal_text(value)
 
     @_signature(_ANY)
+    def _func_magnitude(self, value: object) -> str | None:
+        """A number without its sign, exact where JMESPath's `abs` is a float; null where that fails."""
+        number = decimal_text(value)
+        return number.removeprefix("-") if number is not None else None
+
+    @_signature(_ANY)
     def _func_total(self, values: object) -> str | None:
         """The sum of amounts; those that are none do not count."""
         if not isinstance(values, list):

@@ -49,10 +49,12 @@ async def test_it_finds_them_all_and_again_the_same(service: ServiceUnderTest, d
     tenant = service.tenant()
     pairs = await _people(tenant)
     steps = await _scan(database, tenant)
-    assert [step.phase for step in steps] == ["learn", "compare", "compare"]
+    assert [step.phase for step in steps] == ["gather", "learn", "compare", "compare", "clear"]
     assert await _pairs(database, tenant) == pairs
     await _scan(database, tenant)
     assert await _pairs(database, tenant) == pairs
+    async with database.read(tenant.id) as session:
+        assert await session.scalar(text("select count(*) from duplicate_block")) == 0
 
 
 async def test_what_was_never_keyed_is_keyed_first(service: ServiceUnderTest, database: Database) -> None:
@@ -90,4 +92,4 @@ async def test_a_scan_sees_one_tenant(service: ServiceUnderTest, database: Datab
 
 
 async def test_an_empty_tenant_is_scanned_in_no_time(service: ServiceUnderTest, database: Database) -> None:
-    assert [step.phase for step in await _scan(database, service.tenant())] == ["learn", "compare"]
+    assert [step.phase for step in await _scan(database, service.tenant())] == ["gather", "learn", "compare", "clear"]

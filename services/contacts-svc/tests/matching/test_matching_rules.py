@@ -1,11 +1,12 @@
 """What the rules promise of any two contacts, and what they say of some that people know to be one, or two."""
 
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from contacts_svc.features.matching.rules.comparing import findings
-from contacts_svc.features.matching.rules.keys import match_keys
+from contacts_svc.features.matching.rules.keys import KEYS, match_keys, part_of_keys
 from contacts_svc.features.matching.rules.learning import learn
 from contacts_svc.features.matching.rules.profile import Profile
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM, assess
@@ -283,3 +284,13 @@ def test_what_is_usual_among_ones_own_is_learned() -> None:
     assert weights.levels["birthday"]["different"].match > 2 * LEVELS["birthday"]["different"].match
     assert weights.levels["wechat"] == LEVELS["wechat"]
     assert weights.matches > 0.3
+
+
+@given(contacts=st.integers(0, 10**9))
+def test_the_parts_of_the_keys_are_all_keys_each_once(contacts: int) -> None:
+    parts = [part_of_keys(KEYS.start, contacts)]
+    while parts[-1].stop in KEYS:
+        parts.append(part_of_keys(parts[-1].stop, contacts))
+    assert all(one.stop == other.start for one, other in pairwise(parts))
+    assert (parts[0].start, parts[-1].stop) == (KEYS.start, KEYS.stop)
+    assert all(len(part) * contacts <= 250_000 * len(KEYS) + contacts for part in parts)

@@ -14,6 +14,7 @@ HashAlgorithm = Literal["sha256", "sha512", "sha1"]
 SignatureEncoding = Literal["hex", "base64"]
 SignedContent = Literal["body", "timestamp.body", "timestamp_then_body"]
 OnAmbiguous = Literal["park", "newest"]
+PullResource = Literal["customers", "products", "orders"]
 ConflictWinner = Literal["relata", "source"]
 
 
@@ -40,6 +41,17 @@ class SystemOfRecord(Contract):
 
     owns: dict[str, list[str]]
     yields: dict[str, list[str]]
+
+
+class Pull(Contract):
+    """How a shop is asked for what it has. Its credentials are in no answer."""
+
+    base_url: Annotated[str, Field(description="Where the shop is: its own host, or the address of the WordPress site")]
+    api_version: Annotated[str | None, Field(description="Of Shopify's Admin API; null of others")]
+    resources: list[Annotated[str, known(PullResource)]]
+    every_seconds: Annotated[
+        int | None, Field(description="How often the shop is asked for what has changed; null: only when told to")
+    ]
 
 
 class InboundSource(Entity):
@@ -71,6 +83,7 @@ class InboundSource(Entity):
     max_body_bytes: Annotated[int, OPEN]
     secret_rotated_at: Annotated[Timestamp, OPEN]
     previous_secret_until: Annotated[Timestamp | None, Field(description="Until then the one before counts too"), OPEN]
+    pull: Annotated[Pull | None, OPEN] = None
 
 
 class SyncConflict(Entity):

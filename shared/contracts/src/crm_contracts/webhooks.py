@@ -33,7 +33,7 @@ class WebhookEndpoint(Entity):
     status: Annotated[str, known(EndpointStatus), OPEN]
     status_reason: Annotated[str | None, Field(description="asked, failing, gone or no_rights"), OPEN]
     status_at: Annotated[Timestamp, Field(description="Since when"), OPEN]
-    old_secret_ends_at: Annotated[
+    previous_secret_until: Annotated[
         Timestamp | None, Field(description="Until then the secret before the present one signs too"), OPEN
     ]
     user_id: Annotated[UserId | None, Field(description="With whose rights events are seen"), OPEN]

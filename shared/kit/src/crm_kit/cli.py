@@ -89,6 +89,7 @@ def _serve(
 ) -> None:
     from crm_kit.app import create_app
     from crm_kit.http.principal import Authenticator
+    from crm_kit.migrator import Migrator
     from crm_kit.observability.recording import recording
     from crm_kit.serving import Server
 
@@ -96,9 +97,11 @@ def _serve(
         raise SettingsError(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(ALL_ROLES)}")
     settings = manifest.settings.load(manifest.name)
     configure_logs(manifest.name, settings.log_level, settings.log_format)
+    migrator = None
     if settings.migrate_at_start:
-        settings.require_owner_url(manifest.name)
-    runtime = runtime_type(manifest, settings, roles)
+        owner_url = settings.require_owner_url(manifest.name)
+        migrator = Migrator.fork(manifest.migrations, manifest.metadata, owner_url)
+    runtime = runtime_type(manifest, settings, roles, migrator)
     made = cast("Authenticator", authenticator(runtime)) if authenticator else None
     with recording(manifest.name, settings, is_edge=manifest.origin is not None):
         Server(create_app(manifest, runtime, made), runtime).run()

@@ -12,7 +12,6 @@ from sqlalchemy import text
 
 from crm_kit.audit.sealer import AuditSealer
 from crm_kit.bus import EventLog, TopicSpec, open_event_log
-from crm_kit.db.migrations import migrate
 from crm_kit.db.session import Database
 from crm_kit.dead_letters.gauge import LetterGauge
 from crm_kit.http.idempotency import RETENTION
@@ -21,6 +20,7 @@ from crm_kit.inbox.applying import is_transient
 from crm_kit.jobs.gauge import JobGauge
 from crm_kit.jobs.running import job_timers
 from crm_kit.manifest import Manifest
+from crm_kit.migrator import Migrator
 from crm_kit.observability.measuring import Measure, Measuring
 from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox import Relay
@@ -47,7 +47,13 @@ class Runtime:
     relay_type: type[Relay] = Relay
     runner_type: type[ConsumerRunner] = ConsumerRunner
 
-    def __init__(self, manifest: Manifest, settings: ServiceSettings, roles: Sequence[Role] = ALL_ROLES) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        settings: ServiceSettings,
+        roles: Sequence[Role] = ALL_ROLES,
+        migrator: Migrator | None = None,
+    ) -> None:
         self.manifest = manifest
         self.settings = settings
         self.roles = frozenset(roles)
@@ -68,7 +74,8 @@ class Runtime:
         self.shutdown = Shutdown(
             delay=settings.shutdown_delay if "api" in self.roles else 0.0, grace=settings.shutdown_grace_seconds
         )
-        self.serves = not settings.migrate_at_start
+        self._migrator = migrator
+        self.serves = migrator is None
         """Whether the database has its tables, as far as this process is to see to that."""
         self.failure: str | None = None
         """Why this process has to end: no other try would help."""
@@ -90,9 +97,9 @@ class Runtime:
 
     async def _start(self) -> None:
         """Waits for the database where it is to be migrated, and for the event log, however long."""
-        if self.settings.migrate_at_start:
+        if self._migrator is not None:
             try:
-                await _insist("database", self._migrate)
+                await _insist("database", self._migrator.migrate)
             except Exception as error:
                 log.exception("migration_failed")
                 self.failure = f"the database cannot be migrated: {error}"
@@ -104,10 +111,6 @@ class Runtime:
             self._event_log_ready = True
             self._start_relay_and_consumers()
 
-    async def _migrate(self) -> None:
-        owner_url = self.settings.require_owner_url(self.manifest.name)
-        await migrate(self.manifest.migrations, self.manifest.metadata, owner_url)
-
     async def _open_event_log(self) -> None:
         await self.event_log.start()
         await self.event_log.ensure_topics([TopicSpec(topic.name) for topic in self.manifest.topics])
@@ -116,7 +119,7 @@ class Runtime:
         if "timers" in self.roles:
             handlers: dict[str, TimerHandler] = {}
             if jobs := self.manifest.jobs:
-                handlers.update(job_timers(jobs))
+                handlers.update(job_timers(jobs, self.settings))
             for feature in self.manifest.features:
                 if feature.timers is not None:
                     handlers.update(feature.timers(self.settings))

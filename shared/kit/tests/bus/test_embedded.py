@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -126,6 +127,30 @@ async def test_a_member_whose_session_dies_is_replaced_within_seconds(log: Embed
                     await survivor.step(wait=0.1)
             await log.publish(numbered("taken-over", [f"k{n}" for n in range(30)], [1]))
             await survivor.run(lambda: len(ledger.effects) == 30)
+
+
+async def test_groups_of_one_process_share_a_connection_and_its_loss(log: EmbeddedEventLog, url: str) -> None:
+    await log.ensure_topics([TopicSpec("shared")])
+    names = ["sharing-a", "sharing-b", "sharing-c"]
+    connection = await asyncpg.connect(url)
+    async with AsyncExitStack() as stack:
+        ledgers = {name: Ledger() for name in names}
+        members = [await stack.enter_async_context(joined(log, name, ["shared"], ledgers[name])) for name in names]
+        async with joined(log, names[0], ["shared"], Ledger()) as leaving:  # of one group there are two
+            for member in (*members, leaving):
+                await member.step()
+            pids = await connection.fetch("select grp, pid from member where grp = any($1)", names)
+        assert len({row["pid"] for row in pids}) == 2
+        assert len({row["pid"] for row in pids if row["grp"] == names[0]}) == 2
+        await connection.execute("select pg_terminate_backend(pid) from member where grp = $1", names[1])
+        await log.publish(numbered("shared", [f"k{n}" for n in range(20)], [1]))
+        for name, member in zip(names, members, strict=True):
+            await member.run(lambda name=name: len(ledgers[name].effects) == 20)
+        await members.pop().subscription.close()
+        await log.publish(numbered("shared", [f"k{n}" for n in range(20)], [2]))
+        for name, member in zip(names[:2], members, strict=True):
+            await member.run(lambda name=name: len(ledgers[name].effects) == 40)
+    await connection.close()
 
 
 async def test_a_waiting_reader_is_woken_at_once(log: EmbeddedEventLog) -> None:

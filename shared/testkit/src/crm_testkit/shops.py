@@ -178,3 +178,46 @@ def woocommerce_order(number: int, customer_id: int, email: str, **more: Any) ->
         "refunds": [],
         **more,
     }  # fmt: skip
+
+
+def shopify_product(number: int, title: str, **more: Any) -> Json:
+    """A product of one variant, whose id is the product's and 1,000,000."""
+    return {
+        "id": number,
+        "title": title,
+        "status": "active",
+        "product_type": "Kettles",
+        "tags": "",
+        "created_at": "2026-01-01T10:00:00-05:00",
+        "updated_at": "2026-05-01T10:00:00-05:00",
+        "variants": [{"id": number + 1_000_000, "title": "Default Title", "sku": f"S-{number}", "price": "19.90"}],
+        **more,
+    }
+
+
+def woocommerce_customer(number: int, email: str, **more: Any) -> Json:
+    return {
+        "id": number,
+        "email": email,
+        "first_name": "Mei",
+        "last_name": "Lin",
+        "date_created_gmt": "2026-05-01T08:00:00",
+        "date_modified_gmt": "2026-05-01T08:00:00",
+        "billing": {"first_name": "", "last_name": "", "address_1": "", "city": "", "country": "CN", "email": email, "phone": ""},
+        **more,
+    }  # fmt: skip
+
+
+def woocommerce_product(number: int, name: str, **more: Any) -> Json:
+    return {
+        "id": number,
+        "name": name,
+        "status": "publish",
+        "sku": f"S-{number}",
+        "price": "19.90",
+        "categories": [],
+        "tags": [],
+        "date_created_gmt": "2026-05-01T08:00:00",
+        "date_modified_gmt": "2026-05-01T08:00:00",
+        **more,
+    }

@@ -42,6 +42,7 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "move_deal": {"stage_id": "stage_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "rotate_inbound_source_secret": {},
     "preview_inbound_payload": {"payload": {}},
+    "start_inbound_backfill": {},
     "rerun_inbound_deliveries": {"source_id": "inbound_source_01jd3zq8w9e2vbx7k5m4n6p8qr"},
     "rotate_webhook_secret": {},
     "set_webhook_cursor": {"after": "beginning"},

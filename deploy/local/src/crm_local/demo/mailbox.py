@@ -10,10 +10,11 @@ _END = b"\r\n.\r\n"
 
 
 class Mailbox:
-    """Takes mail over SMTP (RFC 5321, the commands that a client needs) on a free loopback port."""
+    """Takes mail over SMTP (RFC 5321, the commands that a client needs), on a free loopback port unless told otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.messages: list[EmailMessage] = []
+        self._listens = (host, port)
         self._server: asyncio.Server | None = None
 
     @property
@@ -23,7 +24,7 @@ class Mailbox:
         return port
 
     async def __aenter__(self) -> "Mailbox":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=4 * 1024 * 1024)
+        self._server = await asyncio.start_server(self._serve, *self._listens, limit=4 * 1024 * 1024)
         return self
 
     async def __aexit__(self, *_: object) -> None:

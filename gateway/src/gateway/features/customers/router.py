@@ -21,7 +21,7 @@ from crm_kit.resources import copy_levels
 from crm_kit.resources.listing import next_link
 from crm_kit.resources.schemas import Page
 from crm_kit.rights import Level
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import StringConstraints
 from sqlalchemy import column
 from starlette.responses import Response
@@ -30,6 +30,7 @@ from gateway.features.customers import keys, repository
 from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.errors import SeveralCustomers
 from gateway.features.customers.listing import list_views, views_of
+from gateway.features.customers.parameters import refuse_unknown_parameters
 from gateway.features.customers.reading import View, absent_customer
 from gateway.features.customers.redaction import standing_of
 from gateway.features.customers.schemas import (
@@ -54,7 +55,12 @@ from gateway.features.customers.view_route import (
     view_response,
 )
 
-router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=TransactionRoute)
+router = APIRouter(
+    prefix="/v1/customers",
+    tags=["customers"],
+    route_class=TransactionRoute,
+    dependencies=[Depends(refuse_unknown_parameters)],
+)
 
 _MAX_CANDIDATES: Final = 20
 _PROBLEM: Final = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

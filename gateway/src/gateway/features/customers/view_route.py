@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.entities import Json
 from gateway.features.customers.live import LiveComposer
+from gateway.features.customers.parameters import SEE_ERRORS, unknown_parameters
 from gateway.features.customers.reading import (
     View,
     ViewReader,
@@ -186,19 +187,12 @@ async def _elsewhere(request: Request, principal: Principal, customer_id: str) -
 
 
 def _check_parameters(request: Request) -> None:
-    """An unknown parameter is refused rather than ignored: what it asked for would not be in the answer."""
-    faults = [
-        FieldError(f"?{name[:100]}", "unknown_parameter", Text("This parameter is not known.", "未知参数。"))
-        for name in request.query_params
-        if name not in _PARAMETERS
-    ]
+    faults = unknown_parameters(request, _PARAMETERS)
     if request.query_params.get("consistency", "live") != "live":
         text = Text("The only value is live.", "唯一可用的值是 live。")
         faults.append(FieldError("?consistency", "literal_error", text))
     if faults:
-        raise ValidationFailed(
-            Text("Some parameters are not valid; see errors.", "参数无效，见 errors。"), errors=faults
-        )
+        raise ValidationFailed(SEE_ERRORS, errors=faults)
 
 
 def view_parameters() -> list[dict[str, Any]]:

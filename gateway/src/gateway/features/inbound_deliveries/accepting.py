@@ -21,7 +21,10 @@ class Accepted(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A delivery as it is stored. `earlier_key`: by which the window before knows the same, since `since`."""
+    """A delivery as it is stored. `earlier_key`: by which the window before knows the same, since `since`.
+
+    `backfill_id`: of the run that fetched it, where nobody sent it.
+    """
 
     id: str
     source_id: str
@@ -34,6 +37,7 @@ class Sent(NamedTuple):
     content_type: str
     headers: dict[str, str]
     body: bytes
+    backfill_id: str | None = None
 
 
 class Acceptor:
@@ -46,15 +50,19 @@ class Acceptor:
         return await self._gathering.ask(tenant_id, sent)
 
     async def _store(self, tenant_id: str, some: Sequence[Sent]) -> list[Accepted]:
-        rows = [_row(place, one) for place, one in enumerate(some)]
         try:
-            found = await self._pool.fetch(_ACCEPT, tenant_id, orjson.dumps(rows).decode(), [one.body for one in some])
+            found = await self._pool.fetch(_ACCEPT, tenant_id, as_rows(some), [one.body for one in some])
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError) as error:
             raise unavailable() from error
         except (asyncpg.TooManyConnectionsError, OSError, TimeoutError) as error:
             raise unavailable() from error
         by_place = {row["place"]: Accepted(row["id"], row["is_new"]) for row in found}
         return [by_place[place] for place in range(len(some))]
+
+
+def as_rows(some: Sequence[Sent]) -> str:
+    """As `accept_inbound` takes them, but for their bodies."""
+    return orjson.dumps([_row(place, one) for place, one in enumerate(some)]).decode()
 
 
 def _row(place: int, one: Sent) -> dict[str, object]:
@@ -70,6 +78,7 @@ def _row(place: int, one: Sent) -> dict[str, object]:
         "sent_at": one.sent_at.isoformat() if one.sent_at is not None else None,
         "content_type": one.content_type,
         "headers": one.headers,
+        "backfill_id": one.backfill_id,
     }
 
 

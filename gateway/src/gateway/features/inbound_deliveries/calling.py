@@ -11,6 +11,7 @@ from gateway.proxy.table import packaged_table
 from gateway.upstream import ServiceClient, UpstreamUnavailable
 
 _LATER: Final = frozenset({401, 408, 425, 429, 500, 502, 503, 504})
+_READS: Final = frozenset({"/search", "/erasures"})
 _RUNNING: Final = "request_in_progress"
 _SECONDS: Final = 10.0
 
@@ -61,6 +62,13 @@ class Calls:
             raise TryLater(f"{resource} cannot be searched")
         return found
 
+    async def erasures(self, name: str, value: str) -> list[dict[str, Any]]:
+        """Of whoever had an address or number: `name` says which."""
+        found = (await self._call("POST", "privacy-requests", "/erasures", {name: value})).get("data")
+        if not isinstance(found, list):
+            raise TryLater("privacy-requests answers what makes no sense")
+        return found
+
     async def create(self, resource: str, data: Mapping[str, Any], path: str = "", part: str = "") -> dict[str, Any]:
         return await self._call("POST", resource, path, dict(data), part=part)
 
@@ -96,7 +104,7 @@ class Calls:
         headers = {"Accept": "application/json"}
         if content is not None:
             headers["Content-Type"] = "application/json"
-        if method == "POST" and path != "/search":
+        if method == "POST" and path not in _READS:
             digest = hashlib.sha256(content or b"").hexdigest()[:16]
             headers["Idempotency-Key"] = f'"{self._delivery_id}-{part or resource}-{digest}"'
         if version is not None:

@@ -35,6 +35,14 @@ class InboundDeliveryRow(EntityRow, Base, table=True):
             postgresql_where=text("due_at is not null"),
         ),
         keys_index("inbound_delivery_contacts", "contact_ids"),
+        Index(
+            "inbound_delivery_backfill",
+            "tenant_id",
+            "backfill_id",
+            "created_at",
+            "id",
+            postgresql_where=text("backfill_id is not null"),
+        ),
     )
 
     source_id: str = Field(sa_type=CodePointText, nullable=False)
@@ -56,6 +64,7 @@ class InboundDeliveryRow(EntityRow, Base, table=True):
     contact_ids: list[str] = text_list_column()
     processed_at: datetime | None = Field(default=None, sa_type=Moment)
     due_at: datetime | None = Field(default=None, sa_type=Moment)
+    backfill_id: str | None = Field(default=None, sa_type=CodePointText)
 
 
 class InboundPayloadRow(TenantRow, Base, table=True):

@@ -1,6 +1,7 @@
 """Who a delivery speaks of: found by the id at the source, then by e-mail, then by phone, or made."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.features.inbound_deliveries.calling import Calls
@@ -54,6 +55,16 @@ async def find_person(
         if found:
             return found[0]
     return None
+
+
+async def was_erased(calls: Calls, emails: Sequence[str], phones: Sequence[str], at: datetime | None) -> bool:
+    """Whether somebody with one of these was erased since a version of them. What they do afterwards is of somebody who came back."""
+    for name, values in (("email", emails), ("phone", phones)):
+        for value in values[:20]:
+            for one in await calls.erasures(name, value):
+                if at is None or at <= datetime.fromisoformat(one["at"]):
+                    return True
+    return False
 
 
 def _has(one: Json, field: str, values: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,10 +24,10 @@ from starlette.datastructures import Headers
 from gateway.features.inbound_deliveries import repository
 from gateway.features.inbound_deliveries.calling import Calls, RecordRefused, TryLater
 from gateway.features.inbound_deliveries.persons import AmbiguousPerson
-from gateway.features.inbound_deliveries.repository import LEASE
+from gateway.features.inbound_deliveries.repository import LEASE, Applied, AppliedKey
 from gateway.features.inbound_deliveries.usecases import Ending, conclude
 from gateway.features.inbound_deliveries.work import Results, Work
-from gateway.features.inbound_deliveries.writing import DecisionNeeded, ReferenceMissing, write
+from gateway.features.inbound_deliveries.writing import ERASED, DecisionNeeded, ReferenceMissing, applied_keys, write
 from gateway.features.inbound_sources.usecases import own_mappings, told_of
 from gateway.features.sync_conflicts.events import SYNC_CONFLICT_EVENTS
 from gateway.features.sync_conflicts.models import SyncConflictRow
@@ -95,8 +95,10 @@ class Processor:
             return
         start = row["written"]
         page = range(start, min(start + _PAGE, len(planned)))
-        keys = [self.digest(key) for key in keys_of(self._page_with_referred(planned, page))]
-        if keys and not await self._hold(tenant_id, row["id"], keys):
+        looked_at = self._page_with_referred(planned, page)
+        keys = [self.digest(key) for key in keys_of(looked_at)]
+        known = await self._hold(tenant_id, source.id, row["id"], keys, applied_keys(looked_at))
+        if known is None:
             return
         caller = Principal(source.id, tenant_id, region, frozenset({"read", "write"}))
         work = Work(
@@ -106,11 +108,12 @@ class Processor:
             planned=planned,
             calls=Calls(self.client, caller, f"{row['id']}-{row['runs']}"),
             digest=self.digest,
-            read_applied=partial(self._applied, tenant_id, source.id),
+            read_applied=partial(self._applied, tenant_id, source.id, known),
             is_gone=partial(self._is_gone, tenant_id),
             received_at=row["created_at"],
             sent_at=row["sent_at"],
             payload=self.digest(hashlib.sha256(row["body"]).hexdigest()),
+            is_fetched=row["backfill_id"] is not None,
             results=Results(),
         )
         # What an earlier page planned may be referred to by this one: it is looked at again, and is there.
@@ -186,19 +189,25 @@ class Processor:
     def _page_with_referred(self, planned: Sequence[Planned], page: range) -> list[Planned]:
         return [planned[place] for place in sorted({*page, *self._referred_before(planned, page)})]
 
-    async def _hold(self, tenant_id: str, delivery_id: str, keys: Sequence[str]) -> bool:
-        """Waits its turn where another delivery speaks of the same at this moment."""
+    async def _hold(
+        self, tenant_id: str, source_id: str, delivery_id: str, keys: Sequence[str], which: Collection[AppliedKey]
+    ) -> Mapping[AppliedKey, Applied] | None:
+        """What was applied of `which`, once nobody else works on it. None, and its turn later, where somebody does at this moment."""
+        if not keys:
+            return {}
         async with self.database.write(tenant_id) as session:
             if await repository.hold(session, delivery_id, keys):
-                return True
+                return await repository.applied(session, source_id, which)
             await repository.put_off(session, delivery_id, _BUSY, counted=False)
-        return False
+        return None
 
-    async def _applied(self, tenant_id: str, source_id: str, resource: str, key: str) -> tuple[str | None, Any]:
+    async def _applied(
+        self, tenant_id: str, source_id: str, known: Mapping[AppliedKey, Applied], resource: str, key: str
+    ) -> Applied:
+        if (resource, key) in known:  # held, so that nobody has changed it since
+            return known[resource, key]
         async with self.database.read(tenant_id) as session:
-            found = await repository.applied(session, source_id, resource, [key])
-        record_id, said = found.get(key, (None, None))
-        return record_id, said
+            return (await repository.applied(session, source_id, [(resource, key)]))[resource, key]
 
     async def _is_gone(self, tenant_id: str, contact_id: str) -> bool:
         async with self.database.read(tenant_id) as session:
@@ -232,6 +241,8 @@ class Processor:
             if work is not None:
                 await repository.apply(session, source.id, list(work.results.applied.values()))
                 await _tell_disagreements(session, work)
+                if any(one["outcome"] == ERASED for one in work.results.refs):
+                    await repository.forget_payload(session, row["id"])
             waits = ending.waits_for_reference and row["attempts"] <= len(_WAITING_FOR)
             again: datetime | None = None
             if waits:

@@ -1,12 +1,20 @@
 """Every statement on deliveries, payloads, what was applied and what is held."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 import orjson
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.db.sql import Sql
+
+from gateway.features.inbound_deliveries.accepting import Sent, as_rows
+
+AppliedKey = tuple[str, str]
+"""Resource and key of what was applied."""
+
+Applied = tuple[str | None, Any]
+"""`record_id` and `said`."""
 
 LEASE: Final = timedelta(seconds=30)
 """So long after a crash another process goes on with what was being worked on."""
@@ -49,8 +57,9 @@ _LATER: Final = Sql(
     " where id = :id and due_at is not null"
 )
 _APPLIED: Final = Sql(
-    "select key, record_id, said from inbound_applied where source_id = :source_id and resource = :resource"
-    " and key = any(cast(:keys as text[]))"
+    "select a.resource, a.key, a.record_id, a.said from inbound_applied a"
+    " join unnest(cast(:resources as text[]), cast(:keys as text[])) as w (resource, key)"
+    " on a.resource = w.resource and a.key = w.key where a.source_id = :source_id"
 )
 _APPLY: Final = Sql(
     "insert into inbound_applied (tenant_id, source_id, resource, key, record_id, said, updated_at)"
@@ -62,6 +71,7 @@ _APPLY: Final = Sql(
 )
 _GONE: Final = Sql("select exists (select from entity where id = :id and deleted) as gone")
 _PAYLOAD: Final = Sql("select content_type, headers, body from inbound_payload where id = :id")
+_FORGET_PAYLOAD: Final = Sql("delete from inbound_payload where id = :id")
 _RERUN: Final = Sql(
     "with which as (select id from inbound_delivery where source_id = :source_id and status = 'parked'"
     " and (cast(:reason as text) is null or reason = :reason) and (cast(:topic as text) is null or topic = :topic)"
@@ -97,6 +107,36 @@ _OF_PERSONS: Final = Sql(
     " join inbound_payload p on p.tenant_id = d.tenant_id and p.id = d.id"
     " where d.contact_ids && cast(:ids as text[]) and d.id > :after order by d.id limit 50"
 )
+
+
+_FETCHED: Final = Sql(
+    "select count(*) filter (where is_new) as stored from accept_inbound(:tenant_id, :sent, cast(:bodies as bytea[]))"
+)
+_WAITING: Final = Sql(
+    "select count(*) as waiting from (select from inbound_delivery where source_id = :source_id"
+    " and due_at <= clock_timestamp() limit cast(:most as int)) d"
+)
+_OUTCOMES: Final = Sql(
+    "select status, count(*) as count, bool_or(due_at is not null) as is_open from inbound_delivery"
+    " where backfill_id = :backfill_id group by status"
+)
+
+
+async def store_fetched(session: WriteSession, sent: Sequence[Sent]) -> int:
+    """As if they had been sent, within the transaction; how many were not there already."""
+    values = {"tenant_id": session.tenant_id, "sent": as_rows(sent), "bodies": [one.body for one in sent]}
+    return int((await session.fetch(_FETCHED, values))[0]["stored"])
+
+
+async def waiting(session: ReadSession, source_id: str, most: int) -> int:
+    """How many of a source's deliveries nobody has begun yet; no more than `most` are counted."""
+    return int((await session.fetch(_WAITING, {"source_id": source_id, "most": most}))[0]["waiting"])
+
+
+async def outcomes(session: ReadSession, backfill_id: str) -> tuple[dict[str, int], bool]:
+    """Of what a run has fetched, how many there are by status, and whether one of them is still to be looked at."""
+    rows = await session.fetch(_OUTCOMES, {"backfill_id": backfill_id})
+    return {row["status"]: int(row["count"]) for row in rows}, any(row["is_open"] for row in rows)
 
 
 async def due_sources(session: ReadSession) -> list[tuple[str, str]]:
@@ -145,13 +185,17 @@ async def put_off(
     await session.fetch(_LATER, values)
 
 
-async def applied(session: ReadSession, source_id: str, resource: str, keys: Sequence[str]) -> dict[str, Any]:
-    """By key: `record_id` and `said`."""
-    rows = await session.fetch(_APPLIED, {"source_id": source_id, "resource": resource, "keys": list(keys)})
-    return {
-        row["key"]: (row["record_id"], orjson.loads(row["said"]) if isinstance(row["said"], str) else row["said"])
-        for row in rows
-    }
+async def applied(session: ReadSession, source_id: str, which: Collection[AppliedKey]) -> dict[AppliedKey, Applied]:
+    """Of each that was asked for: `record_id` and `said`; None, None where nothing was applied."""
+    if not which:
+        return {}
+    resources, keys = zip(*which, strict=True)
+    rows = await session.fetch(_APPLIED, {"source_id": source_id, "resources": list(resources), "keys": list(keys)})
+    found: dict[AppliedKey, Applied] = dict.fromkeys(which, (None, None))
+    for row in rows:
+        said = orjson.loads(row["said"]) if isinstance(row["said"], str) else row["said"]
+        found[row["resource"], row["key"]] = (row["record_id"], said)
+    return found
 
 
 async def apply(session: WriteSession, source_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -173,6 +217,11 @@ async def payload(session: ReadSession, delivery_id: str) -> dict[str, Any] | No
     if isinstance(found["headers"], str):
         found["headers"] = orjson.loads(found["headers"])
     return found
+
+
+async def forget_payload(session: WriteSession, delivery_id: str) -> None:
+    """Of whoever was erased nothing is kept that no later erasure would find."""
+    await session.fetch(_FORGET_PAYLOAD, {"id": delivery_id})
 
 
 async def rerun(session: WriteSession, source_id: str, reason: str | None, topic: str | None, most: int) -> list[str]:

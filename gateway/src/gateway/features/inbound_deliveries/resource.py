@@ -31,6 +31,7 @@ INBOUND_DELIVERIES = Resource(
             Field("reason", FieldType.TEXT, _c.reason),
             Field("sender_id", FieldType.TEXT, _c.sender_id),
             Field("external_id", FieldType.TEXT, _c.external_id),
+            Field("backfill_id", FieldType.ID, _c.backfill_id),
         ],
     ),
     ownership=TENANT_WIDE,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from crm_contracts.ids import ContactId, InboundDeliveryId, InboundSourceId
+from crm_contracts.ids import ContactId, InboundBackfillId, InboundDeliveryId, InboundSourceId
 from crm_contracts.sensitivity import OPEN, PERSONAL, PRIVATE
 from crm_contracts.types import Contract, Entity, Input, Timestamp
 from pydantic import Field
@@ -21,7 +21,9 @@ class DeliveryFault(Contract):
 
 
 class DeliveryRef(Contract):
-    """What a delivery became. `outcome`: created, updated, unchanged, or stale where something newer was here already."""
+    """What a delivery became. `outcome`: created, updated, unchanged, stale where something newer was here already, or erased where
+    a backfill tells of somebody as they were before they were erased.
+    """
 
     resource: str
     external_id: str | None
@@ -51,6 +53,9 @@ class InboundDelivery(Entity):
     contact_ids: Annotated[list[ContactId], OPEN]
     processed_at: Annotated[Timestamp | None, OPEN]
     due_at: Annotated[Timestamp | None, Field(description="When it is tried next; null when it is over"), OPEN]
+    backfill_id: Annotated[
+        InboundBackfillId | None, Field(description="Of the run that asked for it; null where it was sent"), OPEN
+    ]
 
 
 class InboundDeliveryWrite(Input):

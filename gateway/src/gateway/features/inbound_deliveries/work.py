@@ -18,7 +18,7 @@ ReadApplied = Callable[[str, str], Awaitable[tuple[str | None, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What stands here of a planned record. `outcome`: created, updated, unchanged or stale."""
+    """What stands here of a planned record. `outcome`: created, updated, unchanged, stale or erased."""
 
     id: str | None
     outcome: str
@@ -39,7 +39,7 @@ class Results:
 @dataclass(frozen=True, slots=True)
 class Work:
     """`received_at` stands for the sender's time where that is not told; `sent_at`, and then `payload`, its digest, decides between two
-    of one time.
+    of one time. `is_fetched`: nobody sent it, it was asked for.
     """
 
     delivery_id: str
@@ -53,6 +53,7 @@ class Work:
     received_at: datetime
     sent_at: datetime | None
     payload: str
+    is_fetched: bool
     results: Results
 
     def time_of(self, planned: Planned) -> str:

@@ -6,6 +6,7 @@ Any number of processes may do this. What one of them has begun nobody else begi
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -33,22 +34,38 @@ _PURGED: Final = 500
 _MANY: Final = 30
 """Deliveries in a second from which on there is little else done."""
 
+_LONGEST_REST_SECONDS: Final = 0.5
+
 log = structlog.get_logger(__name__)
 
 
 class Alarm:
-    def __init__(self) -> None:
+    """Rings for each delivery that this process takes in. `clock`: in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._event = asyncio.Event()
         self._rings: deque[float] = deque(maxlen=_MANY)
 
     def ring(self) -> None:
-        self._rings.append(time.monotonic())
+        self._rings.append(self._clock())
         self._event.set()
 
     @property
     def is_busy(self) -> bool:
         """Whether much is coming in at this moment: senders wait, what they sent does not."""
-        return len(self._rings) == _MANY and time.monotonic() - self._rings[0] < 1.0
+        return self._pressure >= 1.0
+
+    @property
+    def _pressure(self) -> float:
+        """How many come in a second, at present, in multiples of what is much."""
+        if len(self._rings) < _MANY:
+            return 0.0
+        return 1.0 / max(self._clock() - self._rings[0], 0.01)
+
+    def rest_after(self, took: float) -> float:
+        """Seconds to rest after so many of work, so that who sends meanwhile is answered: the more come, the longer."""
+        return min(took * self._pressure, _LONGEST_REST_SECONDS) if self.is_busy else 0.0
 
     async def wait(self, seconds: float) -> None:
         try:
@@ -148,11 +165,14 @@ class _Worker:
                     await conclude(session, delivery["id"], Ending("ignored", "source_deleted"))
                 return len(claimed)
             source, region = INBOUND_SOURCE_EVENTS.snapshot(row), row.region
-        together = asyncio.Semaphore(1 if alarm_of(self._runtime).is_busy else _TOGETHER)
+        alarm = alarm_of(self._runtime)
+        together = asyncio.Semaphore(1 if alarm.is_busy else _TOGETHER)
 
         async def one(delivery: dict[str, object]) -> None:
             async with together:
+                began = time.monotonic()
                 await self._processor.process(tenant_id, region, source, others, delivery)
+                await asyncio.sleep(alarm.rest_after(time.monotonic() - began))
 
         results = await asyncio.gather(*map(one, claimed), return_exceptions=True)
         for failed in (result for result in results if isinstance(result, Exception)):

@@ -1,14 +1,16 @@
 """Each planned record is written by the requests that anybody would send, so that rights, audit log and events are the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.features.inbound_deliveries.calling import RecordRefused, TryLater
-from gateway.features.inbound_deliveries.persons import find_person, name_of, reached_by
+from gateway.features.inbound_deliveries.persons import find_person, name_of, reached_by, was_erased
 from gateway.features.inbound_deliveries.work import Json, Record, Work
 from gateway.inbound.mappings import Planned, Wanted
 from gateway.inbound.merging import GUEST, KNOWN, flat, is_news, merge, nested, noted
 
+ERASED: Final = "erased"
 _ATTEMPTS: Final = 3
 _NO_EXTERNAL_IDS: Final = frozenset({"activities"})
 _NOT_THEIRS: Final = frozenset({"yielded", "owned_by_another"})
@@ -56,7 +58,7 @@ async def _referred(work: Work, wanted: Wanted) -> str | None:
         record = work.results.records.get(wanted.planned)
         if record is not None and record.id is not None:
             return record.id
-        if wanted.optional:
+        if wanted.optional or (record is not None and record.outcome == ERASED):
             return None
         raise ReferenceMissing("what it refers to could not be written")
     found = None
@@ -106,6 +108,8 @@ async def _contact(work: Work, planned: Planned, refs: Mapping[str, str]) -> Rec
             name=name_of(planned.data),
         )  # fmt: skip
         try:
+            if current is None and work.is_fetched and await was_erased(work.calls, emails, phones, planned.at):
+                return Record(None, ERASED)
             if current is None:
                 return await _made_contact(work, planned, refs)
             return await _changed_contact(work, planned, refs, current)
@@ -130,6 +134,18 @@ async def _known_contact(work: Work, planned: Planned, refs: Mapping[str, str]) 
 
 def _by_id(external_id: str) -> str:
     return f"id:{external_id}"
+
+
+def applied_keys(planned: Iterable[Planned]) -> set[tuple[str, str]]:
+    """By which it is kept what was applied of these records, and of those that they refer to: as `write` asks for it."""
+    found: set[tuple[str, str]] = set()
+    for one in planned:
+        if one.external_id is not None:
+            found.add((one.resource, _by_id(one.external_id) if one.resource == "contacts" else one.external_id))
+        for wanted in one.refs.values():
+            if wanted.resource is not None and wanted.resource != "contacts" and wanted.external_id is not None:
+                found.add((wanted.resource, wanted.external_id))
+    return found
 
 
 def _keep(work: Work, planned: Planned, contact_id: str, said: Json) -> None:
@@ -241,10 +257,10 @@ async def _written_record(
         current = await work.calls.get(resource, record_id)
         data = _allowed(work, planned, current, data, told)
         for name, items in additions.items():
-            known = {each["external_id"] for each in current.get(name) or ()}
-            new = [each for each in items if each["external_id"] not in known]
-            if new:
-                data[name] = [*(current.get(name) or ()), *new]
+            standing_items = current.get(name) or []
+            added = _added(standing_items, items)
+            if added != standing_items:
+                data[name] = added
         if not data:
             return record_id, "unchanged"
         answer = await work.calls.patch(resource, record_id, data, current["version"])
@@ -256,6 +272,28 @@ async def _written_record(
         data |= {"source": system, "external_id": planned.external_id}
     found_id, is_new = await work.calls.upsert(resource, data)
     return found_id, "created" if is_new else "updated"
+
+
+def _added(now: list[Json], items: list[Json]) -> list[Json]:
+    """What stands there and what is new, by `external_id`.
+
+    Of two times of one item the earlier counts: a shop that does not say when it gave something back has the order's last change in
+    its place, which is later. So they end alike in whatever order they come.
+    """
+    whole = list(now)
+    places = {each["external_id"]: place for place, each in enumerate(now)}
+    for item in items:
+        place = places.get(item["external_id"])
+        if place is None:
+            places[item["external_id"]] = len(whole)
+            whole.append(item)
+        elif _is_earlier(item.get("at"), whole[place].get("at")):
+            whole[place] = {**whole[place], "at": item["at"]}
+    return whole
+
+
+def _is_earlier(at: str | None, than: str | None) -> bool:
+    return at is not None and than is not None and datetime.fromisoformat(at) < datetime.fromisoformat(than)
 
 
 def _allowed(work: Work, planned: Planned, current: Json, data: Json, told: dict[str, str]) -> Json:

@@ -12,7 +12,8 @@ from gateway.base import Base
 
 
 class InboundSourceRow(EntityRow, Base, table=True):
-    """`sealed`: its secrets, which open with the installation's alone; `previous_sealed` counts too, until its time.
+    """`sealed`: its secrets, which open with the installation's alone; `previous_sealed` counts too, until its time;
+    `pull_sealed`: what the shop is shown when it is asked.
 
     `region`: the tenant's, in whose name its deliveries are processed.
     """
@@ -45,3 +46,5 @@ class InboundSourceRow(EntityRow, Base, table=True):
     secret_rotated_at: datetime = Field(sa_type=Moment, nullable=False)
     previous_sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
     previous_secret_until: datetime | None = Field(default=None, sa_type=Moment)
+    pull: Any = Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)
+    pull_sealed: bytes | None = Field(default=None, sa_type=LargeBinary)

@@ -35,7 +35,7 @@ INBOUND_SOURCES = Resource(
     ),
     ownership=TENANT_WIDE,
     create=None,
-    update=usecases.change_source,
+    update=None,
     delete=usecases.delete_source,
     momentary=frozenset({"secret", "callback"}),
     administered=frozenset({"write"}),

@@ -6,6 +6,7 @@ from crm_contracts.inbound import (
     HashAlgorithm,
     InboundSource,
     OnAmbiguous,
+    PullResource,
     Scheme,
     SignatureEncoding,
     SignedContent,
@@ -13,9 +14,11 @@ from crm_contracts.inbound import (
 )
 from crm_contracts.sensitivity import OPEN
 from crm_contracts.types import Contract, Currency, Input, Name, Slug, by_name
-from pydantic import Field, JsonValue, StringConstraints, model_validator
+from crm_kit.http.outbound import OutboundRefused, refuse_form
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from gateway.connectors import CREDENTIALS, RESOURCES
 from gateway.inbound.mappings import ExpressionText, Target, TopicMapping
 
 MAX_BODY_BYTES: Final = 5 * 1024 * 1024
@@ -90,6 +93,58 @@ class SystemOfRecordWrite(Input):
         return self
 
 
+def _base_url(value: str) -> str:
+    try:
+        url = refuse_form(value)
+    except OutboundRefused:
+        url = None
+    if url is None or url.query_string or "?" in value:
+        raise PydanticCustomError(
+            "base_url", "Must be an https URL without user, query and fragment, such as https://shop.example.com",
+            {"zh": "必须是不含用户、查询与片段的 https 地址，例如 https://shop.example.com"},
+        )  # fmt: skip
+    return value.rstrip("/")
+
+
+Credential = Annotated[str, StringConstraints(strict=True, pattern=r"^[\x21-\x39\x3b-\x7e]{8,500}$")]
+DEFAULT_API_VERSION: Final = "2025-07"
+
+
+class PullCredentialsWrite(Input):
+    """`access_token` of Shopify; the consumer key and secret of WooCommerce, which need no more than to read."""
+
+    access_token: Credential | None = None
+    consumer_key: Credential | None = None
+    consumer_secret: Credential | None = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        return {name: value for name, value in self.model_dump().items() if value is not None}
+
+
+class PullWrite(Input):
+    base_url: Annotated[
+        str,
+        StringConstraints(strict=True, min_length=9, max_length=500, pattern=r"^https?://[\x21-\x7e]+$"),
+        AfterValidator(_base_url),
+        Field(description="https://shop.myshopify.com, or the address of the WordPress site", examples=["https://shop.example.com"]),
+    ]  # fmt: skip
+    credentials: Annotated[
+        PullCredentialsWrite | None,
+        Field(description="In no answer; they stay where a patch leaves them out, while it is the same host"),
+    ] = None
+    api_version: Annotated[
+        str | None,
+        StringConstraints(strict=True, pattern=r"^20[0-9]{2}-(01|04|07|10)$"),
+        Field(description=f"Of Shopify's Admin API; {DEFAULT_API_VERSION} if left out"),
+    ] = None
+    resources: Annotated[list[PullResource], Field(min_length=1, max_length=len(RESOURCES))] = list(RESOURCES)
+    every_seconds: Annotated[
+        int | None,
+        Field(strict=True, ge=300, le=2_592_000, description="Asks so often for what has changed since the last time"),
+    ] = None
+
+
 class InboundSourceWrite(Input):
     name: Name
     kind: SourceKind
@@ -123,6 +178,9 @@ class InboundSourceWrite(Input):
     system_of_record: SystemOfRecordWrite = SystemOfRecordWrite()
     on_ambiguous: OnAmbiguous = "park"
     max_body_bytes: Annotated[int, Field(strict=True, ge=1_024, le=MAX_BODY_BYTES)] = 1_048_576
+    pull: Annotated[
+        PullWrite | None, Field(description="How the shop is asked for what it has: of shopify and woocommerce")
+    ] = None
 
     @model_validator(mode="after")
     def _of_its_kind(self) -> Self:
@@ -136,7 +194,20 @@ class InboundSourceWrite(Input):
             raise PydanticCustomError(
                 "secret", "Its secrets are those of the callback", {"zh": "请使用 callback 中的密钥"}
             )
+        if self.pull is not None:
+            self._check_pull(self.pull)
         return self
+
+    def _check_pull(self, pull: PullWrite) -> None:
+        wanted = CREDENTIALS.get(self.kind)
+        if wanted is None:
+            raise PydanticCustomError("pull", "Its kind cannot be asked", {"zh": "该类型不支持拉取"})
+        if pull.credentials is not None and set(pull.credentials.given) != set(wanted):
+            raise PydanticCustomError(
+                "credentials", "Give {wanted}, and no other", {"wanted": " and ".join(wanted), "zh": f"请提供 {'、'.join(wanted)}"}
+            )  # fmt: skip
+        if pull.api_version is not None and self.kind != "shopify":
+            raise PydanticCustomError("api_version", "Only Shopify has several", {"zh": "仅 Shopify 有多个 API 版本"})
 
 
 class SourceSecretRotation(Input):

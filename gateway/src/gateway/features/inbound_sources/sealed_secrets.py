@@ -14,6 +14,7 @@ from gateway.features.inbound_sources.schemas import CALLBACKS, CallbackWrite
 from gateway.inbound.signatures import InvalidSecret, standard_key
 
 _PURPOSE: Final = "inbound-source"
+_PULL_PURPOSE: Final = "inbound-source-pull"
 _BYTES: Final = 32
 
 
@@ -24,6 +25,16 @@ def seal(secret: str, source_id: str, opened: dict[str, Any]) -> bytes:
 def unseal(secret: str, source_id: str, sealed: bytes) -> dict[str, Any]:
     """Raises Unsealable."""
     opened: dict[str, Any] = orjson.loads(Sealer(secret, _PURPOSE).unseal(sealed, source_id))
+    return opened
+
+
+def seal_credentials(secret: str, source_id: str, credentials: dict[str, str]) -> bytes:
+    return Sealer(secret, _PULL_PURPOSE).seal(orjson.dumps(credentials), source_id)
+
+
+def unseal_credentials(secret: str, source_id: str, sealed: bytes) -> dict[str, str]:
+    """Raises Unsealable."""
+    opened: dict[str, str] = orjson.loads(Sealer(secret, _PULL_PURPOSE).unseal(sealed, source_id))
     return opened
 
 

@@ -15,6 +15,7 @@ from gateway.features.inbound_sources import repository, sealed_secrets
 from gateway.features.inbound_sources.errors import SourceScopeNotHeld, SystemTaken, TooManySources
 from gateway.features.inbound_sources.events import INBOUND_SOURCE_EVENTS
 from gateway.features.inbound_sources.models import InboundSourceRow
+from gateway.features.inbound_sources.pulls import schedule, write_pull
 from gateway.features.inbound_sources.schemas import (
     GENERIC,
     AuthenticationWrite,
@@ -69,14 +70,20 @@ async def create_source(
         **{member: getattr(data, member) for member in _PLAIN},
     )
     _write(row, data)
+    write_pull(row, data, installation_secret)
     if await repository.has_system(session, row.system, row.id):
         raise SystemTaken
+    await schedule(session, row, None)
     created = await INBOUND_SOURCE_EVENTS.created(session, row)
     return CreatedInboundSource(**created.model_dump(), secret=shown)
 
 
 async def change_source(
-    session: WriteSession, row: InboundSourceRow, data: InboundSourceWrite, caller: Principal
+    session: WriteSession,
+    row: InboundSourceRow,
+    data: InboundSourceWrite,
+    caller: Principal,
+    installation_secret: str,
 ) -> None:
     """Raises SourceScopeNotHeld, ValidationFailed."""
     _check_held(caller)
@@ -95,6 +102,8 @@ async def change_source(
     for member in _PLAIN:
         setattr(row, member, getattr(data, member))
     _write(row, data)
+    write_pull(row, data, installation_secret)
+    await schedule(session, row, before)
     await INBOUND_SOURCE_EVENTS.updated(session, row, before)
 
 

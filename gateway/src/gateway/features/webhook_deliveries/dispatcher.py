@@ -1,6 +1,7 @@
 """Starts a sender for each endpoint for which there is something to do. Of all processes one does; the others wait to take over.
 
-It holds a lock on a connection of its own: who loses the connection loses the lock, and sends no more.
+It holds a lock on a connection of its own: who loses the connection loses the lock, and sends no more. By the same connection each
+process hears what is new in the journals.
 """
 
 import asyncio
@@ -16,9 +17,10 @@ from crm_kit.runtime import Runtime
 from prometheus_client import Gauge
 
 from gateway.features.webhook_deliveries import repository
-from gateway.features.webhook_deliveries.sending import Means, Sender
+from gateway.features.webhook_deliveries.means import Means
+from gateway.features.webhook_deliveries.sending import Sender
 from gateway.features.webhook_endpoints.usecases import sealer
-from gateway.features.webhook_journal.consumers import news
+from gateway.features.webhook_journal.news import CHANNEL, News, tell_readers
 from gateway.settings import GatewaySettings
 from gateway.upstream import ServiceClient
 
@@ -48,7 +50,6 @@ class Dispatcher:
         self._runtime = runtime
         self._settings = cast("GatewaySettings", runtime.settings)
         self._senders: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._news: dict[tuple[str, str], asyncio.Event] = {}
         self._not_before: dict[tuple[str, str], float] = {}
         self._fault = Recurring()
         self._forgot_at = 0.0
@@ -62,6 +63,7 @@ class Dispatcher:
                 connection = await connect(
                     self._settings.system_database_url, timeout=10, command_timeout=30, server_settings=settings
                 )
+                await connection.add_listener(CHANNEL, lambda *heard: tell_readers(str(heard[-1])))
                 await self._stand_by(connection)
                 pause = 0.1
                 await self._dispatch(connection)
@@ -83,20 +85,20 @@ class Dispatcher:
 
     async def _dispatch(self, connection: Connection) -> None:
         client = ServiceClient(self._settings, self._settings.mint())
-        fresh = news()
+        news = News(None)
         try:
             async with self._settings.webhook_outbound().pool() as pool:
                 means = Means(
                     self._runtime.database, client, pool, sealer(self._settings.secret), self._settings
                 )  # fmt: skip
                 while True:
-                    fresh.clear()
+                    news.wake.clear()
                     found = [(row["tenant_id"], row["endpoint_id"]) for row in await connection.fetch(repository.WORK)]
                     self._start(means, found)
                     await self._forget_old()
                     wait = _POLL_SECONDS if self._senders or found else _IDLE_POLL_SECONDS
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(fresh.wait(), wait)
+                        await asyncio.wait_for(news.wake.wait(), wait)
         finally:
             await self._end_senders()
             await client.close()
@@ -107,15 +109,13 @@ class Dispatcher:
             if each in self._senders or self._not_before.get(each, 0.0) > now:
                 continue
             self._not_before.pop(each, None)
-            event = self._news.setdefault(each, news())
-            task = asyncio.create_task(Sender(means, *each, event).run())
+            task = asyncio.create_task(Sender(means, *each).run())
             self._senders[each] = task
             task.add_done_callback(partial(self._ended, each))
         SENDING.set(len(self._senders))
 
     def _ended(self, of: tuple[str, str], task: "asyncio.Task[None]") -> None:
         self._senders.pop(of, None)
-        self._news.pop(of, None)
         if task.cancelled():
             return
         error = task.exception()

@@ -3,17 +3,20 @@
 A page is dealt with as a whole before the next is taken: how far it has come is one place.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
 from crm_kit.db.session import Database, ReadSession, WriteSession
 
-from gateway.features.webhook_deliveries import reading, repository
+from gateway.features.webhook_deliveries import reading
 from gateway.features.webhook_deliveries.reading import Told
+from gateway.features.webhook_deliveries.repository import Delivery
 from gateway.features.webhook_endpoints.rules import is_meant
 from gateway.features.webhook_journal import repository as journal
 from gateway.features.webhook_journal.cursors import Place
 from gateway.features.webhook_journal.repository import Entry
+from gateway.features.webhook_replays import repository as replays
 from gateway.upstream import ServiceClient
 
 _REPLAY_PAGE: Final = 200
@@ -27,7 +30,7 @@ class PageSource:
         self._place = Place(position, snapshot)
         self._next: Place | None = None
         self._replay: Any = None
-        self._replayed: tuple[int, int, bool] | None = None
+        self._replayed: tuple[int, bool] | None = None
         self._under_way = 0
 
     @property
@@ -55,7 +58,7 @@ class PageSource:
     async def look(self, session: ReadSession, endpoint_id: str) -> None:
         """Whether somebody wants a replay."""
         if self._replay is None and not self._under_way:
-            self._replay = await repository.replay(session, endpoint_id)
+            self._replay = await replays.next_of(session, endpoint_id)
 
     async def next(
         self, database: Database, tenant_id: str, endpoint: reading.Endpoint
@@ -78,7 +81,7 @@ class PageSource:
                 )
                 found.append((told, str(replay["id"])))
         reached = entries[-1].position if entries else replay["until"]
-        self._replayed = (reached, len(found), len(entries) < _REPLAY_PAGE)
+        self._replayed = (reached, len(entries) < _REPLAY_PAGE)
         self._under_way = len(found)
         return found
 
@@ -86,16 +89,22 @@ class PageSource:
         """So many events of the page have arrived, or wait."""
         self._under_way -= events
 
-    async def write(self, session: WriteSession) -> None:
-        """How far replays have come; where the present state is, the endpoint's own place says."""
+    async def write(self, session: WriteSession, settled: Sequence[Delivery]) -> None:
+        """What became of replays' deliveries, and how far they have come; where the present state is, the endpoint's own place says."""
+        counts: dict[str, Counter[str]] = {}
+        for one in settled:
+            if one.replay_id is not None:
+                counts.setdefault(one.replay_id, Counter()).update([one.status, *(["found"] if one.is_first else [])])
+        for replay_id in sorted(counts):
+            await replays.count(session, replay_id, counts[replay_id])
         if not self.is_dealt_with:
             return
         if self._next is not None:
             self._place, self._next = self._next, None
             return
         assert self._replayed is not None
-        position, events, done = self._replayed
-        await repository.replayed(session, self._replay["id"], position, events, done=done)
+        position, done = self._replayed
+        await replays.reached(session, self._replay["id"], position, done=done)
         self._replay = None if done else {**self._replay, "position": position}
         self._replayed = None
 

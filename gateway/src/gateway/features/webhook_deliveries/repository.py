@@ -1,4 +1,4 @@
-"""The statements about deliveries and replays: each takes a whole batch."""
+"""The statements about deliveries: each takes a whole batch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,10 +51,10 @@ _COUNT_WAITING = Sql(
 _STORE = Sql(
     """
     insert into webhook_delivery as d
-           (tenant_id, id, endpoint_id, event_id, type, subject, position, body, replay_id, status, held, attempts, due_at,
-            created_at, finished_at, response_status, error, log)
-    select :tenant_id, id, :endpoint_id, event_id, type, subject, position, body, replay_id, status, held, attempts, due_at,
-           created_at, finished_at, response_status, error, cast(log as jsonb)
+           (tenant_id, id, version, endpoint_id, event_id, type, subject, position, body, replay_id, status, held, attempts, due_at,
+            created_at, updated_at, finished_at, response_status, error, log)
+    select :tenant_id, id, 1, :endpoint_id, event_id, type, subject, position, body, replay_id, status, held, attempts, due_at,
+           created_at, now(), finished_at, response_status, error, cast(log as jsonb)
       from unnest(cast(:id as text[]), cast(:event_id as text[]), cast(:type as text[]), cast(:subject as text[]),
                   cast(:position as bigint[]), cast(:body as bytea[]), cast(:replay_id as text[]), cast(:status as text[]),
                   cast(:held as boolean[]), cast(:attempts as integer[]), cast(:due_at as timestamptz[]),
@@ -66,12 +66,13 @@ _STORE = Sql(
         status = excluded.status, held = excluded.held, attempts = excluded.attempts, due_at = excluded.due_at,
         finished_at = excluded.finished_at, response_status = excluded.response_status, error = excluded.error,
         log = case when jsonb_array_length(d.log) < 20 then d.log else d.log - 0 end || excluded.log,
-        body = case when excluded.status = 'waiting' then d.body end
+        body = case when excluded.status = 'waiting' then d.body end, version = d.version + 1, updated_at = now()
+     where d.status = 'waiting' or excluded.status = 'delivered'
     """
 )
 _RELEASE = Sql(
     """
-    update webhook_delivery d set held = false, due_at = now()
+    update webhook_delivery d set held = false, due_at = now(), version = d.version + 1, updated_at = now()
       from (select distinct on (subject) id, held from webhook_delivery
              where tenant_id = :tenant_id and endpoint_id = :endpoint_id and status = 'waiting'
                and subject = any(cast(:subjects as text[]))
@@ -81,7 +82,7 @@ _RELEASE = Sql(
 )
 _AT_ONCE = Sql(
     """
-    update webhook_delivery set due_at = now()
+    update webhook_delivery set due_at = now(), version = version + 1, updated_at = now()
      where tenant_id = :tenant_id and endpoint_id = :endpoint_id and status = 'waiting' and not held and due_at > now()
     """
 )
@@ -105,21 +106,6 @@ _PROGRESS = Sql(
       from webhook_progress where endpoint_id = :endpoint_id
     """
 )
-_REPLAYS = Sql(
-    """
-    select id, position, until, from_at, until_at, kinds, customer_id, events from webhook_replay
-     where tenant_id = :tenant_id and endpoint_id = :endpoint_id and not done order by id limit 1
-    """
-)
-_REPLAYED = Sql(
-    """
-    with moved as (update webhook_replay set position = :position, events = events + :events, done = :done where id = :id
-                   returning endpoint_id, done)
-    update webhook_progress p set replays = false from moved
-     where moved.done and p.endpoint_id = moved.endpoint_id
-       and not exists (select from webhook_replay r where r.endpoint_id = moved.endpoint_id and not r.done and r.id <> :id)
-    """
-)
 _FORGET = Sql(
     """
     with old as (select tenant_id, id from webhook_delivery
@@ -132,7 +118,7 @@ MOST_WAITING: Final = 1000
 
 @dataclass(slots=True)
 class Delivery:
-    """As it is to be stored after an attempt, or put behind another. `entry`: the attempt, or none."""
+    """As it is to be stored after an attempt, or put behind another. `entry`: the attempt, or none. `is_first`: it was not before."""
 
     id: str
     event_id: str
@@ -150,6 +136,7 @@ class Delivery:
     response_status: int | None = None
     error: str | None = None
     entry: Mapping[str, Any] | None = None
+    is_first: bool = True
 
 
 _COLUMNS: Final = (
@@ -247,45 +234,30 @@ async def advance(
     return found[0] if found else None
 
 
-async def replay(session: ReadSession, endpoint_id: str) -> Any | None:
-    """The oldest replay that is not done."""
-    found = await session.fetch(_REPLAYS, _of(session, endpoint_id))
-    return found[0] if found else None
-
-
-_BEGIN_REPLAY = Sql(
-    """
-    with begun as (
-        insert into webhook_replay
-               (tenant_id, id, endpoint_id, position, until, from_at, until_at, kinds, customer_id, events, done)
-        values (:tenant_id, :id, :endpoint_id, :position, :until, :from_at, :until_at, :kinds, :customer_id, 0, false)
-        returning endpoint_id)
-    update webhook_progress p set replays = true from begun where p.endpoint_id = begun.endpoint_id
-    """
-)
 _AGAIN = Sql(
     """
-    update webhook_delivery set status = 'waiting', held = false, due_at = now(), finished_at = null
-     where tenant_id = :tenant_id and endpoint_id = :endpoint_id and id = any(cast(:ids as text[]))
-       and (position is not null or body is not null)
-    returning id
+    with which as (
+        select id, status, replay_id from webhook_delivery
+         where tenant_id = :tenant_id and endpoint_id = :endpoint_id and id = any(cast(:ids as text[]))
+           and (position is not null or body is not null) order by id for update),
+    uncounted as (
+        update webhook_replay r set delivered = r.delivered - w.delivered, failed = r.failed - w.failed
+          from (select replay_id, count(*) filter (where status = 'delivered') as delivered,
+                       count(*) filter (where status = 'failed') as failed
+                  from which where replay_id is not null group by replay_id) w
+         where r.tenant_id = :tenant_id and r.id = w.replay_id)
+    update webhook_delivery d set status = 'waiting', held = false, due_at = now(), finished_at = null,
+           version = d.version + 1, updated_at = now()
+      from which where d.tenant_id = :tenant_id and d.id = which.id
+    returning d.id
     """
 )
-
-
-async def begin_replay(session: WriteSession, endpoint_id: str, replay_id: str, **of: Any) -> None:
-    """`position`, `until`, `from_at`, `until_at`, `kinds`, `customer_id`: as of WebhookReplayRow."""
-    await session.fetch(_BEGIN_REPLAY, _of(session, endpoint_id, id=replay_id, **of))
 
 
 async def try_again(session: WriteSession, endpoint_id: str, ids: Sequence[str]) -> list[str]:
     """These deliveries are due, whatever became of them; those of which there are."""
     found = await session.fetch(_AGAIN, _of(session, endpoint_id, ids=list(ids)))
     return [row["id"] for row in found]
-
-
-async def replayed(session: WriteSession, replay_id: str, position: int, events: int, *, done: bool) -> None:
-    await session.fetch(_REPLAYED, {"id": replay_id, "position": position, "events": events, "done": done})
 
 
 async def forget_old(session: WriteSession, days: int) -> None:

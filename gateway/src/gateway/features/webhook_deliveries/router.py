@@ -1,24 +1,19 @@
 """Deliveries and events of a webhook endpoint over HTTP."""
 
-from datetime import datetime
 from typing import Annotated
 
 import orjson
-from crm_contracts.types import format_timestamp
-from crm_kit.errors import InvalidCursor
+from crm_kit.db.models import columns
 from crm_kit.http.route import Reading, TransactionRoute, Writing, route_options
-from crm_kit.resources import EntityPath, json_response
-from fastapi import APIRouter, Header, Path, Query, Request
+from crm_kit.resources import EntityPath, Page, entity_response, json_response, list_page, list_parameters, next_link
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway.features.webhook_deliveries import usecases
-from gateway.features.webhook_deliveries.schemas import (
-    DeliveryStatus,
-    EventPage,
-    Replayed,
-    WebhookDelivery,
-    WebhookDeliveryPage,
-)
+from gateway.features.webhook_deliveries.events import UNPUBLISHED
+from gateway.features.webhook_deliveries.models import WebhookDeliveryRow
+from gateway.features.webhook_deliveries.resource import WEBHOOK_DELIVERIES
+from gateway.features.webhook_deliveries.schemas import EventPage, Replayed, WebhookDelivery
 from gateway.features.webhook_deliveries.streaming import next_page, stream
 from gateway.features.webhook_endpoints.resource import WEBHOOK_ENDPOINTS
 from gateway.features.webhook_endpoints.schemas import EventCursor, ReplayWrite
@@ -26,54 +21,34 @@ from gateway.features.webhook_endpoints.schemas import EventCursor, ReplayWrite
 router = APIRouter(prefix="/v1/webhook-endpoints", tags=["webhook-endpoints"], route_class=TransactionRoute)
 
 _EVENT_STREAM = "text/event-stream"
-
-
-@router.get("/{entity_id}/deliveries", operation_id="list_webhook_deliveries", response_model=WebhookDeliveryPage)
-async def list_all(
-    request: Request,
-    entity_id: EntityPath,
-    session: Reading,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-    status: DeliveryStatus | None = None,
-    kind: Annotated[str | None, Query(max_length=200)] = None,
-    event_id: Annotated[str | None, Query(max_length=100)] = None,
-    subject: Annotated[str | None, Query(max_length=100)] = None,
-) -> Response:
-    """What was told, or is to be told again, the newest first."""
-    row = await WEBHOOK_ENDPOINTS.get(session, entity_id)
-    before = _before(cursor) if cursor else None
-    found = await usecases.list_deliveries(
-        session, row.id, limit=limit + 1, before=before, status=status, kind=kind, event_id=event_id, subject=subject
-    )
-    rows = found[:limit]
-    more = f"{format_timestamp(rows[-1].created_at)}~{rows[-1].id}" if len(found) > limit else None
-    return json_response(request, WebhookDeliveryPage(data=[usecases.told(one) for one in rows], next_cursor=more))
-
-
-def _before(cursor: str) -> tuple[datetime, str]:
-    moment, _, delivery_id = cursor.partition("~")
-    try:
-        found = datetime.fromisoformat(moment)
-    except ValueError:
-        raise InvalidCursor from None
-    if found.tzinfo is None or not delivery_id.isascii() or not delivery_id.isprintable():
-        raise InvalidCursor
-    return found, delivery_id
+_c = columns(WebhookDeliveryRow)
 
 
 @router.get(
-    "/{entity_id}/deliveries/{delivery_id}", operation_id="get_webhook_delivery", response_model=WebhookDelivery
+    "/{entity_id}/deliveries",
+    operation_id="list_webhook_deliveries",
+    summary="What was told, or is to be told again, the newest first",
+    response_model=Page[WebhookDelivery],
+    openapi_extra={"parameters": list_parameters(WEBHOOK_DELIVERIES.fields)},
 )
-async def get(
-    request: Request,
-    entity_id: EntityPath,
-    delivery_id: Annotated[str, Path(description="The delivery's id")],
-    session: Reading,
-) -> Response:
-    """Read a delivery, with its attempts."""
-    row = await WEBHOOK_ENDPOINTS.get(session, entity_id)
-    return json_response(request, usecases.told(await usecases.find_delivery(session, row.id, delivery_id)))
+async def list_all(request: Request, entity_id: EntityPath, session: Reading) -> Response:
+    endpoint = await WEBHOOK_ENDPOINTS.get(session, entity_id)
+    page = await list_page(session, WEBHOOK_DELIVERIES, request, within=_c.endpoint_id == endpoint.id)
+    return json_response(request, page, headers=next_link(request, page.next_cursor))
+
+
+@router.get(
+    "/{entity_id}/deliveries/{delivery_id}",
+    operation_id="get_webhook_delivery",
+    summary="Read a delivery, with its attempts",
+    response_model=WebhookDelivery,
+)
+async def get(request: Request, entity_id: EntityPath, delivery_id: EntityPath, session: Reading) -> Response:
+    await WEBHOOK_ENDPOINTS.get(session, entity_id)
+    row = await WEBHOOK_DELIVERIES.get(session, delivery_id)
+    if row.endpoint_id != entity_id:
+        raise WEBHOOK_DELIVERIES.not_found(delivery_id)
+    return entity_response(request, UNPUBLISHED.snapshot(row))
 
 
 @router.post(
@@ -99,7 +74,9 @@ async def test(request: Request, entity_id: EntityPath, session: Writing) -> Res
 )
 async def replay(request: Request, entity_id: EntityPath, data: ReplayWrite, session: Writing) -> Response:
     row = await WEBHOOK_ENDPOINTS.lock(session, entity_id)
-    return json_response(request, await usecases.replay(session, row, data), status=202)
+    replayed = await usecases.replay(session, row, data)
+    headers = {"Location": f"{request.url.path}s/{replayed.replay_id}"} if replayed.replay_id is not None else {}
+    return json_response(request, replayed, status=202, headers=headers)
 
 
 @router.get(

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from crm_contracts.ids import WebhookDeliveryId
-from crm_contracts.types import Contract, Timestamp
+from crm_contracts.ids import WebhookDeliveryId, WebhookEndpointId, WebhookReplayId
+from crm_contracts.sensitivity import OPEN, PRIVATE
+from crm_contracts.types import Contract, Entity, Input, Timestamp
 from pydantic import Field
 
 DeliveryStatus = Literal["waiting", "delivered", "failed"]
@@ -19,29 +20,27 @@ class WebhookAttempt(Contract):
     response_excerpt: str
 
 
-class WebhookDelivery(Contract):
+class WebhookDelivery(Entity):
     """One event for one endpoint, from its first attempt on."""
 
-    id: WebhookDeliveryId
-    endpoint_id: str
-    event_id: Annotated[str, Field(description="The `webhook-id` of every attempt, unless several went together")]
-    kind: Annotated[str, Field(description="The event's type")]
-    subject: str
-    status: DeliveryStatus
-    held: Annotated[bool, Field(description="Waits behind an earlier event of its subject")]
-    attempts: int
-    next_attempt_at: Timestamp | None
-    created_at: Timestamp
-    finished_at: Timestamp | None
-    response_status: int | None
-    error: str | None
-    replay_id: str | None
-    log: Annotated[list[WebhookAttempt], Field(description="The newest 20, the last one last")]
+    id: Annotated[WebhookDeliveryId, OPEN]
+    endpoint_id: Annotated[WebhookEndpointId, OPEN]
+    event_id: Annotated[str, Field(description="The `webhook-id` of every attempt, unless several went together"), OPEN]
+    kind: Annotated[str, Field(description="The event's type"), OPEN]
+    subject: Annotated[str, OPEN]
+    status: Annotated[DeliveryStatus, OPEN]
+    held: Annotated[bool, Field(description="Waits behind an earlier event of its subject"), OPEN]
+    attempts: Annotated[int, OPEN]
+    next_attempt_at: Annotated[Timestamp | None, OPEN]
+    finished_at: Annotated[Timestamp | None, OPEN]
+    response_status: Annotated[int | None, OPEN]
+    error: Annotated[str | None, OPEN]
+    replay_id: Annotated[WebhookReplayId | None, OPEN]
+    log: Annotated[list[WebhookAttempt], Field(description="The newest 20, the last one last"), PRIVATE]
 
 
-class WebhookDeliveryPage(Contract):
-    data: list[WebhookDelivery]
-    next_cursor: str | None
+class WebhookDeliveryWrite(Input):
+    """Nothing: they are made of events."""
 
 
 class EventPage(Contract):

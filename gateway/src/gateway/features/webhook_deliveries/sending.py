@@ -9,20 +9,18 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from crm_kit import context
 from crm_kit.db.models import utc_now
-from crm_kit.db.session import Database, ReadSession, WriteSession
+from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.http.origin import chain_headers
-from crm_kit.http.outbound import OutboundPool
-from crm_kit.http.sealing import Sealer
 
 from gateway.features.webhook_deliveries import reading, repository
 from gateway.features.webhook_deliveries.attempts import Requests, in_array
 from gateway.features.webhook_deliveries.condition import Condition
+from gateway.features.webhook_deliveries.means import Means
 from gateway.features.webhook_deliveries.pages import PageSource
 from gateway.features.webhook_deliveries.repository import Standing
 from gateway.features.webhook_deliveries.telling import send_told
@@ -30,8 +28,8 @@ from gateway.features.webhook_deliveries.window import Item, Window
 from gateway.features.webhook_endpoints.matching import Matcher
 from gateway.features.webhook_endpoints.usecases import stop_endpoint
 from gateway.features.webhook_journal import repository as journal
-from gateway.settings import GatewaySettings
-from gateway.upstream import ServiceClient, UpstreamUnavailable
+from gateway.features.webhook_journal.news import News
+from gateway.upstream import UpstreamUnavailable
 
 _AT_ONCE: Final = 32
 """Requests to one endpoint at a time."""
@@ -41,6 +39,8 @@ _AT_FIRST: Final = 4
 
 _WINDOW: Final = 400
 """Events that are taken from the journal before those before them are written down."""
+
+_FIRST_WINDOW: Final = 2 * _AT_FIRST
 
 _FLUSH_SECONDS: Final = 0.05
 _FLUSH_AT: Final = 200
@@ -54,25 +54,13 @@ _PROBED_WAITING: Final = 100
 """An endpoint that fails is asked with new events only while fewer wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What senders work with."""
-
-    database: Database
-    services: ServiceClient
-    pool: OutboundPool
-    seal: Sealer
-    settings: GatewaySettings
-
-
 class Sender:
-    """Of one endpoint. `news` is set when something was appended to the journal."""
+    """Of one endpoint."""
 
-    def __init__(self, means: Means, tenant_id: str, endpoint_id: str, news: asyncio.Event) -> None:
+    def __init__(self, means: Means, tenant_id: str, endpoint_id: str) -> None:
         self._means = means
         self._tenant_id = tenant_id
         self._id = endpoint_id
-        self._news = news
 
     async def run(self) -> None:
         """Raises what the database raises; then nothing is lost but that some may be told twice."""
@@ -81,7 +69,7 @@ class Sender:
             if standing is None or not standing.is_on:
                 return
             head = await journal.head(session)
-            run = _Run(self._means, self._tenant_id, self._id, self._news, standing, forgotten=head.forgotten)
+            run = _Run(self._means, self._tenant_id, self._id, standing, forgotten=head.forgotten)
             run.window.known = await repository.positions_behind(session, self._id, standing.position)
             await run.look(session)
         await run.go_on()
@@ -95,7 +83,6 @@ class _Run:
         means: Means,
         tenant_id: str,
         endpoint_id: str,
-        news: asyncio.Event,
         standing: Standing,
         *,
         forgotten: int,
@@ -104,7 +91,7 @@ class _Run:
         self._means = means
         self._tenant_id = tenant_id
         self._id = endpoint_id
-        self._news = news
+        self._news = News(tenant_id)
         self._seen_at = standing.changed_at
         self._condition = Condition(standing)
         self._pages = PageSource(means.services, standing.position, standing.snapshot)
@@ -115,7 +102,7 @@ class _Run:
         self._over = False
         self._exhausted = False
         self._flying: set[asyncio.Task[None]] = set()
-        self._changed = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
         self._looked_at = self._flushed_at = self._read_at = time.monotonic()
         self._next_at = 0.0
 
@@ -123,7 +110,7 @@ class _Run:
         idle_since = time.monotonic()
         try:
             while not self._over:
-                self._changed.clear()
+                self._news.wake.clear()
                 await self._fill()
                 self._launch()
                 if self._condition.is_resting:  # what is ready is taken up again when it may be asked
@@ -139,9 +126,10 @@ class _Run:
                 await asyncio.wait(self._flying)
             if self._condition.is_failing and not self._condition.is_resting:
                 self._condition.leave_alone()
+            await self._written()
             await self._flush()
         finally:
-            for task in self._flying:
+            for task in [*self._flying, *([self._writing] if self._writing is not None else [])]:
                 task.cancel()
 
     async def look(self, session: ReadSession) -> None:
@@ -207,8 +195,12 @@ class _Run:
         if self._condition.is_resting or self._over:
             return
         is_stale = time.monotonic() - self._looked_at > _LOOK_SECONDS
-        room = _WINDOW - max(self.window.size, self.window.ready)
-        wants_new = self._wants_new() and room > _WINDOW // 2 and (not self._exhausted or self._news.is_set())
+        # Who has taken nothing yet may be dead: events are not read for many of those, again and again.
+        most = _WINDOW if self._condition.succeeded_at else _FIRST_WINDOW
+        room = most - max(self.window.size, self.window.ready)
+        wants_new = self._wants_new() and room > most // 2 and (not self._exhausted or self._news.is_fresh)
+        if is_stale:
+            await self._written()
         if wants_new or is_stale:
             self._read_at = time.monotonic()
             async with self._means.database.read(self._tenant_id) as session:
@@ -234,7 +226,7 @@ class _Run:
         return True
 
     async def _take_new(self, session: ReadSession, matcher: Matcher, limit: int) -> None:
-        self._news.clear()
+        self._news.is_fresh = False
         entries = await journal.after(session, self._head, limit)
         self._exhausted = len(entries) < limit
         for entry in entries:
@@ -298,7 +290,7 @@ class _Run:
 
     def _landed(self, task: "asyncio.Task[None]") -> None:
         self._flying.discard(task)
-        self._changed.set()
+        self._news.wake.set()
         if not task.cancelled():
             task.exception()
 
@@ -322,28 +314,35 @@ class _Run:
 
     async def _wait(self) -> None:
         """For something that has come of a request, for news, or until the next thing is to be written, read or sent."""
-        if self._changed.is_set():
+        if self._news.wake.is_set():
             await asyncio.sleep(0)
             return
         seconds = _FLUSH_SECONDS if self.window.settled else _LINGER_SECONDS
         if self.window.ready and self._next_at > time.monotonic():
             seconds = min(seconds, self._next_at - time.monotonic())
-        if self._flying:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), seconds)
-            return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+            await asyncio.wait_for(self._news.wake.wait(), seconds)
         since = time.monotonic() - self._read_at
-        if self._news.is_set() and since < _GATHER_SECONDS:
+        if self._exhausted and self._news.is_fresh and not self.window.ready and since < _GATHER_SECONDS:
             await asyncio.sleep(_GATHER_SECONDS - since)
 
     async def _flush_when_due(self) -> None:
         settled = len(self.window.settled)
         is_due = settled >= _FLUSH_AT or time.monotonic() - self._flushed_at >= _FLUSH_SECONDS
         is_quiet = not self._flying and not self.window.ready
-        if self._pages.is_dealt_with or (settled and (is_due or is_quiet)):
+        if self._pages.is_dealt_with:
+            await self._written()
             await self._flush()
+        elif settled and (is_due or is_quiet) and (self._writing is None or self._writing.done()):
+            await self._written()
+            self._writing = asyncio.create_task(self._flush())  # what comes meanwhile is sent meanwhile
+            self._writing.add_done_callback(self._landed)
+
+    async def _written(self) -> None:
+        """What was settled is no longer on its way into the database. Raises what it raised."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            await writing
 
     async def _flush(self) -> None:
         """Writes down what has been settled, and how far the endpoint has come."""
@@ -359,7 +358,7 @@ class _Run:
                 await repository.release(session, self._id, sorted(freed))
                 if recovered:
                     await repository.try_all_at_once(session, self._id)
-                await self._pages.write(session)
+                await self._pages.write(session, settled)
                 await self._advance(session, position)
         window.written(position)
         if freed or recovered:

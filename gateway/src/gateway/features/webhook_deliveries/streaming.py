@@ -10,8 +10,8 @@ from crm_kit.errors import NotFound
 
 from gateway.features.webhook_deliveries import reading
 from gateway.features.webhook_deliveries.reading import Page, Told
-from gateway.features.webhook_journal.consumers import news
 from gateway.features.webhook_journal.cursors import Place
+from gateway.features.webhook_journal.news import News
 from gateway.upstream import ServiceClient, UpstreamUnavailable
 
 _PAGE: Final = 200
@@ -40,11 +40,11 @@ async def stream(
     is_ending: Callable[[], bool],
 ) -> AsyncIterator[bytes]:
     """Until the client goes, this process ends, or an hour is over. Each message's id is the cursor behind it."""
-    fresh, loop = news(), asyncio.get_running_loop()
+    news, loop = News(tenant_id), asyncio.get_running_loop()
     ends, spoke = loop.time() + _LONGEST_SECONDS, loop.time()
     yield b": here\n\n"
     while loop.time() < ends and not is_ending():
-        fresh.clear()
+        news.wake.clear()
         try:
             async with database.read(tenant_id) as session:
                 page = await next_page(session, services, endpoint_id, place, _PAGE)
@@ -64,7 +64,7 @@ async def stream(
             yield f"id: {place}\nevent: cursor\ndata:\n\n".encode()
             spoke = loop.time()
         with suppress(TimeoutError):
-            await asyncio.wait_for(fresh.wait(), _PAUSE_SECONDS)
+            await asyncio.wait_for(news.wake.wait(), _PAUSE_SECONDS)
 
 
 def _message(told: Told) -> bytes:

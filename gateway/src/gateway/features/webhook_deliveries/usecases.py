@@ -1,20 +1,19 @@
 """What can be done about deliveries: try, repeat, look how far an endpoint is, take events without one."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from crm_contracts.envelope import Event
-from crm_contracts.ids import EventId, WebhookDeliveryId, WebhookReplayId, prefix_of
-from crm_kit.db.models import columns, utc_now
+from crm_contracts.ids import EventId, WebhookDeliveryId, WebhookReplayId
+from crm_kit.db.models import utc_now
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, NotFound, Text, ValidationFailed
-from sqlalchemy import Select, select
 
 from gateway.features.webhook_deliveries import reading, repository
-from gateway.features.webhook_deliveries.models import WebhookDeliveryRow
+from gateway.features.webhook_deliveries.events import UNPUBLISHED
 from gateway.features.webhook_deliveries.repository import Delivery
-from gateway.features.webhook_deliveries.schemas import DeliveryStatus, Replayed, WebhookDelivery
+from gateway.features.webhook_deliveries.resource import WEBHOOK_DELIVERIES
+from gateway.features.webhook_deliveries.schemas import Replayed, WebhookDelivery
 from gateway.features.webhook_endpoints import repository as endpoints
 from gateway.features.webhook_endpoints.errors import NotPushed
 from gateway.features.webhook_endpoints.events import snapshot
@@ -23,16 +22,10 @@ from gateway.features.webhook_endpoints.schemas import Match, MatchCheck, MatchW
 from gateway.features.webhook_journal import repository as journal
 from gateway.features.webhook_journal.cursors import Place, begin_at
 from gateway.features.webhook_journal.rules import body_of, cloud_event
+from gateway.features.webhook_replays import repository as replays
 
-_c = columns(WebhookDeliveryRow)
 _CHECKS = ("kinds", "skip_origins", "where", "rights")
 _TEST = "crm.gateway.webhook_endpoint.test.v1"
-
-
-def told(row: WebhookDeliveryRow) -> WebhookDelivery:
-    return WebhookDelivery.model_validate(
-        {**row.model_dump(exclude={"body", "due_at", "type"}), "kind": row.type, "next_attempt_at": row.due_at}
-    )
 
 
 async def progress_of(session: ReadSession, endpoint_id: str) -> WebhookProgress:
@@ -131,7 +124,7 @@ async def try_endpoint(session: WriteSession, row: WebhookEndpointRow) -> Webhoo
     )
     await repository.store(session, row.id, [delivery])
     await endpoints.try_soon(session, row.id)
-    return told(await find_delivery(session, row.id, delivery.id))
+    return UNPUBLISHED.snapshot(await WEBHOOK_DELIVERIES.get(session, delivery.id))
 
 
 async def replay(session: WriteSession, row: WebhookEndpointRow, data: ReplayWrite) -> Replayed:
@@ -151,39 +144,8 @@ async def replay(session: WriteSession, row: WebhookEndpointRow, data: ReplayWri
         assert data.from_at is not None, "the schema wants one of them"
         position = max(head.forgotten, await journal.position_before(session, data.from_at))
     replay_id = WebhookReplayId.new()
-    await repository.begin_replay(
+    await replays.begin(
         session, row.id, replay_id, position=position, until=head.last, from_at=data.from_at, until_at=data.until_at,
         kinds=list(data.kinds), customer_id=data.customer_id,
     )  # fmt: skip
     return Replayed(replay_id=replay_id)
-
-
-async def find_delivery(session: ReadSession, endpoint_id: str, delivery_id: str) -> WebhookDeliveryRow:
-    """Raises NotFound."""
-    wanted = delivery_id if prefix_of(delivery_id) else ""  # what is no id, PostgreSQL need not see
-    found = await session.scalar(select(WebhookDeliveryRow).where(_c.id == wanted, _c.endpoint_id == endpoint_id))
-    if found is None:
-        raise NotFound
-    row: WebhookDeliveryRow = found
-    return row
-
-
-async def list_deliveries(
-    session: ReadSession,
-    endpoint_id: str,
-    *,
-    limit: int,
-    before: tuple[Any, str] | None,
-    status: DeliveryStatus | None,
-    kind: str | None,
-    event_id: str | None,
-    subject: str | None,
-) -> Sequence[WebhookDeliveryRow]:
-    """The newest first, behind (created_at, id)."""
-    statement: Select[Any] = select(WebhookDeliveryRow).where(_c.endpoint_id == endpoint_id)
-    for column, wanted in ((_c.status, status), (_c.type, kind), (_c.event_id, event_id), (_c.subject, subject)):
-        if wanted is not None:
-            statement = statement.where(column == wanted)
-    if before is not None:
-        statement = statement.where((_c.created_at < before[0]) | ((_c.created_at == before[0]) & (_c.id < before[1])))
-    return list(await session.scalars(statement.order_by(_c.created_at.desc(), _c.id.desc()).limit(limit)))

@@ -138,6 +138,7 @@ class Window:
                 response_status=attempt.status if attempt else None,
                 error=error or (attempt.error if attempt else None),
                 entry=attempt.as_json() if attempt else None,
+                is_first=item.is_new,
             )
         )
         if item.is_of_page:

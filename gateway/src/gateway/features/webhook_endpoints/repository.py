@@ -18,7 +18,12 @@ _SWITCH = Sql(
      where endpoint_id = :id
     """
 )
-_AT_ONCE = Sql("update webhook_delivery set due_at = now() where endpoint_id = :id and status = 'waiting' and not held")
+_AT_ONCE = Sql(
+    """
+    update webhook_delivery set due_at = now(), version = version + 1, updated_at = now()
+     where endpoint_id = :id and status = 'waiting' and not held
+    """
+)
 _DUE = Sql("update webhook_progress set due_at = now(), rest_until = null where endpoint_id = :id")
 _MOVE = Sql(
     """

@@ -106,10 +106,10 @@ class Entry:
     body: bytes
 
 
-async def append(session: WriteSession, events: Sequence[Event]) -> bool:
-    """At the end, in their order; whether this tenant has a journal. An event that is there already stays where it is."""
+async def append(session: WriteSession, events: Sequence[Event]) -> None:
+    """At the end, in their order, where the tenant has a journal. An event that is there already stays where it is."""
     if not (await session.fetch(_IS_KEPT, {}))[0]["kept"]:
-        return False
+        return
     erased = [event.subject for event in events if event.erased]
     if erased:
         await session.fetch(_FORGET_SUBJECTS, {"ids": erased})
@@ -127,7 +127,6 @@ async def append(session: WriteSession, events: Sequence[Event]) -> bool:
         "body": [body_of(cloud_event(event)) for event in events],
     }
     await session.fetch(_APPEND, values)
-    return True
 
 
 async def begin(session: WriteSession) -> None:

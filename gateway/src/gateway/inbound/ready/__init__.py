@@ -10,9 +10,6 @@ from crm_contracts.inbound import SourceKind
 
 from gateway.inbound.mappings import TopicMapping
 
-VERSION = 1
-"""Of all of them; it rises when what a payload becomes changes."""
-
 
 @cache
 def ready_mappings(kind: SourceKind) -> Mapping[str, TopicMapping]:

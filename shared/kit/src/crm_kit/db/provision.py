@@ -1,4 +1,4 @@
-"""Databases and roles of the embedded stack: each service has its own, and none can open another's."""
+"""Databases and roles of the services: each has its own, and none can open another's."""
 
 import asyncio
 import re

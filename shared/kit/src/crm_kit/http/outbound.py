@@ -151,13 +151,31 @@ class OutboundPool:
         max_bytes: int,
     ) -> Answered:
         """The answer, whatever its status, and its body's first bytes. Raises OutboundRefused, OutboundFailed."""
+        limits = aiohttp.ClientTimeout(total=seconds, connect=connect_seconds)
+        return await self._ask("POST", url, body, headers, limits, max_bytes)
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], *, seconds: float, connect_seconds: float, max_bytes: int
+    ) -> Answered:
+        """As `post`."""
+        limits = aiohttp.ClientTimeout(total=seconds, connect=connect_seconds)
+        return await self._ask("GET", url, None, headers, limits, max_bytes)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+        max_bytes: int,
+    ) -> Answered:
         target = self._outbound.check(url)
         sent = {"Accept-Encoding": "identity", "User-Agent": "relata", **headers}
-        limits = aiohttp.ClientTimeout(total=seconds, connect=connect_seconds)
         began = time.perf_counter()
         try:
-            async with self._session.post(
-                target, data=body, headers=sent, allow_redirects=False, timeout=limits
+            async with self._session.request(
+                method, target, data=body, headers=sent, allow_redirects=False, timeout=limits
             ) as answer:
                 read = await _first(answer, max_bytes)
                 return Answered(answer.status, answer.headers, read, time.perf_counter() - began)

@@ -16,9 +16,10 @@ from crm_kit.http.route import acting_as
 from crm_kit.jobs import repository
 from crm_kit.jobs.repository import Row
 from crm_kit.jobs.schemas import OVER
-from crm_kit.jobs.steps import JobKind
+from crm_kit.jobs.steps import JobKind, Step
 from crm_kit.jobs.usecases import RUN_JOB, end_job, fail_job
 from crm_kit.rights import Sights
+from crm_kit.settings import ServiceSettings
 from crm_kit.timers import Outside, TimerHandler
 from crm_kit.timers.table import TIMER
 
@@ -30,8 +31,9 @@ _OTHER_RELEASE: Final = timedelta(seconds=5)
 """Until somebody asks again who knows the kind: of a job that a newer release has begun."""
 
 
-def job_timers(kinds: Mapping[str, JobKind]) -> Mapping[str, TimerHandler]:
+def job_timers(kinds: Mapping[str, JobKind], settings: ServiceSettings) -> Mapping[str, TimerHandler]:
     """The handler of all jobs of these kinds."""
+    steps = {name: kind.steps(settings) for name, kind in kinds.items()}
 
     async def run(session: WriteSession, job_id: str, _payload: Mapping[str, JsonValue]) -> datetime | Outside | None:
         row = await repository.lock(session, job_id)
@@ -46,16 +48,18 @@ def job_timers(kinds: Mapping[str, JobKind]) -> Mapping[str, TimerHandler]:
         caller = Principal.from_json(row.caller)
         # What is told of it then names the job, by which one finds what it was for.
         with context.use(replace(acting_as(caller), request_id=row.id)):
-            return await _step(session, kind, row, caller)
+            return await _step(session, kind, steps[kind.name], row, caller)
 
     return {RUN_JOB: run}
 
 
-async def _step(session: WriteSession, kind: JobKind, row: Row, caller: Principal) -> datetime | Outside | None:
+async def _step(
+    session: WriteSession, kind: JobKind, step: Step, row: Row, caller: Principal
+) -> datetime | Outside | None:
     try:
         async with session.savepoint():
             session.sights = Sights.of_caller(caller.rights)
-            progress = await kind.step(session, row.about, caller)
+            progress = await step(session, row.about, caller)
     except Problem as problem:
         session.sights = None
         await fail_job(session, kind, row, problem)
@@ -68,7 +72,7 @@ async def _step(session: WriteSession, kind: JobKind, row: Row, caller: Principa
         await end_job(session, kind, row, "succeeded", **came)
         return None
     await repository.change(session, row.id, status="running", **came)
-    return await session.now()
+    return await session.now() + progress.pause
 
 
 async def _attempts(session: WriteSession, job_id: str) -> int:

@@ -2,20 +2,23 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from crm_kit.db.session import WriteSession
 from crm_kit.http.principal import Principal
 from crm_kit.jobs.schemas import JobStatus
+from crm_kit.settings import ServiceSettings
 from crm_kit.timers import Outside
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job has come. `total`: None while nobody knows."""
+    """How far a job has come. `total`: None while nobody knows. `pause`: until the next step."""
 
     done: int
     total: int | None
     is_finished: bool
+    pause: timedelta = timedelta()
 
 
 Step = Callable[[WriteSession, str, Principal], Awaitable[Progress | Outside]]
@@ -32,8 +35,15 @@ Ended = Callable[[WriteSession, str, JobStatus], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """`name`: as the job tells it."""
+    """`name`: as the job tells it. `made_with`: the step, where it takes settings."""
 
     name: str
-    step: Step
+    step: Step | None
     ended: Ended
+    made_with: Callable[[ServiceSettings], Step] | None = None
+
+    def steps(self, settings: ServiceSettings) -> Step:
+        if self.made_with is not None:
+            return self.made_with(settings)
+        assert self.step is not None, f"{self.name} has no step"
+        return self.step

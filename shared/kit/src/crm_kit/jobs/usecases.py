@@ -13,7 +13,7 @@ from crm_kit.jobs import repository
 from crm_kit.jobs.errors import JobOver
 from crm_kit.jobs.repository import Row
 from crm_kit.jobs.schemas import OVER, JobStatus
-from crm_kit.jobs.steps import JobKind
+from crm_kit.jobs.steps import JobKind, Progress
 from crm_kit.timers import set_timer, set_timers
 
 RUN_JOB = "run_job"
@@ -45,6 +45,17 @@ async def cancel_job(session: WriteSession, kind: JobKind, row: Row) -> Row:
 async def end_job(session: WriteSession, kind: JobKind, row: Row, status: JobStatus, **values: Any) -> Row:
     await kind.ended(session, row.about, status)
     return await repository.change(session, row.id, status=status, finished_at=func.clock_timestamp(), **values)
+
+
+async def lock_open(session: WriteSession, job_id: str) -> bool:
+    """Locks it before what it works on, as its steps do; whether it has not ended."""
+    row = await repository.lock(session, job_id)
+    return row is not None and row.status not in OVER
+
+
+async def tell_progress(session: WriteSession, job_id: str, progress: Progress) -> None:
+    """By the conclusion of what a step did outside the database."""
+    await repository.change(session, job_id, status="running", done=progress.done, total=progress.total)
 
 
 async def fail_job(session: WriteSession, kind: JobKind, row: Row, problem: Problem) -> Row:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, json_column, utc_now
-from sqlalchemy import Index, Text
+from sqlalchemy import ARRAY, Index, Integer, Text
 from sqlmodel import Field
 
 from contacts_svc.base import Base
@@ -17,6 +17,15 @@ class DuplicateStatisticsRow(TenantRow, Base, table=True):
 
     content: dict[str, Any] = json_column(dict)
     made_at: datetime = Field(default_factory=utc_now, sa_type=Moment, nullable=False)
+
+
+class DuplicateBlockRow(TenantRow, Base, table=True):
+    """The contacts that share a match key, the oldest first; none where too many do. Only while a scan lasts."""
+
+    __tablename__ = "duplicate_block"
+
+    key: int = Field(primary_key=True, sa_type=Integer)
+    ids: list[str] = Field(sa_type=ARRAY(CodePointText), nullable=False)
 
 
 class DuplicatePairRow(EntityRow, Base, table=True):

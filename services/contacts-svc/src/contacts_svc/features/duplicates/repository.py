@@ -41,6 +41,18 @@ _HOLDERS = Sql(
     """  # noqa: S608  # a number of our own
 )
 
+_CLEAR_BLOCKS = Sql("delete from duplicate_block where key between :first and :last")
+_MAKE_BLOCKS = Sql(
+    f"""
+    insert into duplicate_block (tenant_id, key, ids)
+    select :tenant_id, key,
+           case when count(*) > {SHARED_BY_MANY} then '{{}}' else array_agg(id order by id) end
+      from contact cross join unnest(match_keys) as key
+     where archived_at is null and key between :first and :last
+     group by key having count(*) > 1
+    """  # noqa: S608  # a number of our own
+)
+_BLOCKS = Sql("select key, ids from duplicate_block where key = any(cast(:keys as int[]))")
 
 _MEMBERS = "id, first_name, last_name, full_name, emails, phones, birthday, address, account_id, wechat, external_ids"
 _OF_CONTACTS = f"""
@@ -89,6 +101,22 @@ class Pair(NamedTuple):
 async def holders(session: ReadSession, keys: Sequence[int]) -> Mapping[int, list[str]]:
     """The contacts that hold each key, at most one more than may share one that says something."""
     rows = await session.fetch(_HOLDERS, {"keys": list(dict.fromkeys(keys))})
+    return {row["key"]: row["ids"] for row in rows}
+
+
+async def clear_blocks(session: WriteSession, keys: range) -> None:
+    await session.fetch(_CLEAR_BLOCKS, {"first": keys[0], "last": keys[-1]})
+
+
+async def make_blocks(session: WriteSession, keys: range) -> None:
+    """Of the keys in the range those that several contacts share, as these are now."""
+    await clear_blocks(session, keys)
+    await session.fetch(_MAKE_BLOCKS, {"tenant_id": session.tenant_id, "first": keys[0], "last": keys[-1]})
+
+
+async def blocks(session: ReadSession, keys: Sequence[int]) -> Mapping[int, list[str]]:
+    """Of the keys that several contacts share, these: nobody where they are more than may share one that says something."""
+    rows = await session.fetch(_BLOCKS, {"keys": list(keys)})
     return {row["key"]: row["ids"] for row in rows}
 
 

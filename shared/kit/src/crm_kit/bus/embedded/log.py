@@ -20,6 +20,7 @@ from crm_kit.bus.embedded.connection import (
     Pool,
     translated,
 )
+from crm_kit.bus.embedded.reader import Readers
 from crm_kit.bus.embedded.schema import ensure_schema
 from crm_kit.bus.embedded.subscription import EmbeddedSubscription
 from crm_kit.bus.embedded.wakeup import announce
@@ -91,6 +92,7 @@ class EmbeddedEventLog:
         self._policy = compaction or CompactionPolicy()
         self._compaction_interval = compaction_interval
         self._pool: Pool | None = None
+        self._readers = Readers(url)
         self._partitions: dict[str, int] = {}
         self._to_announce: set[str] = set()
         self._announcer: asyncio.Task[None] | None = None
@@ -183,7 +185,7 @@ class EmbeddedEventLog:
     async def subscribe(self, group: str, topics: Sequence[str], positions: Positions) -> EmbeddedSubscription:
         """A member of `group`; it connects at its first poll."""
         self._open_pool()
-        return EmbeddedSubscription(self._url, group, topics, positions)
+        return EmbeddedSubscription(self._readers.of(group), group, topics, positions)
 
     async def lag(self, group: str, topics: Sequence[str]) -> Mapping[TopicPartition, Lag]:
         """End and position of every partition of `topics`."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 
@@ -11,7 +11,8 @@ import asyncpg
 import orjson
 
 from crm_kit.bus.embedded.assignment import assign_ranges, ownership_lock
-from crm_kit.bus.embedded.connection import FAILURES, TRANSIENT, Connection, connect
+from crm_kit.bus.embedded.connection import FAILURES, TRANSIENT, Connection
+from crm_kit.bus.embedded.reader import Reader
 from crm_kit.bus.embedded.wakeup import GROUPS_CHANNEL, RECORDS_CHANNEL, announce
 from crm_kit.bus.port import COMMIT_SECONDS, REPLACED, Positions, StoredRecord, TopicPartition
 from crm_kit.observability.recurring import Recurring
@@ -71,18 +72,17 @@ on conflict (grp, topic, partition) do update set next_offset = excluded.next_of
 
 
 class EmbeddedSubscription:
-    """Reads the partitions whose advisory locks its own connection holds.
+    """Reads the partitions whose advisory locks its reader's connection holds.
 
     Lock and reading share the connection: when it dies, the locks are free at once and nothing can be read with it.
     """
 
-    def __init__(self, url: str, group: str, topics: Sequence[str], positions: Positions) -> None:
-        self._url = url
+    def __init__(self, reader: Reader, group: str, topics: Sequence[str], positions: Positions) -> None:
+        self._reader = reader
         self._group = group
         self._topics = sorted(set(topics))
         self._positions = positions
         self._connection: Connection | None = None
-        self._using = asyncio.Lock()
         self._member = 0
         self._next: dict[TopicPartition, int] = {}
         self._wanted: frozenset[TopicPartition] = frozenset()
@@ -94,6 +94,7 @@ class EmbeddedSubscription:
         self._fault = Recurring()
         self._heart: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
+        self._has_left = False
         self._to_commit: dict[TopicPartition, int] = {}
         self._committer: asyncio.Task[None] | None = None
         self._load_error: BaseException | None = None
@@ -111,11 +112,8 @@ class EmbeddedSubscription:
             self._wake.clear()
             pause = _LOOK_EVERY
             try:
-                async with self._using:
-                    connection = await self._connected()
-                    if self._regroup or self._incomplete or len(self._wanted) > len(self._next):
-                        await self._rebalance(connection)
-                    batch = await self._fetch(connection, max_records)
+                async with self._reader.using:
+                    batch = await self._read(max_records)
                 self._backoff = _BACKOFF_FIRST
                 self._fault.is_over()
                 if batch:
@@ -134,6 +132,17 @@ class EmbeddedSubscription:
                 async with asyncio.timeout(min(pause, remaining)):
                     await self._wake.wait()
         return {}
+
+    async def _read(self, max_records: int) -> dict[TopicPartition, list[StoredRecord]]:
+        try:
+            connection = await self._connected()
+            if self._regroup or self._incomplete or len(self._wanted) > len(self._next):
+                await self._rebalance(connection)
+            return await self._fetch(connection, max_records)
+        except asyncio.CancelledError:
+            # Whether it has joined, and which locks it got, is not known; others read on by another connection.
+            self._forget_connection()
+            raise
 
     async def seek(self, tp: TopicPartition, offset: int) -> None:
         """Read `tp` from `offset` on."""
@@ -164,7 +173,7 @@ class EmbeddedSubscription:
             [offset for _, offset in ordered],
         )
         try:
-            async with self._using:
+            async with self._reader.using:
                 if self._connection is None or not ordered:
                     return
                 async with self._connection.transaction():
@@ -174,7 +183,7 @@ class EmbeddedSubscription:
             logger.warning("Group %s could not report its position: %s", self._group, error)
 
     async def close(self) -> None:
-        """Leave the group and close the connection, within some seconds."""
+        """Leave the group, and the connection to others, within some seconds."""
         self._closing.set()
         self._wake.set()
         if self._committer is not None:
@@ -183,23 +192,32 @@ class EmbeddedSubscription:
             self._heart.cancel()
             await asyncio.wait([self._heart])
         try:
-            async with asyncio.timeout(3.0), self._using:
+            async with asyncio.timeout(3.0), self._reader.using:
                 if self._connection is not None and not self._connection.is_closed():
-                    await self._connection.execute("delete from member where id = $1", self._member)
-                    await self._connection.execute("select pg_advisory_unlock_all()")
-                    await announce(self._connection, group=self._group)
-                    await self._connection.close()
+                    await self._leave(self._connection)
         except FAILURES as error:
             logger.info("Group %s left without saying so: %s", self._group, error)
-        self._forget_connection()
+            self._forget_connection()
+        self._next.clear()
+        if not self._has_left:
+            self._has_left = True
+            await self._reader.leave(self._group)
+
+    async def _leave(self, connection: Connection) -> None:
+        await connection.execute("delete from member where id = $1", self._member)
+        await self._unlock(connection, self._next)
+        await announce(connection, group=self._group)
+        connection.remove_termination_listener(self._on_lost)
+        await connection.remove_listener(RECORDS_CHANNEL, self._on_records)
+        await connection.remove_listener(GROUPS_CHANNEL, self._on_group)
 
     async def _connected(self) -> Connection:
-        if self._connection is not None and not self._connection.is_closed():
-            return self._connection
+        connection = await self._reader.connected()
+        if connection is self._connection:
+            return connection
         self._forget_connection()
-        connection = await connect(self._url)
         self._connection = connection
-        connection.add_termination_listener(lambda _: self._wake.set())
+        connection.add_termination_listener(self._on_lost)
         await connection.add_listener(RECORDS_CHANNEL, self._on_records)
         await connection.add_listener(GROUPS_CHANNEL, self._on_group)
         self._member = await connection.fetchval(_JOIN, self._group, self._topics)
@@ -216,6 +234,9 @@ class EmbeddedSubscription:
         self._next.clear()
         self._wanted = frozenset()
         self._regroup = True
+
+    def _on_lost(self, _connection: object) -> None:
+        self._wake.set()
 
     def _on_records(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         if payload in self._topics:
@@ -240,10 +261,13 @@ class EmbeddedSubscription:
         if released:
             for tp in released:
                 del self._next[tp]
-            keys = [ownership_lock(self._group, tp) for tp in released]
-            await connection.execute("select pg_advisory_unlock(k) from unnest($1::bigint[]) k", keys)
+            await self._unlock(connection, released)
             await announce(connection, group=self._group)
         await self._take(connection, sorted(self._wanted - self._next.keys(), key=str))
+
+    async def _unlock(self, connection: Connection, partitions: Iterable[TopicPartition]) -> None:
+        keys = [ownership_lock(self._group, tp) for tp in partitions]
+        await connection.execute("select pg_advisory_unlock(k) from unnest($1::bigint[]) k", keys)
 
     async def _take(self, connection: Connection, candidates: Sequence[TopicPartition]) -> None:
         if not candidates:
@@ -257,10 +281,7 @@ class EmbeddedSubscription:
             stored = await self._positions.load(self._group, taken)
         except BaseException as error:
             self._load_error = error
-            await connection.execute(
-                "select pg_advisory_unlock(k) from unnest($1::bigint[]) k",
-                [ownership_lock(self._group, tp) for tp in taken],
-            )
+            await self._unlock(connection, taken)
             raise
         self._next.update({tp: stored.get(tp, 0) for tp in taken})
         await self._restart_replaced(connection, taken)
@@ -301,7 +322,7 @@ class EmbeddedSubscription:
         while True:
             await asyncio.sleep(_HEARTBEAT)
             try:
-                async with self._using:
+                async with self._reader.using:
                     if self._connection is not None and not self._connection.is_closed():
                         await self._heartbeat(self._connection)
             except FAILURES as error:

@@ -85,9 +85,7 @@ class KafkaTopics:
                 await asyncio.wait([asyncio.create_task(getattr(client, method)())], timeout=3.0)
 
     def _new_topic(self, spec: TopicSpec) -> Any:
-        config = topic_config(self._compaction) if spec.compacted else {"cleanup.policy": "delete"}
-        # The broker's clock: it refuses records from a producer whose own is an hour ahead, and compacts by these times.
-        config = {**config, "message.timestamp.type": "LogAppendTime"}
+        config = topic_settings(self._compaction if spec.compacted else None)
         return NewTopic(spec.name, spec.partitions, self._replication_factor, topic_configs=config)
 
     async def _connected_admin(self) -> Any:
@@ -127,6 +125,13 @@ class KafkaTopics:
         for topic, parts in found.items():
             if len(parts) != wanted[topic]:
                 logger.warning("Topic %s has %d partitions, not %d", topic, len(parts), wanted[topic])
+
+
+def topic_settings(compaction: CompactionPolicy | None) -> dict[str, str]:
+    """Kafka's settings of a topic that is compacted under this policy, or not at all."""
+    config = topic_config(compaction) if compaction is not None else {"cleanup.policy": "delete"}
+    # The broker's clock: it refuses records from a producer whose own is an hour ahead, and compacts by these times.
+    return {**config, "message.timestamp.type": "LogAppendTime"}
 
 
 def topic_config(compaction: CompactionPolicy) -> Mapping[str, str]:

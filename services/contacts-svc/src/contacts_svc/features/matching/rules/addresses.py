@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from rapidfuzz import fuzz
@@ -25,6 +26,9 @@ _HAN_PLACES: Final = re.compile(
 _HAN_PLACE_KINDS: Final = re.compile(
     r"(特别行政区|维吾尔自治区|壮族自治区|回族自治区|自治区|自治州|地区|新区|省|市|区|县|盟|旗)"
 )
+_PLACES_KEPT: Final = 4_096
+"""The names of so many places are taken apart once: many live in one town."""
+
 _LIKE: Final = 85.0
 _ALIKE: Final = 65.0
 """Of two street names, in hundredths: one slip in seven letters; and, where the number agrees, one in three."""
@@ -71,10 +75,11 @@ def _split_han_places(street: str) -> tuple[str, str]:
     return (street[found.end() :], found[1]) if found else (street, "")
 
 
-def _place_names(place: str) -> list[str]:
+@lru_cache(maxsize=_PLACES_KEPT)
+def _place_names(place: str) -> tuple[str, ...]:
     if text.has_han(place):
-        return [name for name in _HAN_PLACE_KINDS.sub(" ", place).split() if name]
-    return [" ".join(text.words(place))] if place.strip() else []
+        return tuple(_HAN_PLACE_KINDS.sub(" ", place).split())
+    return (" ".join(text.words(place)),) if place.strip() else ()
 
 
 def compare_streets(one: Address, other: Address) -> str | None:

@@ -5,6 +5,7 @@ contact is ever compared with all others.
 """
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Final
 from zlib import crc32
 
@@ -17,6 +18,8 @@ from contacts_svc.features.matching.rules.weights import SHARED_BY_MANY
 
 COMPARED_FROM: Final = 2
 _FEW: Final = 5
+_MANY: Final = 100_000
+_SHARED_BY_OTHERS: Final = frozenset("ab")
 
 _MOST_WORDS: Final = 4
 """Of a name, that are keyed: a longer one is that of an organisation."""
@@ -26,6 +29,12 @@ _MOST_PHONES: Final = 3
 
 _DIALLED: Final = 8
 """Last digits of a number, by which it is found with or without its country and area code."""
+
+KEYS: Final = range(-(2**31), 2**31)
+"""What `key_number` may be."""
+
+_GATHERED: Final = 250_000
+"""Contacts whose keys are gathered at once."""
 
 
 def match_keys(profile: Profile) -> list[str]:
@@ -82,12 +91,17 @@ def _parts(profile: Profile) -> Iterator[str]:
         yield f"d{phone[-4:]}"
 
 
-def evidence(key: str, holders: int) -> int:
-    """What sharing a key is good for: two are compared from COMPARED_FROM on. A key that too many hold is good for nothing; one
-    of a word's skeleton for something, where few hold it or another comes to it.
+def evidence(key: str, holders: int, contacts: int) -> int:
+    """What sharing it is good for among so many contacts: two are compared from COMPARED_FROM on. A key that too many hold is good
+    for nothing.
+
+    A house, a day of birth, or a word's skeleton beside one thing more, is good for less, unless few hold it where contacts are
+    few: among many it is chance that most share it by, and whoever is one person shares something else too.
     """
     if holders > SHARED_BY_MANY:
         return 0
+    if contacts >= _MANY:
+        return 1 if key[1] != ":" or key[0] in _SHARED_BY_OTHERS else COMPARED_FROM
     return COMPARED_FROM if key[1] == ":" or holders <= _FEW else 1
 
 
@@ -117,9 +131,15 @@ def _skeleton(word: str) -> str:
 
 def key_number(tenant_id: str, key: str) -> int:
     """As the index holds it: four bytes, the tenant's own. Keys may share one, which costs a comparison and no more."""
-    return crc32(f"{tenant_id} {key}".encode()) - 2**31
+    return crc32(f"{tenant_id} {key}".encode()) + KEYS.start
 
 
 def key_numbers(tenant_id: str, profile: Profile) -> list[int]:
     """Of all its match keys."""
     return [key_number(tenant_id, key) for key in match_keys(profile)]
+
+
+def part_of_keys(first: int, contacts: int) -> range:
+    """The numbers from `first` on of which so many contacts hold no more than can be gathered at once: numbers are spread evenly."""
+    parts = max(1, ceil(contacts / _GATHERED))
+    return range(first, min(first + ceil(len(KEYS) / parts), KEYS.stop))

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from crm_kit.db.migration_ops import open_to_system
 
-revision = "0027_jobs_observed"
-down_revision = "0026_retention"
+revision = "0028_jobs_observed"
+down_revision = "0027_duplicate_blocks"
 branch_labels = None
 depends_on = None
 

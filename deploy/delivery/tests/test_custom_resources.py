@@ -1,0 +1,145 @@
+"""What operators are asked for keeps to the schemas that they publish, and is what the services' code says."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from crm_contracts.registry import EVERY_TOPIC, PARTITIONS
+from crm_delivery import render
+from crm_delivery.objects import of_kind, read
+from crm_delivery.published import NotToBeHad, definitions_of_go_modules, definitions_of_strimzi
+from crm_delivery.topology import topology
+from jsonschema import Draft202012Validator
+
+Object = Mapping[str, Any]
+Schemas = dict[tuple[str, str], Object]
+
+WITH_USERS = (
+    "--values",
+    str(render.EXAMPLES["production"]),
+    "--set",
+    "strimzi.users=true,kafka.environment.SIGN_IN=scram",
+)
+
+
+def schemas(definitions: Iterable[Object]) -> Schemas:
+    """By apiVersion and kind; a member that is not described is none."""
+    found: Schemas = {}
+    for each in definitions:
+        spec = each["spec"]
+        for version in spec["versions"]:
+            if version["served"]:
+                name = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
+                found[name] = strict(version["schema"]["openAPIV3Schema"])
+    return found
+
+
+def strict(schema: Any) -> Any:
+    """A structural schema prunes what it does not describe; here that is a fault."""
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: strict(each) for name, each in schema.items()}
+    described = isinstance(schema.get("properties"), dict) and schema.get("type") == "object"
+    if described and "additionalProperties" not in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        made["additionalProperties"] = False
+    return made
+
+
+def faults(each: Object, known: Schemas) -> Iterator[str]:
+    schema = dict(known[each["apiVersion"], each["kind"]])
+    described = {**schema["properties"], "metadata": {"type": "object"}}
+    schema["properties"] = described
+    for error in Draft202012Validator(schema).iter_errors(each):
+        yield f"{each['metadata']['name']}: {'/'.join(map(str, error.absolute_path))}: {error.message[:200]}"
+
+
+@pytest.fixture(scope="module")
+def of_go_modules() -> Schemas:
+    try:
+        return schemas(definitions_of_go_modules())
+    except NotToBeHad as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module")
+def of_strimzi() -> Schemas:
+    try:
+        return schemas(definitions_of_strimzi())
+    except NotToBeHad as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module")
+def production() -> list[Object]:
+    return read((render.FOLDER / "production.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def users() -> list[Object]:
+    try:
+        return read(render.render(render.find_helm(), *WITH_USERS))
+    except render.HelmMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize(("kind", "count"), [("Cluster", 1), ("ScaledObject", 5), ("HTTPRoute", 1)])
+def test_postgresql_scaling_and_routes(of_go_modules: Schemas, production: list[Object], kind: str, count: int) -> None:
+    asked = of_kind(production, kind)
+    assert len(asked) == count
+    assert [fault for each in asked for fault in faults(each, of_go_modules)] == []
+
+
+@pytest.mark.parametrize(("kind", "count"), [("Kafka", 1), ("KafkaNodePool", 1), ("KafkaTopic", len(EVERY_TOPIC))])
+def test_kafka_and_its_topics(of_strimzi: Schemas, production: list[Object], kind: str, count: int) -> None:
+    asked = of_kind(production, kind)
+    assert len(asked) == count
+    assert [fault for each in asked for fault in faults(each, of_strimzi)] == []
+
+
+def test_users_of_kafka(of_strimzi: Schemas, users: list[Object]) -> None:
+    asked = of_kind(users, "Kafka", "KafkaUser")
+    assert len(asked) == 6
+    assert [fault for each in asked for fault in faults(each, of_strimzi)] == []
+
+
+def test_a_misspelt_member_is_found(of_go_modules: Schemas, production: list[Object]) -> None:
+    cluster = deepcopy(of_kind(production, "Cluster")[0])
+    cluster["spec"]["storage"]["sise"] = "1Gi"
+    assert any("sise" in fault for fault in faults(cluster, of_go_modules))
+
+
+def test_topics_are_those_of_the_registry(production: list[Object]) -> None:
+    topics = {each["spec"]["topicName"]: each["spec"] for each in of_kind(production, "KafkaTopic")}
+    assert set(topics) == {topic.name for topic in EVERY_TOPIC}
+    for spec in topics.values():
+        assert (spec["partitions"], spec["replicas"]) == (PARTITIONS, 3)
+        assert spec["config"]["min.insync.replicas"] == 2
+        assert spec["config"]["cleanup.policy"] == "compact"
+
+
+def test_a_service_may_touch_its_own_topics_only(users: list[Object]) -> None:
+    for service, spec in topology()["services"].items():
+        (user,) = [
+            each for each in of_kind(users, "KafkaUser") if each["metadata"]["name"] == f"relata-{service}-kafka"
+        ]
+        may: dict[tuple[str, str], set[str]] = {}
+        for acl in user["spec"]["authorization"]["acls"]:
+            for operation in acl["operations"]:
+                may.setdefault((acl["resource"]["type"], operation), set()).add(acl["resource"].get("name", ""))
+        assert may["topic", "Write"] == set(spec["publishes"])
+        assert all(name.startswith(f"crm.{service}.") for name in may["topic", "Write"])
+        assert may["topic", "Read"] == {topic for topics in spec["groups"].values() for topic in topics}
+        assert may["group", "Read"] == set(spec["groups"])
+        assert {kind for kind, _ in may} == {"topic", "group", "cluster"}
+
+
+def test_lag_is_of_every_consumer_group_that_there_is(production: list[Object]) -> None:
+    asked = {
+        trigger["metadata"]["consumerGroup"]
+        for each in of_kind(production, "ScaledObject")
+        for trigger in each["spec"]["triggers"]
+    }
+    assert asked == {group for spec in topology()["services"].values() for group in spec["groups"]}
