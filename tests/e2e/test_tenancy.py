@@ -37,6 +37,7 @@ from crm_testkit.unusual_operations import (
     READY_ROLES,
     TENANTS,
 )
+from crm_testkit.webhooks import paused_endpoint
 from crm_testkit.whole_stack import Relata
 
 CUSTOMERS, DEAD_LETTERS = "/v1/customers", "/v1/dead-letters"
@@ -84,26 +85,10 @@ async def two(on_embedded: Relata) -> Any:
         tenants = [(await client.get(TENANTS)).json()["data"] for client in (a, b)]
         assert [len(found) for found in tenants] == [1, 1]
         ids[TENANTS] = tenants[0][0]["id"]
-        ids[WEBHOOK_ENDPOINTS], ids[DELIVERIES], ids[REPLAYS] = await _make_delivery(a)
+        ids[WEBHOOK_ENDPOINTS], ids[DELIVERIES], ids[REPLAYS] = await paused_endpoint(a)
         ids[INBOUND_SOURCES], ids[BACKFILLS] = await cancelled_backfill(a)
         ids[DEAD_LETTERS] = await _make_dead_letters(on_embedded, a, ids[TENANTS])
         yield Two(operations, Tenant(a, ids[TENANTS], ids), Tenant(b, tenants[1][0]["id"], {}))
-
-
-async def _make_delivery(client: httpx.AsyncClient) -> tuple[str, str, str]:
-    """An endpoint, what was sent there, and a replay."""
-    body = {"url": "http://127.0.0.1:9/", "kinds": ["deal.*"]}
-    endpoint = (await client.post(WEBHOOK_ENDPOINTS, json=body)).json()["id"]
-    delivery = await client.post(f"{WEBHOOK_ENDPOINTS}/{endpoint}/test")
-    assert delivery.status_code == 202, delivery.text
-    delivery_id = str(delivery.json()["id"])
-    async with asyncio.timeout(30):
-        while not (await client.get(f"{WEBHOOK_ENDPOINTS}/{endpoint}/deliveries/{delivery_id}")).json()["attempts"]:
-            await asyncio.sleep(0.05)
-    await client.patch(f"{WEBHOOK_ENDPOINTS}/{endpoint}", json={"status": "paused"})  # from now on it stays as it is
-    replay = await client.post(f"{WEBHOOK_ENDPOINTS}/{endpoint}/replay", json={"after": "beginning"})
-    assert replay.status_code == 202, replay.text
-    return endpoint, delivery_id, str(replay.json()["replay_id"])
 
 
 async def _make_dead_letters(relata: Relata, client: httpx.AsyncClient, tenant_id: str) -> str:

@@ -110,6 +110,7 @@ MANIFEST = Manifest(
         "identity_provider_audience": "as identity_provider",
         "inbound_delivery": "the worker asks which sources of which tenants have something due",
         "inbound_source": "a delivery tells its tenant by the source that its address names",
+        "job": "jobs that have not ended are counted, by kind",
         "rate_bucket": "each process settles the quotas of all tenants at once",
         "search_filling": "the worker that makes customers from before searchable asks which tenants have any",
         "stale_customer": "the worker that composes views late asks which tenants have any",

@@ -17,6 +17,7 @@ from crm_kit import context
 from crm_kit.errors import Text, Unavailable
 from crm_kit.http.origin import passed_on
 from crm_kit.http.principal import Principal, TokenMint
+from crm_kit.observability import tracing
 from crm_kit.runtime import Runtime
 from fastapi import FastAPI
 from pydantic import BaseModel, ValidationError
@@ -105,17 +106,22 @@ class ServiceClient:
         sent = dict(headers or {})
         if principal is not None:
             sent["Authorization"] = f"Bearer {self._mint.token(principal)}"
+        span = None
         if here := context.current():
-            sent["traceparent"] = here.trace.traceparent
+            span = tracing.below(here.trace)
+            sent["traceparent"] = (span or here.trace).traceparent
             sent["X-Request-Id"] = here.request_id
             sent |= passed_on(here.address, here.user_agent, here.chain)
         url = URL(self._urls[service] + target, encoded=True)
-        try:
-            return await self._session.request(method, url, headers=sent, data=content, allow_redirects=False)
-        except (aiohttp.ClientError, OSError) as error:
-            # Of PUT and DELETE it may be aiohttp's second attempt that found no connection.
-            unsent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-            raise UpstreamUnavailable(service, sent=not unsent or method in ("PUT", "DELETE")) from error
+        with tracing.request_under_way(span, method, {"server.address": service}) as told:
+            try:
+                answer = await self._session.request(method, url, headers=sent, data=content, allow_redirects=False)
+            except (aiohttp.ClientError, OSError) as error:
+                # Of PUT and DELETE it may be aiohttp's second attempt that found no connection.
+                unsent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+                raise UpstreamUnavailable(service, sent=not unsent or method in ("PUT", "DELETE")) from error
+            told.status = answer.status
+            return answer
 
     async def post(self, principal: Principal, service: Service, path: str, body: bytes, *, timeout: float) -> Answer:
         """The whole answer to a POST of JSON within `timeout` seconds. Raises UpstreamUnavailable."""

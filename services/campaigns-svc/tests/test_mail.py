@@ -12,6 +12,7 @@ from crm_testkit.kafka_broker import free_ports
 from crm_testkit.smtp import MailServer
 from hypothesis import example, given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 
 def _letter(**fields: Any) -> Letter:
@@ -102,3 +103,18 @@ async def test_a_server_that_never_answers_is_given_up(mail_server: MailServer) 
 async def test_what_no_server_was_offered_cannot_have_arrived() -> None:
     [port] = free_ports(1)
     assert await _mailer(port).deliver(_letter()) == Outcome("smtp_unreachable")
+
+
+async def test_what_a_server_says_of_an_address_is_not_logged(mail_server: MailServer) -> None:
+    recipient = "zsuzsanna@example.com"
+
+    async def refuse(_delivery: object) -> str:
+        return f"550 5.1.1 <{recipient}>: no such mailbox"
+
+    mail_server.answers[recipient] = refuse
+    with capture_logs() as logs:
+        outcome = await _mailer(mail_server.port).deliver(_letter(recipient=recipient))
+        assert (await _mailer(mail_server.port).deliver(_letter(recipient="zsuzsanna"))).permanent
+    assert outcome == Outcome("smtp_550", permanent=True)
+    assert [line["event"] for line in logs] == ["letter_not_taken", "letter_not_composed"]
+    assert "zsuzsanna" not in str(logs)

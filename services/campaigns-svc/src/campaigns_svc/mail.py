@@ -112,7 +112,7 @@ class Mailer:
         try:
             content = compose(letter, sender)
         except ValueError as error:
-            log.warning("letter_not_composed", key=letter.key, error=str(error))
+            log.warning("letter_not_composed", key=letter.key, kind=type(error).__name__)
             return Outcome("invalid_address", permanent=True)
         offered = asyncio.Event()
         try:
@@ -120,7 +120,8 @@ class Mailer:
                 await self._hand_over(sender, letter.recipient, content, offered)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             outcome = _failure(error, offered=offered.is_set())
-            log.warning("letter_not_taken", key=letter.key, reason=outcome.reason, error=str(error))
+            # Not the error's text: servers quote the address.
+            log.warning("letter_not_taken", key=letter.key, reason=outcome.reason, kind=type(error).__name__)
             return outcome
         return Outcome()
 

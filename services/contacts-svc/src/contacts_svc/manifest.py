@@ -95,6 +95,7 @@ MANIFEST = Manifest(
         date_reminders.FEATURE,
         date_occurrences.FEATURE,
     ),
+    system_tables={"job": "jobs that have not ended are counted, by kind"},
     publishes=(
         CONTACT_EVENTS,
         ACCOUNT_EVENTS,

@@ -66,6 +66,11 @@ class Event:
         return self.type.split(".")[3]
 
     @property
+    def topic(self) -> str:
+        """`crm.contacts.contact` in `crm.contacts.contact.updated.v1`."""
+        return self.type.rsplit(".", 2)[0]
+
+    @property
     def service(self) -> str:
         """`contacts` in `crm.contacts.contact.updated.v1`."""
         return self.type.split(".")[1]

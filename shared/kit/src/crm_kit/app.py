@@ -5,8 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crm_kit.audit.reads import ReadsTold
@@ -35,6 +37,9 @@ from crm_kit.settings import SettingsError
 from crm_kit.states.router import router as states
 
 _STATEMENT_CONNECTIONS: Final = 4
+
+_NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+"""FastAPI's own would tell of paths and of errors' texts, and of no request that the fast path takes."""
 
 
 class Application(FastAPI):
@@ -117,6 +122,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         openapi_url="/openapi.json" if manifest.serves_openapi else None,
         redirect_slashes=False,
         separate_input_output_schemas=True,
+        telemetry=_NO_TELEMETRY,
     )
     problems.install(app)
     app.state.reads_told = ReadsTold()
@@ -140,6 +146,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
             service=manifest.name,
             max_body_bytes=_body_limit(manifest, runtime),
             origin_of=origin_of,
+            plain_paths=_plain_paths(manifest),
         )
         app.outermost = _around(app, [*fast_reads, *fast_creates], manifest, runtime, origin_of)
     return app
@@ -151,6 +158,11 @@ def _include_kit_routers(app: FastAPI, resources: Sequence[Resource[Any, Any, An
     for resource in resources:
         if resource.digests is not None:
             app.include_router(digest_router(resource))
+
+
+def _plain_paths(manifest: Manifest) -> dict[object, str]:
+    routes = (route for feature in manifest.features for route in feature.routes)
+    return {route.endpoint: route.path for route in routes if isinstance(route, Route)}
 
 
 def _body_limit(manifest: Manifest, runtime: Runtime) -> Callable[[Scope], int]:

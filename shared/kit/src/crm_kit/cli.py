@@ -134,6 +134,7 @@ def _serve(
     from crm_kit.app import create_app
     from crm_kit.http.principal import Authenticator
     from crm_kit.migrator import Migrator
+    from crm_kit.observability.recording import recording
     from crm_kit.serving import Server
 
     if unknown := set(roles) - set(ALL_ROLES):
@@ -148,6 +149,7 @@ def _serve(
         migrator = Migrator.fork(manifest.migrations, manifest.metadata, owner_url)
     runtime = runtime_type(manifest, settings, roles, migrator)
     made = cast("Authenticator", authenticator(runtime)) if authenticator else None
-    Server(create_app(manifest, runtime, made), runtime).run()
+    with recording(manifest.name, settings, is_edge=manifest.origin is not None):
+        Server(create_app(manifest, runtime, made), runtime).run()
     if runtime.failure is not None:
         sys.exit(f"{manifest.package}: {runtime.failure}")

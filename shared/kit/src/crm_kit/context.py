@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_ODD = frozenset("13579bdf")
+_RECORDED, _NOT_RECORDED = "01", "00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,22 +18,63 @@ class Trace:
 
     trace_id: str
     span_id: str
-    flags: str = "01"
+    flags: str = _NOT_RECORDED
     parent_id: str | None = None
 
     @property
     def traceparent(self) -> str:
         return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether its spans are recorded, by whoever records any (§3.2.2.5.1)."""
+        return self.flags[1] in _ODD
 
-def start_trace(traceparent: str | None = None) -> Trace:
-    """A new span under `traceparent`, or a new trace where that is missing or malformed (§4.3)."""
+    def child(self) -> "Trace":
+        """A new span under this one."""
+        return Trace(self.trace_id, os.urandom(8).hex(), self.flags, parent_id=self.span_id)
+
+
+class Sampling:
+    """Which traces are recorded. By itself it begins none, and goes on with what a caller says."""
+
+    def begins(self) -> bool:
+        """Whether a trace that begins here is recorded."""
+        return False
+
+    def goes_on(self, *, sampled: bool) -> bool:
+        """Whether one is that the caller has recorded, or has not."""
+        return sampled
+
+
+_sampling = Sampling()
+
+
+def use_sampling(sampling: Sampling) -> None:
+    """From now on it decides for this process."""
+    global _sampling  # noqa: PLW0603  # one a process, as its exporter is
+    _sampling = sampling
+
+
+def start_trace(traceparent: str | None = None, *, is_trusted: bool = True) -> Trace:
+    """A new span under `traceparent`, or a new trace where that is missing or malformed (§4.3).
+
+    `is_trusted`: whether the caller may say that it is recorded; a stranger could make us record everything.
+    """
     drawn = os.urandom(24).hex()
     span_id = drawn[:16]
     match = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     if match and match.group(1) != "0" * 32 and match.group(2) != "0" * 16:
-        return Trace(match.group(1), span_id, match.group(3), parent_id=match.group(2))
-    return Trace(drawn[16:], span_id)
+        flags = match.group(3)
+        is_sampled = _sampling.goes_on(sampled=flags[1] in _ODD) if is_trusted else _sampling.begins()
+        return Trace(match.group(1), span_id, _RECORDED if is_sampled else _NOT_RECORDED, parent_id=match.group(2))
+    return Trace(drawn[16:], span_id, _RECORDED if _sampling.begins() else _NOT_RECORDED)
+
+
+def unrecorded_trace() -> Trace:
+    """For work of our own of which no span is told: what follows from it is not told either."""
+    drawn = os.urandom(24).hex()
+    return Trace(drawn[16:], drawn[:16], _NOT_RECORDED)
 
 
 @dataclass(frozen=True, slots=True)

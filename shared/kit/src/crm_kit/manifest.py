@@ -20,6 +20,7 @@ from crm_kit.http.origin import OriginOf
 from crm_kit.http.uploads import upload_paths
 from crm_kit.inbox import Consumer
 from crm_kit.jobs.steps import JobKind
+from crm_kit.observability.measuring import Measure
 from crm_kit.outbox import EntityEvents
 from crm_kit.settings import ServiceSettings
 from crm_kit.timers import TimerHandler
@@ -42,6 +43,7 @@ class Feature:
     the usual request to one of the others.
 
     `uploads`: whether a path takes files, beside those that the router declares.
+    `measures`: of what lies in its tables, for metrics; taken where timers run.
     `topics`: what it publishes beside its entities.
     `middleware`: goes around the whole application; it is given that and the application's state, which the lifespan fills.
     """
@@ -57,6 +59,7 @@ class Feature:
     uploads: Callable[[str], bool] | None = None
     topics: tuple[Topic, ...] = ()
     middleware: Callable[[ASGIApp, State], ASGIApp] | None = None
+    measures: tuple[Measure, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

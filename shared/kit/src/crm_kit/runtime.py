@@ -17,14 +17,18 @@ from crm_kit.dead_letters.gauge import LetterGauge
 from crm_kit.http.idempotency import RETENTION
 from crm_kit.inbox import ConsumerRunner
 from crm_kit.inbox.applying import is_transient
+from crm_kit.jobs.gauge import JobGauge
 from crm_kit.jobs.running import job_timers
 from crm_kit.manifest import Manifest
 from crm_kit.migrator import Migrator
+from crm_kit.observability.measuring import Measure, Measuring
 from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox import Relay
+from crm_kit.outbox.gauge import measure_outbox
 from crm_kit.settings import ServiceSettings
 from crm_kit.shutdown import Shutdown, end_tasks
 from crm_kit.timers import TimerHandler, TimerWorker
+from crm_kit.timers.gauge import TimerGauge
 
 Role = Literal["api", "relay", "consume", "timers"]
 ALL_ROLES: Final[tuple[Role, ...]] = ("api", "relay", "consume", "timers")
@@ -85,6 +89,8 @@ class Runtime:
     async def running(self) -> AsyncIterator[None]:
         """Runs the background roles; on the way out they finish what they have in hand, bounded in time."""
         self._spawn("start", self._start)
+        self.database.meter(self.manifest.name, "app")
+        self.system.meter(self.manifest.name, "system")
         try:
             yield
         finally:
@@ -130,8 +136,15 @@ class Runtime:
             self._spawn("purge", self._purge)
             kept = timedelta(days=self.settings.audit_retention_days)
             self._spawn("audit-sealer", AuditSealer(self.system, self.manifest.name, kept).run)
-            consumers = [consumer.name for consumer in self.manifest.consumers]
-            self._spawn("dead-letters", LetterGauge(self.system, self.manifest.name, consumers).run)
+            measures = self._measures(list(handlers))
+            self._spawn("measuring", Measuring(self.system, self.manifest.name, measures).run)
+
+    def _measures(self, timers: list[str]) -> list[Measure]:
+        letters = LetterGauge(consumer.name for consumer in self.manifest.consumers)
+        measures: list[Measure] = [measure_outbox, letters.measure, TimerGauge(timers).measure]
+        if self.manifest.jobs:
+            measures.append(JobGauge(list(self.manifest.jobs)).measure)
+        return [*measures, *(measure for feature in self.manifest.features for measure in feature.measures)]
 
     def _spawn(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.append(asyncio.create_task(_guarded(name, run), name=name))

@@ -13,6 +13,8 @@ from crm_kit.environment import Secret, SettingsError
 
 __all__ = ["Secret", "ServiceSettings", "SettingsError"]
 
+from crm_kit.observability.sampling import Sampler
+
 
 class ServiceSettings(BaseModel):
     """`load` reads `<SERVICE>_DATABASE_URL` and its two siblings; everything else has the name of its field.
@@ -92,6 +94,16 @@ class ServiceSettings(BaseModel):
     audit_retention_days: int = Field(
         1095, ge=180, le=36_500, description="How long audit entries are kept: three years, at least six months"
     )
+
+    otel_sdk_disabled: bool = Field(False, description="Spans go nowhere, whatever else is set")
+    otel_traces_exporter: Literal["none", "otlp", "console"] = Field(
+        "none",
+        description="Where spans go: a collector by OTLP over HTTP (OTEL_EXPORTER_OTLP_ENDPOINT), or standard output",
+    )
+    otel_traces_sampler: Sampler = Field(
+        "parentbased_always_on", description="Which traces are recorded; of strangers' requests none is by their word"
+    )
+    otel_traces_sampler_arg: float = Field(1.0, ge=0, le=1, description="The share, with parentbased_traceidratio")
 
     shutdown_delay_seconds: float | None = Field(
         None,

@@ -287,10 +287,11 @@ async def test_gauges_tell_how_many_letters_there_are_and_how_old_they_are(lab: 
     async with lab() as it:
         key = new_id("note")
         it.refused.add((key, 1))
-        gauge = LetterGauge(parts.system, "toy", [it.consumer])
+        gauge = LetterGauge([it.consumer])
 
         async def told() -> tuple[float, float]:
-            await gauge.measure()
+            async with parts.system.read(None) as session:
+                await gauge.measure(session, "toy")
             lines = (await it.service.anonymous().get("/metrics")).text.splitlines()
             labels = f'{{consumer="{it.consumer}",service="toy",stage="consumer"}} '
             values = {

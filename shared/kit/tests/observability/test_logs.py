@@ -89,6 +89,7 @@ def test_a_trace_goes_on_or_begins() -> None:
         made = context.start_trace(malformed)
         assert (made.parent_id, made.trace_id == trace.trace_id) == (None, False)
     assert trace.traceparent == f"00-{trace.trace_id}-{trace.span_id}-01"
+    assert made.flags == "00"  # nobody records it
 
 
 def test_what_a_library_repeats_is_told_once_in_a_while(capsys: pytest.CaptureFixture[str]) -> None:

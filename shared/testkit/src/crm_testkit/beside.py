@@ -20,13 +20,15 @@ def process_of(stack: LocalStack, name: str, command: Sequence[str], environment
 
 
 @asynccontextmanager
-async def beside(stack: LocalStack, name: str, *command: str, start: Sequence[str] = ()) -> AsyncIterator[Child]:
+async def beside(
+    stack: LocalStack, name: str, *command: str, start: Sequence[str] = (), settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Child]:
     """Runs `command` (`relay`, or `serve --only api`) of the service `name` with its settings, on a port of its own.
 
-    `start` replaces `python -m <module>`. It is ready; its port is `child.program.port`.
+    `start` replaces `python -m <module>`; `settings`: variables that it has besides. It is ready; its port is `child.program.port`.
     """
     whole = (*(start or (sys.executable, "-m", MODULES[name])), *command)
-    child = process_of(stack, name, whole, stack.environment_of(name))
+    child = process_of(stack, name, whole, {**stack.environment_of(name), **(settings or {})})
     try:
         await child.start()
         await child.wait_ready(_READY_SECONDS)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 
+from crm_testkit.one_of_everything import WEBHOOK_ENDPOINTS
 from crm_testkit.stand_in import Answer, Asked, Reply, StandIn
 
 TAKEN = Reply(204, {}, b"")
@@ -127,3 +128,22 @@ class Hooks:
 
 def place(endpoint: dict[str, Any]) -> str:
     return f"/v1/webhook-endpoints/{endpoint['id']}"
+
+
+async def paused_endpoint(client: httpx.AsyncClient) -> tuple[str, str, str]:
+    """Its id, of what was sent there, and of a replay."""
+    body = {"url": "http://127.0.0.1:9/", "kinds": ["deal.*"]}
+    endpoint = (await client.post(WEBHOOK_ENDPOINTS, json=body)).json()["id"]
+    delivery = await client.post(f"{WEBHOOK_ENDPOINTS}/{endpoint}/test")
+    assert delivery.status_code == 202, delivery.text
+    delivery_id = str(delivery.json()["id"])
+
+    async def attempted() -> bool:
+        answer = await client.get(f"{WEBHOOK_ENDPOINTS}/{endpoint}/deliveries/{delivery_id}")
+        return bool(answer.json()["attempts"])
+
+    await until(attempted)
+    await client.patch(f"{WEBHOOK_ENDPOINTS}/{endpoint}", json={"status": "paused"})  # from now on it stays as it is
+    replay = await client.post(f"{WEBHOOK_ENDPOINTS}/{endpoint}/replay", json={"after": "beginning"})
+    assert replay.status_code == 202, replay.text
+    return endpoint, delivery_id, str(replay.json()["replay_id"])

@@ -71,14 +71,20 @@ def bearer(key: object) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def running_stack(bus: Bus, kafka: str = "", *, fast: bool = True) -> AsyncIterator[Relata]:
-    """A fresh stack in a temporary folder. `fast` gives up durability against a kill of PostgreSQL itself."""
+async def running_stack(
+    bus: Bus, kafka: str = "", *, fast: bool = True, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Relata]:
+    """A fresh stack in a temporary folder. `fast` gives up durability against a kill of PostgreSQL itself.
+
+    `settings`: variables that all of its processes have besides.
+    """
     with temporary_run_dir() as folder:
         async with Mailbox() as mailbox:
             environment = {
                 "SMTP_HOST": "127.0.0.1",
                 "SMTP_PORT": str(mailbox.port),
                 "MAIL_FROM": "Relata <crm@example.com>",
+                **(settings or {}),
             }
             configuration = Configuration(run_dir=folder, bus=bus, kafka=kafka)
             async with LocalStack(configuration, environment=environment, fast=fast) as stack:

@@ -13,6 +13,7 @@ from gateway.features.customers.backlog import compose_stale
 from gateway.features.customers.consumers import CUSTOM_FIELDS, MERGES, OWNERS, VIEW
 from gateway.features.customers.declared_fields import KnownFields
 from gateway.features.customers.fast_view import FAST_VIEW
+from gateway.features.customers.freshness import measure_stale_views
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.reading import open_reader
 from gateway.features.customers.redacted_views import RedactedViews
@@ -40,4 +41,5 @@ FEATURE = Feature(
     workers={"stale-views": compose_stale, "search-filling": fill_search},
     timers=MergedReferences().timers,
     lifespan=_lifespan,
+    measures=(measure_stale_views,),
 )

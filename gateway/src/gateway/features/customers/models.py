@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from crm_kit.db.models import CodePointText, Moment, TenantRow, text_list_column
-from sqlalchemy import JSON, BigInteger, Column, Identity, Index, Integer, LargeBinary, Numeric, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Identity, Index, Integer, LargeBinary, Numeric, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
@@ -95,6 +95,7 @@ class StaleCustomerRow(TenantRow, Base, table=True):
     id: int = Field(sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
     customer_id: str = Field(sa_type=CodePointText, nullable=False)
     renamed: bool = Field(nullable=False)
+    marked_at: datetime = Field(sa_column=Column(Moment, nullable=False, server_default=func.now()))
 
 
 class CustomerKeyRow(TenantRow, Base, table=True):

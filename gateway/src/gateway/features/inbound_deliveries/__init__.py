@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from gateway.access.rate_limit import RateLimiter
 from gateway.features.inbound_deliveries.accepting import Acceptor, unavailable
+from gateway.features.inbound_deliveries.gauge import measure_inbound
 from gateway.features.inbound_deliveries.known_sources import KnownSource, KnownSources
 from gateway.features.inbound_deliveries.receiving import ROUTES, Receiver
 from gateway.features.inbound_deliveries.router import router
@@ -69,4 +70,5 @@ FEATURE = Feature(
     workers={"inbound-deliveries": work_on_deliveries},
     uploads=lambda path: path.startswith("/in/"),
     lifespan=_lifespan,
+    measures=(measure_inbound,),
 )

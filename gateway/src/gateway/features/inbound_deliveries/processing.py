@@ -17,6 +17,7 @@ from crm_kit.db.session import Database, WriteSession
 from crm_kit.http.origin import chain_returned
 from crm_kit.http.principal import Principal
 from crm_kit.inbox.applying import is_transient
+from crm_kit.observability import tracing
 from prometheus_client import Counter
 from starlette.datastructures import Headers
 
@@ -69,9 +70,10 @@ class Processor:
     ) -> None:
         """Never raises for what the delivery says; whatever else fails is tried again."""
         # A delivery that answers an event of ours follows from it.
-        chain = chain_returned(Headers(row["headers"] or {}))
-        here = context.Context(context.start_trace(), f"delivery-{row['id']}", tenant_id, source.id, chain=chain)
-        with context.use(here):
+        headers = Headers(row["headers"] or {})
+        trace = context.start_trace(headers.get("traceparent"))
+        here = context.Context(trace, f"delivery-{row['id']}", tenant_id, source.id, chain=chain_returned(headers))
+        with context.use(here), tracing.work(trace, "process inbound delivery", tenant_id, "consumer"):
             try:
                 async with asyncio.timeout(_WORK_SECONDS):
                     await self._process(tenant_id, region, source, others, row)

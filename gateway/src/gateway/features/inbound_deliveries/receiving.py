@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from crm_contracts.ids import InboundDeliveryId, InboundSourceId, prefix_of
 from crm_contracts.inbound import SourceKind
+from crm_kit import context
 from crm_kit.errors import BodyTooLarge, NotFound, Text, TooManyRequests
 from crm_kit.http.middleware import TENANT
 from starlette.requests import Request
@@ -114,7 +115,7 @@ class Receiver:
             sender_id=identity.sender_id,
             sent_at=datetime.fromisoformat(at) if at is not None else None,
             content_type=content_type,
-            headers=_kept(headers, source.authentication.header if source.authentication else None),
+            headers=_kept(headers, source.authentication.header if source.authentication else None) | _place(),
             body=body,
         )
         accepted = await self._acceptor.accept(known.tenant_id, sent)
@@ -234,6 +235,12 @@ def _kept(headers: Mapping[str, str], proof: str | None) -> dict[str, str]:
         if name not in secret and not any(word in name for word in _TELLING)
     }
     return dict(list(shown.items())[:_MAX_HEADERS])
+
+
+def _place() -> dict[str, str]:
+    """In the trace: what is done of it later goes on from here."""
+    here = context.current()
+    return {"traceparent": here.trace.traceparent} if here is not None else {}
 
 
 async def _receive(request: Request) -> Response:

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from gateway.features.inbound_deliveries import repository
 from gateway.features.inbound_deliveries.errors import NotParked, PayloadGone
+from gateway.features.inbound_deliveries.gauge import ENDED
 from gateway.features.inbound_deliveries.models import InboundDeliveryRow
 from gateway.features.inbound_deliveries.schemas import DeliveryStatus, InboundPayload, Rerun, RerunWhich
 from gateway.features.inbound_deliveries.work import Json, Results
@@ -89,6 +90,7 @@ async def conclude(session: WriteSession, delivery_id: str, ending: Ending, agai
         row.due_at, row.attempts = now, 0
     else:
         row.status, row.due_at, row.processed_at = ending.status, None, now
+        ENDED.labels(ending.status).inc()
     row.version = min(row.version + 1, MAX_INTEGER)
     row.updated_at = now
 

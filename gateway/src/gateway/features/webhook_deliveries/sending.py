@@ -23,6 +23,7 @@ from gateway.features.webhook_deliveries.condition import Condition
 from gateway.features.webhook_deliveries.means import Means
 from gateway.features.webhook_deliveries.pages import PageSource
 from gateway.features.webhook_deliveries.repository import Standing
+from gateway.features.webhook_deliveries.telling import send_told
 from gateway.features.webhook_deliveries.window import Item, Window
 from gateway.features.webhook_endpoints.matching import Matcher
 from gateway.features.webhook_endpoints.usecases import stop_endpoint
@@ -297,7 +298,10 @@ class _Run:
         assert self._requests is not None, "it was looked at"
         farthest = max(items, key=lambda item: item.chain.hops)
         body = in_array([item.body for item in items]) if is_batch else items[0].body
-        attempt = await self._requests.send(items[0].event_id, body, chain_headers(farthest.chain), is_batch=is_batch)
+        attempt = await send_told(
+            self._requests, items, body, chain_headers(farthest.chain),
+            tenant_id=self._tenant_id, endpoint_id=self._id, is_batch=is_batch,
+        )  # fmt: skip
         self._condition.note(attempt)
         for item in items:
             item.attempts += 1
@@ -385,4 +389,4 @@ class _Run:
             await stop_endpoint(session, self._id, "gone" if self._condition.is_gone else "failing")
 
     def _context(self) -> context.Context:
-        return context.Context(context.start_trace(), f"webhooks-{self._id}", self._tenant_id, "service/gateway")
+        return context.Context(context.unrecorded_trace(), f"webhooks-{self._id}", self._tenant_id, "service/gateway")

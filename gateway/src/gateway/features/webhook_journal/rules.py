@@ -39,6 +39,12 @@ def body_of(document: dict[str, Any]) -> bytes:
     return orjson.dumps(document)
 
 
+def trace_of(body: bytes) -> str | None:
+    """The place of the change that a CloudEvent tells of, where it names one."""
+    found = orjson.loads(body).get("traceparent")
+    return found if isinstance(found, str) else None
+
+
 def customer_of(event: Event, kind: str) -> str | None:
     """Of which contact or account (`kind`) an event tells."""
     if event.entity_type == kind:

@@ -94,6 +94,10 @@ class AuditSealer:
         self._kept = kept
         self._moved: dict[str, str] = {}
         self._fault = Recurring()
+        metrics.AUDIT_SEALED.labels(service)
+        metrics.AUDIT_PURGED.labels(service)
+        for work in ("sealing", "retention"):
+            metrics.AUDIT_FAILURES.labels(service, work)
 
     async def run(self) -> None:
         """Runs until cancelled; whatever fails is tried again."""

@@ -149,6 +149,11 @@ def create_audit_log() -> None:
     )
 
 
+def system_role() -> str:
+    """For a grant of its own, where its policy is there already."""
+    return _role("system")
+
+
 def _role(kind: Literal["app", "system"]) -> str:
     database = op.get_bind().scalar(text("select current_database()"))
     return f"{database}_{kind}"

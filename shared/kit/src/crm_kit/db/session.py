@@ -19,11 +19,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction, make_transient_to_detached
+from sqlalchemy.pool import QueuePool
 from sqlmodel import SQLModel
 
 from crm_kit.db.connecting import SESSION, Connection, TenantConnection, connect
 from crm_kit.db.sql import Sql
 from crm_kit.db.standing import Kept, Standing, StandingCache, marks_of
+from crm_kit.observability import metrics
 
 if TYPE_CHECKING:
     from crm_kit.rights import Sights
@@ -300,6 +302,14 @@ class Database:
         event.listen(self._engine.sync_engine, "checkout", _replace_lost)
         self.standings = StandingCache()
         self._read_engine = self._engine.execution_options(postgresql_readonly=True)
+
+    def meter(self, service: str, pool: str) -> None:
+        """From now on metrics tell how many of its connections are in use."""
+        found = self._engine.pool
+        assert isinstance(found, QueuePool), "SQLAlchemy's own for asynchronous engines"
+        metrics.POOL_LIMIT.labels(service, pool).set(found.size())
+        metrics.POOL_CONNECTIONS.labels(service, pool, "in_use").set_function(found.checkedout)
+        metrics.POOL_CONNECTIONS.labels(service, pool, "idle").set_function(found.checkedin)
 
     def _session(self, engine: AsyncEngine, tenant_id: str | None) -> AsyncSession:
         return AsyncSession(

@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 
 from crm_kit.db.connecting import SESSION, Connection, connect
+from crm_kit.observability import metrics
 
 STATEMENT_TIMEOUT_SECONDS: Final = 5.0
 
@@ -18,7 +19,10 @@ StatementPool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 @asynccontextmanager
 async def open_statement_pool(url: str, *, size: int, name: str) -> AsyncIterator[StatementPool]:
-    """JSON comes as Python's values. It connects when it is first asked: a process starts before its database."""
+    """JSON comes as Python's values. It connects when it is first asked: a process starts before its database.
+
+    `name`: the service, a hyphen, and what it is for.
+    """
     pool = await asyncpg.create_pool(
         url,
         min_size=0,
@@ -30,6 +34,10 @@ async def open_statement_pool(url: str, *, size: int, name: str) -> AsyncIterato
         command_timeout=STATEMENT_TIMEOUT_SECONDS,
         server_settings={**SESSION, "application_name": name},
     )
+    service, _, of = name.partition("-")
+    metrics.POOL_LIMIT.labels(service, of).set(size)
+    metrics.POOL_CONNECTIONS.labels(service, of, "idle").set_function(pool.get_idle_size)
+    metrics.POOL_CONNECTIONS.labels(service, of, "in_use").set_function(lambda: pool.get_size() - pool.get_idle_size())
     try:
         yield pool
     finally:

@@ -24,6 +24,7 @@ from crm_kit.http.lifecycle import STOPPED
 from crm_kit.http.middleware import TENANT, request_id_of
 from crm_kit.http.origin import CHAIN_HEADERS, OriginOf
 from crm_kit.http.problems import problem_response
+from crm_kit.observability import tracing
 from crm_kit.observability.requests import RequestRecorder
 
 Headers = list[tuple[bytes, bytes]]
@@ -61,7 +62,7 @@ class FastRequest:
         self._receive = receive
         self.headers = headers
         self.state = state
-        self.trace = context.start_trace(_text(headers.get(b"traceparent")))
+        self.trace = tracing.of_request(_text(headers.get(b"traceparent")))
         self.request_id = request_id_of(_text(headers.get(b"x-request-id")), self.trace)
         self.answered: Headers = []
         self.is_taken = False
@@ -234,7 +235,7 @@ class FastPath:
         except Exception:
             if not request.is_taken:  # it will come again where it is told as it should be
                 return None
-            log.exception("unhandled_error", path=request.scope["path"])
+            log.exception("unhandled_error", route=route.path)
             return _told(InternalError(Text("The error has been logged.", "错误已记录。")), request)
 
 

@@ -15,6 +15,7 @@ from crm_kit.bus.port import EventLogError
 from crm_kit.db.session import WriteSession
 from crm_kit.inbox.projection import Projection
 from crm_kit.inbox.tables import Kind
+from crm_kit.observability import tracing
 
 _MAX_REASON = 2000
 
@@ -97,17 +98,21 @@ async def apply_events(
 ) -> None:
     """Applies events of the session's tenant within its transaction. Raises what the handler raises."""
     handle = consumer.handle_backlog if backlog and consumer.handle_backlog else consumer.handle
-    trace = context.start_trace(events[-1].traceparent)
     farthest = max(events, key=lambda event: event.hops)  # of several that are applied together, for whatever follows
-    here = context.Context(
-        trace,
-        f"event-{events[-1].id}",
-        session.tenant_id,
-        f"service/{service}",
-        via="event",
-        chain=context.Chain(farthest.correlation_id, farthest.id, farthest.hops),
-    )
-    with context.use(here):
+    messages = [(event.topic, event.traceparent) for event in events]
+    with (
+        tracing.processing(consumer.name, messages, session.tenant_id) as span,
+        context.use(
+            context.Context(
+                span.trace,
+                f"event-{events[-1].id}",
+                session.tenant_id,
+                f"service/{service}",
+                via="event",
+                chain=context.Chain(farthest.correlation_id, farthest.id, farthest.hops),
+            )
+        ),
+    ):
         if len(events) > _MANY:
             await session.plan_anew()
         await handle(session, events)

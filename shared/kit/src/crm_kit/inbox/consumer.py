@@ -19,6 +19,7 @@ from crm_contracts.envelope import Event
 from crm_kit.bus.port import EventLog, StoredRecord, Subscription, TopicPartition
 from crm_kit.db.session import Database, WriteSession, storable
 from crm_kit.inbox.applying import Consumer, Reading, apply_events, is_transient, read_event, try_event
+from crm_kit.inbox.lateness import Lateness
 from crm_kit.inbox.parking import held_keys, key_of, park
 from crm_kit.inbox.positions import Fenced, StoredPositions
 from crm_kit.inbox.tables import NO_TENANT, Kind
@@ -61,6 +62,10 @@ class ConsumerRunner:
         self._positions = StoredPositions(database)
         self._progressed_at = time.monotonic()
         self._behind = 0
+        self._lateness = Lateness()
+        self._in_hand_since: datetime | None = None
+        metrics.EVENTS_APPLIED.labels(service, self.name)
+        metrics.EVENTS_PARKED.labels(service, self.name)
         self.has_backlog = False
         """Whether what it read last was more than could be applied as it came."""
 
@@ -98,11 +103,13 @@ class ConsumerRunner:
 
     async def _follow(self, subscription: Subscription) -> None:
         while True:
+            self._in_hand_since = None
             batch = await subscription.poll(_BATCH, _POLL_SECONDS)
             self.has_backlog = sum(map(len, batch.values())) >= self._consumer.backlog
             if not batch:
                 continue
             began = time.monotonic()
+            self._in_hand_since = min(records[0].timestamp for records in batch.values())
             try:
                 await self._apply_with_retry(batch, subscription)
             except Fenced as fenced:
@@ -212,12 +219,19 @@ class ConsumerRunner:
             if item.reading.event is not None:
                 delay.observe(max(0.0, (now - item.reading.event.time).total_seconds()))
 
+    def _in_hand_seconds(self) -> float:
+        """Since when the oldest record of the batch that is being applied has been in the log."""
+        since = self._in_hand_since
+        return max(0.0, (datetime.now(UTC) - since).total_seconds()) if since is not None else 0.0
+
     async def _watch_lag(self, topics: Sequence[str]) -> None:
         while True:
             with suppress(Exception):
                 lags = await self._event_log.lag(self.name, topics)
                 self._behind = sum(lag.behind for lag in lags.values())
                 metrics.CONSUMER_LAG.labels(self._service, self.name).set(self._behind)
+                late = max(self._lateness.seconds(lags, time.monotonic()), self._in_hand_seconds())
+                metrics.CONSUMER_LAG_SECONDS.labels(self._service, self.name).set(late)
                 if self._behind == 0:
                     self._progressed_at = time.monotonic()
             await asyncio.sleep(_LAG_SECONDS)

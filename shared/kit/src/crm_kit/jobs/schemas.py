@@ -7,6 +7,7 @@ from crm_contracts.types import Contract, Entity, ExternalKey, Input, Timestamp
 from pydantic import Field
 
 JobStatus = Literal["pending", "running", "succeeded", "failed", "cancelled"]
+OPEN: Final[tuple[JobStatus, ...]] = ("pending", "running")
 OVER: Final = frozenset[JobStatus]({"succeeded", "failed", "cancelled"})
 
 

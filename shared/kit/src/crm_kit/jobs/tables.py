@@ -1,6 +1,6 @@
 """The job table. `about`: the record that it works on; `caller`: in whose name, with the rights that they had when they asked."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, Table, Text, func
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, MetaData, Table, Text, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 JOB = Table(
@@ -22,6 +22,7 @@ JOB = Table(
     Column("started_at", DateTime(timezone=True)),
     Column("finished_at", DateTime(timezone=True)),
     Index("job_about", "tenant_id", "about"),
+    Index("job_open", "kind", postgresql_where=text("status in ('pending', 'running')")),
 )
 
 

@@ -1,9 +1,9 @@
-"""What every answered request leaves behind: its metrics and its line in the log."""
+"""What every answered request leaves behind: its metrics, its span and its line in the log."""
 
 from typing import Any
 
 from crm_kit.context import Trace
-from crm_kit.observability import metrics
+from crm_kit.observability import metrics, tracing
 from crm_kit.observability.access_log import access_log
 
 
@@ -34,6 +34,7 @@ class RequestRecorder:
             )
         series[0].inc()
         series[1].observe(seconds)
+        tracing.request_answered(trace, method=method, route=route, status=status, seconds=seconds, tenant_id=tenant_id)
         access_log().write(
             method=method,
             route=route,

@@ -19,6 +19,7 @@ from crm_kit.db.models import EntityRow, columns, utc_now
 from crm_kit.db.rows import json_of
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import BodyTooLarge, Text
+from crm_kit.observability import tracing
 from crm_kit.outbox.pending import Pending, pending
 from crm_kit.outbox.table import append
 from crm_kit.rights.shares import write_shares
@@ -213,6 +214,7 @@ def event_of(
     """An event of the session's tenant, done by who is at work. `body` None: a tombstone."""
     here = context.current()
     chain = here.chain if here else context.BEGINNING
+    trace = tracing.message_created(topic.name) or (here.trace if here else None)
     return Event(
         id=EventId.new(),
         source=f"/relata/{topic.service}",
@@ -223,7 +225,7 @@ def event_of(
         sequence=version,
         entity=body,
         changed=tuple(changed),
-        traceparent=here.trace.traceparent if here else None,
+        traceparent=trace.traceparent if trace else None,
         actor_id=here.actor_id if here else None,
         correlation_id=chain.correlation_id or (here.trace.trace_id if here else None),
         causation_id=chain.causation_id,
@@ -235,7 +237,7 @@ def event_of(
 
 def record_of(event: Event) -> Record:
     """As the log takes it. Raises BodyTooLarge."""
-    record = Record(event.type.rsplit(".", 2)[0], event.subject, event.value(), event.headers())
+    record = Record(event.topic, event.subject, event.value(), event.headers())
     # Key and headers are short, so that only a long value is worth the counting.
     size = record_size(record) if record.value and len(record.value) > _LONG_VALUE_BYTES else 0
     if size > MAX_RECORD_BYTES:

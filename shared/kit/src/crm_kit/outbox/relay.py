@@ -9,7 +9,6 @@ loses the lock and can delete nothing.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 
 import asyncpg
 import orjson
@@ -18,7 +17,7 @@ from crm_contracts.ids import DeadLetterId
 
 from crm_kit.bus.port import EventLog, Record, RecordTooLarge
 from crm_kit.db.connecting import SESSION, connect
-from crm_kit.observability import metrics
+from crm_kit.observability import metrics, tracing
 from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox.table import SHARDS
 from crm_kit.pacing import rest_after
@@ -70,6 +69,8 @@ class Relay:
         self._woken = asyncio.Event()
         self._pause = _PAUSE_SECONDS
         self._fault = Recurring()
+        metrics.OUTBOX_RELAYED.labels(service)
+        metrics.OUTBOX_QUARANTINED.labels(service)
 
     async def run(self) -> None:
         """Runs until cancelled; the batch in hand is finished then. Survives the loss of database and event log."""
@@ -109,9 +110,6 @@ class Relay:
             self._woken.clear()
             began = loop.time()
             rows = await connection.fetch(_SELECT, sorted(self._shards), _BATCH) if self._shards else []
-            metrics.OUTBOX_AGE.labels(self._service).set(
-                max(0.0, _age(rows[0]["created_at"])) if rows else 0.0,
-            )
             if rows:
                 await finish(self._publish(connection, rows))
             took = loop.time() - began
@@ -135,7 +133,7 @@ class Relay:
             await self._publish_singly(connection, rows, records)
             return
         await connection.execute("delete from outbox where id = any($1::bigint[])", [row["id"] for row in rows])
-        metrics.OUTBOX_RELAYED.labels(self._service).inc(len(rows))
+        self._told(rows, records)
 
     async def _publish_singly(
         self, connection: asyncpg.Connection, rows: Sequence[asyncpg.Record], records: Sequence[Record]
@@ -159,8 +157,14 @@ class Relay:
                 )
             else:
                 await connection.execute("delete from outbox where id = $1", row["id"])
-                metrics.OUTBOX_RELAYED.labels(self._service).inc()
+                self._told([row], [record])
 
-
-def _age(created_at: datetime) -> float:
-    return (datetime.now(UTC) - created_at).total_seconds()
+    def _told(self, rows: Sequence[asyncpg.Record], records: Sequence[Record]) -> None:
+        metrics.OUTBOX_RELAYED.labels(self._service).inc(len(rows))
+        if tracing.is_on():
+            tracing.messages_sent(
+                [
+                    (record.topic, record.headers.get("ce_traceparent"), row["created_at"].timestamp())
+                    for row, record in zip(rows, records, strict=True)
+                ]
+            )

@@ -22,7 +22,7 @@ from sqlalchemy import func, select, text, update
 
 from crm_kit import context
 from crm_kit.db.session import Database, WriteSession, storable
-from crm_kit.observability import metrics
+from crm_kit.observability import metrics, tracing
 from crm_kit.observability.recurring import Recurring
 from crm_kit.shutdown import finish
 from crm_kit.timers.table import TIMER
@@ -89,6 +89,8 @@ class TimerWorker:
         self._concurrency = concurrency
         self._running: set[int] = set()
         self._fault = Recurring()
+        for outcome in ("retried", "failed"):
+            metrics.TIMERS_RUN.labels(service, "any", outcome)
 
     async def run(self) -> None:
         working: set[asyncio.Task[bool]] = set()
@@ -161,8 +163,9 @@ class TimerWorker:
                 ).one_or_none()
                 if row is None:
                     return False
-                result = await self._handlers[row.kind](session, row.key, row.payload)
-                await session.flush()
+                with tracing.work(here.trace, f"timer {row.kind}", tenant_id):
+                    result = await self._handlers[row.kind](session, row.key, row.payload)
+                    await session.flush()
                 until = None
                 if isinstance(result, Outside):
                     until = await self._leased(session, row, result.lease)
