@@ -1,6 +1,6 @@
 """One stack on each event log for all end-to-end tests."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -12,6 +12,13 @@ from crm_testkit.whole_stack import Relata, running_stack
 async def on_embedded() -> AsyncIterator[Relata]:
     async with running_stack("embedded") as relata:
         yield relata
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKafka]:
+    """Of this test process alone: two stacks on one broker would be one, and each would get a part of the other's events."""
+    with RealKafka(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

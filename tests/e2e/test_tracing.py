@@ -47,9 +47,11 @@ async def on_embedded_traced() -> AsyncIterator[Traced]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def on_kafka_traced(kafka_broker: RealKafka) -> AsyncIterator[Traced]:
-    async for traced in _traced("kafka", kafka_broker.bootstrap_servers):
-        yield traced
+async def on_kafka_traced(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Traced]:
+    """On a broker of its own, beside that of the stack that other tests share."""
+    with RealKafka(tmp_path_factory.mktemp("kafka")) as broker:
+        async for traced in _traced("kafka", broker.bootstrap_servers):
+            yield traced
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
