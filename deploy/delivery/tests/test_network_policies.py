@@ -24,6 +24,7 @@ ARROWS = (
     ("gateway-timers", "kafka", {9092}),  # reconcile asks how far consumers are
     ("gateway-api", "internet*", {443, 8443}),  # keys of identity providers
     ("gateway-consume", "internet*", {443, 8443}),  # webhooks
+    ("gateway-timers", "internet*", {443, 8443}),  # backfills of shops
     ("*", "dns", {53}),
     ("prometheus", "*", {8000}),
 )
