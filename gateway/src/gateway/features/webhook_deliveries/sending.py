@@ -355,7 +355,9 @@ class _Run:
         with context.use(self._context()):
             async with self._means.database.write(self._tenant_id) as session:
                 await repository.store(session, self._id, settled)
-                await repository.release(session, self._id, sorted(freed))
+                # What was taken up as held while its subject was being freed has nothing before it any more.
+                held = {one.subject for one in settled if one.held}
+                await repository.release(session, self._id, sorted(freed | held))
                 if recovered:
                     await repository.try_all_at_once(session, self._id)
                 await self._pages.write(session, settled)
