@@ -163,6 +163,7 @@ SOURCE_FAULTS = {
     "expression": "JMESPath has a grammar, and functions that there are",
     "mapping_leaf": "every member of a mapping is an expression, at whatever depth",
     "mapping_depth": "as above",
+    "mapping_size": "as above: how many there are in all",
     "reference": "one of two members must be there",
     "header": "members that go with one value of another",
     "username": "as above",

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import httpx
@@ -18,6 +19,7 @@ from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 from crm_testkit.beside import beside
 from crm_testkit.history import check_views
+from crm_testkit.kafka_broker import RealKafka
 from crm_testkit.piled_changes import pile_up_changes
 from crm_testkit.soak.memory import peak_mb
 from crm_testkit.whole_stack import bearer
@@ -98,11 +100,9 @@ async def _write_on(client: httpx.AsyncClient, ids: list[str], stop: asyncio.Eve
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("bus", ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-async def test_what_piles_up_is_worked_off_in_order_and_in_bounded_memory(
-    bus: Bus, request: pytest.FixtureRequest
-) -> None:
-    kafka = request.getfixturevalue("kafka_broker").bootstrap_servers if bus == "kafka" else ""
+async def test_what_piles_up_is_worked_off_in_order_and_in_bounded_memory(bus: Bus, tmp_path: Path) -> None:
     async with AsyncExitStack() as opened:
+        kafka = opened.enter_context(RealKafka(tmp_path / "kafka")).bootstrap_servers if bus == "kafka" else ""
         stack = await opened.enter_async_context(_stack(bus, kafka))
         log = await opened.enter_async_context(_log(stack))
         client = await opened.enter_async_context(
