@@ -5,10 +5,9 @@ from collections.abc import Callable
 
 import asyncpg
 from crm_kit.db.migrations import differences
-from crm_kit.db.session import sqlalchemy_url
+from crm_kit.db.session import make_engine
 from crm_testkit.door import Door, Keyholder
 from gateway.base import METADATA
-from sqlalchemy.ext.asyncio import create_async_engine
 
 
 async def test_the_admin_key_makes_a_tenant_whose_first_key_works(door: Door) -> None:
@@ -104,7 +103,7 @@ async def test_without_a_tenant_no_table_shows_a_row(door: Door, tenant: Keyhold
 
 
 async def test_models_and_migrations_agree(postgres_database: Callable[[str], object], door: Door) -> None:
-    engine = create_async_engine(sqlalchemy_url(door.service.urls.owner))
+    engine = make_engine(door.service.urls.owner)
     async with engine.connect() as connection:
         found = list(await connection.run_sync(differences, METADATA))
     await engine.dispose()

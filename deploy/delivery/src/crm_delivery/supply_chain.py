@@ -17,7 +17,8 @@ _BIN: Final = Path(sys.executable).parent
 
 ALLOWED: Final = frozenset(
     (
-        "0BSD", "Apache-2.0", "Apache Software License", "BSD-2-Clause", "BSD-3-Clause", "BSD License", "ISC", "MIT",
+        "0BSD", "3-Clause BSD License",
+        "Apache-2.0", "Apache Software License", "BSD-2-Clause", "BSD-3-Clause", "BSD License", "ISC", "MIT",
         "MIT License", "MIT-0", "PSF-2.0", "Python Software Foundation License", "The Unlicense (Unlicense)", "Unlicense",
         # Copyleft by file: what we ship of it is as it came.
         "MPL-2.0", "Mozilla Public License 2.0 (MPL 2.0)",

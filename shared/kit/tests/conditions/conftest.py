@@ -6,9 +6,9 @@ import pytest
 import sqlalchemy as sa
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.embedded import EmbeddedPostgres
-from crm_kit.db.session import sqlalchemy_url
+from crm_kit.db.session import make_engine
 from crm_kit.db.text_grams import TEXT_GRAMS, TEXT_GRAMS_SOUGHT, text_grams_column
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 STATES = ("new", "open", "done")
 
@@ -69,7 +69,7 @@ def fields() -> FieldSet:
 @pytest.fixture(scope="module")
 async def connection(postgres_server: EmbeddedPostgres) -> AsyncIterator[AsyncConnection]:
     """A connection with an empty table of things, gone at the end."""
-    engine = create_async_engine(sqlalchemy_url(postgres_server.superuser_url()))
+    engine = make_engine(postgres_server.superuser_url())
     try:
         async with engine.connect() as connection:
             await connection.begin()

@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.embedded import EmbeddedPostgres
-from crm_kit.db.session import sqlalchemy_url
+from crm_kit.db.session import make_engine
 from crm_kit.http.pagination import Cursors, InvalidCursor, PageRequest, fetch_page, parse_sort, walks
 from crm_kit.http.searching import Search, fetch_found
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -59,7 +59,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 @pytest.fixture(scope="module")
 async def connection(postgres_server: EmbeddedPostgres) -> AsyncIterator[AsyncConnection]:
     """A connection with an empty table of parcels, gone at the end."""
-    engine = create_async_engine(sqlalchemy_url(postgres_server.superuser_url()))
+    engine = make_engine(postgres_server.superuser_url())
     try:
         async with engine.connect() as connection:
             await connection.begin()
