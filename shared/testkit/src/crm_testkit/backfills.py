@@ -21,6 +21,8 @@ from crm_testkit.shops import (
 
 Json = dict[str, Any]
 SOURCES: Final = "/v1/inbound-sources"
+_AT_ONCE: Final = 20
+"""More requests than that would wait for connections to the database longer than they may."""
 NOTHING: Final[Json] = {"*": {"steps": []}, **{topic: {"steps": []} for topic in (
     "customers/update", "orders/updated", "products/update", "customer.updated", "order.updated", "product.updated")}}  # fmt: skip
 """Mappings by which a delivery is noted, and nothing is written: no service is needed."""
@@ -52,8 +54,10 @@ class Asking:
         while cursor is not None:
             asked = {"source_id": self.source["id"], "limit": 200, **params, **({"cursor": cursor} if cursor else {})}
             page = (await self.client.get("/v1/inbound-deliveries", params=asked)).json()
-            bodies = await asyncio.gather(*map(self.payload, page["data"]))
-            found += zip((one["topic"] for one in page["data"]), bodies, strict=True)
+            for start in range(0, len(page["data"]), _AT_ONCE):
+                some = page["data"][start : start + _AT_ONCE]
+                bodies = await asyncio.gather(*map(self.payload, some))
+                found += zip((one["topic"] for one in some), bodies, strict=True)
             cursor = page["next_cursor"]
         return found
 
