@@ -66,7 +66,7 @@ def test_each_tree_is_read_only_but_for_tmp(cluster: Cluster) -> None:
 
 def _cannot_write(pid: int, folder: str = "") -> bool:
     try:
-        probe = Path(f"/proc/{pid}/root/{folder}/probe")
+        probe = Path(f"/proc/{pid}/root") / folder / "probe"
         probe.touch()
         probe.unlink()
     except OSError:
