@@ -9,7 +9,8 @@ from crm_contracts.registry import EVERY_TOPIC, PARTITIONS
 from crm_delivery import render
 from crm_delivery.objects import of_kind, read
 from crm_delivery.published import NotToBeHad, definitions_of_go_modules, definitions_of_strimzi
-from crm_delivery.topology import topology
+from crm_delivery.topology import manifests, topology
+from crm_kit.rebuild.reading import group_of
 from jsonschema import Draft202012Validator
 
 Object = Mapping[str, Any]
@@ -121,19 +122,20 @@ def test_topics_are_those_of_the_registry(production: list[Object]) -> None:
 
 
 def test_a_service_may_touch_its_own_topics_only(users: list[Object]) -> None:
-    for service, spec in topology()["services"].items():
-        (user,) = [
-            each for each in of_kind(users, "KafkaUser") if each["metadata"]["name"] == f"relata-{service}-kafka"
-        ]
+    for manifest in manifests():
+        name = f"relata-{manifest.name}-kafka"
+        (user,) = [each for each in of_kind(users, "KafkaUser") if each["metadata"]["name"] == name]
         may: dict[tuple[str, str], set[str]] = {}
         for acl in user["spec"]["authorization"]["acls"]:
             for operation in acl["operations"]:
                 may.setdefault((acl["resource"]["type"], operation), set()).add(acl["resource"].get("name", ""))
-        assert may["topic", "Write"] == set(spec["publishes"])
-        assert all(name.startswith(f"crm.{service}.") for name in may["topic", "Write"])
-        assert may["topic", "Read"] == {topic for topics in spec["groups"].values() for topic in topics}
-        assert may["group", "Read"] == set(spec["groups"])
-        assert {kind for kind, _ in may} == {"topic", "group", "cluster"}
+        told = {events.topic.name for events in manifest.publishes}
+        assert may["topic", "Write"] == told | {topic.name for one in manifest.features for topic in one.topics}
+        assert all(name.startswith(f"crm.{manifest.name}.") for name in may["topic", "Write"])
+        assert may["topic", "Read"] == {topic.name for one in manifest.consumers for topic in one.topics}
+        rebuilding = {group_of(one) for one in manifest.consumers if one.projection}
+        assert may["group", "Read"] == {one.name for one in manifest.consumers} | rebuilding
+        assert {kind for kind, _ in may} == {"topic", "group"}
 
 
 def test_lag_is_of_every_consumer_group_that_there_is(production: list[Object]) -> None:

@@ -4,15 +4,16 @@
 """
 
 import importlib
-import json
 from pathlib import Path
 from typing import Any
 
+from crm_contracts.document_text import document_text
 from crm_contracts.registry import EVERY_TOPIC, PARTITIONS
 from crm_kit.bus.kafka.topics import topic_settings
 from crm_kit.bus.port import CompactionPolicy, TopicSpec
 from crm_kit.manifest import Manifest
 from crm_kit.runtime import ALL_ROLES
+from crm_kit.topics import acls_of
 
 ROOT = Path(__file__).parents[4]
 CHART = ROOT / "deploy" / "helm" / "relata"
@@ -27,7 +28,7 @@ def manifests() -> tuple[Manifest, ...]:
 
 
 def topology() -> dict[str, Any]:
-    """Services with their roles, consumer groups and topics; topics with their settings."""
+    """Services with their roles, consumer groups and rights on Kafka; topics with their settings."""
     return {
         "services": {manifest.name: _service(manifest) for manifest in manifests()},
         "topics": {
@@ -42,19 +43,17 @@ def topology() -> dict[str, Any]:
 
 def _service(manifest: Manifest) -> dict[str, Any]:
     has_something_to_consume = manifest.consumers or any(feature.workers for feature in manifest.features)
-    told = {events.topic.name for events in manifest.publishes}
-    told |= {topic.name for feature in manifest.features for topic in feature.topics}
     return {
         "module": manifest.package,
         "roles": [role for role in ALL_ROLES if role != "consume" or has_something_to_consume],
-        "publishes": sorted(told),
-        "groups": {one.name: sorted(topic.name for topic in one.topics) for one in manifest.consumers},
+        "groups": sorted(one.name for one in manifest.consumers),
+        "acls": acls_of(manifest),
     }
 
 
 def text() -> str:
     """The file as it has to be."""
-    return json.dumps(topology(), indent=1) + "\n"
+    return document_text(topology()) + "\n"
 
 
 if __name__ == "__main__":
