@@ -10,10 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from crm_kit import environment as env
 from crm_kit.bus.access import KafkaAccess
 from crm_kit.environment import Secret, SettingsError
+from crm_kit.observability.sampling import Sampler
 
 __all__ = ["Secret", "ServiceSettings", "SettingsError"]
-
-from crm_kit.observability.sampling import Sampler
 
 
 class ServiceSettings(BaseModel):

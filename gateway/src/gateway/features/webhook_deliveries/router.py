@@ -45,9 +45,7 @@ async def list_all(request: Request, entity_id: EntityPath, session: Reading) ->
 )
 async def get(request: Request, entity_id: EntityPath, delivery_id: EntityPath, session: Reading) -> Response:
     await WEBHOOK_ENDPOINTS.get(session, entity_id)
-    row = await WEBHOOK_DELIVERIES.get(session, delivery_id)
-    if row.endpoint_id != entity_id:
-        raise WEBHOOK_DELIVERIES.not_found(delivery_id)
+    row = await WEBHOOK_DELIVERIES.get_part(session, entity_id, delivery_id)
     return entity_response(request, UNPUBLISHED.snapshot(row))
 
 

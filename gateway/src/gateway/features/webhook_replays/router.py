@@ -48,8 +48,8 @@ async def list_all(request: Request, entity_id: EntityPath, session: Reading) ->
 )
 async def get(request: Request, entity_id: EntityPath, replay_id: EntityPath, session: Reading) -> Response:
     await WEBHOOK_ENDPOINTS.get(session, entity_id)
-    row = await WEBHOOK_REPLAYS.get(session, replay_id)
-    return entity_response(request, UNPUBLISHED.snapshot(_of(row, entity_id)))
+    row = await WEBHOOK_REPLAYS.get_part(session, entity_id, replay_id)
+    return entity_response(request, UNPUBLISHED.snapshot(row))
 
 
 @router.post(
@@ -61,14 +61,7 @@ async def get(request: Request, entity_id: EntityPath, replay_id: EntityPath, se
 )
 async def cancel(request: Request, entity_id: EntityPath, replay_id: EntityPath, session: Writing) -> Response:
     await WEBHOOK_ENDPOINTS.lock(session, entity_id)
-    row = _of(await WEBHOOK_REPLAYS.lock(session, replay_id), entity_id)
+    row = await WEBHOOK_REPLAYS.lock_part(session, entity_id, replay_id)
     check_if_match(request, row.version)
     await cancel_replay(session, row)
     return entity_response(request, UNPUBLISHED.snapshot(row))
-
-
-def _of(row: WebhookReplayRow, endpoint_id: str) -> WebhookReplayRow:
-    """Raises NotFound for another endpoint's."""
-    if row.endpoint_id != endpoint_id:
-        raise WEBHOOK_REPLAYS.not_found(row.id)
-    return row

@@ -14,6 +14,7 @@ from crm_kit.db.connecting import Connection, connect
 from crm_kit.db.migrations import OLDEST_SERVER, head_revision
 from crm_kit.doctor.findings import Finding, fault, names, ok, warning
 from crm_kit.manifest import Manifest
+from crm_kit.outbox.gauge import WAITING
 from crm_kit.settings import ServiceSettings
 
 _CLOCK_SECONDS: Final = (1.0, 30.0)
@@ -31,10 +32,6 @@ _CONNECTIONS = """
     select (select count(*) from pg_stat_activity where backend_type = 'client backend') as used,
            current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
              - current_setting('reserved_connections')::int as most
-"""
-_OUTBOX = """
-    select count(*) as waiting, coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float as oldest
-      from outbox where quarantined_at is null
 """
 _LETTERS = """
     select (select count(*) from parked_event) as parked,
@@ -162,17 +159,17 @@ async def _tables(connection: Connection, manifest: Manifest) -> AsyncIterator[F
 
 
 async def _queues(connection: Connection, manifest: Manifest) -> AsyncIterator[Finding]:
-    outbox, letters = await connection.fetchrow(_OUTBOX), await connection.fetchrow(_LETTERS)
+    outbox, letters = await connection.fetchrow(WAITING), await connection.fetchrow(_LETTERS)
     assert outbox is not None
     assert letters is not None
-    waits = f"{outbox['waiting']} events wait in the outbox, the oldest for {outbox['oldest']:.0f} s"
-    if outbox["waiting"] and outbox["oldest"] > _OUTBOX_SECONDS:
+    waits = f"{outbox['events']} events wait in the outbox, the oldest for {outbox['oldest']:.0f} s"
+    if outbox["events"] and outbox["oldest"] > _OUTBOX_SECONDS:
         yield fault(
             "outbox",
             f"{waits}: does python -m {manifest.package} relay run, and what says its log (relay_interrupted)?",
         )
     else:
-        yield ok("outbox", f"{waits}." if outbox["waiting"] else "The outbox is empty.")
+        yield ok("outbox", f"{waits}." if outbox["events"] else "The outbox is empty.")
     if letters["parked"] or letters["quarantined"]:
         said = f"{letters['parked']} events could not be applied and {letters['quarantined']} not be published"
         yield warning("dead letters", f"{said}: look at /v1/dead-letters, and replay or discard them.")

@@ -178,6 +178,20 @@ class Resource(Generic[RowT, WriteT, EntityT]):
             raise access.forbidden(f"{self.permission}:{action}")
         return row
 
+    async def get_part(self, session: ReadSession, of_id: str, entity_id: str) -> RowT:
+        """As `get`, of a record that is a part of that one. Raises NotFound for one of another's."""
+        return self._part(await self.get(session, entity_id), of_id)
+
+    async def lock_part(self, session: WriteSession, of_id: str, entity_id: str, action: Action = "update") -> RowT:
+        """As `lock`, of a record that is a part of that one. Raises NotFound for one of another's."""
+        return self._part(await self.lock(session, entity_id, action), of_id)
+
+    def _part(self, row: RowT, of_id: str) -> RowT:
+        assert self.within is not None, "it is a part of something"
+        if getattr(row, str(self.within.column.key)) != of_id:
+            raise self.not_found(row.id)
+        return row
+
     async def held(self, session: WriteSession, entity_id: str) -> RowT:
         """The row, locked as `lock` locks it, whatever may be done to it: for work that was begun in the caller's name.
 

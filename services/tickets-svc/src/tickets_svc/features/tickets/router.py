@@ -91,7 +91,5 @@ async def messages(request: Request, ticket_id: EntityPath, session: Reading) ->
     summary="Read a message",
 )
 async def message(request: Request, ticket_id: EntityPath, entity_id: EntityPath, session: Reading) -> Response:
-    row = await MESSAGES.get(session, entity_id)
-    if row.ticket_id != ticket_id:
-        raise MESSAGES.not_found(entity_id)
+    row = await MESSAGES.get_part(session, ticket_id, entity_id)
     return entity_response(request, MESSAGE_EVENTS.snapshot(row))
