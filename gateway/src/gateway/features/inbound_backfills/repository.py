@@ -1,6 +1,5 @@
 """Every statement on backfills."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -24,12 +23,6 @@ _FORGET: Final = Sql(
 )
 
 
-async def find(session: ReadSession, source_id: str, backfill_id: str) -> InboundBackfillRow | None:
-    statement = select(InboundBackfillRow).where(_c.id == backfill_id, _c.source_id == source_id)
-    row: InboundBackfillRow | None = await session.scalar(statement)
-    return row
-
-
 async def lock(session: WriteSession, backfill_id: str) -> InboundBackfillRow | None:
     statement = select(InboundBackfillRow).where(_c.id == backfill_id).with_for_update()
     row: InboundBackfillRow | None = await session.scalar(statement.execution_options(populate_existing=True))
@@ -40,14 +33,6 @@ async def going_on(session: ReadSession, source_id: str) -> str | None:
     """The id of the source's run that has not ended."""
     found: str | None = await session.scalar(select(_c.id).where(_c.source_id == source_id, _c.status.in_(_OPEN)))
     return found
-
-
-async def page(session: ReadSession, source_id: str, before: str | None, most: int) -> Sequence[InboundBackfillRow]:
-    """Newest first: ids are made in the order of time."""
-    statement = select(InboundBackfillRow).where(_c.source_id == source_id).order_by(_c.id.desc()).limit(most)
-    if before is not None:
-        statement = statement.where(_c.id < before)
-    return (await session.scalars(statement)).all()
 
 
 async def marks(session: ReadSession, source_id: str) -> dict[str, datetime]:

@@ -52,10 +52,3 @@ class InboundBackfill(Entity):
     ]
     job_id: Annotated[JobId, OPEN]
     finished_at: Annotated[Timestamp | None, OPEN]
-
-
-class InboundBackfillPage(Contract):
-    """One page, newest first."""
-
-    data: list[InboundBackfill]
-    next_cursor: str | None
