@@ -19,7 +19,7 @@ import asyncpg
 from crm_kit.db.provision import provision
 
 from crm_local.configuration import PROCESSES
-from crm_local.credentials import Credentials, ensure_credentials
+from crm_local.credentials import ensure_credentials
 from crm_local.errors import StackError
 from crm_local.run_folder import RunFolder
 from crm_local.tenant import ensure_tenant
@@ -71,24 +71,11 @@ async def prepare(folder: Path, superuser_url: str) -> None:
     credentials = ensure_credentials(folder)
     await provision(superuser_url, *credentials.databases.values())
     for name in PROCESSES:
-        lines = (f"{key}={shlex.quote(value)}\n" for key, value in settings(name, credentials, superuser_url).items())
+        secret = credentials.settings_of(name, superuser_url)
+        lines = (f"{key}={shlex.quote(value)}\n" for key, value in secret.items())
         file = folder / f"{name}.env"
         file.touch(mode=0o600)
         file.write_text("".join(lines))
-
-
-def settings(name: str, credentials: Credentials, server_url: str) -> dict[str, str]:
-    """The secret ones of a service's process."""
-    urls, prefix = credentials.databases[name].urls(server_url), name.upper()
-    own = {
-        f"{prefix}_DATABASE_URL": urls.app,
-        f"{prefix}_SYSTEM_DATABASE_URL": urls.system,
-        f"{prefix}_OWNER_DATABASE_URL": urls.owner,
-        "SECRET": credentials.secrets[name],
-    }
-    if name == "gateway":
-        own |= {"ADMIN_KEY": credentials.admin_key, "SIGNING_KEY_FILE": str(credentials.signing_key_file)}
-    return own
 
 
 async def _tell_tenant(folder: Path, port: int) -> None:

@@ -23,6 +23,19 @@ class Credentials:
     signing_key_file: Path
     jwks_file: Path
 
+    def settings_of(self, name: str, server_url: str) -> dict[str, str]:
+        """The secret settings of a service's process: each gets its own only."""
+        urls, prefix = self.databases[name].urls(server_url), name.upper()
+        own = {
+            f"{prefix}_DATABASE_URL": urls.app,
+            f"{prefix}_SYSTEM_DATABASE_URL": urls.system,
+            f"{prefix}_OWNER_DATABASE_URL": urls.owner,
+            "SECRET": self.secrets[name],
+        }
+        if name == "gateway":
+            own |= {"ADMIN_KEY": self.admin_key, "SIGNING_KEY_FILE": str(self.signing_key_file)}
+        return own
+
 
 def ensure_credentials(folder: Path) -> Credentials:
     """Read them from `folder`, generating what is missing; raises `StackError` for a damaged file."""

@@ -243,9 +243,6 @@ class LocalStack:
         return self._environment_of(name, credentials, server_url or self._database.server_url)
 
     def _environment_of(self, name: str, credentials: Credentials, server_url: str) -> dict[str, str]:
-        """Each process gets its own secrets only."""
-        urls = credentials.databases[name].urls(server_url)
-        prefix = name.upper()
         environment = {
             **os.environ,
             "PYTHONUNBUFFERED": "1",
@@ -253,21 +250,16 @@ class LocalStack:
             "MIGRATE_AT_START": "true",
             "HOST": HOST,
             "PORT": str(self.ports[name]),
-            "SECRET": credentials.secrets[name],
             "INTERNAL_JWKS_FILE": str(credentials.jwks_file),
             "SHUTDOWN_GRACE_SECONDS": str(_GRACE_SECONDS),
             "PUBLIC_URL": self.urls["gateway"],
             "BUS": self.configuration.bus,
             "EVENT_LOG_URL": credentials.event_log.url(server_url),
-            f"{prefix}_DATABASE_URL": urls.app,
-            f"{prefix}_SYSTEM_DATABASE_URL": urls.system,
-            f"{prefix}_OWNER_DATABASE_URL": urls.owner,
+            **credentials.settings_of(name, server_url),
         }
         if self.configuration.bus == "kafka":
             environment["KAFKA_BOOTSTRAP_SERVERS"] = self.configuration.kafka
         if name == "gateway":
-            environment["ADMIN_KEY"] = credentials.admin_key
-            environment["SIGNING_KEY_FILE"] = str(credentials.signing_key_file)
             # One key serves all of a developer's programs: its quota is there to be seen, not to be in the way.
             environment["RATE_LIMIT_QUOTA"] = "1000000"
             environment["RATE_LIMIT_TENANT_QUOTA"] = "10000000"
