@@ -40,10 +40,12 @@ def _page(server: ShopServer, connector: Connector, wanted: Wanted) -> Page:
     return connector.read(wanted, headers, document_of(reply.status, headers, reply.body))
 
 
-def _through(server: ShopServer, between: Any = lambda _: None, *, limit: int = 5) -> tuple[list[int], int]:
-    """The ids that a run sees, and how many pages it asks for. `between`: called before each page."""
+def _through(
+    server: ShopServer, between: Any = lambda _: None, *, limit: int = 5, first: Place | None = None
+) -> tuple[list[int], Place]:
+    """The ids that a run sees, and where it ends. `between`: called before each page; `first`: where it begins."""
     connector, seen, pages = _connector(server), [], 0
-    place = Place(resource="orders", limit=limit)
+    place = (first or Place(resource="orders")).model_copy(update={"limit": limit})
     while not place.is_finished:
         between(pages)
         page = _page(server, connector, place.wanted(connector.largest_page))
@@ -53,7 +55,7 @@ def _through(server: ShopServer, between: Any = lambda _: None, *, limit: int = 
         )
         pages += 1
         assert pages < 500, "it does not end"
-    return seen, pages
+    return seen, place
 
 
 CHANGES = st.lists(
@@ -87,9 +89,28 @@ def test_what_was_there_all_the_time_is_seen_and_so_is_the_last_of_what_changed(
         elif ids:
             orders[ids[at % len(ids)]] = {**orders[ids[at % len(ids)]], modified: _LATER[kind]}
 
-    seen, _ = _through(server, between, limit=limit)
-    if not left:  # after the last pass there is nobody who would see it
+    seen, end = _through(server, between, limit=limit)
+    if not left and end.pages_in_pass == 1:  # otherwise the last pass was one too few, and the next run sees the rest
         assert set(server.records["orders"]) <= set(seen)
+    assert end.mark is not None
+    (first,) = rules.first_places(["orders"], None, {"orders": end.mark})
+    assert set(server.records["orders"]) <= {*seen, *_through(server, limit=limit, first=first)[0]}
+
+
+def test_a_shop_that_is_never_quiet_is_left_after_a_few_passes_and_the_next_run_goes_on_from_there() -> None:
+    server = _server("shopify", range(1, 21))
+    sample = server.records["orders"][1]
+
+    def between(page: int) -> None:
+        server.put("orders", {**sample, "id": 100 + page, "updated_at": _LATER["shopify"]})
+
+    seen, end = _through(server, between)
+    assert end.passes == rules.MAX_PASSES - 1
+    assert end.pages_in_pass > 1
+    missed = set(server.records["orders"]) - set(seen)
+    assert missed
+    (first,) = rules.first_places(["orders"], None, {"orders": end.mark or NOW})
+    assert missed <= set(_through(server, first=first)[0])
 
 
 @given(count=st.integers(1, 40), hidden=st.sets(st.integers(1, 40)), limit=st.integers(2, 8))
@@ -113,11 +134,11 @@ def test_records_that_woocommerce_counts_and_does_not_show_hold_nothing_up(
 
 
 def test_a_quiet_shop_is_asked_for_each_page_once() -> None:
-    assert _through(_server("shopify", range(1, 21)))[1] == 4 + 1, "and once more for what has changed since"
-    assert _through(_server("woocommerce", range(1, 21)))[1] == 5 + 1, (
+    assert _through(_server("shopify", range(1, 21)))[1].pages == 4 + 1, "and once more for what has changed since"
+    assert _through(_server("woocommerce", range(1, 21)))[1].pages == 5 + 1, (
         "each page begins with the last of the one before"
     )
-    assert _through(_server("shopify", range(1, 5)))[1] == 1
+    assert _through(_server("shopify", range(1, 5)))[1].pages == 1
 
 
 def test_a_page_is_asked_for_as_shopify_documents_it() -> None:
