@@ -23,6 +23,7 @@ from crm_local.configuration import Configuration
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 from load import at_rate, numbered, percentile, request_bytes
+from settling import quiet
 from writes import cpu_seconds
 
 _TIME: Final = re.compile(rb'"time":"([^"]+)"')
@@ -124,9 +125,9 @@ async def throughput(
     endpoint = await subscribe(client, f"{receiver.url}/hook", status="paused", **more)
     place = f"/v1/webhook-endpoints/{endpoint}"
     await make(client, events)
-    before = -1
-    while before != (before := (await client.get(f"{place}/progress")).json()["backlog"]) or before < events:
-        await asyncio.sleep(3)  # until the journal has them, and the stack is quiet
+    while (await client.get(f"{place}/progress")).json()["backlog"] < events:
+        await asyncio.sleep(1)
+    await quiet(stack)
     await receiver.arrived()
     spent, began, number = cpu_seconds(stack.pids), time.perf_counter(), 0
     (await client.patch(place, json={"status": "active"})).raise_for_status()
@@ -139,7 +140,11 @@ async def throughput(
     return {"events/s": round(number / took), "CPU ms an event": round(sum(used.values()) / number * 1000, 3)}
 
 
-async def latency(client: httpx.AsyncClient, receiver: Receiver, rate: float, seconds: float) -> dict[str, float]:
+async def latency(
+    stack: LocalStack, client: httpx.AsyncClient, receiver: Receiver, rate: float, seconds: float
+) -> dict[str, float]:
+    """Once what was made before has been worked off: it would be in the way of what is measured."""
+    await quiet(stack)
     gateway = str(client.base_url).rstrip("/")
     headers = {"Authorization": client.headers["Authorization"], "Content-Type": "application/json"}
     body = json.dumps({"full_name": "客户 #########"}).encode()
@@ -168,12 +173,12 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
                 )
                 await subscribe(client, f"{receiver.url}/hook")
                 report[f"at {arguments.rate:g} a second"] = await latency(
-                    client, receiver, arguments.rate, arguments.seconds
+                    stack, client, receiver, arguments.rate, arguments.seconds
                 )
                 for number in range(arguments.dead):
                     await subscribe(client, f"{receiver.url}/{'silent' if number % 2 else 'busy'}/{number}")
                 report[f"at {arguments.rate:g} a second, {arguments.dead} dead endpoints beside it"] = await latency(
-                    client, receiver, arguments.rate, arguments.seconds
+                    stack, client, receiver, arguments.rate, arguments.seconds
                 )
     return report
 

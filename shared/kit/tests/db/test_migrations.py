@@ -1,6 +1,7 @@
 """A database that a newer release has migrated: the release before starts over it, and its processes run on."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,6 +63,19 @@ async def test_a_revision_that_no_later_release_has_is_refused(
     await migrate(_release(tmp_path, "0001_other"), MANIFEST.metadata, urls.owner)
     with pytest.raises(Exception, match="0001_other"):
         await migrate(MANIFEST.migrations, MetaData(), urls.owner)
+
+
+async def test_a_new_table_is_not_taken_for_one_of_many_tenants(parts: Parts, tenant_id: str) -> None:
+    """A plan that is made now is kept while the table grows: an index by the tenant alone must not look as good as any other."""
+
+    async def expected(where: str, *values: str) -> float:
+        (found,) = await parts.fetch_as(
+            tenant_id, f"explain (generic_plan, format json) select from note {where}", *values
+        )
+        return float(json.loads(found[0])[0]["Plan"]["Plan Rows"])
+
+    assert await expected("where tenant_id = $1", tenant_id) == await expected("") > 10
+    assert await expected("where tenant_id = $1 and id = $2", tenant_id, "note_1") == 1
 
 
 async def test_old_writers_run_on_while_a_column_comes_and_keep_its_values(
