@@ -39,7 +39,7 @@ ifdef T
 	$(BIN)/python -m pytest $(T)
 else
 	$(BIN)/python -m pytest -n 2 --dist loadfile shared services gateway deploy tests/architecture tests/soak
-	$(BIN)/python -m pytest -m 'not slow' tests/e2e tests/chaos
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' tests/e2e tests/chaos
 endif
 
 check: $(VENV)/.ready ## what CI would complain about first: format, lint, types, imports, generated files

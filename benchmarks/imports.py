@@ -53,12 +53,14 @@ def table(rows: int, seed: int) -> bytes:
     return text.getvalue().encode()
 
 
-async def measured(stack: LocalStack, client: httpx.AsyncClient, content: bytes, name: str) -> dict[str, Any]:
+async def measured(
+    stack: LocalStack, client: httpx.AsyncClient, content: bytes, name: str, duplicates: str = "allow"
+) -> dict[str, Any]:
     """Of one import, from the request to the job's end."""
     before, pid = cpu_seconds(stack.pids).total(), stack.pids["contacts"]
     idle = peak = proportional_mb(pid)
     began = time.perf_counter()
-    answer = await client.post("/v1/imports", files={"file": (name, content)})
+    answer = await client.post("/v1/imports", files={"file": (name, content)}, data={"duplicates": duplicates})
     answer.raise_for_status()
     answered = time.perf_counter() - began
     job_id, marks = answer.json()["job_id"], [(0.0, 0)]
@@ -88,9 +90,11 @@ def _until(marks: list[tuple[float, int]], rows: float) -> float:
     return next(moment for moment, done in marks if done >= rows)
 
 
-async def compared(stack: LocalStack, client: httpx.AsyncClient, rows: int) -> dict[str, Any]:
+async def compared(
+    stack: LocalStack, client: httpx.AsyncClient, rows: int, duplicates: str = "allow"
+) -> dict[str, Any]:
     """An import, with what it is of R4 in the same run."""
-    found = await measured(stack, client, table(rows, seed=1), "people.csv")
+    found = await measured(stack, client, table(rows, seed=1), "people.csv", duplicates)
     await caught_up(stack)
     copied = await copied_contacts(stack, _COPIED_ROWS)
     return {**found, "COPY (R4), rows/s": round(copied), "of R4": round(found["rows/s"] / copied, 3)}
@@ -99,12 +103,17 @@ async def compared(stack: LocalStack, client: httpx.AsyncClient, rows: int) -> d
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--duplicates", choices=("allow", "report", "refuse"), default="allow")
     chosen = parser.parse_args()
     with temporary_run_dir() as folder:
         async with LocalStack(Configuration(run_dir=Path(folder))) as stack:
             headers = {"Authorization": f"Bearer {stack.dev['api_key']}"}
             async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=120) as client:
-                print(json.dumps(await compared(stack, client, chosen.rows), indent=1, ensure_ascii=False))
+                print(
+                    json.dumps(
+                        await compared(stack, client, chosen.rows, chosen.duplicates), indent=1, ensure_ascii=False
+                    )
+                )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Every statement about duplicates."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from crm_contracts.ids import DuplicateId, prefix_of
@@ -133,10 +133,14 @@ async def compared(session: ReadSession, ids: Sequence[str]) -> list[Compared]:
     return [Compared(row, company) for row, company in found]
 
 
-async def company_of(session: ReadSession, account_id: str) -> str | None:
+async def companies(session: ReadSession, account_ids: Collection[str]) -> Mapping[str, str]:
+    """The names of accounts."""
+    if not account_ids:
+        return {}
     a = columns(AccountRow)
-    name: str | None = await session.scalar(select(a.name).where(a.id == account_id))
-    return name
+    wanted = literal(sorted(account_ids), ARRAY(Text()))
+    found: Sequence[Any] = (await session.execute(select(a.id, a.name).where(a.id == any_(wanted)))).all()
+    return dict(found)
 
 
 async def statistics(session: ReadSession) -> Statistics:

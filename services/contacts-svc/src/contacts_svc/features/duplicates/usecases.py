@@ -1,7 +1,8 @@
 """What can be asked about duplicates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Final, NamedTuple
 
 from crm_kit.db.locks import lock_keys
@@ -23,16 +24,18 @@ from contacts_svc.features.duplicates import repository
 from contacts_svc.features.duplicates.errors import DuplicateContacts
 from contacts_svc.features.duplicates.events import UNPUBLISHED
 from contacts_svc.features.duplicates.models import DuplicatePairRow
+from contacts_svc.features.duplicates.repository import Compared
 from contacts_svc.features.duplicates.schemas import Candidate, PairStatus, reasons
 from contacts_svc.features.matching.rules.keys import key_number, match_keys
-from contacts_svc.features.matching.rules.profile import profile_of
+from contacts_svc.features.matching.rules.profile import Profile, profile_of
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM, Assessment, assess
+from contacts_svc.features.matching.rules.statistics import Statistics
 from contacts_svc.features.matching.rules.weights import SHARED_BY_MANY
 
 _MOST_COMPARED: Final = 200
 """Contacts, of those that share a key: the ones that share most."""
 
-_MOST_NAMED: Final = 20
+MOST_NAMED: Final = 20
 
 
 class Found(NamedTuple):
@@ -50,23 +53,55 @@ async def duplicates_of_contact(session: ReadSession, contact_id: str, *, least:
 
 
 async def duplicates_of(session: ReadSession, row: ContactRow, *, least: float) -> list[Found]:
-    """Contacts that score at least so much, the likeliest first.
+    """Contacts that score at least so much, the likeliest first."""
+    named = await repository.companies(session, [row.account_id] if row.account_id is not None else [])
+    (found,) = await duplicates_of_each(session, [Compared(row, named.get(row.account_id or ""))], least=least)
+    return found
+
+
+async def duplicates_of_each(
+    session: ReadSession, looked_at: Sequence[Compared], *, least: float, among: bool = False
+) -> list[list[Found]]:
+    """Of each the contacts that score at least so much, the likeliest first. `among`: and those that stand before it.
 
     Left out is everybody of whom the caller does not read what identifies a person: a score tells of it.
     """
-    company = await repository.company_of(session, row.account_id) if row.account_id is not None else None
-    profile = profile_of(row, company)
-    by_key = {key_number(session.tenant_id, key): key for key in match_keys(profile)}
-    holders = await repository.holders(session, list(by_key))
-    others = await repository.compared(session, _likeliest(holders, row.id))
-    seen = {each.id for each in await CONTACTS.seen(session, [other.row for other in others])}
-    shared = {by_key[number]: len(held) for number, held in holders.items()}
-    statistics = replace(await repository.statistics(session), shared=shared)
-    found = [
-        Found(other.row, assess(profile, profile_of(other.row, other.company), statistics))
-        for other in others
-        if other.row.id in seen and _reads_identity(session, other.row.id)
+    profiles = [profile_of(each.row, each.company) for each in looked_at]
+    keys = [{key_number(session.tenant_id, key): key for key in match_keys(profile)} for profile in profiles]
+    holders = {number: list(held) for number, held in (await repository.holders(session, [*chain(*keys)])).items()}
+    sought: list[list[str]] = []
+    shared: list[Mapping[str, int]] = []
+    for each, numbers in zip(looked_at, keys, strict=True):
+        held = {number: holders[number] for number in numbers if number in holders}
+        sought.append(_likeliest(held, each.row.id))
+        shared.append({numbers[number]: len(ids) for number, ids in held.items()})
+        for number in numbers if among else ():
+            holders.setdefault(number, []).append(each.row.id)
+    others = await _comparable(session, looked_at if among else (), {*chain(*sought)})
+    statistics = await repository.statistics(session)
+    return [
+        _assessed(profile, [others[id_] for id_ in ids if id_ in others], replace(statistics, shared=counts), least)
+        for profile, ids, counts in zip(profiles, sought, shared, strict=True)
     ]
+
+
+async def _comparable(
+    session: ReadSession, given: Sequence[Compared], ids: Collection[str]
+) -> dict[str, tuple[ContactRow, Profile]]:
+    """By id: those that are given, and those that are there and whose identity the caller reads."""
+    found = {each.row.id: (each.row, profile_of(each.row, each.company)) for each in given}
+    there = await repository.compared(session, [id_ for id_ in ids if id_ not in found])
+    seen = {each.id for each in await CONTACTS.seen(session, [each.row for each in there])}
+    for each in there:
+        if each.row.id in seen and _reads_identity(session, each.row.id):
+            found[each.row.id] = (each.row, profile_of(each.row, each.company))
+    return found
+
+
+def _assessed(
+    profile: Profile, others: Iterable[tuple[ContactRow, Profile]], statistics: Statistics, least: float
+) -> list[Found]:
+    found = [Found(row, assess(profile, other, statistics)) for row, other in others]
     return sorted(
         (each for each in found if each.said.score >= least), key=lambda each: (-each.said.score, each.row.id)
     )
@@ -125,7 +160,7 @@ async def refuse_duplicates(session: WriteSession, policy: str, data: ContactWri
     if found:
         candidates = [
             Candidate(id=each.row.id, score=round(each.said.score, 4), why=reasons(each.said))
-            for each in found[:_MOST_NAMED]
+            for each in found[:MOST_NAMED]
         ]
         raise DuplicateContacts(
             Text(f"It is probably {found[0].row.id}.", f"很可能是 {found[0].row.id}。"),

@@ -14,7 +14,7 @@ from crm_kit.tabular.writing import BYTE_ORDER_MARK, csv_lines
 
 from contacts_svc.features.import_rows import repository as rows
 from contacts_svc.features.imports.models import ImportRow
-from contacts_svc.features.imports.repository import results
+from contacts_svc.features.imports.repository import WhichRows, results
 
 _OPEN_TABLES: Final = 4
 _PAGE: Final = 500
@@ -81,8 +81,8 @@ class OpenTables:
             table.close()
 
 
-async def result_lines(database: Database, tenant_id: str, row: ImportRow, outcome: str | None) -> AsyncIterator[bytes]:
-    """The file as CSV, with what became of each row; rows of another outcome than that asked for are left out."""
+async def result_lines(database: Database, tenant_id: str, row: ImportRow, which: WhichRows) -> AsyncIterator[bytes]:
+    """The file as CSV, with what became of each row; those that are not asked for are left out."""
     yield BYTE_ORDER_MARK
     async with database.read(tenant_id) as session:
         table = await OpenTable.at(session, row, 0)
@@ -91,7 +91,7 @@ async def result_lines(database: Database, tenant_id: str, row: ImportRow, outco
         after = (0, 0)
         while True:
             async with database.read(tenant_id) as session:
-                page = await results(session, row.id, outcome=outcome, after=after, limit=_PAGE)
+                page = await results(session, row.id, which, after=after, limit=_PAGE)
             if not page:
                 return
             lines = [line for result in page if result.place == 0 and (line := _line(table, result)) is not None]
@@ -118,5 +118,8 @@ def _told(problem: dict[str, Any] | None) -> str:
     errors = [
         f"{error.get('column') or error.get('pointer')}: {error['detail']}" for error in problem.get("errors", ())
     ]
-    candidates = problem.get("candidates", ())
+    candidates = [
+        f"{one['id']} ({one['score']:.0%})" if isinstance(one, dict) else str(one)
+        for one in problem.get("candidates", ())
+    ]
     return "; ".join(errors or [str(problem.get("detail") or problem.get("title") or problem["code"]), *candidates])

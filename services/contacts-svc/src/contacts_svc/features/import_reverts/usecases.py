@@ -12,8 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.import_rows import repository
 from contacts_svc.features.import_rows.models import ImportResultRow
+from contacts_svc.features.import_rows.references import RESOURCES
 from contacts_svc.features.import_rows.rules import restoring
-from contacts_svc.features.import_rows.usecases import RESOURCES, said_of
+from contacts_svc.features.import_rows.usecases import said_of
 from contacts_svc.features.tagging.rules import with_given
 
 Reverted = Literal["deleted", "restored", "partly", "changed_since", "in_use", "gone", "refused"]

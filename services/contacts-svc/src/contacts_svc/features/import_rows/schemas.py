@@ -8,6 +8,7 @@ from contacts_svc.features.import_columns.rules import ImportResource
 from contacts_svc.features.import_rows.rules import Columns, Fault, Json
 
 OnMatch = Literal["update", "fill", "skip", "create"]
+Likely = Literal["allow", "report", "refuse"]
 Outcome = Literal["created", "updated", "unchanged", "duplicate", "conflict", "rejected"]
 
 
@@ -20,6 +21,7 @@ class Terms:
     columns: Columns | None
     match: Mapping[ImportResource, Sequence[str]]
     on_match: OnMatch
+    duplicates: Likely
     defaults: Mapping[str, Any]
     create_accounts: bool
     dry_run: bool

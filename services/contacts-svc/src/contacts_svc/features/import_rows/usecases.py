@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from crm_contracts.types import Entity
 from crm_kit.audit.changes import differing, members_of
-from crm_kit.db.holders import KeyHolders
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import Conflict, FieldError, NotFound, Problem, Text, ValidationFailed
 from crm_kit.http.principal import Principal
@@ -22,13 +21,14 @@ from contacts_svc.features.contacts import repository as contacts
 from contacts_svc.features.contacts import rules as contact_rules
 from contacts_svc.features.contacts.events import by_people
 from contacts_svc.features.contacts.models import ContactRow
-from contacts_svc.features.contacts.resource import CONTACTS
 from contacts_svc.features.contacts.schemas import ContactWrite
 from contacts_svc.features.contacts.usecases import normalised_phones
 from contacts_svc.features.external_ids.rules import external_keys
 from contacts_svc.features.import_columns.rules import ImportResource
 from contacts_svc.features.import_rows import repository
 from contacts_svc.features.import_rows.errors import SeveralMatch
+from contacts_svc.features.import_rows.likeness import Likeness
+from contacts_svc.features.import_rows.references import HOLDERS, PLANNED, RESOURCES, account_keys, find_account
 from contacts_svc.features.import_rows.rules import (
     Fault,
     Json,
@@ -46,15 +46,6 @@ _TOGETHER: Final = 100
 
 _BREATHE: Final = 10
 """After so many rows other requests get their turn."""
-
-_PLANNED: Final = "row:"
-"""Stands before a row's number where the id of a record would stand that a dry run has not created."""
-
-RESOURCES: Final[Mapping[ImportResource, Resource[Any, Any, Any]]] = {"contacts": CONTACTS, "accounts": ACCOUNTS}
-HOLDERS: Final[Mapping[ImportResource, Mapping[str, KeyHolders]]] = {
-    "contacts": {"external_id": contacts.EXTERNAL_KEYS, "email": contacts.EMAILS, "phone": contacts.PHONES},
-    "accounts": {"external_id": accounts.EXTERNAL_KEYS, "domain": accounts.DOMAINS, "name": accounts.NAMES},
-}
 
 
 class _Undone(Exception):  # it is no error: a dry run ends so
@@ -92,7 +83,7 @@ def _planned_keys(parsed: Sequence[ParsedRow], results: Sequence[Result]) -> Map
     for result in results:
         row = by_number[result.row]
         if result.outcome == "created":
-            keys = row.keys if result.place == 0 else _account_keys(row.reference)
+            keys = row.keys if result.place == 0 else account_keys(row.reference)
             resource = row.resource if result.place == 0 else "accounts"
             found |= {f"{resource}.{name}:{key}": row.number for name, each in keys.items() for key in each}
     return found
@@ -139,7 +130,7 @@ def _contact_keys(data: ContactWrite, region: str) -> Mapping[str, Sequence[str]
 
 
 def _keys(data: AccountWrite) -> Mapping[str, Sequence[str]]:
-    return _account_keys({"name": data.name, "domain": data.domain, "external_ids": data.external_ids})
+    return account_keys({"name": data.name, "domain": data.domain, "external_ids": data.external_ids})
 
 
 def _validated(reference: Json) -> tuple[AccountWrite | None, Json]:
@@ -152,15 +143,6 @@ def _validated(reference: Json) -> tuple[AccountWrite | None, Json]:
     return None, looked_for.model_dump(mode="json", include=set(named))
 
 
-def _account_keys(reference: Json) -> Mapping[str, Sequence[str]]:
-    """What an account is looked up by, the surest first."""
-    return {
-        "external_id": external_keys(reference.get("external_ids", {})),
-        "domain": [reference["domain"]] if reference.get("domain") else [],
-        "name": [reference["name"]] if reference.get("name") else [],
-    }
-
-
 class _Page:
     """Some rows that are taken in by one transaction."""
 
@@ -170,6 +152,7 @@ class _Page:
         self._caller = caller
         self._rows: Mapping[str, Any] = {}
         self._names: dict[str, str | None] = {}
+        self._likeness = Likeness(session, terms, caller)
         self._is_changing = False
         """Whether what failed may have left something half done."""
 
@@ -179,7 +162,7 @@ class _Page:
         for row in parsed:
             for name, keys in row.keys.items():
                 wanted.setdefault((row.resource, name), set()).update(keys)
-            for name, keys in _account_keys(row.reference).items():
+            for name, keys in account_keys(row.reference).items():
                 wanted.setdefault(("accounts", name), set()).update(keys)
         for (resource, name), found in wanted.items():
             await HOLDERS[resource][name].of(self._session, sorted(found))
@@ -193,7 +176,7 @@ class _Page:
                 await repository.planned(self._session, self._terms.import_id, list(spelled))
             ).items():
                 resource, name, key = spelled[place]
-                HOLDERS[resource][name].assume(self._session, key, f"{_PLANNED}{row_number}")
+                HOLDERS[resource][name].assume(self._session, key, f"{PLANNED}{row_number}")
         named = {row.data.account_id for row in parsed if isinstance(row.data, ContactWrite) and row.data.account_id}
         await accounts.look_up_accounts(self._session, named)
         sharing = await contacts.PHONES.of(self._session, wanted.get(("contacts", "phone"), ()))
@@ -201,6 +184,7 @@ class _Page:
 
     async def take_in(self, rows: Sequence[ParsedRow]) -> list[Result]:
         results: list[Result] = []
+        await self._likeness.look_at(rows)
         try:
             async with self._session.savepoint(), self._session.gathered():
                 await self._lock(rows)
@@ -210,6 +194,7 @@ class _Page:
                         await asyncio.sleep(0)
         except (Problem, IntegrityError):
             self._rows = {}
+            self._likeness.forget()
             results = []
             for row in rows:
                 results += await self._alone(row)
@@ -222,7 +207,7 @@ class _Page:
             return
         for resource in RESOURCES:
             found = [await self._match(row) for row in rows if row.resource == resource and not row.faults]
-            ids = {id_ for id_ in found if isinstance(id_, str) and not id_.startswith(_PLANNED)}
+            ids = {id_ for id_ in found if isinstance(id_, str) and not id_.startswith(PLANNED)}
             if ids:
                 self._rows = {**self._rows, **await RESOURCES[resource].lock_all(self._session, ids)}
 
@@ -241,11 +226,13 @@ class _Page:
             return [self._rejected(row)]
         self._is_changing = alone or self._session.sights is not None
         try:
-            return await self._taken(row)
+            results = await self._taken(row)
         except Problem as problem:
             if self._is_changing:
                 raise
             return [self._refused(row, problem)]
+        self._likeness.note(results)
+        return results
 
     async def _taken(self, row: ParsedRow) -> list[Result]:
         terms = self._terms
@@ -253,9 +240,18 @@ class _Page:
         if isinstance(matched, SeveralMatch):
             raise matched
         if matched is None:
-            return await self._create(row)
-        if matched.startswith(_PLANNED):
-            number = matched.removeprefix(_PLANNED)
+            likely = self._likeness.of(row)
+            if likely and terms.duplicates == "refuse":
+                is_there = not likely[0].id.startswith(PLANNED)
+                problem = self._likeness.told(likely)
+                return [
+                    Result(row.number, row.resource, "duplicate", likely[0].id if is_there else None, problem=problem)
+                ]
+            *others, made = await self._create(row)
+            made.problem = self._likeness.told(likely) if likely else None
+            return [*others, made]
+        if matched.startswith(PLANNED):
+            number = matched.removeprefix(PLANNED)
             outcome: Outcome = "duplicate" if terms.on_match == "skip" else "updated"
             told = {
                 "code": "same_file",
@@ -274,9 +270,9 @@ class _Page:
             ids: Sequence[str] = sorted({id_ for each in held.values() for id_ in each})
             if name == "phone":
                 ids = [id_ for id_ in ids if same_name(row.name, self._names.get(id_))]
-            planned = [id_ for id_ in ids if id_.startswith(_PLANNED)]
+            planned = [id_ for id_ in ids if id_.startswith(PLANNED)]
             if len(planned) < len(ids):
-                there = [id_ for id_ in ids if not id_.startswith(_PLANNED)]
+                there = [id_ for id_ in ids if not id_.startswith(PLANNED)]
                 ids = await access.findable(self._session, resource, resource.fields.get(name), there)
             if len(ids) > 1:
                 return SeveralMatch(
@@ -322,7 +318,7 @@ class _Page:
         found = await find_account(self._session, row.reference)
         if found is not None:
             accounts.note_account(self._session, found, is_there=True)
-            return ({member: found} if not found.startswith(_PLANNED) else {}), []
+            return ({member: found} if not found.startswith(PLANNED) else {}), []
         if row.account is None or not self._terms.create_accounts:
             return None, []
         require(self._caller, "accounts:create")
@@ -371,29 +367,3 @@ def changed(result: Result, before: Entity, after: Entity) -> Result:
         result.before = {name: old[name] for name in names}
         result.after = {name: new[name] for name in names}
     return result
-
-
-async def find_account(session: WriteSession, reference: Json) -> str | None:
-    """The account that is named, by the surest of what is said of it. Raises SeveralMatch."""
-    for name, keys in _account_keys(reference).items():
-        if not keys:
-            continue
-        held = await HOLDERS["accounts"][name].of(session, keys)
-        ids: Sequence[str] = sorted({id_ for each in held.values() for id_ in each})
-        there = [id_ for id_ in ids if not id_.startswith(_PLANNED)]
-        if there:
-            ids = await access.findable(session, ACCOUNTS, ACCOUNTS.fields.get(name), there)
-        if len(ids) > 1:
-            raise SeveralMatch(
-                Text(f"Several accounts match by {name}.", f"按 {name} 匹配到多个客户公司。"),
-                members={"matched_by": f"account.{name}", "candidates": list(ids[:20])},
-            )
-        if ids:
-            return ids[0]
-    return None
-
-
-async def is_planned(session: WriteSession, import_id: str, reference: Json) -> bool:
-    """Whether a row of the dry run would have created the account."""
-    spelled = [f"accounts.{name}:{key}" for name, keys in _account_keys(reference).items() for key in keys]
-    return bool(await repository.planned(session, import_id, spelled))

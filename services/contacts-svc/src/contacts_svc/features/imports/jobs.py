@@ -11,12 +11,14 @@ from crm_kit.http.principal import Principal
 from crm_kit.jobs import JobKind, JobStatus, Progress
 from crm_kit.resources import change
 
+from contacts_svc.features.duplicates.errors import DuplicateContacts
 from contacts_svc.features.import_files.usecases import OpenTables
 from contacts_svc.features.import_reverts.usecases import take_back
 from contacts_svc.features.import_rows import repository as rows
 from contacts_svc.features.import_rows.models import ImportResultRow
+from contacts_svc.features.import_rows.references import RESOURCES, find_account, is_planned
 from contacts_svc.features.import_rows.schemas import Result
-from contacts_svc.features.import_rows.usecases import RESOURCES, changed, find_account, is_planned, said_of, take_in
+from contacts_svc.features.import_rows.usecases import changed, said_of, take_in
 from contacts_svc.features.imports.events import UNPUBLISHED
 from contacts_svc.features.imports.models import ImportRow
 from contacts_svc.features.imports.resource import IMPORTS
@@ -66,7 +68,10 @@ async def _read_page(session: WriteSession, row: ImportRow, caller: Principal) -
         await rows.add_results(session, [result.stored(row.id) for result in results])
         names = [result.outcome if result.place == 0 else "accounts_created" for result in results]
         unlinked = ["unlinked" for result in results if result.reference is not None]
-        row.counts = _counted(row.counts, [*names, *unlinked])
+        likely = [
+            "probable_duplicates" for result in results if (result.problem or {}).get("code") == DuplicateContacts.code
+        ]
+        row.counts = _counted(row.counts, [*names, *unlinked, *likely])
         row.position, row.done = page[-1].number, row.done + len(page)
     if len(page) < size:
         row.is_read = True

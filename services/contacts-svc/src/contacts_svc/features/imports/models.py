@@ -37,6 +37,7 @@ class ImportRow(EntityRow, Base, table=True):
     mapping: dict[str, Any] = json_column(dict)
     match: list[str] = text_list_column()
     on_match: str = Field(sa_type=Text, nullable=False)
+    duplicates: str = Field(default="allow", sa_type=Text, nullable=False)
     defaults: dict[str, Any] = json_column(dict)
     create_accounts: bool = Field(default=True, sa_type=Boolean, nullable=False)
     day_first: bool | None = Field(default=None, sa_type=Boolean)

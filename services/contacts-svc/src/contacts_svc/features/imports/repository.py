@@ -1,6 +1,6 @@
 """Every statement about imports beyond those that all resources have, and the fields that these can name."""
 
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.models import columns
@@ -27,6 +27,13 @@ FIELDS = FieldSet(
 )
 
 
+class WhichRows(NamedTuple):
+    """`problem`: its code."""
+
+    outcome: str | None
+    problem: str | None
+
+
 async def lock(session: WriteSession, import_id: str) -> ImportRow | None:
     statement = select(ImportRow).where(_c.id == import_id).with_for_update()
     row: ImportRow | None = await session.scalar(statement.execution_options(populate_existing=True))
@@ -34,13 +41,15 @@ async def lock(session: WriteSession, import_id: str) -> ImportRow | None:
 
 
 async def results(
-    session: ReadSession, import_id: str, *, outcome: str | None, after: tuple[int, int], limit: int
+    session: ReadSession, import_id: str, which: WhichRows, *, after: tuple[int, int], limit: int
 ) -> list[Any]:
     """In the order of the file, after a row and place."""
     row, place = after
     statement = select(ImportResultRow).where(
         _r.import_id == import_id, (_r.row > row) | ((_r.row == row) & (_r.place > place)), _r.row >= row
     )
-    if outcome is not None:
-        statement = statement.where(_r.outcome == outcome)
+    if which.outcome is not None:
+        statement = statement.where(_r.outcome == which.outcome)
+    if which.problem is not None:
+        statement = statement.where(_r.problem["code"].astext == which.problem)
     return list((await session.scalars(statement.order_by(_r.row, _r.place).limit(limit))).all())

@@ -27,10 +27,10 @@ from starlette.responses import Response, StreamingResponse
 
 from contacts_svc.features.import_columns.rules import ImportResource
 from contacts_svc.features.import_files.usecases import result_lines
-from contacts_svc.features.import_rows.schemas import OnMatch, Outcome
+from contacts_svc.features.import_rows.schemas import Likely, OnMatch, Outcome
 from contacts_svc.features.imports import usecases
 from contacts_svc.features.imports.events import UNPUBLISHED
-from contacts_svc.features.imports.repository import results
+from contacts_svc.features.imports.repository import WhichRows, results
 from contacts_svc.features.imports.resource import IMPORTS
 from contacts_svc.features.imports.schemas import (
     Defaults,
@@ -44,6 +44,10 @@ from contacts_svc.features.imports.schemas import (
 router = resource_router(IMPORTS)
 
 ROW_CURSOR: Final = r"^([0-9]{1,15}-[01])?$"
+ProblemCode = Annotated[
+    str | None,
+    Query(pattern="^[a-z_]{1,60}$", description="Rows with such a problem", examples=["duplicate_contacts"]),
+]
 
 
 @router.post(
@@ -67,6 +71,7 @@ async def create_import(
     mapping: Annotated[Json[dict[str, str | None]] | None, Form()] = None,
     match: Annotated[str | None, Form(max_length=100, description="Such as email,phone")] = None,
     on_match: Annotated[OnMatch, Form()] = "update",
+    duplicates: Annotated[Likely, Form()] = "allow",
     defaults: Annotated[Json[Defaults] | None, Form()] = None,
     create_accounts: Annotated[bool, Form()] = True,
     day_first: Annotated[bool | None, Form()] = None,
@@ -152,13 +157,14 @@ async def list_rows(
     entity_id: EntityPath,
     session: Reading,
     outcome: Annotated[Outcome | None, Query()] = None,
+    problem: ProblemCode = None,
     limit: Annotated[int, Query(ge=1, le=pagination.MAX_LIMIT)] = pagination.DEFAULT_LIMIT,
     cursor: Annotated[str, Query(pattern=ROW_CURSOR)] = "",
 ) -> Response:
     row = await IMPORTS.get(session, entity_id)
     session.sights = None  # whoever sees an import sees what became of it
     after = tuple(int(part) for part in cursor.split("-")) if cursor else (0, 0)
-    found = await results(session, row.id, outcome=outcome, after=(after[0], after[1]), limit=limit + 1)
+    found = await results(session, row.id, WhichRows(outcome, problem), after=(after[0], after[1]), limit=limit + 1)
     page = found[:limit]
     next_cursor = f"{page[-1].row}-{page[-1].place}" if len(found) > limit else None
     told = [
@@ -190,11 +196,12 @@ async def download_rows(
     session: Reading,
     caller: Caller,
     outcome: Annotated[Outcome | None, Query()] = None,
+    problem: ProblemCode = None,
 ) -> Response:
     """As CSV in UTF-8. What is mended in it can be imported as it is: the columns that were added mean nothing then."""
     row = await IMPORTS.get(session, entity_id)
     database: Database = request.app.state.database
     assert caller.tenant_id is not None, "an import is a tenant's"
-    lines: AsyncIterator[bytes] = result_lines(database, caller.tenant_id, row, outcome)
+    lines: AsyncIterator[bytes] = result_lines(database, caller.tenant_id, row, WhichRows(outcome, problem))
     headers = {"Content-Disposition": f'attachment; filename="{row.id}.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from contacts_svc.features.contacts.schemas import LifecycleReasonWrite, LifecycleStageWrite
 from contacts_svc.features.import_columns.rules import ImportResource
-from contacts_svc.features.import_rows.schemas import OnMatch, Outcome
+from contacts_svc.features.import_rows.schemas import Likely, OnMatch, Outcome
 
 ImportStatus = Literal["pending", "running", "planned", "succeeded", "failed", "cancelled", "reverting", "reverted"]
 MatchKey = Literal["external_id", "email", "phone", "domain", "name"]
@@ -68,6 +68,13 @@ class ImportOptions(Input):
             " what is empty. skip: nothing. create: nobody is looked for"
         ),
     ] = "update"
+    duplicates: Annotated[
+        Likely,
+        Field(
+            description="What becomes of a contact's row that matches nobody and is probably one that is there. allow: it is"
+            " created, and not compared. report: created, and told. refuse: left out, and told"
+        ),
+    ] = "allow"
     defaults: Defaults = Defaults()
     create_accounts: Annotated[
         bool, Field(strict=True, description="A company that a contact's row names is created where there is none")
@@ -84,6 +91,7 @@ class ImportRun(Input):
     mapping: Annotated[ColumnMapping | None, Field(max_length=500)] = None
     match: Annotated[list[MatchKey] | None, Field(max_length=3)] = None
     on_match: OnMatch | None = None
+    duplicates: Likely | None = None
     defaults: Defaults | None = None
     create_accounts: Annotated[bool | None, Field(strict=True)] = None
     day_first: Annotated[bool | None, Field(strict=True)] = None
@@ -104,11 +112,12 @@ class ImportCounts(Contract):
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    duplicate: Annotated[int, Field(description="Matched, and left as they are")] = 0
+    duplicate: Annotated[int, Field(description="Matched or probably there, and left as they are")] = 0
     conflict: Annotated[int, Field(description="Match several, or take what is another's")] = 0
     rejected: Annotated[int, Field(description="Not valid")] = 0
     accounts_created: Annotated[int, Field(description="Companies that rows of contacts named")] = 0
     unlinked: Annotated[int, Field(description="Refer to a company that is not there")] = 0
+    probable_duplicates: Annotated[int, Field(description="Are probably contacts that are there: see `problem`")] = 0
 
 
 class RevertCounts(Contract):
@@ -140,6 +149,7 @@ class Import(Entity):
     columns: Annotated[list[ImportColumn], PRIVATE]
     match: Annotated[list[str], OPEN]
     on_match: Annotated[OnMatch, OPEN]
+    duplicates: Annotated[Likely, OPEN]
     defaults: Annotated[dict[str, Any], OPEN]
     create_accounts: Annotated[bool, OPEN]
     day_first: Annotated[bool | None, OPEN]

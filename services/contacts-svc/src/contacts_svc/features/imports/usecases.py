@@ -46,7 +46,7 @@ async def create_import(
     language: str,
 ) -> Import:
     """It begins at once. Raises Forbidden, ValidationFailed."""
-    _require(caller, options.resource, options.on_match)
+    _require(caller, options)
     names = [column["name"] for column in table.columns]
     declared = await session.known(declared_for(options.resource))
     mapping = guess_mapping(options.resource, names, declared.fields) | (options.mapping or {})
@@ -70,6 +70,7 @@ async def create_import(
         mapping=mapping,
         match=list(options.match if options.match is not None else DEFAULT_MATCH[options.resource]),
         on_match=options.on_match,
+        duplicates=options.duplicates,
         defaults=options.defaults.model_dump(mode="json", exclude_defaults=True),
         create_accounts=options.create_accounts,
         day_first=options.day_first,
@@ -82,10 +83,12 @@ async def create_import(
     return await UNPUBLISHED.created(session, row)
 
 
-def _require(caller: Principal, resource: str, on_match: str) -> None:
-    require(caller, f"{resource}:create")
-    if on_match in ("update", "fill"):
-        require(caller, f"{resource}:update")
+def _require(caller: Principal, options: ImportOptions | ImportRow) -> None:
+    require(caller, f"{options.resource}:create")
+    if options.on_match in ("update", "fill"):
+        require(caller, f"{options.resource}:update")
+    if options.duplicates != "allow":  # the candidates are others' records
+        require(caller, "contacts:read")
 
 
 def _check(options: ImportOptions | ImportRow, names: list[str], mapping: Mapping[str, str | None]) -> None:
@@ -122,6 +125,7 @@ async def terms_of(session: ReadSession, row: ImportRow) -> Terms:
     names = [column["name"] for column in row.columns]
     resource: Any = row.resource
     on_match: Any = row.on_match
+    duplicates: Any = row.duplicates
     columns = None
     if row.format != "ndjson":
         declared = await session.known(declared_for(resource))
@@ -140,6 +144,7 @@ async def terms_of(session: ReadSession, row: ImportRow) -> Terms:
         columns=columns,
         match={**DEFAULT_MATCH, resource: row.match},
         on_match=on_match,
+        duplicates=duplicates,
         defaults=row.defaults,
         create_accounts=row.create_accounts,
         dry_run=row.dry_run,
@@ -165,7 +170,7 @@ async def run_import(session: WriteSession, row: ImportRow, data: ImportRun, cal
         await rows.forget_results(session, row.id)
         row.position = row.done = row.linked = row.revert_turn = 0
         row.is_read, row.reverted, row.reverted_to, row.counts = False, None, None, {}
-    _require(caller, row.resource, row.on_match)
+    _require(caller, row)
     row.dry_run, row.status = data.dry_run, "pending"
     row.job_id = await start_job(session, IMPORT_JOB, row.id, caller)
     await UNPUBLISHED.updated(session, row, before)
@@ -178,6 +183,8 @@ def _change(row: ImportRow, data: ImportRun) -> None:
         row.match = list(data.match)
     if data.on_match is not None:
         row.on_match = data.on_match
+    if data.duplicates is not None:
+        row.duplicates = data.duplicates
     if data.defaults is not None:
         row.defaults = data.defaults.model_dump(mode="json", exclude_defaults=True)
     if data.create_accounts is not None:
