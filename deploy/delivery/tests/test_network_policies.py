@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from crm_delivery import render
-from crm_delivery.objects import of_kind, read, workloads
+from crm_delivery.objects import JOBS, of_kind, read, workloads
 from crm_delivery.reach import Peer, is_open
 
 PORTS = (22, 25, 53, 80, 443, 587, 5432, 6443, 8000, 8443, 9090, 9092, 9093, 10250)
@@ -29,7 +29,6 @@ ARROWS = (
     ("prometheus", "*", {8000}),
 )
 MAIL = (("campaigns-timers", "internet*", {587}),)
-NOT_SERVING = ("migrate", "bootstrap")
 
 OUTSIDE = (
     Peer("internet", address="93.184.216.34"),
@@ -76,8 +75,14 @@ def objects(name: str) -> list[Mapping[str, Any]]:
     return read((render.FOLDER / f"{name}.yaml").read_text())
 
 
+def arrows_of(name: str) -> list[tuple[str, str, set[int]]]:
+    """In production Kafka's listener is the one with TLS."""
+    if name != "production":
+        return list(ARROWS)
+    return [(who, whom, {9093} if whom == "kafka" else ports) for who, whom, ports in ARROWS + MAIL]
+
+
 def expected(name: str) -> set[tuple[str, str, int]]:
-    arrows = ARROWS if name != "production" else ARROWS + MAIL
     ours, others = peers(name)
     names = {each.name for each in ours}
 
@@ -87,10 +92,10 @@ def expected(name: str) -> set[tuple[str, str, int]]:
         return one in names if pattern == "*" else "*" not in pattern or pattern.startswith("internet") or one in names
 
     found = set()
-    for who, whom, ports in arrows:
+    for who, whom, ports in arrows_of(name):
         for source in (*ours, *others):
             for target in (*ours, *others):
-                serves = target.name.rpartition("-")[2] not in NOT_SERVING
+                serves = target.name.rpartition("-")[2] not in JOBS
                 other = target.name != source.name and not (whom == "*-api" and target.name == "gateway-api")
                 if means(who, source.name) and means(whom, target.name) and serves and other:
                     found |= {(source.name, target.name, port) for port in ports}
