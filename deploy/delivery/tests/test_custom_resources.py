@@ -82,9 +82,19 @@ def certificates() -> list[Object]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "count"), [("Cluster", 1), ("ScaledObject", 5), ("TriggerAuthentication", 5), ("HTTPRoute", 1)]
+    ("kind", "count"),
+    [
+        ("Cluster", 1),
+        ("ScaledObject", 5),
+        ("TriggerAuthentication", 5),
+        ("HTTPRoute", 1),
+        ("PodMonitor", 1),
+        ("PrometheusRule", 1),
+    ],
 )
-def test_postgresql_scaling_and_routes(of_go_modules: Schemas, production: list[Object], kind: str, count: int) -> None:
+def test_postgresql_scaling_routes_and_monitoring(
+    of_go_modules: Schemas, production: list[Object], kind: str, count: int
+) -> None:
     asked = of_kind(production, kind)
     assert len(asked) == count
     assert [fault for each in asked for fault in faults(each, of_go_modules)] == []
@@ -124,7 +134,7 @@ def test_keda_asks_for_lag_as_the_service_itself(
 ) -> None:
     objects = production if way == "scram-sha-512" else certificates
     authentications = {each["metadata"]["name"]: each["spec"] for each in of_kind(objects, "TriggerAuthentication")}
-    (names,) = of_kind(objects, "ConfigMap") if way == "scram-sha-512" else ({"data": {}},)
+    names = next((each for each in of_kind(objects, "ConfigMap") if each["metadata"]["name"].endswith("-users")), None)
     for each in of_kind(objects, "ScaledObject"):
         service = each["spec"]["scaleTargetRef"]["name"].split("-")[1]
         for trigger in each["spec"]["triggers"]:
@@ -133,6 +143,7 @@ def test_keda_asks_for_lag_as_the_service_itself(
             assert trigger["metadata"]["tls"] == "enable"
             assert asked.pop("ca") == ("relata-cluster-ca-cert", "ca.crt")
             if way == "tls":
+                assert names is None
                 assert "sasl" not in trigger["metadata"]
                 assert asked == {
                     part: (f"relata-{service}-kafka", f"user.{end}") for part, end in (("cert", "crt"), ("key", "key"))
@@ -140,6 +151,7 @@ def test_keda_asks_for_lag_as_the_service_itself(
             else:
                 assert trigger["metadata"]["sasl"] == "scram_sha512"
                 assert asked == {"password": (f"relata-{service}-kafka", "password")}
+                assert names is not None
                 (named,) = spec["configMapTargetRef"]
                 assert (named["parameter"], names["metadata"]["name"]) == ("username", named["name"])
                 assert names["data"][named["key"]] == f"relata-{service}-kafka"

@@ -14,6 +14,7 @@ from crm_delivery.objects import JOBS, RUNNING, of_kind, read, workloads
 VERSIONS = ("1.31", "1.34", "1.37")
 CUSTOM = (
     "Cluster", "Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser", "ScaledObject", "TriggerAuthentication", "HTTPRoute",
+    "PodMonitor", "PrometheusRule",
 )  # fmt: skip
 
 
@@ -144,6 +145,8 @@ def test_every_value_is_described() -> None:
         ("ingress.enabled=true", "ingress.host is needed"),
         ("strimzi.enabled=true,strimzi.authentication=plain", "authentication"),
         ("kafka.securityProtocol=TLS", "securityProtocol"),
+        ("monitoring.rules.enabled=true", "monitoring.rules.runbookUrl is needed"),
+        ("tracing.endpoint=collector:4318", "endpoint"),
         ("provision.enabled=true", "provision.administratorSecret.name is needed"),
     ],
 )

@@ -69,7 +69,7 @@ class Workload:
 
 def read(text: str) -> list[Object]:
     """All objects of a manifest."""
-    return [each for each in yaml.safe_load_all(text) if each]
+    return [each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each]
 
 
 def of_kind(objects: Iterable[Object], *kinds: str) -> list[Object]:

@@ -18,9 +18,14 @@ from crm_delivery.topology import ROOT
 
 POD_SECURITY: Final = "k8s.io/pod-security-admission@v0.37.0"
 _DEFINITIONS: Final = {
-    "github.com/cloudnative-pg/cloudnative-pg@v1.30.0": "config/crd/bases",
-    "github.com/kedacore/keda/v2@v2.20.2": "config/crd/bases",
-    "sigs.k8s.io/gateway-api@v1.6.3": "config/crd/standard",
+    "github.com/cloudnative-pg/cloudnative-pg@v1.30.0": ("config/crd/bases/*.yaml",),
+    "github.com/kedacore/keda/v2@v2.20.2": ("config/crd/bases/*.yaml",),
+    "sigs.k8s.io/gateway-api@v1.6.3": ("config/crd/standard/*.yaml",),
+    # Of its ten those that are asked for; others have a `=` that YAML 1.1 takes for a type.
+    "github.com/prometheus-operator/prometheus-operator@v0.85.0": (
+        "example/prometheus-operator-crd/*_podmonitors.yaml",
+        "example/prometheus-operator-crd/*_prometheusrules.yaml",
+    ),
 }
 _STRIMZI: Final = "1.2.0"
 _STRIMZI_KINDS: Final = {"kafka.Kafka": "Kafka", "topic.KafkaTopic": "KafkaTopic", "user.KafkaUser": "KafkaUser"} | {
@@ -49,9 +54,10 @@ def go_module(name: str) -> Path:
 
 
 def definitions_of_go_modules() -> Iterator[Mapping[str, Any]]:
-    """CustomResourceDefinitions of CloudNativePG, KEDA and the Gateway API. Raises NotToBeHad."""
-    for module, folder in _DEFINITIONS.items():
-        for path in sorted((go_module(module) / folder).glob("*.yaml")):
+    """CustomResourceDefinitions of CloudNativePG, KEDA, the Gateway API and the Prometheus operator. Raises NotToBeHad."""
+    for module, patterns in _DEFINITIONS.items():
+        folder = go_module(module)
+        for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
             yield from _definitions(path)
 
 

@@ -27,6 +27,12 @@
 - {name: SHUTDOWN_DELAY_SECONDS, value: {{ $values.shutdown.delaySeconds | quote }}}
 - {name: SHUTDOWN_GRACE_SECONDS, value: {{ $values.shutdown.graceSeconds | quote }}}
 - {name: INTERNAL_JWKS_FILE, value: /etc/relata/verification/jwks.json}
+{{- if and $values.tracing.enabled (not (include "relata.ownsTables" .)) }}
+- {name: OTEL_TRACES_EXPORTER, value: otlp}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $values.tracing.endpoint | quote }}}
+- {name: OTEL_TRACES_SAMPLER, value: {{ $values.tracing.sampler }}}
+- {name: OTEL_TRACES_SAMPLER_ARG, value: {{ $values.tracing.share | quote }}}
+{{- end }}
 {{- if eq $service "gateway" }}
 {{ include "relata.gatewayEnvironment" . }}
 {{- else if and (eq $service "campaigns") (not (include "relata.ownsTables" .)) }}
