@@ -38,15 +38,29 @@ class NotToBeHad(Exception):
     """It cannot be fetched here; the text says why."""
 
 
-def go_module(name: str) -> Path:
-    """The folder of a module, `path@version`. Raises NotToBeHad."""
-    go = shutil.which("go")
+def find_go() -> str:
+    """On the path, or where its own archive puts it. Raises NotToBeHad."""
+    go = shutil.which("go", path=f"{os.environ.get('PATH', '')}:/usr/local/go/bin")
     if go is None:
         raise NotToBeHad("there is no Go, whose module proxy has it")
-    # Outside of any module of ours, and with the Go that is there.
-    environment = {**os.environ, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
+    return go
+
+
+def go_environment() -> dict[str, str]:
+    """In which Go is the one that is there, and writes down what it has chosen."""
+    return {**os.environ, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
+
+
+def go_module(name: str) -> Path:
+    """The folder of a module, `path@version`. Raises NotToBeHad."""
+    # Outside of any module of ours.
     made = subprocess.run(
-        [go, "mod", "download", "-json", name], capture_output=True, text=True, check=False, env=environment, cwd="/"
+        [find_go(), "mod", "download", "-json", name],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=go_environment(),
+        cwd="/",
     )
     if made.returncode != 0:
         raise NotToBeHad(f"{name} cannot be fetched: {(made.stderr or made.stdout).strip()[-200:]}")
