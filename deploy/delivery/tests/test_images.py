@@ -99,7 +99,7 @@ print(*sorted(tops))
 def test_whatever_a_process_imports_is_in_its_image(package: str) -> None:
     kit = [
         f"crm_kit.{each}"
-        for each in ("app", "cli", "runtime", "serving", "bus.kafka", "bus.embedded", "db.bootstrap", "tabular")
+        for each in ("app", "cli", "runtime", "serving", "bus.kafka", "bus.embedded", "db.provision_command", "tabular")
     ]
     asked = ["crm_local.compose"] if package == "crm_local" else [f"{package}.manifest", *kit]
     shown = subprocess.run([sys.executable, "-c", _LOADED, *asked], capture_output=True, text=True, check=True).stdout

@@ -1,7 +1,6 @@
 """What is committed is what the chart renders, and what Kubernetes takes."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,13 @@ import kubernetes_validate
 import pytest
 import yaml
 from crm_delivery import render, topology, values_page
-from crm_delivery.objects import of_kind, read, workloads
+from crm_delivery.objects import JOBS, RUNNING, of_kind, read, workloads
 
 VERSIONS = ("1.31", "1.34", "1.37")
-CUSTOM = ("Cluster", "Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser", "ScaledObject", "HTTPRoute")
+CUSTOM = (
+    "Cluster", "Kafka", "KafkaNodePool", "KafkaTopic", "KafkaUser", "ScaledObject", "TriggerAuthentication", "HTTPRoute",
+    "PodMonitor", "PrometheusRule",
+)  # fmt: skip
 
 
 def manifest(name: str) -> list[Mapping[str, Any]]:
@@ -59,65 +61,44 @@ def test_names_are_unique_and_labels_select_one_workload_each(name: str) -> None
     names = [(each["kind"], each["metadata"]["name"]) for each in objects]
     assert len(names) == len(set(names))
     made = list(workloads(objects))
-    for deployment in of_kind(objects, "Deployment", "PodDisruptionBudget"):
+    for deployment in of_kind(objects, *RUNNING, "PodDisruptionBudget"):
         selector = deployment["spec"]["selector"]["matchLabels"]
         assert len([each for each in made if selector.items() <= each.labels.items()]) == 1
 
 
 @pytest.mark.parametrize("name", ["default", "production"])
-def test_each_role_of_each_service_is_a_deployment_and_each_database_is_migrated(name: str) -> None:
+def test_each_role_of_each_service_is_a_workload_and_each_database_is_made_and_migrated(name: str) -> None:
     services = topology.topology()["services"]
-    wanted = {f"{service}-{role}" for service, spec in services.items() for role in (*spec["roles"], "migrate")}
-    assert wanted == {each.name for each in workloads(manifest(name))} - {"gateway-bootstrap"}
-
-
-@pytest.mark.parametrize("name", render.EXAMPLES)
-def test_no_process_but_a_migration_knows_an_owners_password(name: str) -> None:
-    for each in workloads(manifest(name)):
-        knows = "-owner" in json.dumps(each.template)
-        assert knows == (each.role in ("migrate", "bootstrap")), each.name
-
-
-@pytest.mark.parametrize("name", render.EXAMPLES)
-def test_a_process_reads_secrets_of_its_own_service_only(name: str) -> None:
-    shared = {"relata-verification", "relata-smtp", "relata-event-log", "relata-postgresql-ca"}
-    for each in workloads(manifest(name)):
-        if each.role == "bootstrap":
-            continue
-        read_ones = set(
-            re.findall(r'"(?:secretName|name)": "(relata-[a-z-]+)", "(?:key|defaultMode)"', json.dumps(each.template))
-        )
-        assert read_ones
-        assert read_ones - shared <= {f"relata-{each.service}", f"relata-{each.service}-owner"}, each.name
+    jobs = JOBS if name == "production" else ("migrate",)
+    wanted = {f"{service}-{role}" for service, spec in services.items() for role in (*spec["roles"], *jobs)}
+    assert wanted == {each.name for each in workloads(manifest(name))}
 
 
 @pytest.mark.parametrize("name", render.EXAMPLES)
 def test_what_is_killed_after_its_grace_has_had_time_to_end(name: str) -> None:
     for each in workloads(manifest(name)):
-        if each.role in ("migrate", "bootstrap"):
+        if each.role in JOBS:
             continue
-        settings = {one["name"]: one.get("value") for one in each.container["env"]}
-        asked = float(settings["SHUTDOWN_DELAY_SECONDS"]) + float(settings["SHUTDOWN_GRACE_SECONDS"])
+        asked = float(each.environment["SHUTDOWN_DELAY_SECONDS"]) + float(each.environment["SHUTDOWN_GRACE_SECONDS"])
         assert each.template["spec"]["terminationGracePeriodSeconds"] > asked
 
 
 def test_budgets_are_of_what_has_more_than_one_pod() -> None:
     objects = manifest("production")
-    several = {
-        each["metadata"]["name"] for each in of_kind(objects, "Deployment") if each["spec"].get("replicas", 2) > 1
-    }
+    several = {each["metadata"]["name"] for each in of_kind(objects, *RUNNING) if each["spec"].get("replicas", 2) > 1}
     assert {each["metadata"]["name"] for each in of_kind(objects, "PodDisruptionBudget")} == several
     assert of_kind(manifest("minimal"), "PodDisruptionBudget") == []
 
 
 def test_nothing_is_scaled_by_two() -> None:
     objects = manifest("production")
-    scaled = [
-        each["spec"]["scaleTargetRef"]["name"] for each in of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")
-    ]
+    kinds = {(each["kind"], each["metadata"]["name"]) for each in of_kind(objects, *RUNNING)}
+    targets = [each["spec"]["scaleTargetRef"] for each in of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")]
+    assert {(each["kind"], each["name"]) for each in targets} <= kinds
+    scaled = [each["name"] for each in targets]
     assert len(scaled) == len(set(scaled)) == 10
-    for deployment in of_kind(objects, "Deployment"):
-        assert ("replicas" not in deployment["spec"]) == (deployment["metadata"]["name"] in scaled)
+    for running in of_kind(objects, *RUNNING):
+        assert ("replicas" not in running["spec"]) == (running["metadata"]["name"] in scaled)
 
 
 def connections(objects: list[Mapping[str, Any]]) -> int:
@@ -127,7 +108,7 @@ def connections(objects: list[Mapping[str, Any]]) -> int:
         for each in of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")
     }
     total = 0
-    for each in of_kind(objects, "Deployment"):
+    for each in of_kind(objects, *RUNNING):
         (container,) = each["spec"]["template"]["spec"]["containers"]
         pool = next(int(one["value"]) for one in container["env"] if one["name"] == "DATABASE_POOL_SIZE")
         of_one = 2 * pool + 14 if each["metadata"]["labels"]["relata/service"] == "gateway" else pool + 8
@@ -162,8 +143,11 @@ def test_every_value_is_described() -> None:
         ("databse.host=x", "databse"),
         ("keda.maxReplicas=13", "maxReplicas"),
         ("ingress.enabled=true", "ingress.host is needed"),
-        ("strimzi.enabled=true,strimzi.users=true", "strimzi.users needs kafka.environment"),
-        ("bootstrap.enabled=true", "bootstrap.superuserSecret.name is needed"),
+        ("strimzi.enabled=true,strimzi.authentication=plain", "authentication"),
+        ("kafka.securityProtocol=TLS", "securityProtocol"),
+        ("monitoring.rules.enabled=true", "monitoring.rules.runbookUrl is needed"),
+        ("tracing.endpoint=collector:4318", "endpoint"),
+        ("provision.enabled=true", "provision.administratorSecret.name is needed"),
     ],
 )
 def test_wrong_values_are_refused_by_name(helm: str, values: str, told: str) -> None:

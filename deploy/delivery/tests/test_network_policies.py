@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from crm_delivery import render
-from crm_delivery.objects import of_kind, read, workloads
+from crm_delivery.objects import JOBS, of_kind, read, workloads
 from crm_delivery.reach import Peer, is_open
 
-PORTS = (22, 25, 53, 80, 443, 587, 5432, 6443, 8000, 8443, 9090, 9092, 9093, 10250)
+PORTS = (22, 25, 53, 80, 443, 587, 4318, 5432, 6443, 8000, 8443, 9090, 9092, 9093, 10250)
 
 # Who, whom, ports. `*` in a name stands for any role or service.
 ARROWS = (
@@ -27,9 +27,10 @@ ARROWS = (
     ("gateway-timers", "internet*", {443, 8443}),  # backfills of shops
     ("*", "dns", {53}),
     ("prometheus", "*", {8000}),
+    ("collector", "*", {8000}),  # it is in the namespace of whoever may read metrics
 )
+TRACES = tuple((f"*-{role}", "collector", {4318}) for role in ("api", "relay", "consume", "timers"))
 MAIL = (("campaigns-timers", "internet*", {587}),)
-NOT_SERVING = ("migrate", "bootstrap")
 
 OUTSIDE = (
     Peer("internet", address="93.184.216.34"),
@@ -64,6 +65,7 @@ def peers(name: str) -> tuple[list[Peer], list[Peer]]:
     return ours, [
         Peer("clients", "gateways" if production else "ingress-nginx"),
         Peer("prometheus", "monitoring"),
+        Peer("collector", "monitoring", {"app.kubernetes.io/name": "opentelemetry-collector"}),
         Peer("dns", "kube-system", {"k8s-app": "kube-dns"}),
         Peer("postgresql", labels=postgresql),
         Peer("kafka", labels=kafka),
@@ -76,8 +78,14 @@ def objects(name: str) -> list[Mapping[str, Any]]:
     return read((render.FOLDER / f"{name}.yaml").read_text())
 
 
+def arrows_of(name: str) -> list[tuple[str, str, set[int]]]:
+    """In production Kafka's listener is the one with TLS, mail is sent, and processes record traces."""
+    if name != "production":
+        return list(ARROWS)
+    return [(who, whom, {9093} if whom == "kafka" else ports) for who, whom, ports in ARROWS + MAIL + TRACES]
+
+
 def expected(name: str) -> set[tuple[str, str, int]]:
-    arrows = ARROWS if name != "production" else ARROWS + MAIL
     ours, others = peers(name)
     names = {each.name for each in ours}
 
@@ -87,10 +95,10 @@ def expected(name: str) -> set[tuple[str, str, int]]:
         return one in names if pattern == "*" else "*" not in pattern or pattern.startswith("internet") or one in names
 
     found = set()
-    for who, whom, ports in arrows:
+    for who, whom, ports in arrows_of(name):
         for source in (*ours, *others):
             for target in (*ours, *others):
-                serves = target.name.rpartition("-")[2] not in NOT_SERVING
+                serves = target.name.rpartition("-")[2] not in JOBS
                 other = target.name != source.name and not (whom == "*-api" and target.name == "gateway-api")
                 if means(who, source.name) and means(whom, target.name) and serves and other:
                     found |= {(source.name, target.name, port) for port in ports}
@@ -166,23 +174,40 @@ def without(policies: list[Mapping[str, Any]], name: str) -> list[Mapping[str, A
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("values", "name"),
     [
-        "default-deny",
-        "dns",
-        "database",
-        "kafka",
-        "clients",
-        "gateway-to-services",
-        "services-from-gateway",
-        "metrics",
-        "internet",
+        ("default", "default-deny"),
+        ("default", "dns"),
+        ("default", "database"),
+        ("default", "kafka"),
+        ("default", "clients"),
+        ("default", "gateway-to-services"),
+        ("default", "services-from-gateway"),
+        ("default", "metrics"),
+        ("default", "internet"),
+        ("production", "mail"),
+        ("production", "collector"),
     ],
 )
-def test_each_policy_is_needed(name: str) -> None:
-    remaining = without(policies_of("default"), name)
-    assert len(remaining) < len(policies_of("default"))
-    assert set(reached(remaining, "default")) != expected("default")
+def test_each_policy_is_needed(values: str, name: str) -> None:
+    remaining = without(policies_of(values), name)
+    assert len(remaining) < len(policies_of(values))
+    assert set(reached(remaining, values)) != expected(values)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [("https://traces.example.com", 443), ("http://collector.monitoring", 80), ("http://[fd00::1]:4319", 4319)],
+)
+def test_the_collectors_port_is_that_of_its_address(endpoint: str, port: int) -> None:
+    try:
+        made = render.render(render.find_helm(), "--set", f"tracing.enabled=true,tracing.endpoint={endpoint}")
+    except render.HelmMissing as missing:
+        pytest.skip(str(missing))
+    (policy,) = [
+        each for each in of_kind(read(made), "NetworkPolicy") if each["metadata"]["name"] == "relata-collector"
+    ]
+    assert policy["spec"]["egress"][0]["ports"] == [{"port": port, "protocol": "TCP"}]
 
 
 def test_a_policy_that_lets_too_much_through_is_found() -> None:

@@ -105,6 +105,33 @@ def test_a_wrong_value_out_of_a_file_is_told_by_the_file(tmp_path: Path) -> None
     assert refused(SECRET=None, SECRET_FILE=file).startswith("SECRET_FILE: ")
 
 
+def test_a_password_of_a_file_of_its_own_stands_in_the_url(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("h/un:t@er 2\n")
+    settings = load(
+        TOY_DATABASE_URL="postgresql://toy@db:5432,other:5432/toy?sslmode=require",
+        TOY_DATABASE_PASSWORD_FILE=file,
+        EVENT_LOG_URL="postgresql://log@db/log",
+        EVENT_LOG_PASSWORD="hunter3",
+    )
+    assert settings.database_url == "postgresql://toy:h%2Fun%3At%40er%202@db:5432,other:5432/toy?sslmode=require"
+    assert settings.event_log_url == "postgresql://log:hunter3@db/log"
+    assert settings.system_database_url == _GOOD["TOY_SYSTEM_DATABASE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (None, "is needed where TOY_DATABASE_PASSWORD is given"),
+        ("postgresql://toy:hunter2@db/toy", "must name a user and hold no password, since TOY_DATABASE_PASSWORD is given"),
+        ("postgresql://db/toy", "must name a user and hold no password, since TOY_DATABASE_PASSWORD is given"),
+    ],
+)  # fmt: skip
+def test_a_password_without_a_place_in_its_url_is_refused(url: str | None, told: str) -> None:
+    said = refused(TOY_DATABASE_URL=url, TOY_DATABASE_PASSWORD="hunter3")
+    assert said == f"TOY_DATABASE_URL: {told}"
+
+
 @given(st.text(min_size=1, max_size=50).filter(lambda text: not text.endswith(("\n", "\r"))))
 def test_a_file_gives_back_what_was_written(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     file = tmp_path_factory.mktemp("secrets") / "one"

@@ -18,9 +18,14 @@ from crm_delivery.topology import ROOT
 
 POD_SECURITY: Final = "k8s.io/pod-security-admission@v0.37.0"
 _DEFINITIONS: Final = {
-    "github.com/cloudnative-pg/cloudnative-pg@v1.30.0": "config/crd/bases",
-    "github.com/kedacore/keda/v2@v2.20.2": "config/crd/bases",
-    "sigs.k8s.io/gateway-api@v1.6.3": "config/crd/standard",
+    "github.com/cloudnative-pg/cloudnative-pg@v1.30.0": ("config/crd/bases/*.yaml",),
+    "github.com/kedacore/keda/v2@v2.20.2": ("config/crd/bases/*.yaml",),
+    "sigs.k8s.io/gateway-api@v1.6.3": ("config/crd/standard/*.yaml",),
+    # Of its ten those that are asked for; others have a `=` that YAML 1.1 takes for a type.
+    "github.com/prometheus-operator/prometheus-operator@v0.85.0": (
+        "example/prometheus-operator-crd/*_podmonitors.yaml",
+        "example/prometheus-operator-crd/*_prometheusrules.yaml",
+    ),
 }
 _STRIMZI: Final = "1.2.0"
 _STRIMZI_KINDS: Final = {"kafka.Kafka": "Kafka", "topic.KafkaTopic": "KafkaTopic", "user.KafkaUser": "KafkaUser"} | {
@@ -33,15 +38,29 @@ class NotToBeHad(Exception):
     """It cannot be fetched here; the text says why."""
 
 
-def go_module(name: str) -> Path:
-    """The folder of a module, `path@version`. Raises NotToBeHad."""
-    go = shutil.which("go")
+def find_go() -> str:
+    """On the path, or where its own archive puts it. Raises NotToBeHad."""
+    go = shutil.which("go", path=f"{os.environ.get('PATH', '')}:/usr/local/go/bin")
     if go is None:
         raise NotToBeHad("there is no Go, whose module proxy has it")
-    # Outside of any module of ours, and with the Go that is there.
-    environment = {**os.environ, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
+    return go
+
+
+def go_environment() -> dict[str, str]:
+    """In which Go is the one that is there, and writes down what it has chosen."""
+    return {**os.environ, "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
+
+
+def go_module(name: str) -> Path:
+    """The folder of a module, `path@version`. Raises NotToBeHad."""
+    # Outside of any module of ours.
     made = subprocess.run(
-        [go, "mod", "download", "-json", name], capture_output=True, text=True, check=False, env=environment, cwd="/"
+        [find_go(), "mod", "download", "-json", name],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=go_environment(),
+        cwd="/",
     )
     if made.returncode != 0:
         raise NotToBeHad(f"{name} cannot be fetched: {(made.stderr or made.stdout).strip()[-200:]}")
@@ -49,9 +68,10 @@ def go_module(name: str) -> Path:
 
 
 def definitions_of_go_modules() -> Iterator[Mapping[str, Any]]:
-    """CustomResourceDefinitions of CloudNativePG, KEDA and the Gateway API. Raises NotToBeHad."""
-    for module, folder in _DEFINITIONS.items():
-        for path in sorted((go_module(module) / folder).glob("*.yaml")):
+    """CustomResourceDefinitions of CloudNativePG, KEDA, the Gateway API and the Prometheus operator. Raises NotToBeHad."""
+    for module, patterns in _DEFINITIONS.items():
+        folder = go_module(module)
+        for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
             yield from _definitions(path)
 
 

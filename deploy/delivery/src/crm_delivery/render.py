@@ -24,18 +24,19 @@ EXAMPLES: Final = {
 KUBERNETES: Final = "1.33.0"
 """What the manifests are rendered for."""
 
+BUILT_HELM: Final = ROOT / ".cache" / "bin" / "helm"
+
 
 class HelmMissing(Exception):
     """There is no Helm; the text says how to get it."""
 
 
 def find_helm() -> str:
-    """The program: `HELM`, on the path, or what `make .cache/bin/helm` has built. Raises HelmMissing."""
-    built = ROOT / ".cache" / "bin" / "helm"
-    for candidate in (os.environ.get("HELM"), shutil.which("helm"), str(built)):
+    """The program: `HELM`, on the path, or what `make helm` has built. Raises HelmMissing."""
+    for candidate in (os.environ.get("HELM"), shutil.which("helm"), str(BUILT_HELM)):
         if candidate and Path(candidate).exists():
             return candidate
-    raise HelmMissing("there is no Helm: install it, set HELM, or run `make .cache/bin/helm`, which builds it with Go")
+    raise HelmMissing("there is no Helm: install it, set HELM, or run `make helm`, which builds it with Go")
 
 
 def render(helm: str, *arguments: str) -> str:

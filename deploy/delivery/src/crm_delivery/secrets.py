@@ -19,7 +19,7 @@ Secrets = dict[str, dict[str, str]]
 
 
 def new_secrets(services: Iterable[str], prefix: str = "relata") -> Secrets:
-    """All that the chart refers to, but those of mail and of a superuser."""
+    """All that the chart refers to, but those of mail, of users of Kafka, and of who makes databases."""
     made: Secrets = {}
     for service in services:
         keys = ("secret", "app-password", "system-password", *(("admin-key",) if service == "gateway" else ()))

@@ -1,22 +1,21 @@
-{{- define "relata.secretVariable" -}}
-- name: {{ .name }}
-  valueFrom:
-    secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}
-{{- end -}}
-
-{{/* Settings of one process of a service: root, service. Passwords come before the addresses that are made of them. */}}
+{{/* Settings of one process of a service: root, service, role. Secrets are files, so that they are seen in no environment. */}}
 {{- define "relata.environment" -}}
 {{- $root := .root -}}{{- $values := .root.Values -}}{{- $service := .service -}}
-{{- $prefix := printf "%s-%s" (include "relata.secretPrefix" $root) $service -}}
 {{- $upper := upper $service -}}
 {{- $address := printf "%s:%v/%s" (include "relata.databaseHost" .) $values.database.port $service -}}
-{{ include "relata.secretVariable" (dict "name" "APP_PASSWORD" "secret" $prefix "key" "app-password") }}
-{{ include "relata.secretVariable" (dict "name" "SYSTEM_PASSWORD" "secret" $prefix "key" "system-password") }}
-- name: {{ $upper }}_DATABASE_URL
-  value: postgresql://{{ $service }}_app:$(APP_PASSWORD)@{{ $address }}
-- name: {{ $upper }}_SYSTEM_DATABASE_URL
-  value: postgresql://{{ $service }}_system:$(SYSTEM_PASSWORD)@{{ $address }}
-{{ include "relata.secretVariable" (dict "name" "SECRET" "secret" $prefix "key" "secret") }}
+- {name: {{ $upper }}_DATABASE_URL, value: "postgresql://{{ $service }}_app@{{ $address }}"}
+- {name: {{ $upper }}_DATABASE_PASSWORD_FILE, value: /etc/relata/service/app-password}
+- {name: {{ $upper }}_SYSTEM_DATABASE_URL, value: "postgresql://{{ $service }}_system@{{ $address }}"}
+- {name: {{ $upper }}_SYSTEM_DATABASE_PASSWORD_FILE, value: /etc/relata/service/system-password}
+{{- if include "relata.ownsTables" . }}
+- {name: {{ $upper }}_OWNER_DATABASE_URL, value: "postgresql://{{ $service }}_owner@{{ $address }}"}
+- {name: {{ $upper }}_OWNER_DATABASE_PASSWORD_FILE, value: /etc/relata/owner/password}
+{{- end }}
+{{- if eq .role "provision" }}
+- {name: ADMIN_DATABASE_URL, value: "postgresql://{{ $values.provision.administrator }}@{{ include "relata.databaseHost" . }}:{{ $values.database.port }}/postgres"}
+- {name: ADMIN_DATABASE_PASSWORD_FILE, value: /etc/relata/administrator/password}
+{{- end }}
+- {name: SECRET_FILE, value: /etc/relata/service/secret}
 {{ include "relata.eventLogEnvironment" . }}
 {{ include "relata.databaseTls" $root }}
 - {name: ENVIRONMENT, value: production}
@@ -28,14 +27,25 @@
 - {name: SHUTDOWN_DELAY_SECONDS, value: {{ $values.shutdown.delaySeconds | quote }}}
 - {name: SHUTDOWN_GRACE_SECONDS, value: {{ $values.shutdown.graceSeconds | quote }}}
 - {name: INTERNAL_JWKS_FILE, value: /etc/relata/verification/jwks.json}
+{{- if and $values.tracing.enabled (not (include "relata.ownsTables" .)) }}
+- {name: OTEL_TRACES_EXPORTER, value: otlp}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $values.tracing.endpoint | quote }}}
+- {name: OTEL_TRACES_SAMPLER, value: {{ $values.tracing.sampler }}}
+- {name: OTEL_TRACES_SAMPLER_ARG, value: {{ $values.tracing.share | quote }}}
+{{- end }}
 {{- if eq $service "gateway" }}
 {{ include "relata.gatewayEnvironment" . }}
-{{- else if eq $service "campaigns" }}
+{{- else if and (eq $service "campaigns") (not (include "relata.ownsTables" .)) }}
 {{ include "relata.mailEnvironment" . }}
 {{- end }}
 {{- range $name, $value := merge (deepCopy (dig "environment" dict (get $values.services $service))) $values.environment }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
+{{- end -}}
+
+{{/* Whether a process acts as the database's owner. */}}
+{{- define "relata.ownsTables" -}}
+{{- if has .role (list "migrate" "provision") }}true{{ end -}}
 {{- end -}}
 
 {{/* libpq's own variables, which asyncpg reads for every connection. */}}
@@ -48,9 +58,8 @@
 
 {{- define "relata.gatewayEnvironment" -}}
 {{- $root := .root -}}
-{{- $secret := printf "%s-gateway" (include "relata.secretPrefix" $root) -}}
-{{ include "relata.secretVariable" (dict "name" "ADMIN_KEY" "secret" $secret "key" "admin-key") }}
-- {name: SIGNING_KEY_FILE, value: /etc/relata/signing/signing-key.json}
+- {name: ADMIN_KEY_FILE, value: /etc/relata/service/admin-key}
+- {name: SIGNING_KEY_FILE, value: /etc/relata/service/signing-key.json}
 - {name: PUBLIC_URL, value: {{ $root.Values.publicUrl | quote }}}
 - {name: TRUSTED_PROXY_HOPS, value: {{ $root.Values.trustedProxyHops | quote }}}
 - {name: OUTBOUND_TRUSTED_HOSTS, value: {{ $root.Values.outboundTrustedHosts | quote }}}
@@ -72,10 +81,15 @@
 {{- with $smtp.username }}
 - {name: SMTP_USERNAME, value: {{ . | quote }}}
 {{- end }}
-{{- with $smtp.passwordSecret.name }}
-{{ include "relata.secretVariable" (dict "name" "SMTP_PASSWORD" "secret" . "key" $smtp.passwordSecret.key) }}
+{{- if include "relata.mailSecret" . }}
+- {name: SMTP_PASSWORD_FILE, value: /etc/relata/mail/password}
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* The Secret of who sends mail: campaigns, not its migrations. */}}
+{{- define "relata.mailSecret" -}}
+{{- if and (eq .service "campaigns") (not (include "relata.ownsTables" .)) .root.Values.smtp.host }}{{ .root.Values.smtp.passwordSecret.name }}{{ end -}}
 {{- end -}}
 
 {{- define "relata.eventLogEnvironment" -}}
@@ -83,50 +97,36 @@
 - {name: BUS, value: {{ $values.eventLog }}}
 {{- if eq $values.eventLog "kafka" }}
 - {name: KAFKA_BOOTSTRAP_SERVERS, value: {{ include "relata.bootstrapServers" $root | quote }}}
+{{- if not (include "relata.ownsTables" .) }}
 - {name: KAFKA_REPLICATION_FACTOR, value: {{ $values.kafka.replicationFactor | quote }}}
-{{- range $name, $value := $values.kafka.environment }}
-- {name: {{ $name }}, value: {{ $value | quote }}}
+- {name: KAFKA_CREATE_TOPICS, value: {{ and $values.kafka.createTopics (not $values.strimzi.enabled) | quote }}}
+{{ include "relata.kafkaAccessEnvironment" . }}
+{{- if and (eq .role "consume") $values.kafka.staticMembership }}
+- name: KAFKA_GROUP_INSTANCE_ID
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
 {{- end }}
-{{- range $name, $key := $values.kafka.userSecretEnvironment }}
-{{ include "relata.secretVariable" (dict "name" $name "secret" (printf "%s-%s-kafka" (include "relata.fullname" $root) $.service) "key" $key) }}
 {{- end }}
 {{- else }}
-{{ include "relata.secretVariable" (dict "name" "EVENT_LOG_PASSWORD" "secret" (printf "%s-event-log" (include "relata.secretPrefix" $root)) "key" "password") }}
-- name: EVENT_LOG_URL
-  value: postgresql://event_log:$(EVENT_LOG_PASSWORD)@{{ include "relata.databaseHost" (dict "root" $root "service" "event_log") }}:{{ $values.database.port }}/event_log
+- {name: EVENT_LOG_URL, value: "postgresql://event_log@{{ include "relata.databaseHost" (dict "root" $root "service" "event_log") }}:{{ $values.database.port }}/event_log"}
+- {name: EVENT_LOG_PASSWORD_FILE, value: /etc/relata/event-log/password}
 {{- end }}
 {{- end -}}
 
-{{/* What a process reads as files, and the one folder that it writes to. */}}
-{{- define "relata.mounts" -}}
-- {name: tmp, mountPath: /tmp}
-- {name: verification, mountPath: /etc/relata/verification, readOnly: true}
-{{- if eq .service "gateway" }}
-- {name: signing, mountPath: /etc/relata/signing, readOnly: true}
+{{- define "relata.kafkaAccessEnvironment" -}}
+{{- $protocol := include "relata.kafkaProtocol" .root -}}
+- {name: KAFKA_SECURITY_PROTOCOL, value: {{ $protocol }}}
+{{- if hasPrefix "SASL_" $protocol }}
+- {name: KAFKA_SASL_MECHANISM, value: {{ include "relata.kafkaMechanism" .root }}}
+- {name: KAFKA_SASL_USERNAME, value: {{ include "relata.kafkaUser" . | quote }}}
+- {name: KAFKA_SASL_PASSWORD_FILE, value: /etc/relata/kafka/password}
 {{- end }}
-{{- if include "relata.databaseCa" .root }}
-- {name: database-ca, mountPath: /etc/relata/database, readOnly: true}
+{{- if hasSuffix "SSL" $protocol }}
+{{- if include "relata.kafkaCa" .root }}
+- {name: KAFKA_SSL_CA_FILE, value: /etc/relata/kafka/ca.crt}
 {{- end }}
-{{- end -}}
-
-{{- define "relata.volumes" -}}
-{{- $prefix := include "relata.secretPrefix" .root -}}
-- name: tmp
-  emptyDir: {sizeLimit: {{ .tmp }}}
-- name: verification
-  secret: {secretName: {{ $prefix }}-verification, defaultMode: 0440}
-{{- if eq .service "gateway" }}
-- name: signing
-  secret:
-    secretName: {{ $prefix }}-gateway
-    defaultMode: 0440
-    items: [{key: signing-key.json, path: signing-key.json}]
+{{- if include "relata.kafkaCertificates" .root }}
+- {name: KAFKA_SSL_CERTIFICATE_FILE, value: /etc/relata/kafka/user.crt}
+- {name: KAFKA_SSL_KEY_FILE, value: /etc/relata/kafka/user.key}
 {{- end }}
-{{- with include "relata.databaseCa" .root }}
-- name: database-ca
-  secret:
-    secretName: {{ . }}
-    defaultMode: 0440
-    items: [{key: {{ $.root.Values.database.caSecret.key }}, path: ca.crt}]
 {{- end }}
 {{- end -}}

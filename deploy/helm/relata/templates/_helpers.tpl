@@ -53,6 +53,12 @@ relata/role: {{ .role }}
 {{- mergeOverwrite (deepCopy (get .root.Values.roles .role)) $own | toJson -}}
 {{- end -}}
 
+{{/* Members of Kafka's groups may have names of their own, which a StatefulSet gives. */}}
+{{- define "relata.kind" -}}
+{{- $static := and .root.Values.kafka.staticMembership (eq .root.Values.eventLog "kafka") -}}
+{{- if and $static (eq .role "consume") }}StatefulSet{{ else }}Deployment{{ end -}}
+{{- end -}}
+
 {{- define "relata.minReplicas" -}}
 {{- (include "relata.process" . | fromJson).replicas -}}
 {{- end -}}
@@ -72,9 +78,11 @@ relata/role: {{ .role }}
 {{- else if .Values.cloudnativepg.enabled }}{{ include "relata.fullname" . }}-postgresql-ca{{ end -}}
 {{- end -}}
 
-{{- define "relata.bootstrapServers" -}}
-{{- if .Values.strimzi.enabled }}{{ include "relata.fullname" . }}-kafka-bootstrap:{{ if .Values.strimzi.users }}9093{{ else }}9092{{ end }}
-{{- else }}{{ .Values.kafka.bootstrapServers }}{{ end -}}
+{{/* The Secret of who makes databases and roles. */}}
+{{- define "relata.administratorSecret" -}}
+{{- $given := .Values.provision.administratorSecret.name -}}
+{{- if and (not $given) .Values.cloudnativepg.enabled }}{{ include "relata.fullname" . }}-postgresql-superuser
+{{- else }}{{ required "provision.administratorSecret.name is needed" $given }}{{ end -}}
 {{- end -}}
 
 {{- define "relata.podSecurity" -}}

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from crm_kit.db.provision import provision
+from crm_kit.environment import read_secret, with_password
 
 from crm_local.configuration import PROCESSES
 from crm_local.credentials import ensure_credentials
@@ -40,7 +40,7 @@ def main(arguments: list[str], environment: Mapping[str, str]) -> str | None:
         if asked.step == "password":
             write_password(asked.folder)
         elif asked.step == "prepare":
-            asyncio.run(prepare(asked.folder, with_password(environment["SERVER_URL"], asked.superuser)))
+            asyncio.run(prepare(asked.folder, with_password(environment["SERVER_URL"], read_secret(asked.superuser))))
         else:
             asyncio.run(_tell_tenant(asked.folder, asked.port))
     except StackError as error:
@@ -57,13 +57,6 @@ def write_password(folder: Path) -> None:
         folder.chmod(0o755)
         file.write_text(secrets.token_urlsafe(32))
         file.chmod(0o444)
-
-
-def with_password(server_url: str, file: Path) -> str:
-    """The superuser's URL with the password out of a file. Raises OSError."""
-    parts = urlsplit(server_url)
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user}:{file.read_text().strip()}@{host}"))
 
 
 async def prepare(folder: Path, superuser_url: str) -> None:

@@ -1,15 +1,17 @@
 """Settings out of environment variables and files: their names, what is wrong with them, which were probably misspelled."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-OF_ONE_SERVICE: Final = frozenset({"database_url", "system_database_url", "owner_database_url"})
+_DATABASES: Final = ("database", "system_database", "owner_database")
+OF_ONE_SERVICE: Final = frozenset(f"{database}_{part}" for database in _DATABASES for part in ("url", "password"))
 """Settings whose variables begin with the service's name: one environment may hold those of several."""
 _FROM_FILE: Final = "_FILE"
 _MOST_BYTES: Final = 64 * 1024
@@ -44,7 +46,10 @@ def variable(service: str, field: str) -> str:
 
 
 def read(model: type[BaseModel], service: str, environment: Mapping[str, str]) -> Given:
-    """An empty variable counts as one that is not there, as compose files write them. Raises SettingsError for files."""
+    """An empty variable counts as one that is not there, as compose files write them. Raises SettingsError for files.
+
+    The password of a field `…_password` stands in that of `…_url` afterwards, and nowhere else.
+    """
     values: dict[str, str] = {}
     files: dict[str, Path] = {}
     faults = []
@@ -63,8 +68,34 @@ def read(model: type[BaseModel], service: str, environment: Mapping[str, str]) -
                 faults.append(f"{name}{_FROM_FILE}: {path} {error}")
         elif value:
             values[field] = value
+    faults += _put_passwords_into_urls(model, service, values)
     refuse(faults)
     return Given(values, files)
+
+
+def _put_passwords_into_urls(model: type[BaseModel], service: str, values: dict[str, str]) -> Iterator[str]:
+    """Who keeps passwords in files of their own need not write addresses into them. The faults found."""
+    for field in model.model_fields:
+        stem = field.removesuffix("_url")
+        if stem == field or (password := values.pop(f"{stem}_password", None)) is None:
+            continue
+        name, of = variable(service, field), variable(service, f"{stem}_password")
+        if field not in values:
+            yield f"{name}: is needed where {of} is given"
+            continue
+        try:
+            values[field] = with_password(values[field], password)
+        except ValueError as error:
+            yield f"{name}: {error}, since {of} is given"
+
+
+def with_password(url: str, password: str) -> str:
+    """The URL with that password. Raises ValueError, without showing it, where it names no user or has one already."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    if not user or ":" in user:
+        raise ValueError("must name a user and hold no password")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
 
 
 def read_secret(path: Path) -> str:

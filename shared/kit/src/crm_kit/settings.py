@@ -31,6 +31,15 @@ class ServiceSettings(BaseModel):
     owner_database_url: Annotated[str | None, Secret()] = Field(
         None, description="PostgreSQL URL of the role that runs migrations; needed to migrate and to rebuild"
     )
+    database_password: Annotated[str | None, Secret()] = Field(
+        None, description="Password of the first of these roles, where its URL holds none"
+    )
+    system_database_password: Annotated[str | None, Secret()] = Field(
+        None, description="Password of the second, where its URL holds none"
+    )
+    owner_database_password: Annotated[str | None, Secret()] = Field(
+        None, description="Password of the third, where its URL holds none"
+    )
     database_pool_size: int = Field(10, ge=1, le=200, description="Connections that serve requests")
 
     migrate_at_start: bool = Field(False, description="Run migrations before serving: for one machine, not for a fleet")
@@ -48,6 +57,9 @@ class ServiceSettings(BaseModel):
     )
     event_log_url: Annotated[str | None, Secret()] = Field(
         None, description="PostgreSQL URL of the embedded event log; needed with BUS=embedded"
+    )
+    event_log_password: Annotated[str | None, Secret()] = Field(
+        None, description="Its role's password, where the URL holds none"
     )
     kafka_bootstrap_servers: str | None = Field(
         None, description="`host:port`, separated by commas; needed with BUS=kafka"

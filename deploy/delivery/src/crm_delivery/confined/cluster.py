@@ -18,7 +18,7 @@ from crm_testkit.kafka_broker import node_settings, prepare_node
 from crm_delivery.confined.images import Builder, Image
 from crm_delivery.confined.network import Network
 from crm_delivery.confined.pods import Pod
-from crm_delivery.objects import Object, Workload, of_kind, workloads
+from crm_delivery.objects import JOBS, Object, Workload, of_kind, workloads
 from crm_delivery.secrets import new_secrets
 from crm_delivery.topology import topology
 
@@ -66,8 +66,7 @@ class Cluster:
 
     @property
     def is_on_kafka(self) -> bool:
-        settings = (each.container.get("env") or () for each in self._workloads.values())
-        return any(one == {"name": "BUS", "value": "kafka"} for each in settings for one in each)
+        return any(each.environment["BUS"] == "kafka" for each in self._workloads.values())
 
     def image(self, service: str) -> Image:
         return self._builder.build(_PACKAGES.get(service, f"services/{service}-svc"))
@@ -80,13 +79,13 @@ class Cluster:
         pod.stop()
 
     def start(self) -> None:
-        """The jobs, bootstrap first, then everything that serves. Raises Failed."""
-        self.run_job("gateway-bootstrap")
+        """The jobs, those first that make databases, then everything that serves. Raises Failed."""
+        for job in JOBS:
+            for name, each in self._workloads.items():
+                if each.role == job:
+                    self.run_job(name)
         for name, each in self._workloads.items():
-            if each.role == "migrate":
-                self.run_job(name)
-        for name, each in self._workloads.items():
-            if each.role not in ("migrate", "bootstrap"):
+            if each.role not in JOBS:
                 self.pods[name] = self._started(each)
         for name in self.pods:
             self.wait_ready(name)

@@ -1,6 +1,5 @@
 """One pod's only container, as its template says: user, capabilities, tree, files, memory, settings."""
 
-import re
 import shlex
 import signal
 import subprocess
@@ -17,24 +16,11 @@ Secrets = Mapping[str, Mapping[str, str]]
 
 _UNITS: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 _CGROUPS: Final = Path("/sys/fs/cgroup/memory")
-_REFERENCE: Final = re.compile(r"\$\((\w+)\)")
 
 
 def bytes_of(quantity: str) -> int:
     """Of a quantity such as 512Mi. Raises KeyError for a unit that the chart does not use."""
     return int(quantity[:-2]) * _UNITS[quantity[-2:]]
-
-
-def environment_of(workload: Workload, secrets: Secrets) -> dict[str, str]:
-    """As the kubelet makes it: in order, `$(NAME)` being what was set before."""
-    made: dict[str, str] = {}
-    for each in workload.container.get("env") or ():
-        if "value" in each:
-            made[each["name"]] = _REFERENCE.sub(lambda match: made.get(match[1], match[0]), str(each["value"]))
-        else:
-            reference = each["valueFrom"]["secretKeyRef"]
-            made[each["name"]] = secrets[reference["name"]][reference["key"]]
-    return made
 
 
 class Pod:
@@ -72,7 +58,7 @@ class Pod:
                 f"exec chroot {merged} {shlex.join(self._command())}",
             )
         )
-        environment = {**LOADER, **self._image.environment, **environment_of(self.workload, secrets)}
+        environment = {**LOADER, **self._image.environment, **self.workload.environment}
         isolated = "unshare --mount --pid --fork --kill-child --propagation private"
         joined = (
             f"echo $$ > {self._cgroup}/cgroup.procs; "
@@ -103,21 +89,12 @@ class Pod:
         return spec
 
     def _write_volumes(self, files: Path, secrets: Secrets) -> None:
-        places = {mount["name"]: mount["mountPath"] for mount in self.workload.container["volumeMounts"]}
-        for volume in self._spec["volumes"]:
-            sources = (
-                [{"secret": volume["secret"]}] if "secret" in volume else volume.get("projected", {}).get("sources", ())
-            )
-            for source in sources:
-                named = source["secret"]
-                values = secrets[named.get("secretName") or named["name"]]
-                items = named.get("items") or [{"key": key, "path": key} for key in values]
-                for item in items:
-                    path = files / places[volume["name"]].lstrip("/") / item["path"]
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_text(values[item["key"]])
-                    path.chmod(0o440)
-                    subprocess.run(["chgrp", str(self._spec["securityContext"]["fsGroup"]), path], check=True)
+        for each in self.workload.secret_files:
+            path = files / each.path.lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(secrets[each.secret][each.key])
+            path.chmod(each.mode)
+            subprocess.run(["chgrp", str(self._spec["securityContext"]["fsGroup"]), path], check=True)
 
     def _limit_memory(self) -> None:
         self._cgroup.mkdir(exist_ok=True)

@@ -20,6 +20,9 @@ class ProvisionSettings(BaseModel):
     admin_database_url: Annotated[str, Secret()] = Field(
         description="PostgreSQL URL of an administrator: a superuser, or with CREATEROLE and CREATEDB; for `provision` alone"
     )
+    admin_database_password: Annotated[str | None, Secret()] = Field(
+        None, description="The administrator's password, where the URL holds none"
+    )
 
 
 async def run(service: str, settings: ServiceSettings) -> int:
