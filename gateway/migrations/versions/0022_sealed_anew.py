@@ -1,4 +1,4 @@
-"""Digests of what sources say have a key of each tenant's, and what is sealed can be sealed anew for all tenants"""
+"""Digests of what sources say have a key of each tenant's, and what is sealed, and what is parked, is seen for all tenants"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,6 +24,7 @@ def upgrade() -> None:
             "webhook_endpoint": "select (id, secret, previous_secret, headers), update (secret, previous_secret, headers)",
         }
     )
+    op.execute(f"grant select (status) on inbound_delivery to {system_role()}")
     op.execute(f"grant update (sealed, previous_sealed, pull_sealed) on inbound_source to {system_role()}")
 
 

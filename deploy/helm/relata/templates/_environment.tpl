@@ -1,7 +1,7 @@
 {{- define "relata.secretVariable" -}}
 - name: {{ .name }}
   valueFrom:
-    secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}
+    secretKeyRef: {name: {{ .secret }}, key: {{ .key }}{{ if .optional }}, optional: true{{ end }}}
 {{- end -}}
 
 {{/* Settings of one process of a service: root, service. Passwords come before the addresses that are made of them. */}}
@@ -17,6 +17,7 @@
 - name: {{ $upper }}_SYSTEM_DATABASE_URL
   value: postgresql://{{ $service }}_system:$(SYSTEM_PASSWORD)@{{ $address }}
 {{ include "relata.secretVariable" (dict "name" "SECRET" "secret" $prefix "key" "secret") }}
+{{ include "relata.secretVariable" (dict "name" "SECRET_FALLBACKS" "secret" $prefix "key" "secret-fallbacks" "optional" true) }}
 {{ include "relata.eventLogEnvironment" . }}
 {{ include "relata.databaseTls" $root }}
 - {name: ENVIRONMENT, value: production}
@@ -50,6 +51,7 @@
 {{- $root := .root -}}
 {{- $secret := printf "%s-gateway" (include "relata.secretPrefix" $root) -}}
 {{ include "relata.secretVariable" (dict "name" "ADMIN_KEY" "secret" $secret "key" "admin-key") }}
+{{ include "relata.secretVariable" (dict "name" "ADMIN_KEY_FALLBACKS" "secret" $secret "key" "admin-key-fallbacks" "optional" true) }}
 - {name: SIGNING_KEY_FILE, value: /etc/relata/signing/signing-key.json}
 - {name: PUBLIC_URL, value: {{ $root.Values.publicUrl | quote }}}
 - {name: TRUSTED_PROXY_HOPS, value: {{ $root.Values.trustedProxyHops | quote }}}

@@ -109,7 +109,7 @@ async def test_a_forged_link_is_not_found(shop: Shop) -> None:
         f"{payload}.{signature[:-1]}{'A' if signature[-1] != 'A' else 'B'}",
         f"{payload}=.{signature}",
         f"A{payload}.{signature}",
-        own.token("another-secret-of-32-characters!"),
+        own.token(Keyring("another-secret-of-32-characters!")),
         "%00",
         "退订",
         "a" * 5000,

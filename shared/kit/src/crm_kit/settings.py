@@ -41,6 +41,11 @@ class ServiceSettings(BaseModel):
     )
     database_pool_size: int = Field(10, ge=1, le=200, description="Connections that serve requests")
 
+    database_pooler: Literal["none", "transaction"] = Field(
+        "none",
+        description="`transaction`: the URL of the role that serves requests leads to PgBouncer 1.21 or newer with pool_mode=transaction",
+    )
+
     migrate_at_start: bool = Field(False, description="Run migrations before serving: for one machine, not for a fleet")
 
     environment: Literal["development", "production"] = Field(
@@ -132,6 +137,11 @@ class ServiceSettings(BaseModel):
         if self.shutdown_delay_seconds is None:
             return 0.0 if self.environment == "development" else 5.0
         return self.shutdown_delay_seconds
+
+    @property
+    def lends_by_transaction(self) -> bool:
+        """Whether consecutive transactions of one connection may run in different sessions of PostgreSQL."""
+        return self.database_pooler == "transaction"
 
     @property
     def keyring(self) -> Keyring:

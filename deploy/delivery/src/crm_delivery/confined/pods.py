@@ -33,7 +33,9 @@ def environment_of(workload: Workload, secrets: Secrets) -> dict[str, str]:
             made[each["name"]] = _REFERENCE.sub(lambda match: made.get(match[1], match[0]), str(each["value"]))
         else:
             reference = each["valueFrom"]["secretKeyRef"]
-            made[each["name"]] = secrets[reference["name"]][reference["key"]]
+            keys = secrets[reference["name"]]
+            if reference["key"] in keys or not reference.get("optional"):
+                made[each["name"]] = keys[reference["key"]]
     return made
 
 

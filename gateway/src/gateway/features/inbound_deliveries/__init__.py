@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from gateway.access.rate_limit import RateLimiter
 from gateway.features.inbound_deliveries.accepting import Acceptor, unavailable
+from gateway.features.inbound_deliveries.check import look_at_inbound
 from gateway.features.inbound_deliveries.gauge import measure_inbound
 from gateway.features.inbound_deliveries.known_sources import KnownSource, KnownSources
 from gateway.features.inbound_deliveries.models import SEALED
@@ -49,7 +50,10 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
         return _known(settings.keyring, row) if row is not None else None
 
     limiter = RateLimiter(settings.inbound_quota, _WINDOW_SECONDS, time.monotonic, policy="inbound")
-    async with open_statement_pool(settings.database_url, size=_CONNECTIONS, name="gateway-inbound") as pool:
+    by_transaction = settings.lends_by_transaction
+    async with open_statement_pool(
+        settings.database_url, size=_CONNECTIONS, name="gateway-inbound", by_transaction=by_transaction
+    ) as pool:
         app.state.inbound_receiver = Receiver(
             KnownSources(find, time.monotonic), Acceptor(pool), limiter, alarm_of(runtime).ring
         )
@@ -78,4 +82,5 @@ FEATURE = Feature(
     lifespan=_lifespan,
     measures=(measure_inbound,),
     sealed=(SEALED,),
+    checks=(look_at_inbound,),
 )
