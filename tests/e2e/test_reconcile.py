@@ -261,3 +261,68 @@ async def test_nobody_outside_reaches_the_states(on_embedded: Relata) -> None:
         for service in ("contacts", "pipeline", "tickets", "campaigns"):
             answer = await on_embedded.client.post(f"{urls[service]}{path}", json=body)
             assert answer.status_code == 401, (service, what)
+
+
+async def _as_superuser(relata: Relata, *statements: str) -> None:
+    connection = await asyncpg.connect(relata.stack.database_url("postgres"))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def nobody_in(relata: Relata, database: str) -> AsyncIterator[None]:
+    """While its database takes no connection a service waits for it."""
+    await _as_superuser(
+        relata,
+        f"alter database {database} allow_connections false",
+        f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database}'",
+    )
+    try:
+        yield
+    finally:
+        await _as_superuser(relata, f"alter database {database} allow_connections true")
+
+
+async def test_a_service_that_was_restored_to_an_earlier_moment_is_what_views_show_again(on_embedded: Relata) -> None:
+    async with on_embedded.client_of(await on_embedded.new_tenant_key("Restored")) as client:
+        tenant_id = await tenant_of(client)
+        contact = await create(client, "/v1/contacts", full_name="欧阳晓梅")
+        old = await create(client, "/v1/deals", name="Before", contact_id=contact["id"])
+        before = await settled(client, contact["id"])
+        async with nobody_in(on_embedded, "pipeline"):
+            await _as_superuser(on_embedded, "create database pipeline_before template pipeline owner pipeline_owner")
+        async with asyncio.timeout(60):
+            while (await client.patch(f"/v1/deals/{old['id']}", json={"name": "Forgotten"})).status_code != 200:
+                await asyncio.sleep(0.1)
+        lost = await create(client, "/v1/deals", name="Lost", contact_id=contact["id"])
+        await settled(client, contact["id"])
+
+        async with nobody_in(on_embedded, "pipeline"):
+            await _as_superuser(
+                on_embedded,
+                "alter database pipeline rename to pipeline_after",
+                "alter database pipeline_before rename to pipeline",
+                "revoke all on database pipeline from public",
+                "grant connect on database pipeline to pipeline_owner, pipeline_app, pipeline_system",
+                "drop database pipeline_after",
+            )
+        async with asyncio.timeout(60):
+            while (await client.get(f"/v1/deals/{lost['id']}")).status_code != 404:
+                await asyncio.sleep(0.1)
+
+        code, lines = await reconcile(on_embedded, "--tenant", tenant_id, "--all", "--repair")
+        assert kinds(lines) == sorted([("ahead", old["id"]), ("ghost", lost["id"])]), lines
+        assert code == 0, lines
+        view = await settled(client, contact["id"])
+        assert [(deal["id"], deal["name"]) for deal in view["sales"]["open_deals"]] == [(old["id"], "Before")]
+        assert before["profile"] == view["profile"]
+        changed = await client.patch(f"/v1/deals/{old['id']}", json={"name": "After"})
+        assert changed.status_code == 200, changed.text
+        async with asyncio.timeout(30):
+            while (await settled(client, contact["id"]))["sales"]["open_deals"][0]["name"] != "After":
+                await asyncio.sleep(0.05)
+        code, lines = await reconcile(on_embedded, "--tenant", tenant_id, "--all")
+        assert (code, kinds(lines)) == (0, []), lines

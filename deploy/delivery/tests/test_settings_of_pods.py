@@ -16,12 +16,14 @@ from crm_testkit.certificates import Authority
 
 MANIFESTS = {manifest.name: manifest for manifest in manifests()}
 KAFKA = "--set", "eventLog=kafka,kafka.bootstrapServers=k:9093,kafka.caSecret.name=ca,kafka.caSecret.key=tls.crt"
+FALLBACK = "of-the-rotation-before-this-one-0123456789"
 OTHERS = {
     "scram on a Kafka of one's own": (*KAFKA, "--set", "kafka.securityProtocol=SASL_SSL,kafka.usernames.contacts=shop"),
     "certificates on a Kafka of one's own": (*KAFKA, "--set", "kafka.securityProtocol=SSL,kafka.clientCertificates=true"),
     "TLS alone": (*KAFKA, "--set", "kafka.securityProtocol=SSL"),
     "certificates by Strimzi": ("--set", "strimzi.enabled=true,strimzi.authentication=tls"),
     "mail without a password": ("--set", "smtp.host=mail,smtp.from=crm@example.com"),
+    "keys that are rotated": ("--set", "rotation.secret=true,rotation.adminKey=true,eventLog=embedded"),
     "secrets under another name": ("--set", "secrets.prefix=crm,eventLog=embedded"),
 }  # fmt: skip
 
@@ -40,6 +42,8 @@ def secrets(folder: Path) -> dict[str, dict[str, str]]:
     authority = Authority(folder)
     issued, ca = authority.issue("user"), authority.file.read_text()
     made = new_secrets(topology()["services"]) | new_secrets(topology()["services"], "crm")
+    for each in made.values():
+        each |= {f"{key}-fallbacks": FALLBACK for key in ("secret", "admin-key") if key in each}
     users = {"password": "of-kafka", "user.crt": issued.certificate.read_text(), "user.key": issued.key.read_text()}
     made |= {f"relata-{service}-kafka": users for service in MANIFESTS}
     made |= {"ca": {"tls.crt": ca}, "relata-cluster-ca-cert": {"ca.crt": ca}, "relata-postgresql-ca": {"ca.crt": ca}}
@@ -72,6 +76,7 @@ def test_every_process_takes_its_settings_and_knows_each_of_them(tmp_path: Path,
         own = made[next(file.secret for file in each.secret_files if file.key == "app-password")]
         assert f"{each.service}_app:{own['app-password']}@" in settings.database_url
         assert settings.secret == own["secret"]
+        assert settings.secret_fallbacks == (FALLBACK if name == "keys that are rotated" else "")
         assert probably_meant(MANIFESTS[each.service].settings, each.service, environment) == {}
         files = {path for path in environment.values() if path.startswith(f"{tmp_path}/")}
         assert files == {f"{tmp_path}/{each.name}{file.path}" for file in each.secret_files}, (

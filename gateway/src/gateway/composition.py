@@ -49,7 +49,7 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
     return GatewayAuthenticator(
         find,
         find_by_id,
-        issued=IssuedTokens(settings.signing_key(), settings.issuer),
+        issued=IssuedTokens(settings.verification_keys(), settings.issuer),
         sign_in=_make_sign_in(runtime, settings),
         limiter=RateLimiter(settings.rate_limit_quota, settings.rate_limit_window_seconds, time.monotonic),
         tenant_limiter=RateLimiter(
@@ -57,7 +57,7 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
         ),
         failures=FailedAttempts(settings.failed_attempts_quota, time.monotonic),
         usage=KeyUsage(note),
-        admin_key=settings.admin_key,
+        admin_keys=settings.admin_keys,
         permission_of=_permission_of,
     )
 

@@ -7,6 +7,7 @@ from crm_kit.conditions import Field, FieldSet, FieldType
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import InvalidCursor, Text
 from crm_kit.http import pagination
+from crm_kit.keyring import Keyring
 from crm_kit.resources import Page, next_link
 from fastapi import Request
 from pydantic import ConfigDict
@@ -57,10 +58,8 @@ class MergedPage(Generic[ItemT]):
     """One page of such a list. `filters`: whatever its cursors are bound to, besides the tenant."""
 
     def __init__(self, request: Request, session: ReadSession, resource: str, filters: object, limit: int) -> None:
-        secret: str = request.app.state.settings.secret
-        self._cursors = pagination.Cursors(
-            secret.encode(), tenant_id=session.tenant_id, resource=resource, filters=filters
-        )
+        keyring: Keyring = request.app.state.settings.keyring
+        self._cursors = pagination.Cursors(keyring, tenant_id=session.tenant_id, resource=resource, filters=filters)
         self._limit = limit
 
     def after(self, cursor: str | None) -> str | None:

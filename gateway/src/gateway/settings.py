@@ -3,15 +3,21 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
+from crm_kit.environment import spelled_list
 from crm_kit.http.outbound import Outbound
 from crm_kit.http.principal import TokenMint
-from crm_kit.settings import Secret, ServiceSettings, SettingsError
+from crm_kit.keyring import Keyring
+from crm_kit.settings import Secret, ServiceSettings, SettingsError, is_example
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 from pydantic import Field, field_validator
+
+_LEAST_ADMIN_KEY: Final = 24
+_PUBLIC: Final = ("kty", "crv", "x", "kid")
+"""Members of a public Ed25519 key (RFC 8037)."""
 
 
 class GatewaySettings(ServiceSettings):
@@ -19,7 +25,10 @@ class GatewaySettings(ServiceSettings):
 
     signing_key_file: str = Field(description="The private Ed25519 key (JWK) that signs internal tokens")
     admin_key: Annotated[str, Secret()] = Field(
-        min_length=24, description="The key that creates tenants; at least 24 random characters"
+        min_length=_LEAST_ADMIN_KEY, description="The key that creates tenants; at least 24 random characters"
+    )
+    admin_key_fallbacks: Annotated[str, Secret()] = Field(
+        "", description="Other values of ADMIN_KEY, separated by commas, that count too while it is rotated"
     )
 
     contacts_url: str = Field(description="Where contacts-svc is: an origin such as http://contacts:8000")
@@ -112,15 +121,18 @@ class GatewaySettings(ServiceSettings):
         """Of the access tokens that the gateway gives to machine clients."""
         return self.public_url or f"http://{self.host}:{self.port}"
 
+    @property
+    def admin_keys(self) -> Keyring:
+        """The admin key and its fallbacks."""
+        return Keyring(self.admin_key, tuple(spelled_list(self.admin_key_fallbacks)))
+
     def outbound(self) -> Outbound:
         """What fetches from addresses that a tenant gave."""
-        hosts = [host for each in self.outbound_trusted_hosts.split(",") if (host := each.strip())]
-        return Outbound(hosts, allow_http=self.environment == "development")
+        return Outbound(spelled_list(self.outbound_trusted_hosts), allow_http=self.environment == "development")
 
     def webhook_outbound(self) -> Outbound:
         """What sends webhooks. Hosts that are trusted may be asked without TLS: receivers in the same cluster are."""
-        hosts = [host for each in self.outbound_trusted_hosts.split(",") if (host := each.strip())]
-        return Outbound(hosts, allow_http=True)
+        return Outbound(spelled_list(self.outbound_trusted_hosts), allow_http=True)
 
     def signing_key(self) -> OKPKey:
         """Raises SettingsError."""
@@ -129,6 +141,20 @@ class GatewaySettings(ServiceSettings):
         except (OSError, ValueError, JoseError) as error:
             raise SettingsError(f"SIGNING_KEY_FILE: cannot be read: {error}") from error
 
+    def verification_keys(self) -> list[OKPKey]:
+        """By which access tokens of ours are verified: the signing key, and those beside it in INTERNAL_JWKS_FILE while it is
+        rotated. Raises SettingsError.
+        """
+        own = self.signing_key()
+        if self.internal_jwks_file is None:
+            return [own]
+        try:
+            published = json.loads(Path(self.internal_jwks_file).read_text())["keys"]
+            others = [OKPKey.import_key({name: key[name] for name in _PUBLIC if name in key}) for key in published]
+        except (OSError, ValueError, KeyError, TypeError, JoseError) as error:
+            raise SettingsError(f"INTERNAL_JWKS_FILE: cannot be read: {error}") from error
+        return [own, *(key for key in others if key.kid and key.kid != own.kid)]
+
     def mint(self) -> TokenMint:
         """Raises SettingsError."""
         return TokenMint(self.signing_key())
@@ -136,13 +162,15 @@ class GatewaySettings(ServiceSettings):
     def faults(self) -> Iterator[str]:
         yield from super().faults()
         try:
-            self.mint()
+            self.verification_keys()
         except SettingsError as error:
             yield str(error)
+        if any(len(key) < _LEAST_ADMIN_KEY or is_example(key) for key in self.admin_keys.fallbacks):
+            yield "ADMIN_KEY_FALLBACKS: hold what was never an ADMIN_KEY: each has at least 24 random characters"
         if self.environment != "development":
             if self.development_issuer:
                 yield "DEVELOPMENT_ISSUER: signs in anybody as anybody; it is for development alone"
             if self.public_url is None:
                 yield "PUBLIC_URL: is needed; it is the address at which clients reach the gateway"
-            if "change-me" in self.admin_key or len(set(self.admin_key)) < 8:
+            if is_example(self.admin_key):
                 yield "ADMIN_KEY: is an example value; set at least 24 random characters"

@@ -209,7 +209,9 @@ async def service(
 ) -> AsyncIterator[ServiceUnderTest]:
     folder = tmp_path_factory.mktemp("campaigns")
     urls, log = postgres_database("campaigns"), event_log_database()
-    async with running_service(MANIFEST, urls, log, folder, **mail_settings(mail_server)) as running:
+    before = "the-one-before-0123456789-abcdefgh"
+    settings = mail_settings(mail_server) | {"secret_fallbacks": before}
+    async with running_service(MANIFEST, urls, log, folder, **settings) as running:
         yield running
 
 

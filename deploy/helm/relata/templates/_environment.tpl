@@ -16,6 +16,9 @@
 - {name: ADMIN_DATABASE_PASSWORD_FILE, value: /etc/relata/administrator/password}
 {{- end }}
 - {name: SECRET_FILE, value: /etc/relata/service/secret}
+{{- if $values.rotation.secret }}
+- {name: SECRET_FALLBACKS_FILE, value: /etc/relata/service/secret-fallbacks}
+{{- end }}
 {{ include "relata.eventLogEnvironment" . }}
 {{ include "relata.databaseTls" $root }}
 - {name: ENVIRONMENT, value: production}
@@ -59,6 +62,9 @@
 {{- define "relata.gatewayEnvironment" -}}
 {{- $root := .root -}}
 - {name: ADMIN_KEY_FILE, value: /etc/relata/service/admin-key}
+{{- if $root.Values.rotation.adminKey }}
+- {name: ADMIN_KEY_FALLBACKS_FILE, value: /etc/relata/service/admin-key-fallbacks}
+{{- end }}
 - {name: SIGNING_KEY_FILE, value: /etc/relata/service/signing-key.json}
 - {name: PUBLIC_URL, value: {{ $root.Values.publicUrl | quote }}}
 - {name: TRUSTED_PROXY_HOPS, value: {{ $root.Values.trustedProxyHops | quote }}}

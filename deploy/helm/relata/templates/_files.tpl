@@ -27,7 +27,11 @@
 service:
   - name: {{ $prefix }}-{{ .service }}
     items:
-      {{- range $key := concat (list "app-password" "system-password" "secret") (ternary (list "admin-key" "signing-key.json") list (eq .service "gateway")) }}
+      {{- $gateway := eq .service "gateway" }}
+      {{- $keys := concat (list "app-password" "system-password" "secret") (ternary (list "admin-key" "signing-key.json") list $gateway) }}
+      {{- $keys = concat $keys (ternary (list "secret-fallbacks") list $values.rotation.secret) }}
+      {{- $keys = concat $keys (ternary (list "admin-key-fallbacks") list (and $gateway $values.rotation.adminKey)) }}
+      {{- range $key := $keys }}
       - {key: {{ $key }}, path: {{ $key }}}
       {{- end }}
 verification:

@@ -15,6 +15,7 @@ from crm_kit.http.fast_path import FastRequest
 from crm_kit.http.middleware import RESPONSE_HEADERS, TENANT
 from crm_kit.http.outbound import network_of
 from crm_kit.http.principal import ADMINISTRATION, Principal
+from crm_kit.keyring import Keyring
 from fastapi import Request
 from starlette.types import Scope
 
@@ -61,7 +62,7 @@ class GatewayAuthenticator:
         tenant_limiter: RateLimiter,
         failures: FailedAttempts,
         usage: KeyUsage,
-        admin_key: str,
+        admin_keys: Keyring,
         permission_of: PermissionOf,
     ) -> None:
         self._find = find
@@ -71,7 +72,7 @@ class GatewayAuthenticator:
         self._limiter = limiter
         self._tenant_limiter = tenant_limiter
         self._failures = failures
-        self._admin_digest = digest(admin_key)
+        self._admin_digests = [digest(key) for key in admin_keys]
         self._permission_of = permission_of
         self.issued = issued
         self.usage = usage
@@ -154,7 +155,8 @@ class GatewayAuthenticator:
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential:
             raise _unauthenticated(None if not given else "invalid_request")
-        if hmac.compare_digest(digest(credential), self._admin_digest):
+        given_digest = digest(credential)
+        if any(hmac.compare_digest(given_digest, one) for one in self._admin_digests):
             return _ADMINISTRATOR
         known = await self._look_up(credential)
         if known is None:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -27,13 +27,14 @@ class IssuedToken:
 
 
 class IssuedTokens:
-    """`issuer` is the gateway's public address. The key also signs internal tokens, which have another issuer, another
-    audience and other verifiers: neither passes for the other.
+    """`keys`: the first signs, all verify. `issuer` is the gateway's public address. The keys also sign internal tokens, which
+    have another issuer, another audience and other verifiers: neither passes for the other.
     """
 
-    def __init__(self, key: OKPKey, issuer: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, keys: Sequence[OKPKey], issuer: str, clock: Callable[[], float] = time.time) -> None:
         self.issuer = issuer
-        self._key = key
+        self._key = keys[0]
+        self._by_id = {key.kid: key for key in keys}
         self._clock = clock
         self._expected = Expected(
             issuer=issuer,
@@ -61,9 +62,10 @@ class IssuedTokens:
 
     def read(self, seen: Unverified) -> IssuedToken:
         """Raises TokenRefused."""
-        if seen.key_id != self._key.kid:
+        key = self._by_id.get(seen.key_id)
+        if key is None:
             raise TokenRefused("unknown_key")
-        verify(seen, [self._key], self._expected)
+        verify(seen, [key], self._expected)
         return IssuedToken(
             key_id=str(seen.claims["sub"]),
             scopes=frozenset(str(seen.claims.get("scope", "")).split()),

@@ -1,7 +1,7 @@
 """The signed links that messages carry.
 
 A token holds who unsubscribes from what: it names no address, and never expires, since a withdrawal must be as easy as the
-consent was. Who changes SECRET invalidates the links of all mails sent before.
+consent was. It counts as long as the secret that signed it does: a SECRET of before has to stay among the fallbacks.
 """
 
 from dataclasses import astuple, dataclass
@@ -10,6 +10,7 @@ from typing import Final, Self, get_args
 from crm_contracts.contacts import Channel
 from crm_contracts.ids import ContactId, MessageId, TenantId, prefix_of
 from crm_kit.http.signed_tokens import InvalidToken, read_token, signed_token
+from crm_kit.keyring import Keyring
 
 _PURPOSE: Final = "relata.unsubscribe.v1"
 
@@ -24,14 +25,14 @@ class UnsubscribeLink:
     channel: str
     purpose: str
 
-    def token(self, secret: str) -> str:
-        return signed_token(astuple(self), secret, _PURPOSE)
+    def token(self, keyring: Keyring) -> str:
+        return signed_token(astuple(self), keyring, _PURPOSE)
 
     @classmethod
-    def parse(cls, token: str, secret: str) -> Self:
+    def parse(cls, token: str, keyring: Keyring) -> Self:
         """Raises InvalidToken."""
         try:
-            link = cls(*read_token(token, secret, _PURPOSE))
+            link = cls(*read_token(token, keyring, _PURPOSE))
         except TypeError as error:
             raise InvalidToken from error
         if not link._well_formed():

@@ -9,12 +9,14 @@ import pytest
 from campaigns_svc.links import UnsubscribeLink
 from crm_contracts.ids import ContactId, MessageId, TenantId
 from crm_kit.http.signed_tokens import InvalidToken
+from crm_kit.keyring import Keyring
 from hypothesis import given
 from hypothesis import strategies as st
 
 Shop = Any  # the fixture's class lives in conftest.py, which is no module to import from
 
 _SECRET = "a-secret-of-thirty-two-characters"
+_KEYRING = Keyring(_SECRET)
 
 
 async def _a_sent_mail(shop: Shop) -> tuple[str, str, str, dict[str, Any]]:
@@ -107,7 +109,7 @@ async def test_a_forged_link_is_not_found(shop: Shop) -> None:
         f"{payload}.{signature[:-1]}{'A' if signature[-1] != 'A' else 'B'}",
         f"{payload}=.{signature}",
         f"A{payload}.{signature}",
-        own.token("another-secret-of-32-characters!"),
+        own.token(Keyring("another-secret-of-32-characters!")),
         "%00",
         "退订",
         "a" * 5000,
@@ -121,11 +123,23 @@ async def test_a_forged_link_is_not_found(shop: Shop) -> None:
 
 
 async def test_the_link_works_when_the_message_is_unknown_here(shop: Shop) -> None:
-    secret = shop.service.runtime.settings.secret
+    keyring = shop.service.runtime.settings.keyring
     [(contact_id, _)] = await shop.people(1)
     link = UnsubscribeLink(shop.tenant.id, MessageId.new(), contact_id, "email", "marketing")
-    answer = await shop.service.anonymous().post(f"/v1/unsubscribe/{link.token(secret)}")
+    answer = await shop.service.anonymous().post(f"/v1/unsubscribe/{link.token(keyring)}")
     assert answer.status_code == 200
+    [message] = (await shop.run(await shop.campaign(contact_id))).values()
+    assert message["reason"] == "unsubscribed"
+
+
+async def test_a_link_of_before_the_secret_was_rotated_still_withdraws(shop: Shop) -> None:
+    settings = shop.service.runtime.settings
+    [(contact_id, _)] = await shop.people(1)
+    link = UnsubscribeLink(shop.tenant.id, MessageId.new(), contact_id, "email", "marketing")
+    of_a_fallback, of_a_stranger = (link.token(Keyring(secret)) for secret in (settings.secret_fallbacks, _SECRET))
+    client = shop.service.anonymous()
+    assert (await client.post(f"/v1/unsubscribe/{of_a_stranger}")).status_code == 404
+    assert (await client.post(f"/v1/unsubscribe/{of_a_fallback}")).status_code == 200
     [message] = (await shop.run(await shop.campaign(contact_id))).values()
     assert message["reason"] == "unsubscribed"
 
@@ -133,15 +147,15 @@ async def test_the_link_works_when_the_message_is_unknown_here(shop: Shop) -> No
 @given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}", fullmatch=True))
 def test_a_token_says_what_was_signed(purpose: str) -> None:
     link = UnsubscribeLink(TenantId.new(), MessageId.new(), ContactId.new(), "email", purpose)
-    token = link.token(_SECRET)
+    token = link.token(_KEYRING)
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", token)
-    assert UnsubscribeLink.parse(token, _SECRET) == link
+    assert UnsubscribeLink.parse(token, _KEYRING) == link
     with pytest.raises(InvalidToken):
-        UnsubscribeLink.parse(token, _SECRET + "x")
+        UnsubscribeLink.parse(token, Keyring(_SECRET + "x"))
 
 
 @given(st.text(), st.text())
 def test_no_text_is_a_token_by_chance(payload: str, signature: str) -> None:
     for token in (payload, f"{payload}.{signature}"):
         with pytest.raises(InvalidToken):
-            UnsubscribeLink.parse(token, _SECRET)
+            UnsubscribeLink.parse(token, _KEYRING)

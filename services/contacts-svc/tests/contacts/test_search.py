@@ -14,6 +14,7 @@ from crm_kit.db.migrations import differences
 from crm_kit.db.models import columns, utc_now
 from crm_kit.http.pagination import Cursors, PageRequest, fetch_page, parse_sort
 from crm_kit.http.searching import Search, fetch_found
+from crm_kit.keyring import Keyring
 from crm_kit.rights import Rights
 from crm_kit.rights.grants import Grant
 from crm_testkit.service import ServiceUnderTest, Tenant
@@ -155,7 +156,7 @@ async def test_keys_are_looked_up_before_anything_else(service: ServiceUnderTest
     for op, value in (("eq", "mei@example.com"), ("in", [f"anna{number}@example.com" for number in range(1, 101)])):
         condition = parse({"field": "email", "op": op, "value": value}, FIELDS)
         statement = select(columns(ContactRow).id).where(compile_condition(condition, now=utc_now()))
-        cursors = Cursors(b"a secret of the service", tenant_id=tenant.id, resource="contacts")
+        cursors = Cursors(Keyring("a secret of the service"), tenant_id=tenant.id, resource="contacts")
         async with service.runtime.database.engine.connect() as connection:
             await connection.execute(select(func.set_config("app.tenant_id", tenant.id, True)))
             explaining = _Explaining(connection)
@@ -176,7 +177,7 @@ async def test_the_index_on_grams_serves_a_search_under_row_level_security(
     search = Search(
         compile_condition(condition, now=now), by_grams=compile_condition(condition, now=now, by_grams=True)
     )
-    cursors = Cursors(b"a secret of the service", tenant_id=tenant.id, resource="contacts")
+    cursors = Cursors(Keyring("a secret of the service"), tenant_id=tenant.id, resource="contacts")
     async with service.runtime.database.engine.connect() as connection:
         await connection.execute(select(func.set_config("app.tenant_id", tenant.id, True)))
         explaining = _Explaining(connection)

@@ -86,8 +86,13 @@ def _fast(
 @asynccontextmanager
 async def _opened(users: Sequence[FastRead | Creations], runtime: Runtime) -> AsyncIterator[None]:
     """Gives them connections of their own, which are opened when one of them first asks."""
-    name = f"{runtime.manifest.name}-statements"
-    async with open_statement_pool(runtime.settings.database_url, size=_STATEMENT_CONNECTIONS, name=name) as pool:
+    settings, name = runtime.settings, f"{runtime.manifest.name}-statements"
+    async with open_statement_pool(
+        settings.database_url,
+        size=_STATEMENT_CONNECTIONS,
+        name=name,
+        by_transaction=settings.lends_by_transaction,
+    ) as pool:
         for user in users:
             user.use(pool)
         yield

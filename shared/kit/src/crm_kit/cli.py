@@ -1,4 +1,4 @@
-"""`python -m <service> <command>`: serve, relay, consume, timers, migrate, rebuild, audit, openapi, and the service's own."""
+"""`python -m <service> <command>`: serve, relay, consume, timers, migrate, rebuild, reencrypt, audit, openapi, and the service's own."""
 
 import argparse
 import asyncio
@@ -62,7 +62,7 @@ async def _done(manifest: Manifest, arguments: argparse.Namespace) -> int | None
 
         return await rebuild(manifest, arguments)
     own = next((one for one in manifest.commands if one.name == arguments.command), None)
-    if own is None and arguments.command not in ("migrate", "provision", "doctor", "audit"):
+    if own is None and arguments.command not in ("migrate", "provision", "doctor", "audit", "reencrypt"):
         return None
     settings = manifest.settings.load(manifest.name)
     if own is not None:
@@ -73,6 +73,8 @@ async def _done(manifest: Manifest, arguments: argparse.Namespace) -> int | None
         from crm_kit.db.provision_command import run as provision
 
         return await provision(manifest.name, settings)
+    if arguments.command == "reencrypt":
+        return await _reencrypt(manifest, settings)
     if arguments.command == "doctor":
         from crm_kit.doctor.command import run as doctor
 
@@ -93,6 +95,9 @@ def _parser(manifest: Manifest) -> argparse.ArgumentParser:
         "provision", help="make its database and roles, as ADMIN_DATABASE_URL; again, it sets passwords"
     )
     commands.add_parser("migrate", help="bring the database to the newest revision")
+    commands.add_parser(
+        "reencrypt", help="seal anew what is sealed under a value of SECRET_FALLBACKS, so that it may be taken away"
+    )
     rebuild = commands.add_parser("rebuild", help="make a projection anew out of the event log, beside the live one")
     rebuild.add_argument("consumer", nargs="?", help="whose projection; needed where there are several")
     rebuild.add_argument("--no-switch", action="store_true", help="only compare; exit 1 where live and rebuilt differ")
@@ -126,6 +131,25 @@ async def _migrate(manifest: Manifest, settings: ServiceSettings) -> bool:
     from crm_kit.db.migrations import migrate
 
     return await migrate(manifest.migrations, manifest.metadata, settings.require_owner_url(manifest.name))
+
+
+async def _reencrypt(manifest: Manifest, settings: ServiceSettings) -> int:
+    """The exit code: 1 where texts are left that no secret opens."""
+    from crm_kit.db.session import Database
+    from crm_kit.doctor.secrets import look_at_secrets
+    from crm_kit.resealing import reseal
+
+    system = Database(settings.system_database_url, pool_size=1)
+    try:
+        done = [await reseal(system, table, settings.keyring) for table in manifest.sealed]
+        sys.stdout.write(f"{manifest.name}: {sum(done)} texts sealed anew, under the present SECRET\n")
+        async with system.read(None) as session:
+            found = [finding async for finding in look_at_secrets(session, manifest, settings.keyring)]
+    finally:
+        await system.close()
+    for finding in found:
+        sys.stdout.write(f"{manifest.name}: {finding.sentence}\n")
+    return 1 if any(finding.state == "fault" for finding in found) else 0
 
 
 def _serve(

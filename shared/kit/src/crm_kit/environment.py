@@ -113,6 +113,11 @@ def read_secret(path: Path) -> str:
     return text
 
 
+def spelled_list(text: str) -> list[str]:
+    """What a setting separates by commas."""
+    return [part for each in text.split(",") if (part := each.strip())]
+
+
 def refuse(faults: Iterable[str]) -> None:
     """Raises SettingsError with all of them in one line; without any does nothing."""
     if said := "; ".join(faults):

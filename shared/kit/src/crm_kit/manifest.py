@@ -15,6 +15,7 @@ from starlette.datastructures import State
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from crm_kit.doctor.findings import Check
 from crm_kit.http.fast_path import FastRoute
 from crm_kit.http.origin import OriginOf
 from crm_kit.http.uploads import upload_paths
@@ -22,6 +23,7 @@ from crm_kit.inbox import Consumer
 from crm_kit.jobs.steps import JobKind
 from crm_kit.observability.measuring import Measure
 from crm_kit.outbox import EntityEvents
+from crm_kit.resealing import SealedTable
 from crm_kit.settings import ServiceSettings
 from crm_kit.timers import TimerHandler
 
@@ -44,6 +46,7 @@ class Feature:
 
     `uploads`: whether a path takes files, beside those that the router declares.
     `measures`: of what lies in its tables, for metrics; taken where timers run.
+    `sealed`: its tables that hold sealed texts. `checks`: what the doctor looks at in its tables.
     `topics`: what it publishes beside its entities.
     `middleware`: goes around the whole application; it is given that and the application's state, which the lifespan fills.
     """
@@ -60,6 +63,8 @@ class Feature:
     topics: tuple[Topic, ...] = ()
     middleware: Callable[[ASGIApp, State], ASGIApp] | None = None
     measures: tuple[Measure, ...] = ()
+    sealed: tuple[SealedTable, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +104,14 @@ class Manifest:
     @property
     def consumers(self) -> tuple[Consumer, ...]:
         return tuple(consumer for feature in self.features for consumer in feature.consumers)
+
+    @property
+    def sealed(self) -> tuple[SealedTable, ...]:
+        return tuple(table for feature in self.features for table in feature.sealed)
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        return tuple(check for feature in self.features for check in feature.checks)
 
     def takes_files(self, path: str) -> bool:
         """Whether what is sent to a path may be as large as a file."""

@@ -65,6 +65,7 @@ class Runtime:
                 "statement_timeout": "30s",
                 **manifest.database_settings,
             },
+            by_transaction=settings.lends_by_transaction,
         )
         self.system = Database(
             settings.system_database_url,

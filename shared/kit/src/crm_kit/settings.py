@@ -3,16 +3,24 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from crm_kit import environment as env
 from crm_kit.bus.access import KafkaAccess
 from crm_kit.environment import Secret, SettingsError
+from crm_kit.keyring import Keyring
 from crm_kit.observability.sampling import Sampler
 
-__all__ = ["Secret", "ServiceSettings", "SettingsError"]
+__all__ = ["Secret", "ServiceSettings", "SettingsError", "is_example"]
+
+_LEAST_SECRET: Final = 32
+
+
+def is_example(secret: str) -> bool:
+    """Whether it is one of those that documents and examples show."""
+    return "change-me" in secret or len(set(secret)) < 8
 
 
 class ServiceSettings(BaseModel):
@@ -41,6 +49,11 @@ class ServiceSettings(BaseModel):
         None, description="Password of the third, where its URL holds none"
     )
     database_pool_size: int = Field(10, ge=1, le=200, description="Connections that serve requests")
+
+    database_pooler: Literal["none", "transaction"] = Field(
+        "none",
+        description="`transaction`: the URL of the role that serves requests leads to PgBouncer 1.21 or newer with pool_mode=transaction",
+    )
 
     migrate_at_start: bool = Field(False, description="Run migrations before serving: for one machine, not for a fleet")
 
@@ -96,10 +109,15 @@ class ServiceSettings(BaseModel):
     )
 
     internal_jwks_file: str | None = Field(
-        None, description="JSON file of the public keys that verify the gateway's token; needed by all but the gateway"
+        None, description="JSON file of the public keys that verify the gateway's tokens; needed by all but the gateway"
     )
     secret: Annotated[str, Secret()] = Field(
-        min_length=32, description="Signs cursors and links; the same in every replica; at least 32 random characters"
+        min_length=_LEAST_SECRET,
+        description="Signs cursors and links, seals what is kept secret; the same in every replica; at least 32 random characters",
+    )
+    secret_fallbacks: Annotated[str, Secret()] = Field(
+        "",
+        description="Other values of SECRET, separated by commas, that open and verify too: the next, or those before",
     )
 
     audit_retention_days: int = Field(
@@ -132,6 +150,16 @@ class ServiceSettings(BaseModel):
             return 0.0 if self.environment == "development" else 5.0
         return self.shutdown_delay_seconds
 
+    @property
+    def lends_by_transaction(self) -> bool:
+        """Whether consecutive transactions of one connection may run in different sessions of PostgreSQL."""
+        return self.database_pooler == "transaction"
+
+    @property
+    def keyring(self) -> Keyring:
+        """The secret and its fallbacks."""
+        return Keyring(self.secret, tuple(env.spelled_list(self.secret_fallbacks)))
+
     @classmethod
     def load(cls, service: str, environment: Mapping[str, str] | None = None) -> Self:
         """Raises SettingsError, in one line for all that is wrong. `environment`: this process's, if None."""
@@ -152,8 +180,12 @@ class ServiceSettings(BaseModel):
 
     def faults(self) -> Iterator[str]:
         """What does not go together. Outside development no secret may be one of those that documents and examples show."""
-        if self.environment != "development" and ("change-me" in self.secret or len(set(self.secret)) < 8):
+        if self.environment != "development" and is_example(self.secret):
             yield "SECRET: is an example value; set at least 32 random characters"
+        for fallback in self.keyring.fallbacks:
+            if len(fallback) < _LEAST_SECRET or (self.environment != "development" and is_example(fallback)):
+                yield "SECRET_FALLBACKS: hold what was never a SECRET: each has at least 32 random characters"
+                break
         if self.bus == "embedded" and not self.event_log_url:
             yield "EVENT_LOG_URL: is needed with BUS=embedded"
         if self.bus == "kafka":

@@ -14,6 +14,7 @@ from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.db.session import make_engine
 from crm_kit.http.pagination import Cursors, InvalidCursor, PageRequest, fetch_page, parse_sort, walks
 from crm_kit.http.searching import Search, fetch_found
+from crm_kit.keyring import Keyring
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
@@ -52,7 +53,7 @@ FIELDS = FieldSet(
         Field("created_at", FieldType.DATETIME, Parcel.created_at, sortable=True, nullable=False),
     ],
 )
-CURSORS = Cursors(b"a secret of thirty-two bytes 1234", tenant_id="tenant_1", resource="parcels")
+CURSORS = Cursors(Keyring("a secret of thirty-two bytes 1234"), tenant_id="tenant_1", resource="parcels")
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 

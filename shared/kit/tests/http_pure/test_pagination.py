@@ -17,11 +17,12 @@ from crm_kit.http.pagination import (
     apply_keyset,
     parse_sort,
 )
+from crm_kit.keyring import Keyring
 from hypothesis import given
 from hypothesis import strategies as st
 
 POSTGRESQL = sa.make_url("postgresql+asyncpg://").get_dialect()()
-KEY = b"a secret of thirty-two bytes 1234"
+KEY = "a secret of thirty-two bytes 1234"
 
 _books = sa.Table(
     "books",
@@ -92,8 +93,8 @@ def test_limits_are_bounded(limit: int) -> None:
         PageRequest(parse_sort("id", BOOKS), limit)
 
 
-def _cursors(key: bytes = KEY, tenant_id: str = "tenant_1", resource: str = "books", filters: object = None) -> Cursors:
-    return Cursors(key, tenant_id=tenant_id, resource=resource, filters=filters)
+def _cursors(key: str = KEY, tenant_id: str = "tenant_1", resource: str = "books", filters: object = None) -> Cursors:
+    return Cursors(Keyring(key), tenant_id=tenant_id, resource=resource, filters=filters)
 
 
 _VALUES: dict[str, st.SearchStrategy[SortValue]] = {
@@ -164,7 +165,7 @@ def test_endless_cursors_are_refused_unread() -> None:
 
 def test_weak_keys_are_refused() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
-        _cursors(key=b"short")
+        _cursors(key="short")
 
 
 def _sql(asked: str, after: list[SortValue] | None) -> str:

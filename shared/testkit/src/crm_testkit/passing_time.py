@@ -56,6 +56,12 @@ async def let_invoices_wait(app_url: str, tenant_id: str, days: int) -> None:
         )
 
 
+async def let_deliveries_wait(app_url: str, tenant_id: str, time: timedelta) -> None:
+    """As `let_pass`, of the gateway: inbound deliveries of the tenant have been due for longer."""
+    async with _as_tenant(app_url, tenant_id) as connection:
+        await connection.execute("update inbound_delivery set due_at = due_at - $1::interval", time)
+
+
 _TIMES_OF_FACTS: Final = (
     ("orders", "first_at"),
     ("orders", "last_at"),

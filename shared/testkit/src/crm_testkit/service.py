@@ -27,6 +27,7 @@ from joserfc.jwk import OKPKey
 
 from crm_testkit.listener import listen
 
+SECRET = "only-for-tests-0123456789abcdefgh"
 ALL_SCOPES = frozenset({"read", "write", "admin"})
 
 
@@ -194,14 +195,17 @@ async def running_service(
     jwks_file = folder / f"jwks-{manifest.name}.json"
     jwks_file.write_text(json.dumps(TokenMint(key).public_jwks()))
     made = manifest.settings(
-        database_url=urls.app,
         system_database_url=urls.system,
         owner_database_url=urls.owner,
         event_log_url=event_log_url,
-        internal_jwks_file=str(jwks_file),
         environment="development",
-        secret="only-for-tests-0123456789abcdefgh",
-        **{"shutdown_grace_seconds": 3, **settings},
+        **{
+            "database_url": urls.app,
+            "secret": SECRET,
+            "internal_jwks_file": str(jwks_file),
+            "shutdown_grace_seconds": 3,
+            **settings,
+        },
     )
     runtime = Runtime(manifest, made, roles)
     with listen() as listener:

@@ -9,6 +9,7 @@ from crm_kit.errors import InvalidCursor, Text
 from crm_kit.http import pagination
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import Caller, TransactionRoute
+from crm_kit.keyring import Keyring
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import column
 from starlette.responses import Response, StreamingResponse
@@ -72,9 +73,9 @@ def _reader(request: Request, caller: Principal, wanted: AuditLogFilter) -> Audi
 
 
 def _cursors(request: Request, caller: Principal, filters: object) -> pagination.Cursors:
-    secret: str = request.app.state.settings.secret
+    keyring: Keyring = request.app.state.settings.keyring
     assert caller.tenant_id is not None, "the administrator has no audit log"
-    return pagination.Cursors(secret.encode(), tenant_id=caller.tenant_id, resource="audit-log", filters=filters)
+    return pagination.Cursors(keyring, tenant_id=caller.tenant_id, resource="audit-log", filters=filters)
 
 
 def _after(cursors: pagination.Cursors, cursor: str | None) -> Place | None:

@@ -85,7 +85,10 @@ def _unavailable() -> Unavailable:
 async def open_reader(runtime: Runtime) -> AsyncIterator[ViewReader]:
     settings = runtime.settings
     async with open_statement_pool(
-        settings.database_url, size=settings.database_pool_size, name="gateway-views"
+        settings.database_url,
+        size=settings.database_pool_size,
+        name="gateway-views",
+        by_transaction=settings.lends_by_transaction,
     ) as pool:
         yield ViewReader(pool, partial(refresh_view, runtime.database))
 

@@ -17,6 +17,7 @@ from crm_kit.errors import FieldError, InvalidCursor, NotFound, Text, Validation
 from crm_kit.http import pagination
 from crm_kit.http.principal import Principal
 from crm_kit.http.route import Caller, Reading, TransactionRoute
+from crm_kit.keyring import Keyring
 from crm_kit.resources import copy_levels
 from crm_kit.resources.listing import next_link
 from crm_kit.resources.schemas import Page
@@ -107,8 +108,8 @@ Kinds = Annotated[
 
 
 def _cursors(request: Request, tenant_id: str, resource: str, filters: object) -> pagination.Cursors:
-    secret: str = request.app.state.settings.secret
-    return pagination.Cursors(secret.encode(), tenant_id=tenant_id, resource=resource, filters=filters)
+    keyring: Keyring = request.app.state.settings.keyring
+    return pagination.Cursors(keyring, tenant_id=tenant_id, resource=resource, filters=filters)
 
 
 def _after(cursors: pagination.Cursors, sort: pagination.Sort, cursor: str | None) -> tuple[Any, ...] | None:

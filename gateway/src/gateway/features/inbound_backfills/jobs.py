@@ -10,6 +10,7 @@ from crm_kit.http.principal import Principal
 from crm_kit.jobs import JobKind, Progress
 from crm_kit.jobs import usecases as jobs
 from crm_kit.jobs.steps import Step
+from crm_kit.keyring import Keyring
 from crm_kit.settings import ServiceSettings
 from crm_kit.timers import Conclusion, Outside
 
@@ -42,11 +43,11 @@ _FULL_PAUSE: Final = timedelta(seconds=1)
 
 def _step_with(settings: ServiceSettings) -> Step:
     gateway = cast("GatewaySettings", settings)
-    return partial(_step, gateway.secret, gateway.outbound())
+    return partial(_step, gateway.keyring, gateway.outbound())
 
 
 async def _step(
-    secret: str, outbound: Outbound, session: WriteSession, backfill_id: str, _caller: Principal
+    keyring: Keyring, outbound: Outbound, session: WriteSession, backfill_id: str, _caller: Principal
 ) -> Progress | Outside:
     row = await repository.lock(session, backfill_id)
     assert row is not None, "a run is not deleted before its job has ended"
@@ -63,7 +64,7 @@ async def _step(
     if await deliveries.waiting(session, row.source_id, _MOST_WAITING) >= _MOST_WAITING:
         return _progress(places, pause=_FULL_PAUSE)
     try:
-        shop = await shop_of(session, row.source_id, secret)
+        shop = await shop_of(session, row.source_id, keyring)
     except CannotAsk as reason:
         row.error = {"code": reason.code}
         return _progress(places)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Final
 
 import orjson
+import structlog
 from crm_contracts.ids import InboundBackfillId, InboundDeliveryId, InboundSourceId
 from crm_contracts.inbound import InboundSource, PullResource
 from crm_kit.db.locks import lock_keys
@@ -15,6 +16,7 @@ from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.http.sealing import Unsealable
 from crm_kit.jobs import JobStatus, start_job
+from crm_kit.keyring import Keyring
 
 from gateway.connectors import connector_of
 from gateway.connectors.interface import Access, Connector, Record
@@ -31,6 +33,8 @@ from gateway.features.inbound_sources import repository as sources
 from gateway.features.inbound_sources.events import INBOUND_SOURCE_EVENTS
 from gateway.features.inbound_sources.models import InboundSourceRow
 from gateway.features.inbound_sources.sealed_secrets import unseal_credentials
+
+log = structlog.get_logger(__name__)
 
 BACKFILL_JOB: Final = "inbound_backfill"
 
@@ -140,7 +144,7 @@ async def end_backfill(session: WriteSession, backfill_id: str, status: JobStatu
     await UNPUBLISHED.updated(session, row, before)
 
 
-async def shop_of(session: ReadSession, source_id: str, installation_secret: str) -> Shop:
+async def shop_of(session: ReadSession, source_id: str, keyring: Keyring) -> Shop:
     """Raises CannotAsk."""
     row = await sources.of_id(session, source_id)
     if row is None:
@@ -150,8 +154,9 @@ async def shop_of(session: ReadSession, source_id: str, installation_secret: str
     if row.pull is None or row.pull_sealed is None:
         raise CannotAsk("pull_missing")
     try:
-        credentials = unseal_credentials(installation_secret, InboundSourceId(row.id), row.pull_sealed)
+        credentials = unseal_credentials(keyring, InboundSourceId(row.id), row.pull_sealed)
     except Unsealable as error:  # the installation's secret is another: they have to be given anew
+        log.error("source_not_opened", source_id=row.id, error=str(error))
         raise CannotAsk("pull_missing") from error
     return Shop(INBOUND_SOURCE_EVENTS.snapshot(row), row.region, _connector(row, credentials))
 

@@ -1,5 +1,6 @@
 """How much of what came in is still to be worked on, and how it ended: in all, never by source."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from crm_kit.db.session import ReadSession
@@ -26,8 +27,45 @@ _WAITING: Final = text(
 )
 
 
-async def measure_inbound(session: ReadSession, _service: str) -> None:
+# From one tenant to the next, each by one look at the index.
+_PARKED: Final = text(
+    """
+    with recursive found(tenant_id) as (
+      (select min(tenant_id) from inbound_delivery) union all
+      select (select min(d.tenant_id) from inbound_delivery d where d.tenant_id > found.tenant_id) from found
+       where found.tenant_id is not null)
+    select count(*) as deliveries from
+           (select from found cross join lateral
+                   (select from inbound_delivery d
+                     where d.tenant_id = found.tenant_id and d.status = 'parked' limit :most) as parked limit :most) as these
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Deliveries that are to be worked on now, or later; `overdue`: for how many seconds the first of them has been due."""
+
+    due: int
+    later: int
+    overdue: float
+
+
+async def backlog_of(session: ReadSession) -> Backlog:
+    """Of all tenants together, in the system role's session."""
     rows = {row.is_due: row for row in await session.execute(_WAITING, {"most": MOST_COUNTED})}
-    for state, is_due in (("due", True), ("later", False)):
-        WAITING.labels(state).set(rows[is_due].deliveries if is_due in rows else 0)
-    OVERDUE.set(max(0.0, float(rows[True].overdue)) if True in rows else 0.0)
+    due, later = (int(rows[is_due].deliveries) if is_due in rows else 0 for is_due in (True, False))
+    return Backlog(due, later, max(0.0, float(rows[True].overdue)) if True in rows else 0.0)
+
+
+async def parked(session: ReadSession) -> int:
+    """How many deliveries could not be taken, of all tenants together, in the system role's session."""
+    found: int = await session.scalar(_PARKED, {"most": MOST_COUNTED})
+    return found
+
+
+async def measure_inbound(session: ReadSession, _service: str) -> None:
+    backlog = await backlog_of(session)
+    WAITING.labels("due").set(backlog.due)
+    WAITING.labels("later").set(backlog.later)
+    OVERDUE.set(backlog.overdue)

@@ -1,9 +1,10 @@
 """The tables of what sources have sent, of what has been written of it, and of what is being worked on."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, json_column, keys_index, text_list_column
+from crm_kit.resealing import SealedTable
 from sqlalchemy import Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
@@ -103,3 +104,20 @@ class InboundHoldRow(TenantRow, Base, table=True):
     key: str = Field(primary_key=True, sa_type=CodePointText)
     delivery_id: str = Field(sa_type=CodePointText, nullable=False)
     until: datetime = Field(sa_type=Moment, nullable=False)
+
+
+class InboundDigestKeyRow(TenantRow, Base, table=True):
+    """Under what the tenant's digests are made, sealed."""
+
+    __tablename__ = "inbound_digest_key"
+
+    sealed: bytes = Field(sa_type=LargeBinary, nullable=False)
+
+
+DIGEST_SEALED_FOR: Final = "inbound-digests"
+SEALED: Final = SealedTable(
+    "inbound_digest_key",
+    {"sealed": DIGEST_SEALED_FOR},
+    "delete these rows: what sources said before then counts as written here",
+    key="tenant_id",
+)

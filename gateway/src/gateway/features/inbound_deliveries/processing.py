@@ -23,6 +23,7 @@ from starlette.datastructures import Headers
 
 from gateway.features.inbound_deliveries import repository
 from gateway.features.inbound_deliveries.calling import Calls, RecordRefused, TryLater
+from gateway.features.inbound_deliveries.digests import Digests
 from gateway.features.inbound_deliveries.persons import AmbiguousPerson
 from gateway.features.inbound_deliveries.repository import LEASE, Applied, AppliedKey
 from gateway.features.inbound_deliveries.usecases import Ending, conclude
@@ -32,7 +33,6 @@ from gateway.features.inbound_sources.usecases import own_mappings, told_of
 from gateway.features.sync_conflicts.events import SYNC_CONFLICT_EVENTS
 from gateway.features.sync_conflicts.models import SyncConflictRow
 from gateway.inbound.mappings import MappingFailed, Planned, TopicMapping, keys_of, mapping_of, plan
-from gateway.inbound.merging import Digest
 from gateway.inbound.payloads import UnreadablePayload, read_payload
 from gateway.inbound.ready import ready_mappings
 from gateway.inbound.topics import NO_TOPIC, topic_of
@@ -58,11 +58,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """Of one process. `digest`: under the installation's secret."""
+    """Of one process."""
 
     database: Database
     client: ServiceClient
-    digest: Digest
+    digests: Digests
     own: dict[str, tuple[int, Mapping[str, TopicMapping] | None]] = field(default_factory=dict)
 
     async def process(
@@ -96,7 +96,8 @@ class Processor:
         start = row["written"]
         page = range(start, min(start + _PAGE, len(planned)))
         looked_at = self._page_with_referred(planned, page)
-        keys = [self.digest(key) for key in keys_of(looked_at)]
+        digest = await self.digests.of(tenant_id)
+        keys = [digest(key) for key in keys_of(looked_at)]
         known = await self._hold(tenant_id, source.id, row["id"], keys, applied_keys(looked_at))
         if known is None:
             return
@@ -107,12 +108,12 @@ class Processor:
             owned_by_others=others,
             planned=planned,
             calls=Calls(self.client, caller, f"{row['id']}-{row['runs']}"),
-            digest=self.digest,
+            digest=digest,
             read_applied=partial(self._applied, tenant_id, source.id, known),
             is_gone=partial(self._is_gone, tenant_id),
             received_at=row["created_at"],
             sent_at=row["sent_at"],
-            payload=self.digest(hashlib.sha256(row["body"]).hexdigest()),
+            payload=digest(hashlib.sha256(row["body"]).hexdigest()),
             is_fetched=row["backfill_id"] is not None,
             results=Results(),
         )

@@ -120,6 +120,26 @@ _OUTCOMES: Final = Sql(
     "select status, count(*) as count, bool_or(due_at is not null) as is_open from inbound_delivery"
     " where backfill_id = :backfill_id group by status"
 )
+_DIGEST_KEY: Final = Sql("select sealed from inbound_digest_key where tenant_id = :tenant_id")
+_KEEP_DIGEST_KEY: Final = Sql(
+    "insert into inbound_digest_key (tenant_id, sealed) values (:tenant_id, :sealed) on conflict do nothing"
+)
+_HAS_APPLIED: Final = Sql("select exists (select from inbound_applied where tenant_id = :tenant_id) as found")
+
+
+async def digest_key(session: ReadSession) -> bytes | None:
+    rows = await session.fetch(_DIGEST_KEY, {"tenant_id": session.tenant_id})
+    return rows[0]["sealed"] if rows else None
+
+
+async def keep_digest_key(session: WriteSession, sealed: bytes) -> None:
+    """Unless there is one."""
+    await session.fetch(_KEEP_DIGEST_KEY, {"tenant_id": session.tenant_id, "sealed": sealed})
+
+
+async def has_applied(session: ReadSession) -> bool:
+    [row] = await session.fetch(_HAS_APPLIED, {"tenant_id": session.tenant_id})
+    return bool(row["found"])
 
 
 async def store_fetched(session: WriteSession, sent: Sequence[Sent]) -> int:

@@ -17,11 +17,11 @@ from crm_kit.runtime import Runtime
 from crm_kit.shutdown import finish
 
 from gateway.features.inbound_deliveries import repository
+from gateway.features.inbound_deliveries.digests import Digests
 from gateway.features.inbound_deliveries.processing import DELIVERIES_FAILED, Processor
 from gateway.features.inbound_deliveries.usecases import Ending, conclude
 from gateway.features.inbound_sources import repository as sources
 from gateway.features.inbound_sources.events import INBOUND_SOURCE_EVENTS
-from gateway.inbound.merging import digest_under
 from gateway.settings import GatewaySettings
 from gateway.upstream import ServiceClient
 
@@ -99,7 +99,7 @@ class _Worker:
     def __init__(self, runtime: Runtime, settings: GatewaySettings, client: ServiceClient) -> None:
         self._runtime = runtime
         self._kept = timedelta(days=settings.inbound_retention_days)
-        self._processor = Processor(runtime.database, client, digest_under(settings.secret.encode()))
+        self._processor = Processor(runtime.database, client, Digests(runtime.database, settings.keyring))
         self._fault = Recurring()
         self._served: dict[tuple[str, str], float] = {}
         self._working: dict[tuple[str, str], asyncio.Task[int]] = {}

@@ -2,6 +2,7 @@
 
 from crm_kit.manifest import Feature
 
+from gateway.features.inbound_sources.models import SEALED
 from gateway.features.inbound_sources.router import router
 
-FEATURE = Feature(router=router)
+FEATURE = Feature(router=router, sealed=(SEALED,))

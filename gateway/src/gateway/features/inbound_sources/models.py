@@ -1,9 +1,10 @@
 """The inbound_source table."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from crm_kit.db.models import CodePointText, EntityRow, Moment, json_column
+from crm_kit.resealing import SealedTable
 from sqlalchemy import Index, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
@@ -48,3 +49,12 @@ class InboundSourceRow(EntityRow, Base, table=True):
     previous_secret_until: datetime | None = Field(default=None, sa_type=Moment)
     pull: Any = Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)
     pull_sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+SEALED_FOR: Final = "inbound-source"
+PULL_SEALED_FOR: Final = "inbound-source-pull"
+SEALED: Final = SealedTable(
+    "inbound_source",
+    {"sealed": SEALED_FOR, "previous_sealed": SEALED_FOR, "pull_sealed": PULL_SEALED_FOR},
+    "rotate each source's secret, and write its pull credentials anew",
+)

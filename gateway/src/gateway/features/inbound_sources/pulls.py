@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from crm_contracts.inbound import InboundSource
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
+from crm_kit.keyring import Keyring
 from crm_kit.timers import cancel_timers, set_timer
 
 from gateway.connectors import RESOURCES
@@ -18,7 +19,7 @@ PULL_SOURCE: Final = "pull_source"
 """The timer that asks a shop for what has changed."""
 
 
-def write_pull(row: InboundSourceRow, data: InboundSourceWrite, installation_secret: str) -> None:
+def write_pull(row: InboundSourceRow, data: InboundSourceWrite, keyring: Keyring) -> None:
     """Credentials are shown to the host that they were given for alone: who changes where the shop is gives them anew.
 
     Raises ValidationFailed.
@@ -28,7 +29,7 @@ def write_pull(row: InboundSourceRow, data: InboundSourceWrite, installation_sec
         row.pull, row.pull_sealed = None, None
         return
     if pull.credentials is not None:
-        row.pull_sealed = seal_credentials(installation_secret, row.id, pull.credentials.given)
+        row.pull_sealed = seal_credentials(keyring, row.id, pull.credentials.given)
     elif row.pull_sealed is None or row.pull is None or _origin(row.pull["base_url"]) != _origin(pull.base_url):
         text = Text("Give the credentials for this address", "请提供该地址的凭据")
         raise ValidationFailed(text, errors=[FieldError("/pull/credentials", "required", text)])

@@ -51,7 +51,7 @@ def _check_base_url(request: Request, pull: PullWrite | None) -> None:
 )
 async def create(request: Request, data: InboundSourceWrite, session: Writing, caller: Caller) -> Response:
     _check_base_url(request, data.pull)
-    created = await usecases.create_source(session, data, caller, request.app.state.settings.secret)
+    created = await usecases.create_source(session, data, caller, request.app.state.settings.keyring)
     await admit(session, INBOUND_SOURCES, created.id)
     return entity_response(request, created, status=201, location=f"/v1/inbound-sources/{created.id}")
 
@@ -70,7 +70,7 @@ async def update(request: Request, entity_id: EntityPath, patch: _Patch, session
     data = INBOUND_SOURCES.patched(before, patch)
     if data.pull is not None and (before.pull is None or data.pull.base_url != before.pull.base_url):
         _check_base_url(request, data.pull)
-    await usecases.change_source(session, row, data, caller, request.app.state.settings.secret)
+    await usecases.change_source(session, row, data, caller, request.app.state.settings.keyring)
     return entity_response(request, INBOUND_SOURCES.events.snapshot(row))
 
 
@@ -87,7 +87,7 @@ async def rotate_secret(
     row = await INBOUND_SOURCES.lock(session, entity_id)
     check_if_match(request, row.version)
     rotated = await usecases.rotate_secret(
-        session, row, data or SourceSecretRotation(), caller, request.app.state.settings.secret
+        session, row, data or SourceSecretRotation(), caller, request.app.state.settings.keyring
     )
     return entity_response(request, rotated)
 

@@ -9,32 +9,32 @@ from crm_contracts.inbound import SourceKind
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.sealing import Sealer
 from crm_kit.http.standard_webhooks import new_secret
+from crm_kit.keyring import Keyring
 
+from gateway.features.inbound_sources.models import PULL_SEALED_FOR, SEALED_FOR
 from gateway.features.inbound_sources.schemas import CALLBACKS, CallbackWrite
 from gateway.inbound.signatures import InvalidSecret, standard_key
 
-_PURPOSE: Final = "inbound-source"
-_PULL_PURPOSE: Final = "inbound-source-pull"
 _BYTES: Final = 32
 
 
-def seal(secret: str, source_id: str, opened: dict[str, Any]) -> bytes:
-    return Sealer(secret, _PURPOSE).seal(orjson.dumps(opened), source_id)
+def seal(keyring: Keyring, source_id: str, opened: dict[str, Any]) -> bytes:
+    return Sealer(keyring, SEALED_FOR).seal(orjson.dumps(opened), source_id)
 
 
-def unseal(secret: str, source_id: str, sealed: bytes) -> dict[str, Any]:
+def unseal(keyring: Keyring, source_id: str, sealed: bytes) -> dict[str, Any]:
     """Raises Unsealable."""
-    opened: dict[str, Any] = orjson.loads(Sealer(secret, _PURPOSE).unseal(sealed, source_id))
+    opened: dict[str, Any] = orjson.loads(Sealer(keyring, SEALED_FOR).unseal(sealed, source_id))
     return opened
 
 
-def seal_credentials(secret: str, source_id: str, credentials: dict[str, str]) -> bytes:
-    return Sealer(secret, _PULL_PURPOSE).seal(orjson.dumps(credentials), source_id)
+def seal_credentials(keyring: Keyring, source_id: str, credentials: dict[str, str]) -> bytes:
+    return Sealer(keyring, PULL_SEALED_FOR).seal(orjson.dumps(credentials), source_id)
 
 
-def unseal_credentials(secret: str, source_id: str, sealed: bytes) -> dict[str, str]:
+def unseal_credentials(keyring: Keyring, source_id: str, sealed: bytes) -> dict[str, str]:
     """Raises Unsealable."""
-    opened: dict[str, str] = orjson.loads(Sealer(secret, _PULL_PURPOSE).unseal(sealed, source_id))
+    opened: dict[str, str] = orjson.loads(Sealer(keyring, PULL_SEALED_FOR).unseal(sealed, source_id))
     return opened
 
 

@@ -10,6 +10,7 @@ from crm_contracts.types import format_timestamp
 from crm_kit.db.session import WriteSession
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
+from crm_kit.keyring import Keyring
 
 from gateway.features.inbound_sources import repository, sealed_secrets
 from gateway.features.inbound_sources.errors import SourceScopeNotHeld, SystemTaken, TooManySources
@@ -47,7 +48,7 @@ _PLAIN: Final = (
 
 
 async def create_source(
-    session: WriteSession, data: InboundSourceWrite, caller: Principal, installation_secret: str
+    session: WriteSession, data: InboundSourceWrite, caller: Principal, keyring: Keyring
 ) -> CreatedInboundSource:
     """The only time that a secret leaves the gateway. Raises SourceScopeNotHeld, SystemTaken, TooManySources, ValidationFailed."""
     _check_held(caller)
@@ -65,12 +66,12 @@ async def create_source(
         system=data.system or data.kind,
         receive_id=data.callback.receive_id if data.callback else None,
         region=caller.region,
-        sealed=sealed_secrets.seal(installation_secret, source_id, opened),
+        sealed=sealed_secrets.seal(keyring, source_id, opened),
         secret_rotated_at=await session.now(),
         **{member: getattr(data, member) for member in _PLAIN},
     )
     _write(row, data)
-    write_pull(row, data, installation_secret)
+    write_pull(row, data, keyring)
     if await repository.has_system(session, row.system, row.id):
         raise SystemTaken
     await schedule(session, row, None)
@@ -83,7 +84,7 @@ async def change_source(
     row: InboundSourceRow,
     data: InboundSourceWrite,
     caller: Principal,
-    installation_secret: str,
+    keyring: Keyring,
 ) -> None:
     """Raises SourceScopeNotHeld, ValidationFailed."""
     _check_held(caller)
@@ -102,7 +103,7 @@ async def change_source(
     for member in _PLAIN:
         setattr(row, member, getattr(data, member))
     _write(row, data)
-    write_pull(row, data, installation_secret)
+    write_pull(row, data, keyring)
     await schedule(session, row, before)
     await INBOUND_SOURCE_EVENTS.updated(session, row, before)
 
@@ -118,7 +119,7 @@ async def rotate_secret(
     row: InboundSourceRow,
     data: SourceSecretRotation,
     caller: Principal,
-    installation_secret: str,
+    keyring: Keyring,
 ) -> CreatedInboundSource:
     """Raises SourceScopeNotHeld, ValidationFailed."""
     _check_held(caller)
@@ -127,7 +128,7 @@ async def rotate_secret(
     now = await session.now()
     row.previous_sealed = row.sealed if data.overlap_seconds else None
     row.previous_secret_until = now + timedelta(seconds=data.overlap_seconds) if data.overlap_seconds else None
-    row.sealed = sealed_secrets.seal(installation_secret, row.id, opened)
+    row.sealed = sealed_secrets.seal(keyring, row.id, opened)
     row.secret_rotated_at = now
     if data.callback is not None:
         row.receive_id = data.callback.receive_id

@@ -93,7 +93,12 @@ async def _customers(
 @asynccontextmanager
 async def _opened(settings: GatewaySettings) -> AsyncIterator[tuple[Reconciler, Database, Database]]:
     async with AsyncExitStack() as stack:
-        database = Database(settings.database_url, pool_size=4, settings={"application_name": "gateway-reconcile"})
+        database = Database(
+            settings.database_url,
+            pool_size=4,
+            settings={"application_name": "gateway-reconcile"},
+            by_transaction=settings.lends_by_transaction,
+        )
         stack.push_async_callback(database.close)
         system = Database(settings.system_database_url, pool_size=1)
         stack.push_async_callback(system.close)

@@ -89,7 +89,7 @@ class Dispatcher:
         try:
             async with self._settings.webhook_outbound().pool() as pool:
                 means = Means(
-                    self._runtime.database, client, pool, sealer(self._settings.secret), self._settings
+                    self._runtime.database, client, pool, sealer(self._settings.keyring), self._settings
                 )  # fmt: skip
                 while True:
                     news.wake.clear()
@@ -122,7 +122,7 @@ class Dispatcher:
         if error is not None:
             self._not_before[of] = time.monotonic() + _AGAIN_SECONDS
             if self._fault.is_news(str(error)):
-                log.warning("webhook_sender_interrupted", endpoint=of[1], kind=type(error).__name__)
+                log.warning("webhook_sender_interrupted", endpoint=of[1], error=str(error), kind=type(error).__name__)
 
     async def _end_senders(self) -> None:
         tasks = list(self._senders.values())

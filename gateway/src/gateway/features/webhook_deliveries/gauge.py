@@ -1,5 +1,7 @@
 """How far behind webhooks are, by what holds them up. Never by endpoint: those are as many as tenants want."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from crm_kit.db.session import ReadSession
@@ -53,14 +55,39 @@ _BEHIND: Final = text(
 )
 
 
-async def measure_webhooks(session: ReadSession, _service: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """`retried`, `held`: deliveries that wait. `endpoints`: by state. Times are in seconds; `events`: that were not offered yet."""
+
+    retried: int
+    held: int
+    endpoints: Mapping[str, int]
+    overdue: float
+    events: int
+    oldest: float
+
+
+async def backlog_of(session: ReadSession) -> Backlog:
+    """Of all tenants together, in the system role's session."""
     waiting = {row.held: row.deliveries for row in await session.execute(_WAITING, {"most": MOST_COUNTED})}
-    WAITING.labels("retried").set(waiting.get(False, 0))
-    WAITING.labels("held").set(waiting.get(True, 0))
     rows = {row.state: row for row in await session.execute(_ENDPOINTS)}
-    for state in ("on", "failing", "off"):
-        ENDPOINTS.labels(state).set(rows[state].endpoints if state in rows else 0)
-    OVERDUE.set(max([0.0, *(float(row.overdue) for row in rows.values() if row.overdue is not None)]))
     behind = (await session.execute(_BEHIND)).one()
-    BEHIND.set(behind.events or 0)
-    BEHIND_OLDEST.set(max(0.0, float(behind.oldest or 0)))
+    return Backlog(
+        retried=waiting.get(False, 0),
+        held=waiting.get(True, 0),
+        endpoints={state: rows[state].endpoints if state in rows else 0 for state in ("on", "failing", "off")},
+        overdue=max([0.0, *(float(row.overdue) for row in rows.values() if row.overdue is not None)]),
+        events=int(behind.events or 0),
+        oldest=max(0.0, float(behind.oldest or 0)),
+    )
+
+
+async def measure_webhooks(session: ReadSession, _service: str) -> None:
+    backlog = await backlog_of(session)
+    WAITING.labels("retried").set(backlog.retried)
+    WAITING.labels("held").set(backlog.held)
+    for state, endpoints in backlog.endpoints.items():
+        ENDPOINTS.labels(state).set(endpoints)
+    OVERDUE.set(backlog.overdue)
+    BEHIND.set(backlog.events)
+    BEHIND_OLDEST.set(backlog.oldest)

@@ -1,9 +1,10 @@
 """The webhook_endpoint table."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from crm_kit.db.models import CodePointText, EntityRow, Moment, TenantRow, text_list_column, utc_now
+from crm_kit.resealing import SealedTable
 from sqlalchemy import BigInteger, Index, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
@@ -40,6 +41,14 @@ class WebhookEndpointRow(EntityRow, Base, table=True):
     roles: list[str] = text_list_column()
     scopes: list[str] = text_list_column()
     region: str = Field(sa_type=Text, nullable=False)
+
+
+SEALED_FOR: Final = "webhook-endpoints"
+SEALED: Final = SealedTable(
+    "webhook_endpoint",
+    dict.fromkeys(("secret", "previous_secret", "headers"), SEALED_FOR),
+    "rotate each endpoint's secret",
+)
 
 
 class WebhookProgressRow(TenantRow, Base, table=True):

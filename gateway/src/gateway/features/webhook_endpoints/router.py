@@ -65,7 +65,7 @@ def _check_url(request: Request, url: str | None) -> None:
 )
 async def create(request: Request, data: WebhookEndpointCreate, session: Writing, caller: Caller) -> Response:
     _check_url(request, data.url)
-    seal = usecases.sealer(_settings(request).secret)
+    seal = usecases.sealer(_settings(request).keyring)
     created = await usecases.create_endpoint(session, data, caller, seal)
     await admit(session, WEBHOOK_ENDPOINTS, created.id)
     return entity_response(request, created, status=201, location=f"/v1/webhook-endpoints/{created.id}")
@@ -83,7 +83,7 @@ async def update(request: Request, entity_id: EntityPath, patch: _Patch, session
     data = WEBHOOK_ENDPOINTS.patched(WEBHOOK_ENDPOINTS.events.snapshot(row), usecases.with_status(row, patch))
     if data.url != row.url:
         _check_url(request, data.url)
-    await usecases.change_endpoint(session, row, data, caller, usecases.sealer(_settings(request).secret))
+    await usecases.change_endpoint(session, row, data, caller, usecases.sealer(_settings(request).keyring))
     return entity_response(request, WEBHOOK_ENDPOINTS.events.snapshot(row))
 
 
@@ -99,7 +99,7 @@ async def rotate(
 ) -> Response:
     row = await WEBHOOK_ENDPOINTS.lock(session, entity_id)
     check_if_match(request, row.version)
-    seal = usecases.sealer(_settings(request).secret)
+    seal = usecases.sealer(_settings(request).keyring)
     return entity_response(request, await usecases.rotate_secret(session, row, data or SecretRotation(), seal))
 
 

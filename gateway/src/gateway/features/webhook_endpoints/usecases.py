@@ -12,6 +12,7 @@ from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.principal import Principal
 from crm_kit.http.sealing import Sealer
 from crm_kit.http.standard_webhooks import new_secret
+from crm_kit.keyring import Keyring
 from crm_kit.resources.listing import condition_problem
 from sqlalchemy import select
 
@@ -20,7 +21,7 @@ from gateway.features.webhook_endpoints import repository
 from gateway.features.webhook_endpoints.errors import TooManyEndpoints
 from gateway.features.webhook_endpoints.events import WEBHOOK_ENDPOINT_EVENTS
 from gateway.features.webhook_endpoints.matching import condition_faults
-from gateway.features.webhook_endpoints.models import WebhookEndpointRow, WebhookProgressRow
+from gateway.features.webhook_endpoints.models import SEALED_FOR, WebhookEndpointRow, WebhookProgressRow
 from gateway.features.webhook_endpoints.rules import unknown_kinds
 from gateway.features.webhook_endpoints.schemas import (
     CreatedWebhookEndpoint,
@@ -40,9 +41,9 @@ _LISTS: Final = ("kinds", "skip_origins")
 _keys = columns(ApiKeyRow)
 
 
-def sealer(secret: str) -> Sealer:
-    """Of what endpoints keep secret; `secret`: the installation's."""
-    return Sealer(secret, "webhook-endpoints")
+def sealer(keyring: Keyring) -> Sealer:
+    """Of what endpoints keep secret; `keyring`: the installation's."""
+    return Sealer(keyring, SEALED_FOR)
 
 
 async def create_endpoint(

@@ -25,21 +25,45 @@ class DatabaseUnreachable(ConnectionError):
 
 
 class TenantConnection(asyncpg.Connection):
-    """Its next transaction is `next_tenant`'s: BEGIN and the setting of the tenant travel together."""
+    """Its next transaction is `next_tenant`'s: BEGIN and the setting of the tenant travel together.
+
+    `local_settings` travel along: behind a pooler that lends sessions by transaction, none of the session's are ours.
+    """
 
     next_tenant: str | None = None
+    local_settings: Mapping[str, str] = {}
 
     async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:
-        if not query.startswith("BEGIN") or self.next_tenant is None:
+        if not query.startswith("BEGIN"):
             return await super().execute(query, *arguments, timeout=timeout)
-        quoted = self.next_tenant.replace("'", "''")
-        self.next_tenant = None
-        query += f" select set_config('app.tenant_id', '{quoted}', true);"
+        wanted = dict(self.local_settings)
+        if self.next_tenant is not None:
+            wanted["app.tenant_id"] = self.next_tenant
+            self.next_tenant = None
+        if not wanted:
+            return await super().execute(query, *arguments, timeout=timeout)
+        query += (
+            f" select {', '.join(f'set_config({_quoted(name)}, {_quoted(wanted[name])}, true)' for name in wanted)};"
+        )
         try:
             return await super().execute(query, *arguments, timeout=timeout)
         except asyncpg.PostgresError:
             self.terminate()  # BEGIN may have been done, and nobody would roll it back
             raise
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def startup(settings: Mapping[str, str], *, by_transaction: bool) -> dict[str, str]:
+    """What a connection may ask for when it begins: a pooler that lends sessions by transaction takes its name alone."""
+    return {name: settings[name] for name in settings if not by_transaction or name == "application_name"}
+
+
+def by_transaction_settings(settings: Mapping[str, str]) -> dict[str, str]:
+    """What each transaction asks for instead. The line to PostgreSQL is the pooler's, and so is keeping it alive."""
+    return {name: settings[name] for name in settings if name != "application_name" and not name.startswith("tcp_")}
 
 
 async def connect(*arguments: Any, **options: Any) -> Connection:

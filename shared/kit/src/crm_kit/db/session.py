@@ -22,7 +22,14 @@ from sqlalchemy.orm import Session, SessionTransaction, make_transient_to_detach
 from sqlalchemy.pool import QueuePool
 from sqlmodel import SQLModel
 
-from crm_kit.db.connecting import SESSION, Connection, TenantConnection, connect
+from crm_kit.db.connecting import (
+    SESSION,
+    Connection,
+    TenantConnection,
+    by_transaction_settings,
+    connect,
+    startup,
+)
 from crm_kit.db.sql import Sql
 from crm_kit.db.standing import Kept, Standing, StandingCache, marks_of
 from crm_kit.observability import metrics
@@ -261,6 +268,12 @@ def _replace_lost(connection: DBAPIConnection, _record: object, _proxy: object) 
         raise DisconnectionError
 
 
+def _set_by_transaction(settings: Mapping[str, str], connection: DBAPIConnection, _record: object) -> None:
+    driver = connection.driver_connection
+    assert isinstance(driver, TenantConnection)
+    driver.local_settings = settings
+
+
 def storable(text: str) -> str:
     """The text without NUL and lone surrogates, which PostgreSQL cannot hold: for what was not checked where it came in."""
     return text.replace("\0", "\ufffd").encode(errors="replace").decode()
@@ -273,7 +286,7 @@ def make_engine(url: str, connect_args: Mapping[str, Any] | None = None, **optio
 
 
 class Database:
-    """One PostgreSQL database, as one role."""
+    """One PostgreSQL database, as one role. `by_transaction`: behind a pooler that lends sessions by transaction."""
 
     def __init__(
         self,
@@ -282,7 +295,9 @@ class Database:
         pool_size: int = 10,
         settings: Mapping[str, str] | None = None,
         command_timeout: float | None = 30,
+        by_transaction: bool = False,
     ) -> None:
+        wanted = {**SESSION, **(settings or {})}
         self._engine: AsyncEngine = make_engine(
             url,
             pool_size=pool_size,
@@ -296,10 +311,13 @@ class Database:
                 "connection_class": TenantConnection,
                 "timeout": 10,
                 "command_timeout": command_timeout,
-                "server_settings": {**SESSION, **(settings or {})},
+                "server_settings": startup(wanted, by_transaction=by_transaction),
             },
         )
         event.listen(self._engine.sync_engine, "checkout", _replace_lost)
+        if by_transaction:
+            local = by_transaction_settings(wanted)
+            event.listen(self._engine.sync_engine, "connect", partial(_set_by_transaction, local))
         self.standings = StandingCache()
         self._read_engine = self._engine.execution_options(postgresql_readonly=True)
 

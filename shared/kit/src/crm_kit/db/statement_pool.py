@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import asyncpg
 import orjson
 
-from crm_kit.db.connecting import SESSION, Connection, connect
+from crm_kit.db.connecting import SESSION, Connection, connect, startup
 from crm_kit.observability import metrics
 
 STATEMENT_TIMEOUT_SECONDS: Final = 5.0
@@ -18,10 +18,12 @@ StatementPool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 @asynccontextmanager
-async def open_statement_pool(url: str, *, size: int, name: str) -> AsyncIterator[StatementPool]:
+async def open_statement_pool(
+    url: str, *, size: int, name: str, by_transaction: bool = False
+) -> AsyncIterator[StatementPool]:
     """JSON comes as Python's values. It connects when it is first asked: a process starts before its database.
 
-    `name`: the service, a hyphen, and what it is for.
+    `name`: the service, a hyphen, and what it is for. `by_transaction`: behind a pooler that lends sessions by transaction.
     """
     pool = await asyncpg.create_pool(
         url,
@@ -32,7 +34,7 @@ async def open_statement_pool(url: str, *, size: int, name: str) -> AsyncIterato
         reset=_leave,  # there is nothing to reset, and it would be a round trip
         timeout=STATEMENT_TIMEOUT_SECONDS,
         command_timeout=STATEMENT_TIMEOUT_SECONDS,
-        server_settings={**SESSION, "application_name": name},
+        server_settings=startup({**SESSION, "application_name": name}, by_transaction=by_transaction),
     )
     service, _, of = name.partition("-")
     metrics.POOL_LIMIT.labels(service, of).set(size)

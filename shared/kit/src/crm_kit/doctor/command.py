@@ -12,6 +12,7 @@ from crm_kit.doctor.certificates import look_at_certificates
 from crm_kit.doctor.database import look_at_database
 from crm_kit.doctor.event_log import look_at_event_log
 from crm_kit.doctor.findings import Finding, fault, warning
+from crm_kit.doctor.tables import look_at_tables
 from crm_kit.environment import probably_meant
 from crm_kit.manifest import Manifest
 from crm_kit.settings import ServiceSettings
@@ -38,6 +39,7 @@ async def look(manifest: Manifest, settings: ServiceSettings) -> AsyncIterator[F
         yield finding
     for check, looking in (
         ("database", look_at_database(manifest, settings)),
+        ("tables", look_at_tables(manifest, settings)),
         ("event log", look_at_event_log(manifest, settings)),
     ):
         try:

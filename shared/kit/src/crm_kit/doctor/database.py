@@ -44,11 +44,11 @@ async def look_at_database(manifest: Manifest, settings: ServiceSettings) -> Asy
     urls = {"database_url": settings.database_url, "system_database_url": settings.system_database_url}
     if settings.owner_database_url:
         urls["owner_database_url"] = settings.owner_database_url
-    async for finding in _each_role(manifest, urls):
+    async for finding in _each_role(manifest, urls, by_transaction=settings.lends_by_transaction):
         yield finding
 
 
-async def _each_role(manifest: Manifest, urls: Mapping[str, str]) -> AsyncIterator[Finding]:
+async def _each_role(manifest: Manifest, urls: Mapping[str, str], *, by_transaction: bool) -> AsyncIterator[Finding]:
     for field, url in urls.items():
         variable = env.variable(manifest.name, field)
         try:
@@ -61,20 +61,29 @@ async def _each_role(manifest: Manifest, urls: Mapping[str, str]) -> AsyncIterat
             continue
         try:
             yield ok("database", f"{variable} reaches {_place(url)}.")
-            if field != "owner_database_url":
-                yield await _powers(connection, variable)
-            if field == "database_url":
-                for finding in await _server(connection, variable):
-                    yield finding
-                async for finding in _tables(connection, manifest):
-                    yield finding
-            if field == "system_database_url":
-                async for finding in _queues(connection, manifest):
-                    yield finding
+            async for finding in _as_role(connection, field, variable, manifest, by_transaction=by_transaction):
+                yield finding
         except asyncpg.UndefinedTableError:
             continue  # it is not migrated, which another finding says
         finally:
             connection.terminate()
+
+
+async def _as_role(
+    connection: Connection, field: str, variable: str, manifest: Manifest, *, by_transaction: bool
+) -> AsyncIterator[Finding]:
+    if field != "owner_database_url":
+        yield await _powers(connection, variable)
+    if finding := await _pooler(connection, variable, may_lend=field == "database_url" and by_transaction):
+        yield finding
+    if field == "database_url":
+        for finding in await _server(connection, variable):
+            yield finding
+        async for finding in _tables(connection, manifest):
+            yield finding
+    if field == "system_database_url":
+        async for finding in _queues(connection, manifest):
+            yield finding
 
 
 async def _powers(connection: Connection, variable: str) -> Finding:
@@ -86,6 +95,18 @@ async def _powers(connection: Connection, variable: str) -> Finding:
             f"The role of {variable} has {names(held)}: it sees all tenants or more; use the roles that `provision` makes.",
         )
     return ok("roles", f"The role of {variable} has no power over the server.")
+
+
+async def _pooler(connection: Connection, variable: str, *, may_lend: bool) -> Finding | None:
+    """A pooler tells its clients of processes that PostgreSQL does not have."""
+    if may_lend or connection.get_server_pid() == await connection.fetchval("select pg_backend_pid()"):
+        return None
+    said = f"{variable} leads to a pooler, which must lend whole sessions (pool_mode=session)"
+    if variable.endswith(("_SYSTEM_DATABASE_URL", "_OWNER_DATABASE_URL")):
+        return warning(
+            "pooler", f"{said}: better give PostgreSQL's own address; locks and notifications are the session's."
+        )
+    return warning("pooler", f"{said}: where it lends them by transaction, set DATABASE_POOLER=transaction.")
 
 
 async def _server(connection: Connection, variable: str) -> list[Finding]:

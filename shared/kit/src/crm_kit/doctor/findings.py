@@ -1,8 +1,10 @@
 """What a check has found."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from crm_kit.db.session import ReadSession
 
 State = Literal["ok", "warning", "fault"]
 
@@ -14,6 +16,10 @@ class Finding:
     check: str
     state: State
     sentence: str
+
+
+Check = Callable[[ReadSession], AsyncIterator[Finding]]
+"""Looks at a feature's tables, in the system role's session without tenant; its statements are cheap however much lies there."""
 
 
 def ok(check: str, sentence: str) -> Finding:

@@ -28,6 +28,7 @@ from sqlalchemy import ColumnElement, Executable, Result, Select
 from crm_kit.conditions.fields import Field, FieldSet
 from crm_kit.conditions.sql import bound, comparable
 from crm_kit.conditions.values import Scalar, convert
+from crm_kit.keyring import Keyring
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -143,15 +144,15 @@ class Page(Generic[Row]):
 class Cursors:
     """Writes and reads cursors for one list: one tenant, one resource, one filter.
 
-    key: a secret of the service, at least 16 bytes; whoever has another cannot make cursors.
+    keyring: the secrets of the service, of at least 16 bytes; whoever has another cannot make cursors.
     filters: whatever else decides which rows are in the list, as JSON; a cursor is refused under other
     filters.
     """
 
-    def __init__(self, key: bytes, *, tenant_id: str, resource: str, filters: object = None) -> None:
-        if len(key) < 16:
-            raise ValueError("The key that signs cursors has at least 16 bytes.")
-        self._key = key
+    def __init__(self, keyring: Keyring, *, tenant_id: str, resource: str, filters: object = None) -> None:
+        self._keys = [secret.encode() for secret in keyring]
+        if min(map(len, self._keys)) < 16:
+            raise ValueError("A key that signs cursors has at least 16 bytes.")
         self._scope = [tenant_id, resource, filters]
 
     def write(self, sort: Sort, values: Sequence[SortValue]) -> str:
@@ -159,7 +160,7 @@ class Cursors:
         payload = json.dumps(
             [self._fingerprint(sort), *spelled_place(values)], ensure_ascii=False, separators=(",", ":")
         ).encode()
-        return base64.urlsafe_b64encode(self._signature(payload) + payload).rstrip(b"=").decode()
+        return base64.urlsafe_b64encode(_signature(self._keys[0], payload) + payload).rstrip(b"=").decode()
 
     def read(self, sort: Sort, cursor: str) -> tuple[SortValue, ...]:
         """The values in a cursor that `write` made with the same sort. Raises InvalidCursor."""
@@ -177,17 +178,18 @@ class Cursors:
         except (binascii.Error, ValueError):
             raise InvalidCursor(_NOT_OURS) from None
         signature, payload = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._signature(payload)):
+        if not any(hmac.compare_digest(signature, _signature(key, payload)) for key in self._keys):
             raise InvalidCursor(_NOT_OURS)
         return payload
-
-    def _signature(self, payload: bytes) -> bytes:
-        # The label keeps the key's other uses apart, and cursors of a later format.
-        return hmac.digest(self._key, b"cursor.1." + payload, "sha256")[:_SIGNATURE_BYTES]
 
     def _fingerprint(self, sort: Sort) -> str:
         scope = json.dumps([*self._scope, *map(str, sort)], sort_keys=True, default=str).encode()
         return base64.b64encode(hashlib.sha256(scope).digest()[:9]).decode()
+
+
+def _signature(key: bytes, payload: bytes) -> bytes:
+    # The label keeps the key's other uses apart, and cursors of a later format.
+    return hmac.digest(key, b"cursor.1." + payload, "sha256")[:_SIGNATURE_BYTES]
 
 
 _SIGNATURE_BYTES: Final = 16

@@ -215,7 +215,7 @@ async def write(
         request.state.session = session
         if key is None or realm is None:
             return await _told(session, request, endpoint)
-        sealer = Sealer(request.app.state.settings.secret, "idempotency") if sensitive else None
+        sealer = Sealer(request.app.state.settings.keyring, "idempotency") if sensitive else None
         if session.sights is not None:
             key = f"{principal.subject} {key}"  # the answer shows what this caller may see
         claim = await idempotency.claim(session, request, key, await request.body(), sealer)

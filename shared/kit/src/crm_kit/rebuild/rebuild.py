@@ -77,7 +77,10 @@ async def open_rebuild(
         raise SettingsError(f"{service.upper()}_OWNER_DATABASE_URL: is needed to rebuild")
     here = {"search_path": f"{new_tables.SCHEMA}, {LIVE_SCHEMA}", "application_name": f"{service}-rebuild"}
     owner = Database(settings.owner_database_url, pool_size=5, settings=here, command_timeout=None)
-    app = Database(settings.database_url, pool_size=5, settings=here, command_timeout=None)
+    by_transaction = settings.lends_by_transaction
+    app = Database(
+        settings.database_url, pool_size=5, settings=here, command_timeout=None, by_transaction=by_transaction
+    )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(owner.close)
         stack.push_async_callback(app.close)

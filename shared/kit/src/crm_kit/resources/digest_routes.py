@@ -159,7 +159,7 @@ class _Digesting:
         digests = await digests_of(session, resource, fields, by, getattr(query, "source", None))
         asked = sorted(each for each in request.query_params.multi_items() if each[0] not in ("limit", "cursor"))
         cursors = pagination.Cursors(
-            request.app.state.settings.secret.encode(),
+            request.app.state.settings.keyring,
             tenant_id=session.tenant_id,
             resource=resource.plural,
             filters=[request.url.path, *asked],

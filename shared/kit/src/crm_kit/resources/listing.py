@@ -23,6 +23,7 @@ from crm_kit.db.models import EntityRow, utc_now
 from crm_kit.db.session import ReadSession
 from crm_kit.errors import FieldError, InvalidCursor, Problem, Text, ValidationFailed
 from crm_kit.http import pagination, searching
+from crm_kit.keyring import Keyring
 from crm_kit.resources import access
 from crm_kit.resources.resource import Resource
 from crm_kit.resources.schemas import Page, SearchBody
@@ -69,7 +70,7 @@ async def list_page(
         sort=sort,
         limit=int(limit) if limit else pagination.DEFAULT_LIMIT,
         cursor=query.get("cursor") or None,
-        secret=request.app.state.settings.secret,
+        keyring=request.app.state.settings.keyring,
         within=within,
         pointer="?",
         asks_for_all=len(tested) < len(filters),
@@ -97,7 +98,7 @@ async def search_page(
         sort=sort,
         limit=body.limit,
         cursor=body.cursor,
-        secret=request.app.state.settings.secret,
+        keyring=request.app.state.settings.keyring,
     )
 
 
@@ -123,7 +124,7 @@ async def _page(
     sort: str | list[str],
     limit: int,
     cursor: str | None,
-    secret: str,
+    keyring: Keyring,
     within: ColumnElement[bool] | None = None,
     pointer: str = "/",
     asks_for_all: bool = False,
@@ -137,9 +138,7 @@ async def _page(
         if not asks_for_all:
             statement = left_in(resource, statement, condition)
         wanted = pagination.PageRequest(keys, limit, cursor)
-        cursors = pagination.Cursors(
-            secret.encode(), tenant_id=session.tenant_id, resource=resource.plural, filters=filters
-        )
+        cursors = pagination.Cursors(keyring, tenant_id=session.tenant_id, resource=resource.plural, filters=filters)
         page = await _fetch(session, statement, condition, wanted, cursors)
     except pagination.PaginationError as error:
         raise page_problem(error, pointer) from error

@@ -20,7 +20,7 @@ def timers(settings: ServiceSettings) -> Mapping[str, TimerHandler]:
     lease = timedelta(seconds=settings.send_lease_seconds)
     sending = Sending(
         configured=mailer.configured,
-        secret=settings.secret,
+        keyring=settings.keyring,
         public_url=settings.public_url,
         attempts=settings.smtp_attempts,
         first_pause=timedelta(seconds=settings.smtp_retry_seconds),

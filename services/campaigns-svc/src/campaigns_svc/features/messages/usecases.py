@@ -20,6 +20,7 @@ from typing import Final
 from crm_contracts.campaigns import ConsentProof
 from crm_contracts.ids import MessageId
 from crm_kit.db.session import ReadSession, WriteSession
+from crm_kit.keyring import Keyring
 from crm_kit.timers import set_timers
 
 from campaigns_svc.features.audience import repository as audience
@@ -45,7 +46,7 @@ class Sending:
     """What sending takes besides the database."""
 
     configured: bool
-    secret: str
+    keyring: Keyring
     public_url: str
     attempts: int
     first_pause: timedelta
@@ -193,7 +194,7 @@ async def _letter(
     """Raises RenderingFailed."""
     account = await audience.account(session, contact.account_id) if contact.account_id else None
     link = UnsubscribeLink(session.tenant_id, row.id, row.contact_id, row.channel, row.purpose)
-    url = unsubscribe_url(sending.public_url, link.token(sending.secret))
+    url = unsubscribe_url(sending.public_url, link.token(sending.keyring))
     values = {
         "contact": contact.profile,
         "account": account.profile if account else {},

@@ -32,7 +32,7 @@ _ONE_CLICK: dict[str, Any] = {
 
 def _link(request: Request, token: str) -> UnsubscribeLink:
     try:
-        return UnsubscribeLink.parse(token, request.app.state.settings.secret)
+        return UnsubscribeLink.parse(token, request.app.state.settings.keyring)
     except InvalidToken:
         raise UnknownLink from None
 

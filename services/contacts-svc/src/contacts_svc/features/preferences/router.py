@@ -35,14 +35,14 @@ _PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 async def make_link(request: Request, entity_id: EntityPath, data: PreferenceLinkWrite, session: Writing) -> Response:
     """Put its token into the address of a page of yours, and give it to nobody but that person."""
     row = await CONTACTS.get(session, entity_id)
-    secret = request.app.state.settings.secret
-    made = usecases.make_link(session.tenant_id, row.id, data.days, utc_now(), secret)
+    keyring = request.app.state.settings.keyring
+    made = usecases.make_link(session.tenant_id, row.id, data.days, utc_now(), keyring)
     return json_response(request, made, status=201, headers={**_PRIVATE, "Location": made.path})
 
 
 def _link(request: Request, token: str) -> PreferenceLink:
     try:
-        return PreferenceLink.parse(token, request.app.state.settings.secret)
+        return PreferenceLink.parse(token, request.app.state.settings.keyring)
     except InvalidToken:
         raise UnknownLink from None
 

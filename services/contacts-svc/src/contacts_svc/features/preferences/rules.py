@@ -6,6 +6,7 @@ from typing import Final, Self
 
 from crm_contracts.ids import ContactId, TenantId, prefix_of
 from crm_kit.http.signed_tokens import InvalidToken, read_token, signed_token
+from crm_kit.keyring import Keyring
 
 _PURPOSE: Final = "relata.preferences.v1"
 
@@ -18,14 +19,14 @@ class PreferenceLink:
     contact_id: str
     expires_at: datetime
 
-    def token(self, secret: str) -> str:
-        return signed_token((self.tenant_id, self.contact_id, str(int(self.expires_at.timestamp()))), secret, _PURPOSE)
+    def token(self, keyring: Keyring) -> str:
+        return signed_token((self.tenant_id, self.contact_id, str(int(self.expires_at.timestamp()))), keyring, _PURPOSE)
 
     @classmethod
-    def parse(cls, token: str, secret: str) -> Self:
+    def parse(cls, token: str, keyring: Keyring) -> Self:
         """Raises InvalidToken."""
         try:
-            tenant_id, contact_id, expires = read_token(token, secret, _PURPOSE)
+            tenant_id, contact_id, expires = read_token(token, keyring, _PURPOSE)
             link = cls(tenant_id, contact_id, datetime.fromtimestamp(int(expires), UTC))
         except (ValueError, OverflowError) as error:
             raise InvalidToken from error

@@ -10,6 +10,7 @@ from crm_contracts.sensitivity import mask_text
 from crm_kit.db.models import columns, utc_now
 from crm_kit.db.session import ReadSession, WriteSession
 from crm_kit.errors import FieldError, Text, UnknownLink, ValidationFailed
+from crm_kit.keyring import Keyring
 from sqlalchemy import select
 
 from contacts_svc.features.consent_purposes import repository as purposes
@@ -42,9 +43,9 @@ class _State:
     decided: dict[tuple[str, str], Consent]
 
 
-def make_link(tenant_id: str, contact_id: str, days: int, now: datetime, secret: str) -> PreferenceLinkMade:
+def make_link(tenant_id: str, contact_id: str, days: int, now: datetime, keyring: Keyring) -> PreferenceLinkMade:
     expires_at = (now + timedelta(days=days)).replace(microsecond=0)
-    token = PreferenceLink(tenant_id, contact_id, expires_at).token(secret)
+    token = PreferenceLink(tenant_id, contact_id, expires_at).token(keyring)
     return PreferenceLinkMade(token=token, path=f"/v1/preferences/{token}", expires_at=expires_at)
 
 
