@@ -31,6 +31,12 @@ class Balancer(Link):
         """Another process, which need not be ready yet."""
         self._probes[port] = asyncio.create_task(self._probe(port))
 
+    def remove(self, port: int) -> None:
+        """That process has ended."""
+        self._probes.pop(port).cancel()
+        if port in self._ready:
+            self._ready.remove(port)
+
     async def until_ready(self, port: int) -> None:
         """Waits until that process gets connections."""
         while port not in self._ready:
