@@ -12,7 +12,7 @@ from crm_kit.manifest import Manifest
 from crm_testkit.expand_contract.catalogue import breaks, catalogue_of
 from crm_testkit.expand_contract.migrating import steps_since_release
 from crm_testkit.expand_contract.released import manifests
-from crm_testkit.expand_contract.statements import faults_of
+from crm_testkit.expand_contract.statements import faults_of, recorded
 from sqlalchemy import Connection, text
 
 _INDEX: Final = "require-concurrent-index-creation"
@@ -84,6 +84,25 @@ async def test_what_the_release_before_would_break_on_is_told(
             assert await connection.run_sync(_found, statement) == [told]
         for statement in _SILENT:
             assert await connection.run_sync(_found, statement) == [], statement
+    await engine.dispose()
+
+
+def _raised(connection: Connection, *statements: str) -> set[str]:
+    with recorded(connection) as said:
+        for statement in statements:
+            connection.execute(text(statement))
+    return said.raised
+
+
+async def test_a_lock_that_is_raised_is_told(postgres_database: Callable[[str], ServiceUrls]) -> None:
+    engine = make_engine(postgres_database("locks").owner)
+    index, column = "create index on thing (name)", "alter table thing add weight integer"
+    async with engine.connect() as connection:
+        await connection.execute(text("create table thing (id text primary key, name text)"))
+        await connection.commit()
+        for statements, told in (((index, column), {"thing"}), ((column, index), set()), ((index,), set())):
+            assert await connection.run_sync(_raised, *statements) == told
+            await connection.rollback()
     await engine.dispose()
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A migration: what it says to the database, and what the release before breaks on that the step before had not."""
+    """A migration: what it says to the database, and what the release before breaks on, that the step before had not."""
 
     statements: Sequence[str]
     breaks: Sequence[str]
@@ -51,7 +51,8 @@ def _steps(connection: Connection, manifest: Manifest) -> Mapping[str, Step]:
         with recorded(connection) as said:
             command.upgrade(config, revision)
         found = set(breaks(before, catalogue_of(connection)))
-        steps[revision] = Step(list(said), sorted(found - known))
+        raised = {f"{table}: is locked, and then locked more" for table in said.raised & before.columns.keys()}
+        steps[revision] = Step(list(said.statements), sorted((found - known) | raised))
         known |= found
     return steps
 

@@ -24,19 +24,49 @@ _LEFT_TO_THE_JOB: Final = ("require-statement-timeout",)
 index, which holds up nobody's reading."""
 
 
+_HELD: Final = """
+select relation::regclass::text, mode from pg_locks
+ where pid = pg_backend_pid() and locktype = 'relation' and mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
+                                                                    'AccessExclusiveLock')
+"""
+
+
+class Recorded:
+    """`statements`, and the tables of which a lock that stops writers was held when a stronger one was asked for.
+
+    A writer that has read such a table waits for the one, and is waited for by the other: a deadlock.
+    """
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+        self.raised: set[str] = set()
+        self._stopped: set[str] = set()
+        self._closed: set[str] = set()
+
+    def before(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        self.statements.append(statement.strip().rstrip(";"))
+
+    def after(self, connection: Connection, *_: Any) -> None:
+        cursor = connection.connection.cursor()  # past SQLAlchemy, which would tell of this one too
+        cursor.execute(_HELD)
+        held = cursor.fetchall()
+        closed = {table for table, mode in held if mode == "AccessExclusiveLock"}
+        self.raised |= (closed - self._closed) & self._stopped
+        self._closed |= closed
+        self._stopped |= {table for table, mode in held if mode != "AccessExclusiveLock"} - closed
+
+
 @contextmanager
-def recorded(connection: Connection) -> Iterator[list[str]]:
-    """The statements that are executed while the block lasts."""
-    said: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement.strip().rstrip(";"))
-
-    event.listen(connection, "before_cursor_execute", note)
+def recorded(connection: Connection) -> Iterator[Recorded]:
+    """What is executed while the block lasts."""
+    found = Recorded()
+    event.listen(connection, "before_cursor_execute", found.before)
+    event.listen(connection, "after_cursor_execute", found.after)
     try:
-        yield said
+        yield found
     finally:
-        event.remove(connection, "before_cursor_execute", note)
+        event.remove(connection, "before_cursor_execute", found.before)
+        event.remove(connection, "after_cursor_execute", found.after)
 
 
 def faults_of(statements: Mapping[str, Sequence[str]], folder: Path) -> dict[str, list[str]]:

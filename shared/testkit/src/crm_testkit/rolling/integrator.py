@@ -92,10 +92,10 @@ class Integrator:
         ]
         events = [event for event in await log.look() if event.tenant_id == self._tenant_id]
         for _ in range(round(seconds)):
-            if not (untold := list(_untold(events, self._arrived()))):
+            if not (missing := list(untold(events, self._arrived()))):
                 break
             await asyncio.sleep(1)
-        return found + untold
+        return found + missing
 
     def _arrived(self) -> list[dict[str, Any]]:
         return [orjson.loads(asked.body) for asked in self._receiver.asked]
@@ -113,7 +113,7 @@ async def _addresses(client: Any) -> AsyncIterator[str]:
             return
 
 
-def _untold(events: Iterable[Event], arrived: Iterable[dict[str, Any]]) -> Iterator[str]:
+def untold(events: Iterable[Event], arrived: Iterable[dict[str, Any]]) -> Iterator[str]:
     """What of the log did not arrive, and whose first arrivals are not in order."""
     first: dict[str, list[int]] = defaultdict(list)
     for told in arrived:

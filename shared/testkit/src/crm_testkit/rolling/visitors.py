@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -30,15 +30,18 @@ class Asked:
     degraded: int = 0
     faults: list[str] = field(default_factory=list)
 
-    async def ask(self, client: httpx.AsyncClient, method: str, path: str, **how: Any) -> httpx.Response | None:
-        """The answer, once; None where there was none."""
+    async def ask(
+        self, client: httpx.AsyncClient, method: str, path: str, *, may_refuse: bool = False, **how: Any
+    ) -> httpx.Response | None:
+        """The answer, once; None where there was none. `may_refuse`: another 4xx than 404 is no fault."""
         try:
             answer = await client.request(method, path, **how)
         except httpx.TransportError as error:
             self.faults.append(f"{method} {path}: {type(error).__name__} {error}")
             return None
         self.answers[answer.status_code] += 1
-        if not answer.is_success and answer.status_code != _NOT_THERE:
+        is_refusal = answer.is_client_error and (may_refuse or answer.status_code == _NOT_THERE)
+        if not (answer.is_success or is_refusal):
             self.faults.append(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
         return answer
 
@@ -50,11 +53,12 @@ def client_of(url: str, key: str) -> httpx.AsyncClient:
 
 @asynccontextmanager
 async def reading(load: Load, url: str, asked: Asked) -> AsyncIterator[None]:
-    """One reader for each tenant of the load reads while the block lasts."""
+    """One reader for each tenant of the load reads while the block lasts, and one whatever can be read without an id."""
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for key in load.told:
             group.create_task(_read(load, url, key, asked, stop))
+        group.create_task(_read_all_there_is(url, next(iter(load.told)), asked, stop))
         try:
             yield
         finally:
@@ -95,3 +99,28 @@ async def _one_more(client: httpx.AsyncClient, contact_id: str, number: int, ask
         await asked.ask(client, "POST", "/v1/deals/search", json={"where": where})
     else:
         await asked.ask(client, "GET", f"/v1/contacts/{contact_id}")
+
+
+async def _read_all_there_is(url: str, key: str, asked: Asked, stop: asyncio.Event) -> None:
+    """Every list of the document that stands there at the beginning: a table that a release cannot read any more is seen."""
+    async with client_of(url, key) as client:
+        document = await asked.ask(client, "GET", "/openapi.json")
+        for path in itertools.cycle(_lists_of(document.json() if document is not None else {"paths": {}})):
+            if stop.is_set():
+                return
+            await asked.ask(client, "GET", path, may_refuse=True)
+            await asyncio.sleep(_REST_SECONDS)
+
+
+def _lists_of(document: Mapping[str, Any]) -> list[str]:
+    """Paths that name nothing and are read to an end."""
+    return [
+        path
+        for path, operations in document["paths"].items()
+        if "get" in operations and "{" not in path and "application/json" in _content_of(operations["get"])
+    ]
+
+
+def _content_of(operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = operation["responses"].get("200", {}).get("content", {})
+    return found
