@@ -171,6 +171,7 @@ async def _check(stack: RollingStack, load: Load) -> None:
     assert not [*load.faults, *unclean], [*load.faults, *unclean][:10]
 
 
+@pytest.mark.timeout(600)
 async def test_a_rolling_upgrade_and_the_way_back_under_load_lose_nothing(stack: RollingStack) -> None:
     load = await _load(stack, tenants=2)
     tenant_id, key = await stack.new_tenant()
