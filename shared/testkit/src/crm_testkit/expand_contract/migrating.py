@@ -31,7 +31,7 @@ async def steps_since_release(manifest: Manifest, owner_url: str) -> Mapping[str
     """Every migration since the last release, by revision, applied to the empty database at `owner_url`."""
     engine = make_engine(owner_url)
     try:
-        async with engine.begin() as connection:
+        async with engine.connect() as connection:
             return await connection.run_sync(_steps, manifest)
     finally:
         await engine.dispose()
@@ -42,18 +42,19 @@ def _steps(connection: Connection, manifest: Manifest) -> Mapping[str, Step]:
     released = released_revision(manifest.migrations)
     command.upgrade(config, released)
     before = catalogue_of(connection)
+    connection.commit()  # what comes is one transaction of its own, as `migrate` has it
     newer = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions(released, "head")]
     known: set[str] = set()
     steps = {}
-    for revision in reversed(newer):
-        if revision == released:
-            continue
-        with recorded(connection) as said:
+    with recorded(connection) as said:
+        for revision in reversed(newer[:-1]):
+            first = len(said.statements)
             command.upgrade(config, revision)
-        found = set(breaks(before, catalogue_of(connection)))
-        raised = {f"{table}: is locked, and then locked more" for table in said.raised & before.columns.keys()}
-        steps[revision] = Step(list(said.statements), sorted((found - known) | raised))
-        known |= found
+            statements = said.statements[first:]
+            found = set(breaks(before, catalogue_of(connection)))
+            found |= {f"{table}: is locked, and then locked more" for table in said.raised & before.columns.keys()}
+            steps[revision] = Step(statements, sorted(found - known))
+            known |= found
     return steps
 
 
