@@ -66,8 +66,9 @@ schemas: $(VENV)/.ready ## write the events' JSON schemas and examples, and the 
 configuration: $(VENV)/.ready ## write docs/configuration.md, the table of all settings
 	@$(BIN)/python -m crm_testkit.configuration_page docs/configuration.md
 
-release-contracts: $(VENV)/.ready ## at a release: freeze the events as they are, for every later one to be held to
+release-contracts: $(VENV)/.ready ## at a release: freeze events and migrations as they are, for every later one to be held to
 	@$(BIN)/python -m crm_contracts.released
+	@$(BIN)/python -m crm_testkit.expand_contract.released
 
 generated-check: openapi schemas configuration
 	@git diff --exit-code --stat -- 'services/*/openapi.json' gateway/openapi.json gateway/src/gateway/documents shared/contracts/schemas shared/contracts/examples docs/configuration.md \
@@ -86,6 +87,10 @@ new-feature: $(VENV)/.ready ## write the skeleton of a feature: make new-feature
 chaos: $(VENV)/.ready ## the bugs that it must find, then fifty seeds of faults on each event log, an hour in all: SEEDS=50 BUS=embedded|kafka|both, SEED=7 for one again, REPORT=FILE for JSON
 	$(BIN)/python -m pytest -m slow tests/chaos
 	$(BIN)/python -m crm_testkit.chaos --bus $(or $(BUS),both) --seeds $(or $(SEEDS),50) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
+
+rolling-upgrade: $(VENV)/.ready ## upgrade a stack of the release before (FROM=REVISION of git) process by process under load, and back, twice: half an hour; BUS=embedded|kafka, SEED=1, PASSES=4, REPORT=FILE for JSON
+	@test -n "$(FROM)" || { echo 'make rolling-upgrade FROM=REVISION: which release is upgraded?'; exit 2; }
+	@exec $(BIN)/python -m crm_testkit.rolling --from "$(FROM)" --bus $(or $(BUS),embedded) --seed $(or $(SEED),1) --passes $(or $(PASSES),4) $(if $(REPORT),--report $(REPORT))
 
 soak: $(VENV)/.ready ## does memory grow? MINUTES=60 BUS=embedded|kafka RATE=15 (writes a second), CONTACTS=1000000 (there before), REPORT=FILE for JSON, PLOT=FILE for SVG
 	@exec $(BIN)/python benchmarks/soak.py --bus $(or $(BUS),embedded) --minutes $(or $(MINUTES),60) --rate $(or $(RATE),15) --contacts $(or $(CONTACTS),0) --report $(or $(REPORT),soak-$(or $(BUS),embedded).json) $(if $(PLOT),--plot $(PLOT))
@@ -159,4 +164,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: apiserver helm lint-manifests sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify doctor test check format openapi schemas configuration release-contracts generated-check render new-feature chaos soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean
+.PHONY: apiserver helm lint-manifests sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify doctor test check format openapi schemas configuration release-contracts generated-check render new-feature chaos rolling-upgrade soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean

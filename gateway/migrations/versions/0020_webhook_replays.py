@@ -1,4 +1,4 @@
-"""Progress of webhook replays, journals that tell of what is new, one name for when a secret's overlap ends"""
+"""Progress of webhook replays, and journals that tell of what is new"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,9 +10,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # No release has had these columns: nothing that may be running knows them by their old names.
-    op.alter_column("webhook_endpoint", "old_secret", new_column_name="previous_secret")
-    op.alter_column("webhook_endpoint", "old_secret_ends_at", new_column_name="previous_secret_until")
     for table in ("webhook_delivery", "webhook_replay"):
         op.add_column(table, sa.Column("version", sa.Integer(), nullable=False, server_default="1"))
         op.add_column(table, _moment("updated_at"))

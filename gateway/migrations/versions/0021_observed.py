@@ -14,8 +14,9 @@ def upgrade() -> None:
     # A default that PostgreSQL evaluates once writes no row anew.
     op.execute("alter table stale_customer add column marked_at timestamptz not null default now()")
     op.execute(f"grant select (id, marked_at) on stale_customer to {system_role()}")
-    op.create_index("job_open", "job", ["kind"], postgresql_where=sa.text("status in ('pending', 'running')"))
+    # The stronger lock first: who holds the weaker one and asks for more meets writers who wait for it.
     open_to_system({"job": "select (kind, status, created_at, updated_at)"})
+    op.create_index("job_open", "job", ["kind"], postgresql_where=sa.text("status in ('pending', 'running')"))
 
 
 def downgrade() -> None:

@@ -38,6 +38,10 @@ SERVICE_OF: Final[Mapping[str, Service]] = {
 _KEEP_ALIVE_SECONDS = 60.0
 """Below the 75 s after which the services close an idle connection, so that none is used as it closes."""
 
+_KEPT_SHARE: Final = 0.8
+"""Of the time that a service answers on after it was asked to end. What is used within it is told to close; what is idle for
+longer is not used again, so that none is used as the service closes it."""
+
 
 class UpstreamUnavailable(Unavailable):
     """`service` names the one that does not answer. `sent`: it may have got the request."""
@@ -78,7 +82,7 @@ class ServiceClient:
         self._mint = mint
         connect = settings.upstream_connect_seconds
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=settings.upstream_connections, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+            connector=aiohttp.TCPConnector(limit=settings.upstream_connections, keepalive_timeout=_kept(settings)),
             cookie_jar=aiohttp.DummyCookieJar(),  # cookies would carry one caller's session to another
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),  # the caller's business
             auto_decompress=False,
@@ -192,6 +196,11 @@ class ServiceClient:
 
     async def close(self) -> None:
         await self._session.close()
+
+
+def _kept(settings: GatewaySettings) -> float:
+    """Seconds that an idle connection is kept. The services have the gateway's `SHUTDOWN_DELAY_SECONDS`."""
+    return min(_KEEP_ALIVE_SECONDS, settings.shutdown_delay * _KEPT_SHARE or _KEEP_ALIVE_SECONDS)
 
 
 @asynccontextmanager

@@ -11,8 +11,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("job_open", "job", ["kind"], postgresql_where=sa.text("status in ('pending', 'running')"))
+    # The stronger lock first: who holds the weaker one and asks for more meets writers who wait for it.
     open_to_system({"job": "select (kind, status, created_at, updated_at)"})
+    op.create_index("job_open", "job", ["kind"], postgresql_where=sa.text("status in ('pending', 'running')"))
 
 
 def downgrade() -> None:

@@ -13,7 +13,7 @@ from gateway.base import Base
 
 
 class WebhookEndpointRow(EntityRow, Base, table=True):
-    """`secret`, `previous_secret` and `headers` are sealed. `user_id`, `roles` and `scopes`: with whose rights events are seen."""
+    """`secret`, `old_secret` and `headers` are sealed. `user_id`, `roles` and `scopes`: with whose rights events are seen."""
 
     __tablename__ = "webhook_endpoint"
     __table_args__ = (Index("webhook_endpoint_created", "tenant_id", "created_at", "id"),)
@@ -35,12 +35,17 @@ class WebhookEndpointRow(EntityRow, Base, table=True):
     status_reason: str | None = Field(default=None, sa_type=Text)
     status_at: datetime = Field(default_factory=utc_now, sa_type=Moment, nullable=False)
     secret: bytes = Field(sa_type=LargeBinary, nullable=False)
-    previous_secret: bytes | None = Field(default=None, sa_type=LargeBinary)
-    previous_secret_until: datetime | None = Field(default=None, sa_type=Moment)
+    old_secret: bytes | None = Field(default=None, sa_type=LargeBinary)
+    old_secret_ends_at: datetime | None = Field(default=None, sa_type=Moment)
     user_id: str | None = Field(default=None, sa_type=CodePointText)
     roles: list[str] = text_list_column()
     scopes: list[str] = text_list_column()
     region: str = Field(sa_type=Text, nullable=False)
+
+    @property
+    def previous_secret_until(self) -> datetime | None:
+        """The contract's name. The column keeps its first one, by which processes of the release before find it."""
+        return self.old_secret_ends_at
 
 
 SEALED_FOR: Final = "webhook-endpoints"

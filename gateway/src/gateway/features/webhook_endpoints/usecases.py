@@ -110,8 +110,8 @@ async def rotate_secret(
     before = WEBHOOK_ENDPOINT_EVENTS.snapshot(row)
     secret = data.secret or new_secret()
     now = await session.now()
-    row.previous_secret = row.secret
-    row.previous_secret_until = now + timedelta(seconds=data.overlap_seconds)
+    row.old_secret = row.secret
+    row.old_secret_ends_at = now + timedelta(seconds=data.overlap_seconds)
     row.secret = seal.seal(secret.encode(), row.id)
     await WEBHOOK_ENDPOINT_EVENTS.updated(session, row, before)
     return CreatedWebhookEndpoint(**WEBHOOK_ENDPOINT_EVENTS.snapshot(row).model_dump(), secret=secret)
@@ -138,8 +138,8 @@ def with_status(row: WebhookEndpointRow, patch: dict[str, Any]) -> dict[str, Any
 def secrets_of(row: WebhookEndpointRow, seal: Sealer, now: datetime) -> list[str]:
     """Those that sign: the present one first, and the one before until its time is over."""
     sealed = [row.secret]
-    if row.previous_secret is not None and row.previous_secret_until is not None and now < row.previous_secret_until:
-        sealed.append(row.previous_secret)
+    if row.old_secret is not None and row.old_secret_ends_at is not None and now < row.old_secret_ends_at:
+        sealed.append(row.old_secret)
     return [seal.unseal(one, row.id).decode() for one in sealed]
 
 

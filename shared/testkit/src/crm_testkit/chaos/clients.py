@@ -23,7 +23,10 @@ class UnexpectedAnswer(Exception):
 
 
 class Writer:
-    """Writes for one tenant until told to stop; what it was told goes into the history. `rest`: seconds after each step."""
+    """Writes for one tenant until told to stop; what it was told goes into the history.
+
+    `rest`: seconds after each step. `attempt`: seconds that it waits for an answer.
+    """
 
     def __init__(
         self,
@@ -35,10 +38,9 @@ class Writer:
         stop: asyncio.Event,
         *,
         rest: float = 0,
+        attempt: float = _ATTEMPT_SECONDS,
     ) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=_ATTEMPT_SECONDS
-        )
+        self._client = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=attempt)
         self._history = history
         self._shared = shared
         self._random = random.Random(seed)
@@ -149,7 +151,8 @@ class Writer:
         while time.monotonic() < end:
             try:
                 response = await self._client.request(method, path, json=body, data=form, headers=headers)
-            except httpx.TransportError:
+            except httpx.TransportError as error:
+                self._history.unanswered.append(f"{method} {path}: {type(error).__name__} {error}")
                 await asyncio.sleep(0.05)
                 continue
             if response.status_code in wanted:

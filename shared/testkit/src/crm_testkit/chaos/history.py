@@ -35,10 +35,14 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that was no acknowledgement. `is_clean`: it says in the documented form that one should try again."""
+    """An answer that was no acknowledgement. `is_clean`: it says in the documented form that one should try again.
+
+    `is_ours`: a 5xx, clean or not.
+    """
 
     what: str
     is_clean: bool
+    is_ours: bool
 
     @classmethod
     def of(cls, answer: httpx.Response) -> "Refusal":
@@ -46,7 +50,7 @@ class Refusal:
         what = f"{request.method} {request.url.path}: {answer.status_code} {answer.text[:300]}"
         is_problem = answer.headers.get("content-type", "").startswith("application/problem+json")
         asks_again = answer.status_code in (409, 429) or (answer.status_code == 503 and "retry-after" in answer.headers)
-        return cls(what, is_problem and asks_again)
+        return cls(what, is_problem and asks_again, answer.status_code >= 500)
 
 
 @dataclass(slots=True)
@@ -56,6 +60,8 @@ class History:
     tenant_id: str
     writes: list[Write] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)
+    """Requests that got no answer: refused, cut off or too late. Each was repeated."""
 
     @property
     def acknowledged(self) -> int:

@@ -41,19 +41,54 @@ class Verdicts:
     mails: int = 0
 
 
+class SeenLog:
+    """All that was ever read of the log: what compaction forgets between two looks stays."""
+
+    def __init__(self, stack: ChaosStack) -> None:
+        self._stack = stack
+        self._seen: dict[tuple[str, int, int], Event] = {}
+
+    async def look(self) -> list[Event]:
+        """Everything until now, of each key in the log's order; asked again while the log is coming back."""
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await self._read()
+                    return [self._seen[place] for place in sorted(self._seen)]
+                except EventLogError:
+                    await asyncio.sleep(0.5)
+
+    async def _read(self) -> None:
+        log = self._stack.event_log()
+        await log.start()
+        try:
+            for topic in [topic.name for topic in TOPICS if topic.entity in _ENTITIES]:
+                for record in await read_all(log, topic, group=f"checker-{topic}"):
+                    place = (record.topic, record.partition, record.offset)
+                    self._seen[place] = Event.parse(record.headers, record.value)
+        finally:
+            await log.close()
+
+
 async def verdicts(
-    stack: ChaosStack, told: Mapping[str, Told], sink: MailSink | None, backlogs: Sequence[Backlog], seconds: float
+    stack: ChaosStack,
+    told: Mapping[str, Told],
+    sink: MailSink | None,
+    backlogs: Sequence[Backlog],
+    seconds: float,
+    log: SeenLog | None = None,
 ) -> Verdicts:
     """What the checker finds of the tenants, by API key, once the stack has had time to come to rest.
 
     What is on its way is no anomaly: as long as anything is found, it is looked at again, for so many seconds. Without a
-    sink nobody looks at mail.
+    sink nobody looks at mail. `log`: of somebody who has looked before compaction forgot anything.
     """
+    log = log or SeenLog(stack)
     end = time.monotonic() + seconds
     while True:
         verdict = Verdicts()
         found = verdict.anomalies
-        events = await _events(stack)
+        events = await log.look()
         for key, each in told.items():
             history = each.history
             mine = [event for event in events if event.tenant_id == history.tenant_id]
@@ -115,27 +150,6 @@ def _foreign(events: Sequence[Event], known: set[str], marks: Mapping[str, str])
 
 def _plural(entity: str) -> str:
     return "activities" if entity == "activity" else f"{entity}s"
-
-
-async def _events(stack: ChaosStack) -> list[Event]:
-    """Asked again while the log is coming back."""
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                return await _read_events(stack)
-            except EventLogError:
-                await asyncio.sleep(0.5)
-
-
-async def _read_events(stack: ChaosStack) -> list[Event]:
-    log = stack.event_log()
-    await log.start()
-    try:
-        topics = [topic.name for topic in TOPICS if topic.entity in _ENTITIES]
-        records = [record for topic in topics for record in await read_all(log, topic, group=f"checker-{topic}")]
-    finally:
-        await log.close()
-    return [Event.parse(record.headers, record.value) for record in records]
 
 
 async def _state(stack: ChaosStack, key: str, tenant_id: str, events: Sequence[Event]) -> EndState:

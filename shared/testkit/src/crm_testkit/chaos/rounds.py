@@ -81,7 +81,7 @@ async def chaos_stack(bus: Bus, programs: Mapping[str, Sequence[str]] | None = N
         folder = opened.enter_context(temporary_run_dir())
         kafka: KafkaCluster | RealKafka | None = None
         if bus == "kafka":
-            kafka = await asyncio.to_thread(_started_kafka, folder / "kafka")
+            kafka = await asyncio.to_thread(started_kafka, folder / "kafka")
             opened.push_async_callback(asyncio.to_thread, kafka.release)
         sink = MailSink()
         sink.start()
@@ -96,7 +96,7 @@ async def chaos_stack(bus: Bus, programs: Mapping[str, Sequence[str]] | None = N
         yield Arena(await opened.enter_async_context(stack), kafka, sink)
 
 
-def _started_kafka(folder: Path) -> KafkaCluster | RealKafka:
+def started_kafka(folder: Path) -> KafkaCluster | RealKafka:
     """Several brokers where they can be had."""
     if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         cluster = KafkaCluster(folder / "cluster")

@@ -1,1 +1,1 @@
-"""Two releases side by side: a newer one made of the sources, and a stack that goes over to it and back under load."""
+"""Two releases side by side under load: what a stack goes over to, and back from, process by process."""

@@ -10,6 +10,8 @@ from crm_testkit.chaos.links import Link
 
 _PROBE_SECONDS = 0.2
 _PATIENCE_SECONDS = 20.0
+_FAILURES = 2
+"""Probes in a row that fail before a process gets no more connections, as the chart has it."""
 
 
 class Balancer(Link):
@@ -31,6 +33,12 @@ class Balancer(Link):
         """Another process, which need not be ready yet."""
         self._probes[port] = asyncio.create_task(self._probe(port))
 
+    def remove(self, port: int) -> None:
+        """That process has ended."""
+        self._probes.pop(port).cancel()
+        if port in self._ready:
+            self._ready.remove(port)
+
     async def until_ready(self, port: int) -> None:
         """Waits until that process gets connections."""
         while port not in self._ready:
@@ -47,11 +55,13 @@ class Balancer(Link):
         await super().stop()
 
     async def _probe(self, port: int) -> None:
+        failures = 0
         while True:
             ready = await answers_ready(port, _PATIENCE_SECONDS)
+            failures = 0 if ready else failures + 1
             if ready and port not in self._ready:
                 self._ready.append(port)
-            elif not ready and port in self._ready:
+            elif failures >= _FAILURES and port in self._ready:
                 self._ready.remove(port)
             await asyncio.sleep(_PROBE_SECONDS)
 

@@ -10,17 +10,19 @@ from crm_testkit.chaos.clients import Writer
 from crm_testkit.chaos.history import History, Refusal
 from crm_testkit.chaos.mailings import Mailings
 from crm_testkit.chaos.observed import Told
-from crm_testkit.rolling.stack import RollingStack
+from crm_testkit.chaos.stack import ChaosStack
 
 _VISIT_SECONDS: Final = 1.5
 _REST_SECONDS: Final = 0.3
 """The machine also starts processes, and all that was written is read again at the end."""
+_ATTEMPT_SECONDS: Final = 30.0
+"""An answer that comes late on a busy machine is an answer."""
 
 
 class Load:
     """Writers of several tenants, each with a history, by key."""
 
-    def __init__(self, stack: RollingStack) -> None:
+    def __init__(self, stack: ChaosStack) -> None:
         self._stack = stack
         self._shared: dict[str, list[str]] = {}
         self.told: dict[str, Told] = {}
@@ -43,6 +45,12 @@ class Load:
     def refusals(self) -> list[Refusal]:
         return [refusal for each in self.told.values() for refusal in each.history.refusals]
 
+    @property
+    def faults(self) -> list[str]:
+        """Requests that were not answered, or by an error of ours."""
+        unanswered = [what for each in self.told.values() for what in each.history.unanswered]
+        return unanswered + [refusal.what for refusal in self.refusals if refusal.is_ours]
+
     @asynccontextmanager
     async def writing(self, name: str, writers: int) -> AsyncIterator[None]:
         """So many writers of each tenant write while the block lasts; then they finish what they have begun."""
@@ -64,8 +72,8 @@ class Load:
             asyncio.get_running_loop().call_later(_VISIT_SECONDS, over.set)
             history = self.told[key].history
             seed = f"{name}/{number}"
-            writer = Writer(self._stack.public_url, key, history, self._shared[key], seed, over, rest=_REST_SECONDS)
-            await writer.run()
+            where = (self._stack.public_url, key, history, self._shared[key])
+            await Writer(*where, seed, over, rest=_REST_SECONDS, attempt=_ATTEMPT_SECONDS).run()
 
     async def until_written(self, writes: int) -> None:
         """Waits for so many more acknowledged writes. Raises TimeoutError."""

@@ -1,9 +1,12 @@
-"""The release after this one: a copy of the sources with an ordinary minor change, as `docs/guides/upgrading.md` has it.
+"""Releases beside the checkout: one of a revision in its history, and the one after it.
 
-A contact gets a nickname, in a column of its own, and its e-mail addresses get a label, inside their JSON column.
+The latter is a copy of the sources with an ordinary minor change, as `docs/guides/upgrading.md` has it: a contact gets a
+nickname, in a column of its own, and its e-mail addresses get a label, inside their JSON column.
 """
 
 import shutil
+import subprocess
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -94,6 +97,23 @@ class Release:
     @property
     def python_path(self) -> str:
         return ":".join(str(self.folder / package / "src") for package in _PACKAGES)
+
+
+CHECKOUT: Final = Release(ROOT)
+
+
+def release_of(revision: str, folder: Path) -> Release:
+    """The sources as they were at a revision of git, over today's libraries. Raises ValueError where it is not to be had."""
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / "sources.tar"
+    command = ("git", "-C", str(ROOT), "archive", "--output", str(archive), revision, "--", *_PACKAGES)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ValueError(f"{revision} cannot be had from git: {done.stderr.strip()}")
+    with tarfile.open(archive) as sources:
+        sources.extractall(folder, filter="data")
+    archive.unlink()
+    return Release(folder)
 
 
 def write_next_release(folder: Path, *migrations: str) -> Release:

@@ -1,0 +1,1 @@
+"""What a migration must not do, since processes of the release before serve over the same database: told of each."""
