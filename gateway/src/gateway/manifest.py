@@ -41,6 +41,7 @@ from gateway.features import (
 )
 from gateway.features.customers import models as _customer_tables  # noqa: F401  # its statements are plain SQL: nothing else imports the tables
 from gateway.features.identity_providers.events import IDENTITY_PROVIDER_EVENTS
+from gateway.features.inbound_sources import sealed_secrets as inbound_secrets
 from gateway.features.inbound_sources.events import INBOUND_SOURCE_EVENTS
 from gateway.features.rate_limits import models as _bucket_tables  # noqa: F401  # as above
 from gateway.features.roles.events import ROLE_EVENTS
@@ -48,6 +49,7 @@ from gateway.features.sync_conflicts.events import SYNC_CONFLICT_EVENTS
 from gateway.features.teams.events import TEAM_EVENTS
 from gateway.features.tenants.events import TENANT_EVENTS
 from gateway.features.users.events import USER_EVENTS
+from gateway.features.webhook_endpoints import usecases as webhook_secrets
 from gateway.features.webhook_endpoints.events import WEBHOOK_ENDPOINT_EVENTS
 from gateway.proxy.table import packaged_table
 from gateway.settings import GatewaySettings
@@ -103,6 +105,7 @@ MANIFEST = Manifest(
         WEBHOOK_ENDPOINT_EVENTS,
     ),
     commands=(reconcile.COMMAND,),
+    sealed=(*webhook_secrets.SEALED, *inbound_secrets.SEALED),
     system_tables={
         "allowed_origin": "a browser's preflight carries no credential that would tell its tenant",
         "api_key": "a key is looked up before anything is known of its tenant",

@@ -23,6 +23,7 @@ from crm_kit.jobs.steps import JobKind
 from crm_kit.observability.measuring import Measure
 from crm_kit.outbox import EntityEvents
 from crm_kit.settings import ServiceSettings
+from crm_kit.tenants.sealed import SealedColumn
 from crm_kit.timers import TimerHandler
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Manifest:
     """One service. `name` is its word in topics, settings and metrics; `metadata` holds all of its tables.
 
     `database_settings`: PostgreSQL's, for the application's connections.
+    `sealed`: what is sealed under its secret, and has to be sealed anew where a tenant is taken in from elsewhere.
     `serves_openapi`: whether `/openapi.json` is this service's own document.
     `origin`: how it knows where a request came from, where not by the gateway's word.
     """
@@ -91,6 +93,7 @@ class Manifest:
     features: tuple[Feature, ...]
     publishes: tuple[EntityEvents[Any, Any], ...]
     commands: tuple[Command, ...] = ()
+    sealed: tuple[SealedColumn, ...] = ()
     system_tables: Mapping[str, str] = field(default_factory=dict)
     database_settings: Mapping[str, str] = field(default_factory=dict)
     serves_openapi: bool = True

@@ -9,6 +9,7 @@ from crm_contracts.inbound import SourceKind
 from crm_kit.errors import FieldError, Text, ValidationFailed
 from crm_kit.http.sealing import Sealer
 from crm_kit.http.standard_webhooks import new_secret
+from crm_kit.tenants.sealed import SealedColumn
 
 from gateway.features.inbound_sources.schemas import CALLBACKS, CallbackWrite
 from gateway.inbound.signatures import InvalidSecret, standard_key
@@ -16,6 +17,12 @@ from gateway.inbound.signatures import InvalidSecret, standard_key
 _PURPOSE: Final = "inbound-source"
 _PULL_PURPOSE: Final = "inbound-source-pull"
 _BYTES: Final = 32
+
+SEALED: Final = (
+    SealedColumn("inbound_source", "sealed", _PURPOSE),
+    SealedColumn("inbound_source", "previous_sealed", _PURPOSE),
+    SealedColumn("inbound_source", "pull_sealed", _PULL_PURPOSE),
+)
 
 
 def seal(secret: str, source_id: str, opened: dict[str, Any]) -> bytes:

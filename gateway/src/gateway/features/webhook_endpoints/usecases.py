@@ -13,6 +13,7 @@ from crm_kit.http.principal import Principal
 from crm_kit.http.sealing import Sealer
 from crm_kit.http.standard_webhooks import new_secret
 from crm_kit.resources.listing import condition_problem
+from crm_kit.tenants.sealed import SealedColumn
 from sqlalchemy import select
 
 from gateway.features.api_keys.models import ApiKeyRow
@@ -36,13 +37,18 @@ _PLAIN: Final = (
     "url", "description", "where", "ordering", "rate_limit", "batch_size", "payload_version", "transport",
 )  # fmt: skip
 _LISTS: Final = ("kinds", "skip_origins")
+_PURPOSE: Final = "webhook-endpoints"
+
+SEALED: Final = tuple(
+    SealedColumn("webhook_endpoint", column, _PURPOSE) for column in ("secret", "previous_secret", "headers")
+)
 
 _keys = columns(ApiKeyRow)
 
 
 def sealer(secret: str) -> Sealer:
     """Of what endpoints keep secret; `secret`: the installation's."""
-    return Sealer(secret, "webhook-endpoints")
+    return Sealer(secret, _PURPOSE)
 
 
 async def create_endpoint(
