@@ -34,6 +34,7 @@ _SEALED = {("gateway", "webhook_endpoint"), ("gateway", "inbound_source")}
 
 _NOT_COMPARED = {
     "/v1/audit-log": "to be shown who was shown what is told in it",
+    "/v1/audit-log/export": "as that",
     "/v1/events": "a stream",
 }
 
@@ -110,6 +111,14 @@ async def _lists(client: httpx.AsyncClient, ids: Mapping[str, str]) -> dict[str,
     return found
 
 
+def _same_answers(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    assert before.keys() == after.keys()
+    differing = {path: (before[path], after[path]) for path in before if before[path] != after[path]}
+    # Without a time they are of periods that end now.
+    assert {path for path in differing if not path.startswith("/v1/digests/")} == set(), differing
+    assert len(before) > 100
+
+
 def _is_fillable(path: str, ids: Mapping[str, str]) -> bool:
     try:
         return "{" not in fill(path, ids)
@@ -153,7 +162,7 @@ async def test_a_tenant_moves_whole_and_is_deleted_where_it_was(on_embedded: Rel
         # Who is told of a merge once more looks by a timer whether something is left to be moved.
         _same_rows(rows, await rows_of(target.stack, tenant_id), but={"timer"})
         await _is_read_only(there, ids)
-        assert await _lists(there, ids) == said
+        _same_answers(said, await _lists(there, ids))
 
         told = len(receiver.asked)
         await elsewhere.thaw(tenant_id)
@@ -205,14 +214,14 @@ async def _goes_on(
     view = await there.get(
         f"/v1/customers/{contact['id']}", headers={"Consistency-Token": answer.headers["consistency-token"]}
     )
-    assert view.json()["contact"]["title"] == "采购经理"
+    assert view.json()["profile"]["title"] == "采购经理"
     assert (await there.post("/v1/teams", json={"name": "told after"})).status_code == 201
 
     async def heard() -> bool:
         return len(receiver.asked) > told
 
     await until(heard)
-    names = [event["data"]["name"] for event in hooks.events[told:]]
+    names = [event["data"]["entity"]["name"] for event in hooks.events[told:]]
     assert names == ["told after"], "the move itself is told to nobody"
 
 
