@@ -33,6 +33,21 @@ audit-verify: $(VENV)/.ready ## check the audit logs of the stack, running or no
 doctor: $(VENV)/.ready ## look at all that the stack stands on, running or not (RUN_DIR): a sentence for each thing, exit code 1 at a fault
 	@$(BIN)/python -m crm_local doctor
 
+tenant-freeze: $(VENV)/.ready ## make a tenant read-only in all services, until nothing of it is under way: make tenant-freeze tenant=ID (RUN_DIR)
+	@$(BIN)/python -m crm_local tenant-freeze "$(tenant)"
+
+tenant-thaw: $(VENV)/.ready ## let a tenant's writes in again: make tenant-thaw tenant=ID (RUN_DIR)
+	@$(BIN)/python -m crm_local tenant-thaw "$(tenant)"
+
+tenant-export: $(VENV)/.ready ## write a tenant into a new folder: make tenant-export tenant=ID to=FOLDER (RUN_DIR)
+	@$(BIN)/python -m crm_local tenant-export "$(tenant)" "$(to)"
+
+tenant-import: $(VENV)/.ready ## take an exported tenant in: make tenant-import from=FOLDER secrets=RUN_DIR-OF-THE-OTHER/secrets (RUN_DIR)
+	@$(BIN)/python -m crm_local tenant-import "$(from)" $(if $(secrets),--source-secrets "$(secrets)")
+
+tenant-delete: $(VENV)/.ready ## delete a read-only tenant, for good: make tenant-delete tenant=ID certificate=FILE confirm=yes (RUN_DIR)
+	@$(BIN)/python -m crm_local tenant-delete "$(tenant)" "$(certificate)" $(if $(filter yes,$(confirm)),--confirm)
+
 test: check ## everything: checks, unit, integration, conformance, both event logs, end to end; T="path -k word" for a part
 ifdef T
 	$(BIN)/python -m pytest $(T)
@@ -164,4 +179,4 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(PACKAGES))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ./,$(PACKAGES))
 	@touch $@
 
-.PHONY: apiserver helm lint-manifests sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify doctor test check format openapi schemas configuration release-contracts generated-check render new-feature chaos rolling-upgrade soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean
+.PHONY: tenant-freeze tenant-thaw tenant-export tenant-import tenant-delete apiserver helm lint-manifests sbom licences audit confined kubernetes-secrets help run demo backup restore audit-verify doctor test check format openapi schemas configuration release-contracts generated-check render new-feature chaos rolling-upgrade soak schemathesis migration bench bench-duplicates bench-duplicates-scan lock clean

@@ -21,7 +21,7 @@ def upgrade() -> None:
     open_to_system(
         {
             "inbound_digest_key": "select, update (sealed)",
-            "webhook_endpoint": "select (id, secret, previous_secret, headers), update (secret, previous_secret, headers)",
+            "webhook_endpoint": "select (id, secret, old_secret, headers), update (secret, old_secret, headers)",
         }
     )
     op.execute(f"grant select (status) on inbound_delivery to {system_role()}")

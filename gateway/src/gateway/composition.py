@@ -43,7 +43,7 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
             return await _known(runtime, await repository.find_by_id(session, key_id))
 
     async def note(tenant_id: str, key_id: str, at: datetime) -> None:
-        async with runtime.database.write(tenant_id) as session:
+        async with runtime.database.write(tenant_id, always=True) as session:
             await repository.note_use(session, key_id, at)
 
     return GatewayAuthenticator(

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from crm_local import tenants
 from crm_local.backup import back_up, restore
 from crm_local.beside import examine, verify_audit
 from crm_local.configuration import Configuration, read_configuration
@@ -27,6 +28,7 @@ _VERBS = {
     "audit-verify": "verify the audit log",
     "doctor": "examine the stack",
     "listen": "listen",
+    **tenants.VERBS,
 }
 
 
@@ -150,6 +152,31 @@ def _listen(configuration: Configuration, chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _done(
+    configuration: Configuration,
+    chosen: argparse.Namespace,
+    make: Callable[[Configuration, Callable[[str], None]], LocalStack],
+) -> int:
+    """The exit code. Raises StackError, OSError."""
+    match chosen.command:
+        case "listen":
+            return _listen(configuration, chosen)
+        case "demo":
+            return _demo(configuration, chosen)
+        case "backup":
+            return _backup(configuration, chosen.folder.absolute())
+        case "restore":
+            return _restore(configuration, chosen.folder.absolute())
+        case "doctor":
+            return examine(configuration, _say)
+        case "audit-verify":
+            return verify_audit(configuration, chosen.expect)
+        case "run":
+            return asyncio.run(_run(make(configuration, _say)))
+        case _:
+            return tenants.on_tenant(configuration, chosen, _say)
+
+
 def main(
     arguments: list[str] | None = None,
     make: Callable[[Configuration, Callable[[str], None]], LocalStack] = _make,
@@ -169,6 +196,7 @@ def main(
     verifying = commands.add_parser("audit-verify", help="check the audit logs of the stack of RUN_DIR, running or not")
     verifying.add_argument("--expect", action="append", default=[], metavar="SERVICE/TENANT:SEQUENCE:HASH")
     commands.add_parser("doctor", help="look at all that the stack of RUN_DIR stands on, running or not")
+    tenants.add_arguments(commands.add_parser)
     listening = commands.add_parser("listen", help="forward events to a receiver on this machine, as webhooks")
     listening.add_argument("to", metavar="URL", help="where, such as http://127.0.0.1:3000/hooks")
     listening.add_argument("--kinds", nargs="+", default=["*"], help="such as order.* contact.created (default: all)")
@@ -178,19 +206,7 @@ def main(
     chosen = parser.parse_args(arguments)
     try:
         configuration = read_configuration(os.environ)
-        if chosen.command == "listen":
-            return _listen(configuration, chosen)
-        if chosen.command == "demo":
-            return _demo(configuration, chosen)
-        if chosen.command == "backup":
-            return _backup(configuration, chosen.folder.absolute())
-        if chosen.command == "restore":
-            return _restore(configuration, chosen.folder.absolute())
-        if chosen.command == "doctor":
-            return examine(configuration, _say)
-        if chosen.command == "audit-verify":
-            return verify_audit(configuration, chosen.expect)
-        return asyncio.run(_run(make(configuration, _say)))
+        return _done(configuration, chosen, make)
     except KeyboardInterrupt:
         return 130
     except StackError as error:

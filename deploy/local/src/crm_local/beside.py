@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from crm_kit.db.running import find_running
 
 from crm_local.backup import one_sentence, running_server
-from crm_local.configuration import MODULES, Configuration
+from crm_local.configuration import MODULES, PROCESSES, Configuration
 from crm_local.errors import StackError
 from crm_local.run_folder import RunFolder
 from crm_local.stack import LocalStack
@@ -30,7 +30,7 @@ def verify_audit(configuration: Configuration, expected: Sequence[str] = ()) -> 
         anchors = [given.partition("/")[2] for given in expected if given.startswith(f"{name}/")]
         return ["audit", "verify", *(option for anchor in anchors for option in ("--expect", anchor))]
 
-    return _each_service(configuration, arguments)
+    return each_service(configuration, arguments)
 
 
 def examine(configuration: Configuration, say: Callable[[str], None]) -> int:
@@ -38,7 +38,7 @@ def examine(configuration: Configuration, say: Callable[[str], None]) -> int:
 
     The stack may run or not. Raises StackError, OSError.
     """
-    code = _each_service(configuration, lambda _name: ["doctor"])
+    code = each_service(configuration, lambda _name: ["doctor"])
     free = shutil.disk_usage(configuration.run_dir).free
     if free >= _LITTLE_ROOM:
         say(f"ok      disk: {free / 1024**3:.1f} GiB are free for {configuration.run_dir}.")
@@ -50,8 +50,18 @@ def examine(configuration: Configuration, say: Callable[[str], None]) -> int:
     return 1 if free < _NO_ROOM else code
 
 
-def _each_service(configuration: Configuration, arguments: Callable[[str], Sequence[str]]) -> int:
-    """The greatest exit code."""
+def each_service(
+    configuration: Configuration,
+    arguments: Callable[[str], Sequence[str]],
+    *,
+    names: Sequence[str] = PROCESSES,
+    heard: Callable[[str, str], None] | None = None,
+    stop_at_failure: bool = False,
+) -> int:
+    """The greatest exit code. `heard` is given what each has printed, by its name, in place of the terminal.
+
+    Raises StackError, OSError.
+    """
     folder = RunFolder(configuration.run_dir.absolute())
     if not (folder.postgres.is_dir() and folder.secrets.is_dir()):
         raise StackError(f"{folder.path} holds no stack: set RUN_DIR to the folder of one")
@@ -60,12 +70,17 @@ def _each_service(configuration: Configuration, arguments: Callable[[str], Seque
         with one_sentence():
             server_url = find_running(folder.postgres).superuser_url()
         stack = LocalStack(configuration)
-        for name, module in MODULES.items():
+        for name in names:
             done = subprocess.run(  # noqa: S603 our own command
-                [sys.executable, "-m", module, *arguments(name)],
+                [sys.executable, "-m", MODULES[name], *arguments(name)],
                 env=stack.environment_of(name, server_url),
                 stdin=subprocess.DEVNULL,
+                stdout=None if heard is None else subprocess.PIPE,
                 check=False,
             )
             code = max(code, abs(done.returncode))
+            if heard is not None:
+                heard(name, done.stdout.decode())
+            if code and stop_at_failure:
+                break
     return code

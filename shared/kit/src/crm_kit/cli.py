@@ -17,6 +17,9 @@ from crm_kit.manifest import Manifest
 from crm_kit.observability.logs import configure_logs
 from crm_kit.runtime import ALL_ROLES, Role, Runtime
 from crm_kit.settings import ServiceSettings, SettingsError
+from crm_kit.tenants.command import COMMANDS as TENANT_COMMANDS
+from crm_kit.tenants.command import add_arguments as add_tenant_arguments
+from crm_kit.tenants.command import run as on_tenant
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +65,10 @@ async def _done(manifest: Manifest, arguments: argparse.Namespace) -> int | None
 
         return await rebuild(manifest, arguments)
     own = next((one for one in manifest.commands if one.name == arguments.command), None)
-    if own is None and arguments.command not in ("migrate", "provision", "doctor", "audit", "reencrypt"):
+    if own is None and arguments.command not in (
+        *("migrate", "provision", "doctor", "audit", "reencrypt"),
+        *TENANT_COMMANDS,
+    ):
         return None
     settings = manifest.settings.load(manifest.name)
     if own is not None:
@@ -79,6 +85,8 @@ async def _done(manifest: Manifest, arguments: argparse.Namespace) -> int | None
         from crm_kit.doctor.command import run as doctor
 
         return await doctor(manifest, settings, arguments)
+    if arguments.command in TENANT_COMMANDS:
+        return await on_tenant(manifest, settings, arguments)
     changed = await _migrate(manifest, settings)
     sys.stdout.write(f"{manifest.name}: {'migrated' if changed else 'up to date'}\n")
     return 0
@@ -108,6 +116,7 @@ def _parser(manifest: Manifest) -> argparse.ArgumentParser:
         "doctor", help="look at database, event log, certificates and queues; exit 1 at a fault"
     )
     doctor.add_argument("--json", action="store_true", help="an array of objects: check, state, sentence")
+    add_tenant_arguments(commands.add_parser)
     commands.add_parser("openapi", help="print the OpenAPI document")
     topics = commands.add_parser("topics", help="print the Kafka topics that it needs, as JSON")
     topics.add_argument(

@@ -9,6 +9,7 @@ from crm_kit.merging.tables import MERGING_TABLES
 from crm_kit.outbox import OUTBOX
 from crm_kit.privacy.tables import PRIVACY_TABLES
 from crm_kit.rights.tables import RIGHTS_TABLES
+from crm_kit.tenants.table import TENANT_STATE
 from crm_kit.timers import TIMER
 
 KIT_TABLES = (
@@ -21,6 +22,7 @@ KIT_TABLES = (
     *RIGHTS_TABLES,
     *MERGING_TABLES,
     *PRIVACY_TABLES,
+    TENANT_STATE,
 )
 
 SYSTEM_TABLES = {

@@ -340,3 +340,25 @@ async def test_a_tombstone_alone_is_an_event_too(
         await effects.wait(tenant_id, {key: 7})
     assert [(event.deleted, event.entity, event.sequence) for event in got] == [(True, None, 7)]
     assert len(await read_all(log, NOTE.name)) == 1
+
+
+async def test_events_of_a_tenant_that_is_deleted_are_passed_by(
+    parts: Parts, log: EmbeddedEventLog, effects: Effects, tenant_id: str, name: str
+) -> None:
+    deleted, (of_deleted, of_other) = TenantId.new(), _keys(2)
+    await parts.run_as_owner(
+        f"set app.tenant_id = '{deleted}';"
+        f" insert into tenant_state (tenant_id, state, by_whom) values ('{deleted}', 'deleting', '')"
+    )
+    await publish(
+        log, event_of(deleted, of_deleted, 1), event_of(tenant_id, of_other, 1), event_of(deleted, of_deleted, 2)
+    )
+    async with running(_runner(parts, log, name).run):
+        await effects.wait(tenant_id, {of_other: 1})
+
+        async def has_passed() -> bool:
+            lags = await log.lag(name, [NOTE.name])
+            return all(lag.behind == 0 for lag in lags.values())
+
+        await until(has_passed)
+    assert await effects.of(deleted) == {}

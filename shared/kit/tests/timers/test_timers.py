@@ -255,3 +255,23 @@ async def test_one_that_takes_long_keeps_no_other_waiting(parts: Parts, tenant_i
         await until(five_steps)
         assert set(await _waiting(parts, kind)) == {"long"}
         over.set()
+
+
+async def test_the_timers_of_a_read_only_tenant_rest_until_it_takes_writes_again(
+    parts: Parts, tenant_id: str, kind: str
+) -> None:
+    other = TenantId.new()
+    await _set(parts, tenant_id, kind, "held", _LONG_AGO)
+    await _set(parts, other, kind, "later", _LONG_AGO / 2)
+    await parts.run_as_owner(
+        _state(tenant_id, "insert into tenant_state (tenant_id, state, by_whom) values ({}, 'read_only', '')")
+    )
+    async with running(_worker(parts, kind).run):
+        await until(lambda: _has_rung(parts, other, ["later"]))
+        assert await _rung(parts, tenant_id) == [], "it had been due for longer"
+        await parts.run_as_owner(_state(tenant_id, "delete from tenant_state where tenant_id = {}"))
+        await until(lambda: _has_rung(parts, tenant_id, ["held"]))
+
+
+def _state(tenant_id: str, statement: str) -> str:
+    return f"set app.tenant_id = '{tenant_id}'; " + statement.format(f"'{tenant_id}'")

@@ -99,7 +99,7 @@ async def project_backlog(session: WriteSession, events: Sequence[Event]) -> Non
 
 async def refresh_stale(database: Database, tenant_id: str, customer_id: str) -> None:
     """Composes one customer's view now where it is stale."""
-    async with database.write(tenant_id) as session:
+    async with database.write(tenant_id, always=True) as session:
         await refresh_marked(session, customer_id)
 
 
@@ -119,7 +119,7 @@ async def refresh_oldest(database: Database, tenant_id: str, *, accounts_first: 
     Accounts wait for the contacts: each of these that comes makes another view of its account.
     """
     kinds = [("contact\\_%", _CONTACTS), ("account\\_%", _ACCOUNTS)]
-    async with database.write(tenant_id) as session:
+    async with database.write(tenant_id, always=True) as session:
         if not await session.scalar(_ALONE, {"tenant_id": tenant_id}):
             return 0
         for kind, limit in reversed(kinds) if accounts_first else kinds:
@@ -214,7 +214,7 @@ class StaleViews:
                 VIEWS_NOT_COMPOSED.inc()
                 if self._fault.is_news(customer_id):
                     log.error("view_not_composed", tenant=tenant_id, customer=customer_id, kind=type(error).__name__)
-                async with database.write(tenant_id) as session:
+                async with database.write(tenant_id, always=True) as session:
                     await session.execute(_TO_THE_END, {"tenant_id": tenant_id, "id": customer_id})
         if ids and not composed:
             raise RuntimeError("none of the oldest stale views can be composed")

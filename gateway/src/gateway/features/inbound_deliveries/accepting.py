@@ -6,11 +6,16 @@ from typing import Final, NamedTuple
 
 import asyncpg
 import orjson
+from crm_kit.db.connecting import TENANT_HELD
 from crm_kit.db.gathering import Gathering
 from crm_kit.db.statement_pool import StatementPool
 from crm_kit.errors import Text, Unavailable
+from crm_kit.tenants.errors import tenant_read_only
 
-_ACCEPT: Final = "select place, id, is_new from accept_inbound($1, $2, $3)"
+_ACCEPT: Final = (
+    "with begun as materialized (select begin_for_tenant($1, false) as done)"
+    " select place, id, is_new from begun, accept_inbound($1, $2, $3) where begun.done"
+)
 
 
 class Accepted(NamedTuple):
@@ -56,6 +61,8 @@ class Acceptor:
             raise unavailable() from error
         except (asyncpg.TooManyConnectionsError, OSError, TimeoutError) as error:
             raise unavailable() from error
+        except asyncpg.PostgresError as error:
+            raise (tenant_read_only() if error.sqlstate == TENANT_HELD else error) from error
         by_place = {row["place"]: Accepted(row["id"], row["is_new"]) for row in found}
         return [by_place[place] for place in range(len(some))]
 

@@ -196,7 +196,7 @@ class Processor:
         """What was applied of `which`, once nobody else works on it. None, and its turn later, where somebody does at this moment."""
         if not keys:
             return {}
-        async with self.database.write(tenant_id) as session:
+        async with self.database.write(tenant_id, always=True) as session:
             if await repository.hold(session, delivery_id, keys):
                 return await repository.applied(session, source_id, which)
             await repository.put_off(session, delivery_id, _BUSY, counted=False)
@@ -218,7 +218,7 @@ class Processor:
         """A service is away: with longer and longer pauses, and for three days."""
         pause = min(timedelta(seconds=2 ** min(row["attempts"], 12)), _LONGEST_PAUSE)
         log.info("delivery_waits", delivery_id=row["id"], error=str(error), attempts=row["attempts"])
-        async with self.database.write(tenant_id) as session:
+        async with self.database.write(tenant_id, always=True) as session:
             await repository.release(session, row["id"])
             if await session.now() - row["created_at"] > _GIVING_UP:
                 await conclude(session, row["id"], Ending("parked", "unavailable"))
@@ -227,7 +227,7 @@ class Processor:
 
     async def _failed(self, tenant_id: str, row: Mapping[str, Any]) -> None:
         """A fault of ours, which another try may pass by; it is not tried for ever."""
-        async with self.database.write(tenant_id) as session:
+        async with self.database.write(tenant_id, always=True) as session:
             await repository.release(session, row["id"])
             if row["attempts"] >= _TRIES:
                 await conclude(session, row["id"], Ending("parked", "internal"))
@@ -238,7 +238,7 @@ class Processor:
         self, tenant_id: str, source: InboundSource, row: Mapping[str, Any], ending: "Ending", work: Work | None
     ) -> None:
         """What was written, what is kept of it, and how it ended, in one transaction."""
-        async with self.database.write(tenant_id) as session:
+        async with self.database.write(tenant_id, always=True) as session:
             if work is not None:
                 await repository.apply(session, source.id, list(work.results.applied.values()))
                 await _tell_disagreements(session, work)

@@ -28,7 +28,8 @@ _DUE: Final = Sql(
     " select d.tenant_id, d.source_id from inbound_delivery d"
     " where (d.tenant_id, d.source_id) > (due.tenant_id, due.source_id) and d.due_at <= clock_timestamp()"
     " order by d.tenant_id, d.source_id limit 1) n)"
-    " select tenant_id, source_id from due limit 1000"
+    " select tenant_id, source_id from due"
+    " where not exists (select from tenant_state s where s.tenant_id = due.tenant_id) limit 1000"
 )
 _TENANTS: Final = Sql(
     "with recursive found(tenant_id) as ((select min(tenant_id) from inbound_delivery) union all"

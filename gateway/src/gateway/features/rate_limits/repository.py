@@ -13,7 +13,10 @@ _SETTLE: Final = Sql(
     "insert into rate_bucket as b (tenant_id, subject, level, at)"
     " select s.tenant_id, s.subject, cast(:quota as float8) - s.spent, clock_timestamp()"
     " from unnest(cast(:tenants as text[]), cast(:subjects as text[]), cast(:spent as float8[]))"
-    " as s (tenant_id, subject, spent) order by 1, 2"
+    " as s (tenant_id, subject, spent)"
+    # Of a tenant that is being deleted nothing is written, whatever was spent just before.
+    " where not exists (select from tenant_state t where t.tenant_id = s.tenant_id and t.state <> 'read_only')"
+    " order by 1, 2"
     " on conflict (tenant_id, subject) do update set at = greatest(b.at, excluded.at), level ="
     " greatest(-cast(:quota as float8), least(cast(:quota as float8), b.level"
     " + greatest(0, extract(epoch from excluded.at - b.at)) * cast(:rate as float8))"

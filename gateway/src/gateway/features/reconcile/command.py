@@ -9,13 +9,13 @@ from crm_contracts.ids import prefix_of
 from crm_kit.bus import EventLogError, open_event_log
 from crm_kit.db.session import Database
 from crm_kit.http.principal import Principal
+from crm_kit.inbox.passing import ConsumerBehind
 from crm_kit.manifest import Command
 from crm_kit.observability.logs import configure_logs
 from crm_kit.settings import ServiceSettings
 
 from gateway.features.customers.live import LiveComposer
 from gateway.features.reconcile.drift import Finding
-from gateway.features.reconcile.passing import ConsumerBehind
 from gateway.features.reconcile.reconciler import Allowance, Reconciler
 from gateway.features.reconcile.run import Tally, reconcile, tenants
 from gateway.features.reconcile.sampling import everybody, sample

@@ -9,12 +9,12 @@ import structlog
 from crm_kit.bus import EventLog, EventLogError
 from crm_kit.db.connecting import Connection, connect
 from crm_kit.inbox.applying import is_transient
+from crm_kit.inbox.passing import ConsumerBehind
 from crm_kit.observability.recurring import Recurring
 from crm_kit.runtime import Runtime
 
 from gateway.features.reconcile import metrics
 from gateway.features.reconcile.drift import KINDS
-from gateway.features.reconcile.passing import ConsumerBehind
 from gateway.features.reconcile.reconciler import Allowance, Reconciler
 from gateway.features.reconcile.run import Tally, reconcile, tenants
 from gateway.features.reconcile.sampling import sample

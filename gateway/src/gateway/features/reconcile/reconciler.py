@@ -16,16 +16,17 @@ from crm_contracts.ids import prefix_of
 from crm_kit.bus import EventLog
 from crm_kit.db.session import Database
 from crm_kit.http.principal import Principal
+from crm_kit.inbox.passing import ConsumerBehind, Passing
 from crm_kit.states import said
 from crm_kit.states.schemas import EntityState
 
 from gateway.features.customers import repository
 from gateway.features.customers.backlog import refresh_marked
+from gateway.features.customers.consumers import VIEW
 from gateway.features.customers.live import LiveComposer
 from gateway.features.customers.projection import OF_THE_MAKING
 from gateway.features.reconcile import copies
 from gateway.features.reconcile.drift import Copy, DriftKind, Finding, drift_of, told
-from gateway.features.reconcile.passing import ConsumerBehind, Passing
 from gateway.features.reconcile.services import StateClient
 from gateway.features.reconcile.views import drift_of_view, locked_drift, stored_view
 from gateway.upstream import SERVICE_OF, SERVICES, Service, ServiceClient, UpstreamUnavailable
@@ -76,7 +77,7 @@ class Reconciler:
         self._database = database
         self._services = services
         self._live = live
-        self._passing = Passing(database, event_log, seconds)
+        self._passing = Passing(VIEW, database, event_log, seconds)
 
     def states(self, principal: Principal) -> StateClient:
         return StateClient(self._services, principal)

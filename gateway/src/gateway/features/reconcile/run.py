@@ -7,11 +7,11 @@ import structlog
 from crm_kit import context
 from crm_kit.db.session import Database
 from crm_kit.http.principal import Principal
+from crm_kit.inbox.passing import ConsumerBehind
 from sqlalchemy import text
 
 from gateway.features.reconcile import metrics
 from gateway.features.reconcile.drift import Finding
-from gateway.features.reconcile.passing import ConsumerBehind
 from gateway.features.reconcile.reconciler import Allowance, Reconciler
 from gateway.upstream import UpstreamUnavailable
 

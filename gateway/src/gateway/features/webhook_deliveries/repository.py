@@ -13,6 +13,7 @@ WORK: Final = """
     select p.tenant_id, p.endpoint_id
       from webhook_progress p join webhook_journal j on j.tenant_id = p.tenant_id
      where p.is_on and (p.rest_until is null or p.rest_until <= now())
+       and not exists (select from tenant_state s where s.tenant_id = p.tenant_id)
        and (p.position < j.last or p.snapshot is not null or p.due_at <= now() or p.replays)
 """
 """Endpoints for which there is something to do, of all tenants: for the system's role."""

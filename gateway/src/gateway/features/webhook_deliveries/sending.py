@@ -353,7 +353,7 @@ class _Run:
         position = window.behind(self._head)
         self._flushed_at = time.monotonic()
         with context.use(self._context()):
-            async with self._means.database.write(self._tenant_id) as session:
+            async with self._means.database.write(self._tenant_id, always=True) as session:
                 await repository.store(session, self._id, settled)
                 # What was taken up as held while its subject was being freed has nothing before it any more.
                 held = {one.subject for one in settled if one.held}

@@ -51,7 +51,7 @@ class WebhookEndpointRow(EntityRow, Base, table=True):
 SEALED_FOR: Final = "webhook-endpoints"
 SEALED: Final = SealedTable(
     "webhook_endpoint",
-    dict.fromkeys(("secret", "previous_secret", "headers"), SEALED_FOR),
+    dict.fromkeys(("secret", "old_secret", "headers"), SEALED_FOR),
     "rotate each endpoint's secret",
 )
 

@@ -1,7 +1,7 @@
 """Opening a connection, with one error for a server that is not there."""
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import asyncpg
 
@@ -24,6 +24,19 @@ class DatabaseUnreachable(ConnectionError):
     """PostgreSQL takes no connection now: it is not there, starts, stops, or has no connection left."""
 
 
+TENANT_HELD: Final = "TR001"
+"""SQLSTATE of a transaction that would write for a tenant whose writes are held (`crm_kit.tenants.table`)."""
+
+Beginning: TypeAlias = Literal["read", "write", "always"]
+"""How a transaction begins. `always`: it writes also where the tenant is read-only."""
+
+_BEGINNINGS: Final[Mapping[Beginning, str]] = {
+    "read": "set_config('app.tenant_id', {}, true)",
+    "write": "begin_for_tenant({}, false)",
+    "always": "begin_for_tenant({}, true)",
+}
+
+
 class TenantConnection(asyncpg.Connection):
     """Its next transaction is `next_tenant`'s: BEGIN and the setting of the tenant travel together.
 
@@ -31,24 +44,28 @@ class TenantConnection(asyncpg.Connection):
     """
 
     next_tenant: str | None = None
+    next_beginning: Beginning = "read"
     local_settings: Mapping[str, str] = {}
 
     async def execute(self, query: str, *arguments: Any, timeout: float | None = None) -> str:
         if not query.startswith("BEGIN"):
             return await super().execute(query, *arguments, timeout=timeout)
-        wanted = dict(self.local_settings)
+        asked = [f"set_config({_quoted(name)}, {_quoted(value)}, true)" for name, value in self.local_settings.items()]
         if self.next_tenant is not None:
-            wanted["app.tenant_id"] = self.next_tenant
+            asked.append(_BEGINNINGS[self.next_beginning].format(_quoted(self.next_tenant)))
             self.next_tenant = None
-        if not wanted:
+        if not asked:
             return await super().execute(query, *arguments, timeout=timeout)
-        query += (
-            f" select {', '.join(f'set_config({_quoted(name)}, {_quoted(wanted[name])}, true)' for name in wanted)};"
-        )
+        query += f" select {', '.join(asked)};"
         try:
             return await super().execute(query, *arguments, timeout=timeout)
-        except asyncpg.PostgresError:
-            self.terminate()  # BEGIN may have been done, and nobody would roll it back
+        except asyncpg.PostgresError as error:
+            if error.sqlstate == TENANT_HELD:
+                # The driver takes its transaction for begun, and the next one would be a savepoint within it.
+                self._top_xact = None
+                await super().execute("ROLLBACK")
+            else:
+                self.terminate()  # BEGIN may have been done, and nobody would roll it back
             raise
 
 

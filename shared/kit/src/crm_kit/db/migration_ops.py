@@ -19,6 +19,7 @@ from crm_kit.merging.tables import CURRENT_FUNCTION, MERGING_TABLES
 from crm_kit.privacy.tables import PRIVACY_TABLES, PRIVACY_TASK
 from crm_kit.rights.tables import RIGHTS_TABLES
 from crm_kit.tables import SYSTEM_TABLES
+from crm_kit.tenants.table import BEGIN_FUNCTION, FOLLOW_FUNCTION, TENANT_STATE
 
 
 def protect(*tables: str) -> None:
@@ -147,6 +148,18 @@ def create_audit_log() -> None:
     op.execute(
         "alter table audit_unsealed set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)"
     )
+
+
+def create_tenant_state() -> None:
+    """What tells of tenants that are not as usual, which the owner alone writes. As `create_audit_log`."""
+    TENANT_STATE.create(op.get_bind(), checkfirst=True)
+    protect(TENANT_STATE.name)
+    app = _role("app")
+    op.execute(f"revoke all on {TENANT_STATE.name} from {app}")
+    op.execute(f"grant select on {TENANT_STATE.name} to {app}")
+    open_to_system({TENANT_STATE.name: "select"})
+    op.execute(BEGIN_FUNCTION)
+    op.execute(FOLLOW_FUNCTION)
 
 
 def system_role() -> str:

@@ -24,6 +24,7 @@ from sqlmodel import SQLModel
 
 from crm_kit.db.connecting import (
     SESSION,
+    Beginning,
     Connection,
     TenantConnection,
     by_transaction_settings,
@@ -42,6 +43,8 @@ ValueT = TypeVar("ValueT")
 _NOW = text("select clock_timestamp()")
 _PLAN_ANEW = text("select set_config('plan_cache_mode', 'force_custom_plan', true)")
 _SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
+_BEGIN_FOR = text("select begin_for_tenant(:tenant_id, false)")
+_FOLLOW = text("select follow_tenant(:tenant_id)")
 
 
 class ReadSession:
@@ -100,14 +103,16 @@ class ReadSession:
         return moment
 
     async def use_tenant(self, tenant_id: str) -> None:
-        """Turns this transaction to another tenant: for consumers, whose batches hold several, and for what a signed link names."""
-        if tenant_id == self._tenant_id:
-            return
+        """Turns this transaction to another tenant: for what a signed link names."""
+        if tenant_id != self._tenant_id:
+            await self._turn(tenant_id, _SET_TENANT)
+
+    async def _turn(self, tenant_id: str, statement: Executable) -> Any:
         await self._settle()
         self._known.clear()
         await self._session.flush()
         self._tenant_id = tenant_id
-        await self._session.execute(_SET_TENANT, {"tenant_id": tenant_id})
+        return await self._session.scalar(statement, {"tenant_id": tenant_id})
 
     async def scalars(self, statement: Executable, parameters: Any = None) -> ScalarResult[Any]:
         await self._settle()
@@ -162,6 +167,17 @@ class WriteSession(ReadSession):
         """While changes are gathered: what they are to be written by (`crm_kit.outbox.pending`)."""
         self.gathers = False
         """Whether changes may wait to be written together."""
+
+    async def use_tenant(self, tenant_id: str) -> None:
+        """As of reading. Raises DBAPIError, of SQLSTATE TENANT_HELD, where the tenant's writes are held."""
+        if tenant_id != self._tenant_id:
+            await self._turn(tenant_id, _BEGIN_FOR)
+
+    async def follow_tenant(self, tenant_id: str) -> bool:
+        """Turns a consumer's transaction, whose batch holds several tenants' events, to another; False where nothing of it may
+        come to be any more, since it is deleted.
+        """
+        return bool(await self._turn(tenant_id, _FOLLOW))
 
     async def _settle(self) -> None:
         if self.put_off is not None:
@@ -250,7 +266,7 @@ class WriteSession(ReadSession):
 
 
 class _TenantSession(Session):
-    """`info["tenant_id"]` is the tenant of its transactions."""
+    """`info["tenant_id"]` is the tenant of its transactions, `info["beginning"]` how they begin."""
 
 
 @event.listens_for(_TenantSession, "after_begin")
@@ -258,7 +274,7 @@ def _begin_for_tenant(session: Session, transaction: SessionTransaction, connect
     if not transaction.nested:
         driver = connection.connection.driver_connection
         assert isinstance(driver, TenantConnection)
-        driver.next_tenant = session.info["tenant_id"]
+        driver.next_tenant, driver.next_beginning = session.info["tenant_id"], session.info["beginning"]
 
 
 def _replace_lost(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
@@ -329,24 +345,29 @@ class Database:
         metrics.POOL_CONNECTIONS.labels(service, pool, "in_use").set_function(found.checkedout)
         metrics.POOL_CONNECTIONS.labels(service, pool, "idle").set_function(found.checkedin)
 
-    def _session(self, engine: AsyncEngine, tenant_id: str | None) -> AsyncSession:
+    def _session(self, engine: AsyncEngine, tenant_id: str | None, beginning: Beginning) -> AsyncSession:
         return AsyncSession(
             engine,
             sync_session_class=_TenantSession,
-            info={"tenant_id": tenant_id},
+            info={"tenant_id": tenant_id, "beginning": beginning},
             expire_on_commit=False,
             autoflush=False,
         )
 
     @asynccontextmanager
     async def read(self, tenant_id: str | None) -> AsyncIterator[ReadSession]:
-        async with self._session(self._read_engine, tenant_id) as session:
+        async with self._session(self._read_engine, tenant_id, "read") as session:
             yield ReadSession(session, tenant_id, self.standings)
 
     @asynccontextmanager
-    async def write(self, tenant_id: str | None) -> AsyncIterator[WriteSession]:
-        """Commits when the block ends; rolls back if it raises."""
-        async with self._session(self._engine, tenant_id) as session, session.begin():
+    async def write(self, tenant_id: str | None, *, always: bool = False) -> AsyncIterator[WriteSession]:
+        """Commits when the block ends; rolls back if it raises.
+
+        The first statement raises DBAPIError, of SQLSTATE TENANT_HELD, where the tenant's writes are held. `always`: not where it
+        is read-only: for what follows from writes that were acknowledged, or writes down what has happened outside.
+        """
+        beginning: Beginning = "always" if always else "write"
+        async with self._session(self._engine, tenant_id, beginning) as session, session.begin():
             writing = WriteSession(session, tenant_id, self.standings)
             yield writing
             await writing.flush()

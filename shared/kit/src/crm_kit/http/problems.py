@@ -15,8 +15,10 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from crm_kit import context, errors
+from crm_kit.db.connecting import TENANT_HELD
 from crm_kit.errors import FieldError, Problem, Text
 from crm_kit.http.messages import describe
+from crm_kit.tenants.errors import tenant_read_only
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -150,6 +152,8 @@ def database_problem(error: Exception) -> Problem | None:
         return errors.Conflict(
             Text("Another request has just taken what must be unique.", "另一请求刚刚占用了必须唯一的值。")
         )
+    if _state(error) == TENANT_HELD:
+        return tenant_read_only()
     if isinstance(error, DBAPIError) and not _is_unavailable(error):
         return None
     if _state(error) in _COLLISIONS:

@@ -195,7 +195,7 @@ async def tell_noted(request: Request) -> None:
     principal: Principal = request.state.principal
     database: Database = request.app.state.database
     with context.use(acting_as(principal)):
-        async with database.write(principal.realm) as session:
+        async with database.write(principal.realm, always=True) as session:
             await record(session, told)
     if reads is not None:
         request.app.state.reads_told.keep(reads)

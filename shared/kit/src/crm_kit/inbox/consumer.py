@@ -161,7 +161,7 @@ class ConsumerRunner:
         return _Item(record, reading, storable(record.headers.get("ce_tenantid") or NO_TENANT))
 
     async def _attempt(self, items: Sequence[_Item], positions: Mapping[TopicPartition, int], *, singly: bool) -> None:
-        async with self._database.write(min(item.tenant_id for item in items)) as session:
+        async with self._database.write(None) as session:
             await self._positions.advance(session, self.name, positions)
             await self._apply(session, items, singly=singly)
 
@@ -169,7 +169,8 @@ class ConsumerRunner:
         backlog = len(items) >= self._consumer.backlog
         by_tenant = sorted(items, key=lambda item: item.tenant_id)  # stable: the order within a tenant stays
         for tenant_id, group in groupby(by_tenant, key=lambda item: item.tenant_id):
-            await session.use_tenant(tenant_id)
+            if not await session.follow_tenant(tenant_id):
+                continue
             await self._apply_of_tenant(session, list(group), singly=singly, backlog=backlog)
 
     async def _apply_of_tenant(

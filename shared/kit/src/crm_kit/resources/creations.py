@@ -205,7 +205,7 @@ def _kept(tenant_id: str, claim: Claim | None, answer: Response) -> dict[str, An
 def _statement(table: type[EntityRow], functions: tuple[str, ...]) -> Sql:
     name = str(table.__tablename__)
     columns = [f'"{column.name}"' for column in written_columns(table)]
-    begin = "set_config('app.tenant_id', :tenant, true) is not null"
+    begin = "begin_for_tenant(:tenant, false)"
     for number, function in reversed(list(enumerate(functions))):  # one after the other: of AND no order is promised
         stands = f"{function}(:tenant, :lock_{number}, :of_{number}) = :mark_{number}"
         begin = f"case when {stands} then {begin} else false end"

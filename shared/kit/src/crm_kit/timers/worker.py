@@ -25,6 +25,7 @@ from crm_kit.db.session import Database, WriteSession, storable
 from crm_kit.observability import metrics, tracing
 from crm_kit.observability.recurring import Recurring
 from crm_kit.shutdown import finish
+from crm_kit.tenants.table import TENANT_STATE
 from crm_kit.timers.table import TIMER
 
 _IDLE_SECONDS = 1.0
@@ -123,6 +124,7 @@ class TimerWorker:
                     select(table.id, table.tenant_id)
                     .where(table.kind.in_(list(self._handlers)), table.due_at <= func.clock_timestamp())
                     .where(table.id.not_in(list(self._running)))
+                    .where(table.tenant_id.not_in(select(TENANT_STATE.c.tenant_id)))
                     .order_by(table.due_at)
                     .limit(_FIND_BATCH)
                 )
@@ -197,7 +199,7 @@ class TimerWorker:
 
     async def _renewed(self, tenant_id: str, timer_id: int, until: datetime, lease: timedelta) -> datetime:
         """The new end of the lease; the old one where the timer is gone or another worker's."""
-        async with self._database.write(tenant_id) as session:
+        async with self._database.write(tenant_id, always=True) as session:
             mine = (TIMER.c.id == timer_id, TIMER.c.due_at == until)
             later = await session.now() + lease
             renewed = await session.scalar(update(TIMER).where(*mine).values(due_at=later).returning(TIMER.c.due_at))
@@ -207,7 +209,7 @@ class TimerWorker:
         """The effect has happened: not to record it would repeat it, so a failing database is given some time."""
         for pause in (*_CONCLUDE_PAUSES, None):
             try:
-                async with self._database.write(tenant_id) as session:
+                async with self._database.write(tenant_id, always=True) as session:
                     # The timer first, as everywhere; it may be gone, or another worker's since the lease was over.
                     row = (
                         await session.execute(select(TIMER).where(TIMER.c.id == timer_id).with_for_update())
@@ -238,7 +240,7 @@ class TimerWorker:
             await session.execute(update(TIMER).where(*mine).values(due_at=again, attempts=0, error=None))
 
     async def _postpone(self, tenant_id: str, timer_id: int, error: Exception) -> None:
-        async with self._database.write(tenant_id) as session:
+        async with self._database.write(tenant_id, always=True) as session:
             attempts = await session.scalar(
                 text("update timer set attempts = attempts + 1, error = :error where id = :id returning attempts"),
                 {"id": timer_id, "error": storable(str(error))[:2000]},

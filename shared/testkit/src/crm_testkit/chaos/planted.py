@@ -101,8 +101,8 @@ class PublishingDatabase(Database):
         self._log = EmbeddedEventLog(os.environ["EVENT_LOG_URL"], compaction_interval=0)
 
     @asynccontextmanager
-    async def write(self, tenant_id: str | None) -> AsyncIterator[WriteSession]:
-        async with super().write(tenant_id) as session:
+    async def write(self, tenant_id: str | None, *, always: bool = False) -> AsyncIterator[WriteSession]:
+        async with super().write(tenant_id, always=always) as session:
             recording = _Recording(session._session, tenant_id, self.standings)
             recording.outbox = []
             yield recording

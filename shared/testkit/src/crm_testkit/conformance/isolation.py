@@ -9,6 +9,7 @@ import pytest
 from crm_kit.audit.tables import AUDIT_APP_TABLES, AUDIT_SYSTEM_TABLES
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.tables import SYSTEM_TABLES
+from crm_kit.tenants.table import TENANT_STATE
 
 from crm_testkit.conformance.sample import ResourceSuite, Sample, Subject, offered, offering
 from crm_testkit.service import ServiceUnderTest
@@ -77,7 +78,7 @@ class IsolationRules(ResourceSuite):
                 tenants = {found[0] for found in await us.fetch(f"select distinct tenant_id from {name}")}
                 assert tenants <= {ours}, name
                 shown += bool(tenants)
-                if name not in AUDIT_APP_TABLES:
+                if name not in {*AUDIT_APP_TABLES, TENANT_STATE.name}:
                     await us.execute(f"update {name} set tenant_id = tenant_id where tenant_id = '{theirs}'")
                 if tenants:
                     with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -119,7 +120,7 @@ class IsolationRules(ResourceSuite):
 
     async def test_the_system_role_sees_its_own_tables_alone(self, service: ServiceUnderTest) -> None:
         await self._one_of_each(service)
-        open_to_it = {*SYSTEM_TABLES, *AUDIT_SYSTEM_TABLES, *self.manifest.system_tables}
+        open_to_it = {*SYSTEM_TABLES, *AUDIT_SYSTEM_TABLES, TENANT_STATE.name, *self.manifest.system_tables}
         async with connected(service.urls.system) as connection:
             for row in await connection.fetch(_TABLES):
                 if row["name"] not in open_to_it:

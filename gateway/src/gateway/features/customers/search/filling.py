@@ -62,7 +62,7 @@ async def is_filling(session: ReadSession) -> bool:
 
 async def fill(database: Database, tenant_id: str) -> bool:
     """Makes the next page of a tenant's customers findable, or ends its pass; False where another process is at it."""
-    async with database.write(tenant_id) as session:
+    async with database.write(tenant_id, always=True) as session:
         found = (await session.execute(_FILLING)).one_or_none()
         if found is not None:
             await _fill_page(session, found.after_id, found.again_at)

@@ -8,6 +8,7 @@ from crm_kit.db.migration_ops import (
     create_merging_tables,
     create_privacy_tables,
     create_rights_tables,
+    create_tenant_state,
     protect,
     protect_kit_tables,
 )
@@ -29,3 +30,4 @@ def upgrade() -> None:
     create_merging_tables()
     create_privacy_tables()
     create_audit_log()
+    create_tenant_state()

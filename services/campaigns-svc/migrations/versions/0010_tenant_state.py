@@ -1,0 +1,16 @@
+"""Tenants can be read-only, and be deleted, and every transaction heeds it"""
+
+from crm_kit.db.migration_ops import create_tenant_state
+
+revision = "0010_tenant_state"
+down_revision = "0009_privacy_tasks"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    create_tenant_state()
+
+
+def downgrade() -> None:
+    raise NotImplementedError("Migrations go forward only; restore a backup instead.")
