@@ -21,6 +21,7 @@ from crm_kit.db.migrations import migrate
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.http.sealing import Sealer
 from crm_kit.manifest import Manifest
+from crm_kit.resealing import SealedTable
 from crm_kit.settings import ServiceSettings
 from crm_kit.tenants.deleting import delete_tenant
 from crm_kit.tenants.errors import NotSettled, TenantRefused
@@ -44,6 +45,11 @@ _UNDER_WAY = {"outbox", "parked_event"}
 _ROWS = 2
 
 _HARD = '文字 😀 "quoted" \\n \n\t\r \x01\x02 {}\',;'
+
+
+def sealed_columns(manifest: Manifest) -> list[tuple[SealedTable, str, str]]:
+    """Each with its table and its purpose."""
+    return [(each, column, purpose) for each in manifest.sealed for column, purpose in each.columns.items()]
 
 
 @dataclass(frozen=True)
@@ -96,14 +102,16 @@ class Installation:
                     for c, number in zip(columns, numbers, strict=True)
                 ]
                 await self.run(f'insert into "{table}" ({names}) values ({places})', *values)
-        for each in self.manifest.sealed:
-            for row in await self.run(f'select id from "{each.table}" where tenant_id = $1', tenant_id):
-                sealed = Sealer(self.settings.secret, each.purpose).seal(f"{each.column}!".encode(), row["id"])
+        for each, column, purpose in sealed_columns(self.manifest):
+            for row in await self.run(
+                f'select "{each.key}" as place from "{each.name}" where tenant_id = $1', tenant_id
+            ):
+                sealed = Sealer(self.settings.keyring, purpose).seal(f"{column}!".encode(), row["place"])
                 await self.run(
-                    f'update "{each.table}" set "{each.column}" = $1 where tenant_id = $2 and id = $3',
+                    f'update "{each.name}" set "{column}" = $1 where tenant_id = $2 and "{each.key}" = $3',
                     sealed,
                     tenant_id,
-                    row["id"],
+                    row["place"],
                 )
 
     async def _has_more_than_the_tenant_as_key(self, table: str) -> bool:
@@ -212,7 +220,7 @@ async def test_every_row_goes_along_as_it_is_and_is_deleted_and_the_neighbours_s
         source_secret=here.settings.secret if manifest.sealed else None,
     )
     arrived = await there.rows(tenant)
-    sealed = {each.table for each in manifest.sealed}
+    sealed = {each.name for each in manifest.sealed}
     assert {**arrived, **{table: [] for table in sealed}} == {**held, **{table: [] for table in sealed}}
     await _opens(there, tenant)
     assert await there.rows(neighbour) == beside_there
@@ -228,15 +236,15 @@ async def test_every_row_goes_along_as_it_is_and_is_deleted_and_the_neighbours_s
 
 async def _opens(there: Installation, tenant: str) -> None:
     """Everything sealed opens here, without the other installation's secret."""
-    for each in there.manifest.sealed:
+    for each, column, purpose in sealed_columns(there.manifest):
         rows = await there.run(
-            f'select id, "{each.column}" as sealed from "{each.table}" where tenant_id = $1',
+            f'select "{each.key}" as place, "{column}" as sealed from "{each.name}" where tenant_id = $1',
             tenant,
         )
-        assert len(rows) == _ROWS
+        assert len(rows) == (1 if each.key == "tenant_id" else _ROWS)
         for row in rows:
-            opened = Sealer(there.settings.secret, each.purpose).unseal(row["sealed"], row["id"])
-            assert opened == f"{each.column}!".encode()
+            opened = Sealer(there.settings.keyring, purpose).unseal(row["sealed"], row["place"])
+            assert opened == f"{column}!".encode()
 
 
 async def _delete(here: Installation, tenant: str) -> dict[str, Any]:
