@@ -10,9 +10,9 @@ from crm_kit.resources import change
 from sqlalchemy.exc import IntegrityError
 
 from contacts_svc.features.contacts.models import ContactRow
+from contacts_svc.features.import_references.usecases import RESOURCES
 from contacts_svc.features.import_rows import repository
 from contacts_svc.features.import_rows.models import ImportResultRow
-from contacts_svc.features.import_rows.references import RESOURCES
 from contacts_svc.features.import_rows.rules import restoring
 from contacts_svc.features.import_rows.usecases import said_of
 from contacts_svc.features.tagging.rules import with_given

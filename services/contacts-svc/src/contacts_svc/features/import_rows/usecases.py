@@ -25,10 +25,10 @@ from contacts_svc.features.contacts.schemas import ContactWrite
 from contacts_svc.features.contacts.usecases import normalised_phones
 from contacts_svc.features.external_ids.rules import external_keys
 from contacts_svc.features.import_columns.rules import ImportResource
+from contacts_svc.features.import_likeness.usecases import Likeness
+from contacts_svc.features.import_references.usecases import HOLDERS, PLANNED, RESOURCES, account_keys, find_account
 from contacts_svc.features.import_rows import repository
 from contacts_svc.features.import_rows.errors import SeveralMatch
-from contacts_svc.features.import_rows.likeness import Likeness
-from contacts_svc.features.import_rows.references import HOLDERS, PLANNED, RESOURCES, account_keys, find_account
 from contacts_svc.features.import_rows.rules import (
     Fault,
     Json,

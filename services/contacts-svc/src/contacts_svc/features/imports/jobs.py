@@ -13,10 +13,10 @@ from crm_kit.resources import change
 
 from contacts_svc.features.duplicates.errors import DuplicateContacts
 from contacts_svc.features.import_files.usecases import OpenTables
+from contacts_svc.features.import_references.usecases import RESOURCES, find_account, is_planned
 from contacts_svc.features.import_reverts.usecases import take_back
 from contacts_svc.features.import_rows import repository as rows
 from contacts_svc.features.import_rows.models import ImportResultRow
-from contacts_svc.features.import_rows.references import RESOURCES, find_account, is_planned
 from contacts_svc.features.import_rows.schemas import Result
 from contacts_svc.features.import_rows.usecases import changed, said_of, take_in
 from contacts_svc.features.imports.events import UNPUBLISHED

@@ -14,7 +14,7 @@ from contacts_svc.features.duplicates.errors import DuplicateContacts
 from contacts_svc.features.duplicates.repository import Compared, companies
 from contacts_svc.features.duplicates.schemas import Candidate, reasons
 from contacts_svc.features.duplicates.usecases import MOST_NAMED, duplicates_of_each
-from contacts_svc.features.import_rows.references import PLANNED
+from contacts_svc.features.import_references.usecases import PLANNED
 from contacts_svc.features.import_rows.rules import Json
 from contacts_svc.features.import_rows.schemas import ParsedRow, Result, Terms
 from contacts_svc.features.matching.rules.scoring import REPORTED_FROM

@@ -1,0 +1,1 @@
+"""Rows of an import that are probably contacts that are there already."""
