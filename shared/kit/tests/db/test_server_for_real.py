@@ -21,6 +21,7 @@ from crm_kit.db.provision import ServiceDatabase, ServiceUrls, provision, role_u
 from crm_kit.db.session import Database
 from crm_testkit.certificates import Authority
 from crm_testkit.kafka_broker import free_ports
+from crm_testkit.pgbouncer import until_listening
 from crm_testkit.postgres import make_open_folder
 from crm_testkit.toy_service.manifest import MANIFEST
 from sqlalchemy import text
@@ -58,7 +59,7 @@ async def encrypted() -> AsyncIterator[Encrypted]:
             user = ["-u", "nobody"] if os.geteuid() == 0 else []
             bouncer = subprocess.Popen([pgbouncer, "-q", *user, str(configuration)])  # noqa: ASYNC220  # returns at once
             try:
-                await _until_listening(port)
+                await until_listening(port)
                 yield Encrypted(port, database.urls(server.superuser_url()), authority, Authority(folder, "foreign"))
             finally:
                 bouncer.terminate()
@@ -91,18 +92,6 @@ ignore_startup_parameters = {",".join(SESSION)}
 """
     )
     return file
-
-
-async def _until_listening(port: int) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
 
 
 async def _set(url: str, *statements: str) -> None:

@@ -41,7 +41,7 @@ async def running_pgbouncer(url: str, *, sessions: int) -> AsyncIterator[str]:
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
         process = subprocess.Popen([program, "-q", *user, str(file)])  # noqa: ASYNC220  # returns at once
         try:
-            await _until_listening(port)
+            await until_listening(port)
             parts = urlsplit(url)
             yield f"postgresql://{parts.username}:{parts.password}@127.0.0.1:{port}{parts.path}"
         finally:
@@ -75,7 +75,8 @@ max_prepared_statements = 200
     return file
 
 
-async def _until_listening(port: int) -> None:
+async def until_listening(port: int) -> None:
+    """Until somebody takes connections there. Raises TimeoutError."""
     async with asyncio.timeout(20):
         while True:
             try:

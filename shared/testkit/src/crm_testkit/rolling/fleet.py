@@ -10,8 +10,7 @@ from crm_local.child import Child
 from crm_local.configuration import MODULES, PROCESSES, Configuration
 
 from crm_testkit.beside import process_of
-from crm_testkit.chaos.stack import ChaosStack
-from crm_testkit.rolling.balancer import Balancer
+from crm_testkit.rolling.balanced import BalancedStack
 from crm_testkit.rolling.release import Release
 
 ROLES: Final = ("api", "relay", "consume", "timers")
@@ -29,7 +28,7 @@ Place = tuple[str, str]
 """A service and a role of it."""
 
 
-class Fleet(ChaosStack):
+class Fleet(BalancedStack):
     """Starts with all processes of `release`, behind balancers; `replace` takes one after the other to another release.
 
     What answers HTTP is reached through its service's balancer alone, by clients and by the gateway.
@@ -41,22 +40,13 @@ class Fleet(ChaosStack):
             {**_ENVIRONMENT, "PYTHONPATH": release.python_path},
             replication_factor=replication_factor,
             programs={name: _command(name, "api") for name in PROCESSES},
-            fast=True,
             stop_seconds=_STOP_SECONDS,
         )
         self._first = release
         self._processes: dict[Place, Child] = {}
-        self.balancers = {name: Balancer(self.ports[name]) for name in PROCESSES}
-        self.links |= {"clients" if name == "gateway" else name: each for name, each in self.balancers.items()}
-
-    @property
-    def urls(self) -> dict[str, str]:
-        """The gateway's is that of all its processes."""
-        return {**super().urls, "gateway": self.public_url}
 
     async def start(self) -> None:
         await super().start()
-        await asyncio.gather(*(self.balancers[name].until_ready(self.ports[name]) for name in PROCESSES))
         for name in PROCESSES:
             for role in ROLES[1:]:
                 self._processes[name, role] = await self._started(name, role, self._first)

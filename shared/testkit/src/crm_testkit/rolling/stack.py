@@ -10,12 +10,11 @@ from typing import Final
 import httpx
 from crm_kit.http.principal import Principal, TokenMint
 from crm_local.child import Child
-from crm_local.configuration import MODULES, PROCESSES, Configuration
+from crm_local.configuration import MODULES, Configuration
 from crm_local.ports import HOST
 
 from crm_testkit.beside import process_of
-from crm_testkit.chaos.stack import ChaosStack
-from crm_testkit.rolling.balancer import Balancer
+from crm_testkit.rolling.balanced import BalancedStack
 from crm_testkit.rolling.release import Release
 
 _READY_SECONDS: Final = 90.0
@@ -27,24 +26,13 @@ _ENVIRONMENT: Final = {
 }
 
 
-class RollingStack(ChaosStack):
+class RollingStack(BalancedStack):
     """Starts with this release. `start_new` and its like go over to `release`, and back; the databases are the same."""
 
     def __init__(self, configuration: Configuration, release: Release) -> None:
-        super().__init__(configuration, _ENVIRONMENT, fast=True, stop_seconds=_STOP_SECONDS)
+        super().__init__(configuration, _ENVIRONMENT, stop_seconds=_STOP_SECONDS)
         self._release = release
         self._new: dict[str, Child] = {}
-        self.balancers = {name: Balancer(self.ports[name]) for name in PROCESSES}
-        self.links |= {"clients" if name == "gateway" else name: each for name, each in self.balancers.items()}
-
-    @property
-    def urls(self) -> dict[str, str]:
-        """The gateway's is that of all its processes; each service's that of this release."""
-        return {**super().urls, "gateway": self.public_url}
-
-    async def start(self) -> None:
-        await super().start()
-        await asyncio.gather(*(self.balancers[name].until_ready(self.ports[name]) for name in PROCESSES))
 
     async def stop(self) -> None:
         await asyncio.gather(*(child.stop(_STOP_SECONDS) for child in self._new.values()))
