@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 from crm_testkit.one_of_everything import CONTACTS
 from crm_testkit.rights_matrix import MatrixRole, shown
@@ -110,6 +111,7 @@ async def _key_of(company: Company, user_id: str, role: MatrixRole, *, ready: bo
     )
 
 
+@pytest.mark.timeout(900)  # of each operation for each role, two at a time with others
 async def test_every_operation_shows_each_role_what_it_may_see_and_no_more(
     on_embedded: Relata, company: Company
 ) -> None:

@@ -29,7 +29,7 @@ from crm_testkit.whole_stack import Relata, new_tenant, running_stack
 _KEPT_ELSEWHERE = {"tenant_state", "rate_bucket"}
 """The state itself, which differs; and what a key has spent, which is written while we look."""
 
-_SEALED = {("gateway", "webhook_endpoint"), ("gateway", "inbound_source")}
+_SEALED = {("gateway", "webhook_endpoint"), ("gateway", "inbound_source"), ("gateway", "inbound_digest_key")}
 """Sealed anew under the other installation's secret: that they open is seen by what is signed by them."""
 
 _NOT_COMPARED = {

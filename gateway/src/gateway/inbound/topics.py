@@ -95,3 +95,8 @@ def _key(*parts: str | bytes) -> bytes:
         digest.update(len(raw).to_bytes(8))
         digest.update(raw)
     return digest.digest()
+
+
+def is_creation(topic: str) -> bool:
+    """Whether it tells of something for the first time: shops tell of what is changed within a second as of the same moment."""
+    return topic.replace("/", ".").rpartition(".")[2] in ("create", "created")

@@ -38,7 +38,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`received_at` stands for the sender's time where that is not told; `sent_at`, and then `payload`, its digest, decides between two
+    """`received_at` stands for the sender's time where that is not told; `sent_at`, and then `payload`, its rank, decides between two
     of one time. `is_fetched`: nobody sent it, it was asked for.
     """
 
