@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -21,7 +21,7 @@ from crm_kit.db.provision import ServiceDatabase, ServiceUrls, provision, role_u
 from crm_kit.db.session import Database
 from crm_testkit.certificates import Authority
 from crm_testkit.kafka_broker import free_ports
-from crm_testkit.pgbouncer import until_listening
+from crm_testkit.pgbouncer import pooled
 from crm_testkit.postgres import make_open_folder
 from crm_testkit.toy_service.manifest import MANIFEST
 from sqlalchemy import text
@@ -45,53 +45,33 @@ class Encrypted:
 @pytest_asyncio.fixture(scope="module")
 async def encrypted() -> AsyncIterator[Encrypted]:
     """A server that takes no connection without TLS: PgBouncer lending whole sessions, since our PostgreSQL is built without."""
-    pgbouncer = shutil.which("pgbouncer")
-    if pgbouncer is None:
+    if shutil.which("pgbouncer") is None:
         pytest.skip("the embedded PostgreSQL has no TLS, and there is no PgBouncer to give it that")
     with make_open_folder() as folder:
-        server_port, port = free_ports(2)
+        [server_port] = free_ports(1)
         server = EmbeddedPostgres(folder / "postgres", port=server_port, fast=True).start()
         try:
             database = ServiceDatabase("toy", "owner", "app", "system")
             await provision(server.superuser_url(), database)
             authority = Authority(folder / "certificates")
-            configuration = _pgbouncer(folder, authority, database, server_port, port)
-            user = ["-u", "nobody"] if os.geteuid() == 0 else []
-            bouncer = subprocess.Popen([pgbouncer, "-q", *user, str(configuration)])  # noqa: ASYNC220  # returns at once
-            try:
-                await until_listening(port)
+            databases = {"toy": f"host=127.0.0.1 port={server_port}"}
+            async with pooled(folder, databases, database.passwords, _encrypting(authority)) as port:
                 yield Encrypted(port, database.urls(server.superuser_url()), authority, Authority(folder, "foreign"))
-            finally:
-                bouncer.terminate()
-                bouncer.wait(10)
         finally:
             server.kill()
 
 
-def _pgbouncer(folder: Path, authority: Authority, database: ServiceDatabase, server_port: int, port: int) -> Path:
+def _encrypting(authority: Authority) -> Mapping[str, object]:
     issued = authority.issue("server")
     for each in (issued.certificate, issued.key):
         each.chmod(0o644)  # its user is another; the key is of this test alone
-    users = folder / "users"
-    users.write_text("".join(f'"{role}" "{password}"\n' for role, password in database.passwords.items()))
-    file = folder / "pgbouncer.ini"
-    file.write_text(
-        f"""[databases]
-toy = host=127.0.0.1 port={server_port}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = scram-sha-256
-auth_file = {users}
-pool_mode = session
-client_tls_sslmode = require
-client_tls_cert_file = {issued.certificate}
-client_tls_key_file = {issued.key}
-ignore_startup_parameters = {",".join(SESSION)}
-"""
-    )
-    return file
+    return {
+        "pool_mode": "session",
+        "client_tls_sslmode": "require",
+        "client_tls_cert_file": issued.certificate,
+        "client_tls_key_file": issued.key,
+        "ignore_startup_parameters": ",".join(SESSION),
+    }
 
 
 async def _set(url: str, *statements: str) -> None:

@@ -12,9 +12,10 @@ from crm_kit.db.session import Database
 from crm_kit.db.sql import Sql
 from crm_kit.doctor.command import look
 from crm_testkit import pgbouncer
-from crm_testkit.conformance import Sample, ServiceConformance
+from crm_testkit.conformance import ServiceConformance
 from crm_testkit.service import ServiceUnderTest, Tenant, running_service
-from crm_testkit.toy_service import MANIFEST, NOTE
+from crm_testkit.toy_service import MANIFEST
+from crm_testkit.toy_service.samples import SAMPLES
 from sqlalchemy import text
 
 pytestmark = pytest.mark.skipif(pgbouncer.lacking() is not None, reason=pgbouncer.lacking() or "")
@@ -46,20 +47,7 @@ async def service(
 
 class TestConformance(ServiceConformance):
     manifest = MANIFEST
-    samples = (
-        Sample(
-            path="/v1/notes",
-            topic=NOTE,
-            body=lambda n, _: {"title": f"Note {n}", "text": "…", "mark": f"mark-{n}"},
-            patch={"tags": ["seen"], "price": {"amount": "19.90", "currency": "CNY"}},
-            text="text",
-            clears="text",
-            counter="count",
-            integer="size",
-            equals=("mark", "mark"),
-            upsert="mark",
-        ),
-    )
+    samples = SAMPLES
 
 
 async def _work(tenant: Tenant, number: int) -> set[str]:

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -33,50 +33,56 @@ def lacking() -> str | None:
 @asynccontextmanager
 async def running_pgbouncer(url: str, *, sessions: int) -> AsyncIterator[str]:
     """The way through it that `url` is without it; all of its clients share so many `sessions` of PostgreSQL."""
-    program = shutil.which("pgbouncer")
-    assert program is not None, "the test asks `lacking` first"
-    with make_open_folder() as folder:
-        [port] = free_ports(1)
-        file = _configured(folder, url, port, sessions)
-        user = ["-u", "nobody"] if os.geteuid() == 0 else []
-        process = subprocess.Popen([program, "-q", *user, str(file)])  # noqa: ASYNC220  # returns at once
-        try:
-            await until_listening(port)
-            parts = urlsplit(url)
-            yield f"postgresql://{parts.username}:{parts.password}@127.0.0.1:{port}{parts.path}"
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _configured(folder: Path, url: str, port: int, sessions: int) -> Path:
     parts = urlsplit(url)
     options = parse_qs(parts.query)
-    host = parts.hostname or options["host"][0]
-    server_port = parts.port or int(options.get("port", ["5432"])[0])
-    users = folder / "users"
-    users.write_text(f'"{unquote(parts.username or "")}" "{unquote(parts.password or "")}"\n')
+    server = f"host={parts.hostname or options['host'][0]} port={parts.port or options.get('port', ['5432'])[0]}"
+    settings = {
+        "pool_mode": "transaction",
+        "default_pool_size": sessions,
+        "max_client_conn": 500,
+        "max_prepared_statements": 200,
+    }
+    users = {unquote(parts.username or ""): unquote(parts.password or "")}
+    with make_open_folder() as folder:
+        async with pooled(folder, {parts.path.removeprefix("/"): server}, users, settings) as port:
+            yield f"postgresql://{parts.username}:{parts.password}@127.0.0.1:{port}{parts.path}"
+
+
+@asynccontextmanager
+async def pooled(
+    folder: Path, databases: Mapping[str, str], users: Mapping[str, str], settings: Mapping[str, object]
+) -> AsyncIterator[int]:
+    """The port of one with these settings. `databases`: where each is; `users`: passwords by name. `folder` is open to others."""
+    program = shutil.which("pgbouncer")
+    assert program is not None, "the test asks first"
+    [port] = free_ports(1)
+    (folder / "users").write_text("".join(f'"{name}" "{password}"\n' for name, password in users.items()))
+    given = {
+        "listen_addr": "127.0.0.1",
+        "listen_port": port,
+        "unix_socket_dir": "",
+        "auth_type": "scram-sha-256",
+        "auth_file": folder / "users",
+        **settings,
+    }
     file = folder / "pgbouncer.ini"
-    file.write_text(
-        f"""[databases]
-{parts.path.removeprefix("/")} = host={host} port={server_port}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = scram-sha-256
-auth_file = {users}
-pool_mode = transaction
-default_pool_size = {sessions}
-max_client_conn = 500
-max_prepared_statements = 200
-"""
-    )
-    return file
+    lines = ["[databases]", *_spelled(databases), "[pgbouncer]", *_spelled(given)]
+    file.write_text("".join(f"{line}\n" for line in lines))
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []
+    process = subprocess.Popen([program, "-q", *user, str(file)])  # noqa: ASYNC220  # returns at once
+    try:
+        await _until_listening(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
-async def until_listening(port: int) -> None:
-    """Until somebody takes connections there. Raises TimeoutError."""
+def _spelled(values: Mapping[str, object]) -> list[str]:
+    return [f"{name} = {value}" for name, value in values.items()]
+
+
+async def _until_listening(port: int) -> None:
     async with asyncio.timeout(20):
         while True:
             try:

@@ -31,11 +31,15 @@ _DUE: Final = Sql(
     " select tenant_id, source_id from due"
     " where not exists (select from tenant_state s where s.tenant_id = due.tenant_id) limit 1000"
 )
-_TENANTS: Final = Sql(
-    "with recursive found(tenant_id) as ((select min(tenant_id) from inbound_delivery) union all"
+# From one tenant to the next, in the same way.
+EACH_TENANT: Final = (
+    "recursive found(tenant_id) as ((select min(tenant_id) from inbound_delivery) union all"
     " select (select min(d.tenant_id) from inbound_delivery d where d.tenant_id > found.tenant_id) from found"
-    " where found.tenant_id is not null) select tenant_id from found where tenant_id is not null"
+    " where found.tenant_id is not null)"
 )
+"""Of a `with`: those that have any, and a null."""
+
+_TENANTS: Final = Sql(f"with {EACH_TENANT} select tenant_id from found where tenant_id is not null")  # noqa: S608  # of our own
 _CLAIM: Final = Sql(
     "with mine as materialized (select id from inbound_delivery where source_id = :source_id"
     " and due_at <= clock_timestamp() order by due_at, id limit cast(:most as int) for update skip locked),"

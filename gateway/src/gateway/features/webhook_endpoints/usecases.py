@@ -37,7 +37,6 @@ _PLAIN: Final = (
     "url", "description", "where", "ordering", "rate_limit", "batch_size", "payload_version", "transport",
 )  # fmt: skip
 _LISTS: Final = ("kinds", "skip_origins")
-_PURPOSE: Final = "webhook-endpoints"
 
 _keys = columns(ApiKeyRow)
 

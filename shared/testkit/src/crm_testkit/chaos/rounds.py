@@ -79,10 +79,7 @@ async def chaos_stack(bus: Bus, programs: Mapping[str, Sequence[str]] | None = N
     """A durable stack of real processes with a mail server, on Kafka with brokers of its own."""
     async with AsyncExitStack() as opened:
         folder = opened.enter_context(temporary_run_dir())
-        kafka: KafkaCluster | RealKafka | None = None
-        if bus == "kafka":
-            kafka = await asyncio.to_thread(started_kafka, folder / "kafka")
-            opened.push_async_callback(asyncio.to_thread, kafka.release)
+        kafka = await opened.enter_async_context(kafka_of(bus, folder / "kafka"))
         sink = MailSink()
         sink.start()
         opened.callback(sink.stop)
@@ -90,13 +87,31 @@ async def chaos_stack(bus: Bus, programs: Mapping[str, Sequence[str]] | None = N
         stack = ChaosStack(
             configuration,
             {"RATE_LIMIT_QUOTA": "1000000", "SMTP_PORT": str(sink.port), **_MAIL},
-            replication_factor=kafka.replication_factor if isinstance(kafka, KafkaCluster) else 1,
+            replication_factor=copies_in(kafka),
             programs=programs,
         )
         yield Arena(await opened.enter_async_context(stack), kafka, sink)
 
 
-def started_kafka(folder: Path) -> KafkaCluster | RealKafka:
+@asynccontextmanager
+async def kafka_of(bus: Bus, folder: Path) -> AsyncIterator[KafkaCluster | RealKafka | None]:
+    """Brokers of its own; None where the event log is the embedded one."""
+    if bus != "kafka":
+        yield None
+        return
+    kafka = await asyncio.to_thread(_started_kafka, folder)
+    try:
+        yield kafka
+    finally:
+        await asyncio.to_thread(kafka.release)
+
+
+def copies_in(kafka: KafkaCluster | RealKafka | None) -> int:
+    """The replication factor of topics."""
+    return kafka.replication_factor if isinstance(kafka, KafkaCluster) else 1
+
+
+def _started_kafka(folder: Path) -> KafkaCluster | RealKafka:
     """Several brokers where they can be had."""
     if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         cluster = KafkaCluster(folder / "cluster")

@@ -12,7 +12,7 @@ from crm_local.configuration import PROCESSES, Bus, Configuration
 from crm_local.run_folder import temporary_run_dir
 
 from crm_testkit.chaos.observed import SeenLog, verdicts
-from crm_testkit.chaos.rounds import started_kafka
+from crm_testkit.chaos.rounds import copies_in, kafka_of
 from crm_testkit.rolling.fleet import ROLES, Fleet
 from crm_testkit.rolling.integrator import Integrator
 from crm_testkit.rolling.load import Load
@@ -71,13 +71,9 @@ def passes(before: Release, after: Release, seed: str) -> list[Pass]:
 async def fleet_of(release: Release, bus: Bus) -> AsyncIterator[Fleet]:
     async with AsyncExitStack() as opened:
         folder = opened.enter_context(temporary_run_dir())
-        kafka = None
-        if bus == "kafka":
-            kafka = await asyncio.to_thread(started_kafka, folder / "kafka")
-            opened.push_async_callback(asyncio.to_thread, kafka.release)
-        servers = kafka.bootstrap_servers if kafka else ""
-        copies = int(getattr(kafka, "replication_factor", 1))
-        fleet = Fleet(Configuration(folder / "run", bus=bus, kafka=servers), release, copies)
+        kafka = await opened.enter_async_context(kafka_of(bus, folder / "kafka"))
+        configuration = Configuration(folder / "run", bus=bus, kafka=kafka.bootstrap_servers if kafka else "")
+        fleet = Fleet(configuration, release, copies_in(kafka))
         yield await opened.enter_async_context(fleet)
 
 

@@ -158,14 +158,20 @@ async def refuse_duplicates(session: WriteSession, policy: str, data: ContactWri
     await lock_keys(session, "contact.match", map(str, row.match_keys or ()))
     found = await duplicates_of(session, row, least=REPORTED_FROM)
     if found:
-        candidates = [
-            Candidate(id=each.row.id, score=round(each.said.score, 4), why=reasons(each.said))
-            for each in found[:MOST_NAMED]
-        ]
-        raise DuplicateContacts(
-            Text(f"It is probably {found[0].row.id}.", f"很可能是 {found[0].row.id}。"),
-            members={"candidates": [candidate.model_dump(mode="json") for candidate in candidates]},
-        )
+        raise probably([candidate_of(each) for each in found[:MOST_NAMED]])
+
+
+def candidate_of(found: Found) -> Candidate:
+    return Candidate(id=found.row.id, score=round(found.said.score, 4), why=reasons(found.said))
+
+
+def probably(candidates: Sequence[Candidate], text: Text | None = None) -> DuplicateContacts:
+    """The likeliest first. `text`: where it says more than the id of the first."""
+    first = candidates[0].id
+    return DuplicateContacts(
+        text or Text(f"It is probably {first}.", f"很可能是 {first}。"),
+        members={"candidates": [each.model_dump(mode="json") for each in candidates]},
+    )
 
 
 REFUSE_DUPLICATES: Final = CreateCheck(

@@ -10,10 +10,9 @@ from crm_kit.http.principal import Principal
 from contacts_svc.features.contacts.models import ContactRow
 from contacts_svc.features.contacts.schemas import ContactWrite
 from contacts_svc.features.contacts.usecases import write_members
-from contacts_svc.features.duplicates.errors import DuplicateContacts
 from contacts_svc.features.duplicates.repository import Compared, companies
-from contacts_svc.features.duplicates.schemas import Candidate, reasons
-from contacts_svc.features.duplicates.usecases import MOST_NAMED, duplicates_of_each
+from contacts_svc.features.duplicates.schemas import Candidate
+from contacts_svc.features.duplicates.usecases import MOST_NAMED, candidate_of, duplicates_of_each, probably
 from contacts_svc.features.import_references.usecases import PLANNED
 from contacts_svc.features.import_rows.rules import Json
 from contacts_svc.features.import_rows.schemas import ParsedRow, Result, Terms
@@ -40,10 +39,7 @@ class Likeness:
         compared = [Compared(self._as_contact(row), self._company(row, named)) for row in contacts]
         likely = await duplicates_of_each(self._session, compared, least=REPORTED_FROM, among=True)
         self._found = {
-            row.number: [
-                Candidate(id=each.row.id, score=round(each.said.score, 4), why=reasons(each.said)) for each in found
-            ]
-            for row, found in zip(contacts, likely, strict=True)
+            row.number: [candidate_of(each) for each in found] for row, found in zip(contacts, likely, strict=True)
         }
 
     def of(self, row: ParsedRow) -> list[Candidate]:
@@ -69,13 +65,11 @@ class Likeness:
 
     def told(self, likely: Sequence[Candidate]) -> Json:
         """As the answer to a creation with `duplicates=refuse`."""
-        first = likely[0].id
-        number = first.removeprefix(PLANNED)
-        text = Text(f"It is probably {first}.", f"很可能是 {first}。")
-        if number != first:
+        number = likely[0].id.removeprefix(PLANNED)
+        text = None
+        if number != likely[0].id:
             text = Text(f"It is probably the same as row {number}.", f"很可能与第 {number} 行相同。")
-        members = {"candidates": [each.model_dump(mode="json") for each in likely]}
-        return DuplicateContacts(text, members=members).body(self._terms.language)
+        return probably(likely, text).body(self._terms.language)
 
     def _as_contact(self, row: ParsedRow) -> ContactRow:
         found = new_row(ContactRow, id=f"{PLANNED}{row.number}")
