@@ -144,5 +144,5 @@ async def test_the_standby_takes_over_with_every_acknowledged_write(pair: Pair, 
             assert (await tenant.client.get(f"/v1/notes/{id_}")).status_code == 200
         assert len(made) == sum(len(writer.made) for writer in writers)
         events = await service.events(NOTE.name, at_least=len(made))
-        told = [event.subject for event in events if event.type.endswith(".created.v1")]
-        assert sorted(told) == sorted(made), "each is told of once"
+        told = {event.id: event.subject for event in events if event.type.endswith(".created.v1")}
+        assert sorted(told.values()) == sorted(made), "one event tells of each, however often the relay repeated it"

@@ -151,13 +151,14 @@ class ServiceUnderTest:
         return jwt.encode({"alg": "Ed25519", "typ": "at+jwt", "kid": "test"}, kept, self.key, algorithms=["Ed25519"])
 
     async def events(self, topic: str, *, key: str | None = None, at_least: int = 1) -> list[Event]:
-        """All events on a topic (of `key`), from its beginning, once there are `at_least` so many and no more come."""
+        """All events on a topic (of `key`), from its beginning, repeated ones too, once `at_least` so many different
+        ones are there and no more come."""
         subscription = await self.runtime.event_log.subscribe(f"test-{id(self)}-{topic}", [topic], _FromTheBeginning())
         found: list[Event] = []
         try:
             async with asyncio.timeout(15):
                 while True:
-                    enough = len(found) >= at_least
+                    enough = len({event.id for event in found}) >= at_least
                     batch = await subscription.poll(1000, 0.1 if enough else 0.3)
                     for records in batch.values():
                         found += [Event.parse(r.headers, r.value) for r in records if key in (None, r.key)]
