@@ -79,10 +79,12 @@ class BrowserMiddleware(CORSMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif any(name == b"origin" for name, _ in scope["headers"]):
-            await super().__call__(scope, receive, partial(_send_safely, send))
-        else:
-            await self.app(scope, receive, partial(_send_safely, send))
+            return
+        for name, _ in scope["headers"]:
+            if name == b"origin":
+                await super().__call__(scope, receive, partial(_send_safely, send))
+                return
+        await self.app(scope, receive, partial(_send_safely, send))
 
     def is_allowed_origin(self, origin: str) -> bool:
         return self._origins.allows(origin, None)

@@ -1,15 +1,21 @@
 """Logs: one JSON object a line, with the request's context, without secrets and personal data."""
 
+import asyncio
+import io
 import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import pytest
 import structlog
 from crm_kit import context
+from crm_kit.observability.access_log import AccessLog, access_log, use_access_log
 from crm_kit.observability.logs import configure_logs, redact
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @contextmanager
@@ -17,7 +23,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> Iterator[list[dict[str, Any]]]
     """What a service logs within the block; the tests' own logging is put back afterwards."""
     lines: list[dict[str, Any]] = []
     before, root = structlog.get_config(), logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, requests = list(root.handlers), root.level, access_log()
     configure_logs("toy", "INFO", "json")
     try:
         yield lines
@@ -25,6 +31,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> Iterator[list[dict[str, Any]]]
         structlog.configure(**before)
         root.handlers[:] = handlers
         root.setLevel(level)
+        use_access_log(requests)
     lines += [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -99,3 +106,53 @@ def test_what_a_library_repeats_is_told_once_in_a_while(capsys: pytest.CaptureFi
             logging.getLogger("other").warning("Once more: %s", node)
     said = [line["event"].partition(" ")[0] for line in lines]
     assert (said.count("Unable"), said.count("Once")) == (1, 50)
+
+
+async def _told(method: str, route: str, seconds: float, tenant_id: str | None) -> list[dict[str, Any]]:
+    """The lines of two requests that were answered in one turn."""
+    stream = io.BytesIO()
+    log = AccessLog("toy", stream)
+    for status in (200, 404):
+        log.write(
+            method=method,
+            route=route,
+            status=status,
+            seconds=seconds,
+            request_id="req-1/a:b",
+            trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
+            tenant_id=tenant_id,
+        )
+    assert not stream.getvalue(), "the lines of a turn go out together"
+    await asyncio.sleep(0)
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@given(st.text(max_size=20), st.text(max_size=40), st.floats(0, 1e6), st.sampled_from([None, "tenant_1"]))
+def test_a_request_leaves_a_line_of_the_same_shape(
+    method: str, route: str, seconds: float, tenant_id: str | None
+) -> None:
+    found, missing = asyncio.run(_told(method, route, seconds, tenant_id))
+    assert (found["status"], missing["status"]) == (200, 404)
+    assert abs(datetime.fromisoformat(found.pop("timestamp")) - datetime.now(UTC)) < timedelta(minutes=1)
+    assert abs(found.pop("ms") - seconds * 1000) <= 0.0051 + seconds * 1e-9
+    assert found == {
+        "event": "request",
+        "level": "info",
+        "service": "toy",
+        "method": method,
+        "route": route,
+        "status": 200,
+        "request_id": "req-1/a:b",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        **({"tenant_id": tenant_id} if tenant_id else {}),
+    }
+
+
+@pytest.mark.parametrize(("level", "is_told"), [("DEBUG", True), ("INFO", True), ("WARNING", False), ("ERROR", False)])
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_requests_are_told_of_at_the_level_of_information(
+    capsys: pytest.CaptureFixture[str], level: str, style: Literal["json", "console"], is_told: bool
+) -> None:
+    with _lines(capsys):
+        configure_logs("toy", level, style)
+        assert (access_log() is not None) == is_told

@@ -79,8 +79,7 @@ def configure_logs(service: str, level: str, style: Literal["json", "console"]) 
         entry["service"] = service
         return entry
 
-    straight = style == "json" and logging.getLevelName(level) <= logging.INFO
-    use_access_log(AccessLog(service, sys.stdout.buffer) if straight else AccessLog())
+    use_access_log(_access_log(service, level, style))
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -113,6 +112,12 @@ def configure_logs(service: str, level: str, style: Literal["json", "console"]) 
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers[:] = []
         logging.getLogger(name).propagate = True
+
+
+def _access_log(service: str, level: str, style: Literal["json", "console"]) -> AccessLog | None:
+    if logging.getLevelName(level) > logging.INFO:
+        return None
+    return AccessLog(service, sys.stdout.buffer) if style == "json" else AccessLog()
 
 
 def _renderer(style: Literal["json", "console"], *, as_bytes: bool) -> structlog.typing.Processor:

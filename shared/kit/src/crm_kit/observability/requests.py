@@ -35,12 +35,14 @@ class RequestRecorder:
         series[0].inc()
         series[1].observe(seconds)
         tracing.request_answered(trace, method=method, route=route, status=status, seconds=seconds, tenant_id=tenant_id)
-        access_log().write(
-            method=method,
-            route=route,
-            status=status,
-            seconds=seconds,
-            request_id=request_id,
-            trace_id=trace.trace_id,
-            tenant_id=tenant_id,
-        )
+        log = access_log()
+        if log is not None:
+            log.write(
+                method=method,
+                route=route,
+                status=status,
+                seconds=seconds,
+                request_id=request_id,
+                trace_id=trace.trace_id,
+                tenant_id=tenant_id,
+            )
