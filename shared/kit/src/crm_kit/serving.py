@@ -8,6 +8,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from crm_kit.observability.access_log import access_log
 from crm_kit.runtime import Runtime
 
 # The rest of the grace period is for the batches in hand, and for closing connections.
@@ -50,6 +51,12 @@ class Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        log = access_log()
+        if log is not None:
+            log.flush()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # a signal handler's arguments
         # uvicorn would raise the signal again at its end, and the process would look killed.

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pytest
 import structlog
 from crm_kit import context
-from crm_kit.observability.access_log import AccessLog, access_log, use_access_log
+from crm_kit.observability.access_log import AccessLog, Asked, access_log, use_access_log
 from crm_kit.observability.logs import configure_logs, redact
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,22 +109,23 @@ def test_what_a_library_repeats_is_told_once_in_a_while(capsys: pytest.CaptureFi
 
 
 async def _told(method: str, route: str, seconds: float, tenant_id: str | None) -> list[dict[str, Any]]:
-    """The lines of two requests that were answered in one turn."""
+    """The lines of two requests."""
     stream = io.BytesIO()
-    log = AccessLog("toy", stream)
+    log = AccessLog(stream)
     for status in (200, 404):
-        log.write(
-            method=method,
-            route=route,
-            status=status,
-            seconds=seconds,
-            request_id="req-1/a:b",
-            trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
-            tenant_id=tenant_id,
-        )
-    assert not stream.getvalue(), "the lines of a turn go out together"
-    await asyncio.sleep(0)
+        asked = Asked("toy", method, route, status)
+        log.write(asked, seconds, "req-1/a:b", "4bf92f3577b34da6a3ce929d0e0e4736", tenant_id)
+    assert not stream.getvalue(), "lines go out together"
+    log.flush()
     return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+async def test_what_waits_goes_out_by_itself() -> None:
+    stream = io.BytesIO()
+    AccessLog(stream).write(Asked("toy", "GET", "/", 200), 0.001, "req-1", "4bf92f3577b34da6a3ce929d0e0e4736", None)
+    async with asyncio.timeout(10):
+        while not stream.getvalue().endswith(b"\n"):
+            await asyncio.sleep(0.01)
 
 
 @given(st.text(max_size=20), st.text(max_size=40), st.floats(0, 1e6), st.sampled_from([None, "tenant_1"]))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import httpx
 
-_ENDS_WITHIN: Final = 60.0
+_ENDS_WITHIN: Final = 300.0
 _BUSY: Final = ("pending", "running", "reverting")
 
 

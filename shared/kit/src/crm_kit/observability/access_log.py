@@ -10,67 +10,61 @@ import orjson
 import structlog
 
 _MICROSECONDS: Final = 1_000_000
+_TOGETHER_SECONDS: Final = 0.05
 
 _log = structlog.get_logger("crm.access")
 
 
-class AccessLog:
-    """Writes JSON to `stream`, the lines of one turn of the event loop together at its end; None: as all other logs."""
+class Asked:
+    """What is the same in the lines of many requests. Methods and routes must be few."""
 
-    def __init__(self, service: str = "", stream: BinaryIO | None = None) -> None:
-        self._service = service
+    __slots__ = ("beginning", "told")
+
+    def __init__(self, service: str, method: str, route: str, status: int) -> None:
+        self.told = {"method": method, "route": route, "status": status}
+        line = orjson.dumps({"event": "request", "level": "info", "service": service, **self.told}).decode()
+        self.beginning = f"{line.removesuffix('}')},"
+
+
+class AccessLog:
+    """Writes JSON to `stream`, the lines of a twentieth of a second together; None: as all other logs."""
+
+    def __init__(self, stream: BinaryIO | None = None) -> None:
         self._stream = stream
-        self._beginnings: dict[tuple[str, str, int], str] = {}
-        self._lines: list[str] = []
+        self._waiting: list[tuple[Asked, float, float, str, str, str]] = []
         self._second = 0
         self._prefix = ""
 
-    def write(
-        self,
-        *,
-        method: str,
-        route: str,
-        status: int,
-        seconds: float,
-        request_id: str,
-        trace_id: str,
-        tenant_id: str | None,
-    ) -> None:
-        """One request that took so many seconds. Methods and routes must be few; the ids hold nothing that JSON would escape."""
+    def write(self, asked: Asked, seconds: float, request_id: str, trace_id: str, tenant_id: str | None) -> None:
+        """One request that took so many seconds. The ids hold nothing that JSON would escape."""
         if self._stream is None:
-            told = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 2)}
-            whose = {"tenant_id": tenant_id} if tenant_id else {}
-            _log.info("request", **told, request_id=request_id, trace_id=trace_id, **whose)
+            ids = {"request_id": request_id, "trace_id": trace_id, **({"tenant_id": tenant_id} if tenant_id else {})}
+            _log.info("request", **asked.told, ms=round(seconds * 1000, 2), **ids)
             return
-        beginning = self._beginnings.get((method, route, status))
-        if beginning is None:
-            beginning = self._beginnings[(method, route, status)] = self._beginning(method, route, status)
-        if not self._lines:
-            asyncio.get_running_loop().call_soon(self._flush)
-        tenant = f'"tenant_id":"{tenant_id}",' if tenant_id else ""
-        self._lines.append(
-            f'{beginning}"ms":{seconds * 1000:.2f},"request_id":"{request_id}","trace_id":"{trace_id}",'
-            f'{tenant}"timestamp":"{self._now()}"}}\n'
-        )
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(_TOGETHER_SECONDS, self.flush)
+        whose = f'"tenant_id":"{tenant_id}",' if tenant_id else ""
+        self._waiting.append((asked, time.time(), seconds, request_id, trace_id, whose))
 
-    def _beginning(self, method: str, route: str, status: int) -> str:
-        """What is the same in all lines of these requests: an object without its end."""
-        same = {"event": "request", "level": "info", "service": self._service}
-        told = orjson.dumps({**same, "method": method, "route": route, "status": status}).decode()
-        return f"{told.removesuffix('}')},"
-
-    def _now(self) -> str:
-        second, fraction = divmod(time.time(), 1)
-        if second != self._second:
-            self._second = int(second)
-            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._prefix}.{int(fraction * _MICROSECONDS):06d}Z"
-
-    def _flush(self) -> None:
-        assert self._stream is not None
-        lines, self._lines = self._lines, []
+    def flush(self) -> None:
+        """Writes what waits."""
+        waiting, self._waiting = self._waiting, []
+        if self._stream is None or not waiting:
+            return
+        lines = [
+            f'{asked.beginning}"ms":{seconds * 1000:.2f},"request_id":"{request_id}","trace_id":"{trace_id}",'
+            f'{whose}"timestamp":"{self._moment(at)}"}}\n'
+            for asked, at, seconds, request_id, trace_id, whose in waiting
+        ]
         self._stream.write("".join(lines).encode())
         self._stream.flush()
+
+    def _moment(self, at: float) -> str:
+        second = int(at)
+        if second != self._second:
+            self._second = second
+            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._prefix}.{int((at - second) * _MICROSECONDS):06d}Z"
 
 
 _current: AccessLog | None = AccessLog()

@@ -79,7 +79,7 @@ def configure_logs(service: str, level: str, style: Literal["json", "console"]) 
         entry["service"] = service
         return entry
 
-    use_access_log(_access_log(service, level, style))
+    use_access_log(_access_log(level, style))
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -114,10 +114,10 @@ def configure_logs(service: str, level: str, style: Literal["json", "console"]) 
         logging.getLogger(name).propagate = True
 
 
-def _access_log(service: str, level: str, style: Literal["json", "console"]) -> AccessLog | None:
+def _access_log(level: str, style: Literal["json", "console"]) -> AccessLog | None:
     if logging.getLevelName(level) > logging.INFO:
         return None
-    return AccessLog(service, sys.stdout.buffer) if style == "json" else AccessLog()
+    return AccessLog(sys.stdout.buffer) if style == "json" else AccessLog()
 
 
 def _renderer(style: Literal["json", "console"], *, as_bytes: bool) -> structlog.typing.Processor:
