@@ -169,6 +169,18 @@ def test_databases_let_in_our_pods_and_their_operator_alone() -> None:
     assert not any(is_open(policies, each, database, 5432) for each in STRANGERS)
 
 
+def test_a_pooler_is_reached_where_there_is_one() -> None:
+    try:
+        made = render.render(render.find_helm(), "--set", "database.pooler.host=pgbouncer")
+    except render.HelmMissing as missing:
+        pytest.skip(str(missing))
+    pooler = Peer("pooler", labels={"app.kubernetes.io/name": "pgbouncer"})
+    for policies, there in ((of_kind(read(made), "NetworkPolicy"), True), (policies_of("default"), False)):
+        ours, _ = peers("default")
+        assert {is_open(policies, each, pooler, 6432) for each in ours} == {there}
+        assert not any(is_open(policies, each, pooler, 5432) for each in ours)
+
+
 def without(policies: list[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
     return [each for each in policies if each["metadata"]["name"] != f"relata-{name}"]
 

@@ -24,6 +24,7 @@ OTHERS = {
     "certificates by Strimzi": ("--set", "strimzi.enabled=true,strimzi.authentication=tls"),
     "mail without a password": ("--set", "smtp.host=mail,smtp.from=crm@example.com"),
     "keys that are rotated": ("--set", "rotation.secret=true,rotation.adminKey=true,eventLog=embedded"),
+    "a pooler": ("--set", "database.pooler.host=pgbouncer,database.host=primary,eventLog=embedded"),
     "secrets under another name": ("--set", "secrets.prefix=crm,eventLog=embedded"),
 }  # fmt: skip
 
@@ -85,6 +86,16 @@ def test_every_process_takes_its_settings_and_knows_each_of_them(tmp_path: Path,
         if each.role in JOBS:
             assert settings.kafka_security_protocol == "PLAINTEXT", "a job has no business at the event log"
             assert settings.owner_database_url is not None
+
+
+def test_requests_alone_go_through_the_pooler(tmp_path: Path) -> None:
+    made = secrets(tmp_path / "authority")
+    for each in workloads(rendered("a pooler")):
+        settings = settings_of(environment_in(tmp_path / each.name, each, made), each.service)
+        through = "primary:5432" if each.role in JOBS else "pgbouncer:6432"
+        assert settings.database_url.endswith(f"@{through}/{each.service}")
+        assert settings.lends_by_transaction == (each.role not in JOBS)
+        assert settings.system_database_url.endswith(f"@primary:5432/{each.service}")
 
 
 def test_a_secret_that_is_not_there_is_found(tmp_path: Path) -> None:

@@ -3,7 +3,12 @@
 {{- $root := .root -}}{{- $values := .root.Values -}}{{- $service := .service -}}
 {{- $upper := upper $service -}}
 {{- $address := printf "%s:%v/%s" (include "relata.databaseHost" .) $values.database.port $service -}}
-- {name: {{ $upper }}_DATABASE_URL, value: "postgresql://{{ $service }}_app@{{ $address }}"}
+{{- $pooler := and $values.database.pooler.host (not (include "relata.ownsTables" .)) -}}
+{{- $pooled := printf "%s:%v/%s" $values.database.pooler.host $values.database.pooler.port $service -}}
+- {name: {{ $upper }}_DATABASE_URL, value: "postgresql://{{ $service }}_app@{{ ternary $pooled $address (not (empty $pooler)) }}"}
+{{- if $pooler }}
+- {name: DATABASE_POOLER, value: transaction}
+{{- end }}
 - {name: {{ $upper }}_DATABASE_PASSWORD_FILE, value: /etc/relata/service/app-password}
 - {name: {{ $upper }}_SYSTEM_DATABASE_URL, value: "postgresql://{{ $service }}_system@{{ $address }}"}
 - {name: {{ $upper }}_SYSTEM_DATABASE_PASSWORD_FILE, value: /etc/relata/service/system-password}
