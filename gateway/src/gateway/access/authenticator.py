@@ -100,7 +100,10 @@ class GatewayAuthenticator:
         return principal
 
     def authenticate_known(self, request: FastRequest) -> Principal | None:
-        """As `authenticate`, for a key of a tenant that was looked up lately and may ask; None for any other."""
+        """As `authenticate`, for a key of a tenant that was looked up lately and may ask; None for any other.
+
+        That it is good, and when it was used, is noted by who looks it up, every few seconds.
+        """
         given = request.headers.get(b"authorization", b"")
         if not given.startswith(b"Bearer "):
             return None
@@ -113,10 +116,8 @@ class GatewayAuthenticator:
         request.scope[_COUNTED] = verdict  # once, even if another answers
         if not verdict.allowed:
             return None
-        self._failures.succeeded(mark)
-        self.usage.record(principal)
         request.scope[TENANT] = principal.tenant_id
-        request.answered += [(name.lower().encode(), text.encode()) for name, text in verdict.headers.items()]
+        request.answered += verdict.fields
         return principal
 
     async def client(self, client_id: str, secret: str) -> KnownKey | None:

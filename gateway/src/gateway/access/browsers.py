@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from crm_kit.http.middleware import TENANT
+from crm_kit.http.protocol import ADDED, EXCHANGE
 from starlette.datastructures import Headers, MutableHeaders, State
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -54,6 +55,7 @@ _SAFE: Final[Mapping[bytes, bytes]] = {
     b"x-frame-options": b"DENY",
 }
 """What the answer does not say by itself."""
+_ADDED: Final = tuple(_SAFE.items())
 
 
 class BrowserMiddleware(CORSMiddleware):
@@ -82,8 +84,10 @@ class BrowserMiddleware(CORSMiddleware):
             return
         for name, _ in scope["headers"]:
             if name == b"origin":
+                scope.pop(EXCHANGE, None)
                 await super().__call__(scope, receive, partial(_send_safely, send))
                 return
+        scope[ADDED] = _ADDED
         await self.app(scope, receive, partial(_send_safely, send))
 
     def is_allowed_origin(self, origin: str) -> bool:
@@ -120,5 +124,5 @@ class BrowserMiddleware(CORSMiddleware):
 async def _send_safely(send: Send, message: Message) -> None:
     if message["type"] == "http.response.start":
         said = {name for name, _ in message["headers"]}
-        message["headers"] = [*message["headers"], *(one for one in _SAFE.items() if one[0] not in said)]
+        message["headers"] = [*message["headers"], *(one for one in _ADDED if one[0] not in said)]
     await send(message)

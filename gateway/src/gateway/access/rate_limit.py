@@ -23,6 +23,11 @@ class Verdict(NamedTuple):
         """They tell the client where it stands (RateLimit draft)."""
         return self.limiter.headers(self.level, self.allowed)
 
+    @property
+    def fields(self) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+        """The same of one who may pass, as they are sent."""
+        return self.limiter.fields(self.level)
+
 
 class RateLimiter:
     """`quota` requests at once, refilled evenly over `window_seconds`.
@@ -34,10 +39,12 @@ class RateLimiter:
     def __init__(self, quota: int, window_seconds: int, clock: Callable[[], float], *, policy: str = "default") -> None:
         self._item = string_item(policy)
         self._quota = quota
+        self._whole = float(quota)
         self._rate = quota / window_seconds
         self._clock = clock
         self._window = window_seconds
         self._policy = rate_limit_policy(policy, quota=quota, window_seconds=window_seconds)
+        self._policy_field = (b"ratelimit-policy", self._policy.encode())
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._spent: dict[tuple[str, str], int] = {}
 
@@ -69,8 +76,13 @@ class RateLimiter:
         return 0.0 if level >= 1.0 - _ROUNDING else (1.0 - level) / self._rate
 
     def _level(self, subject: str, now: float) -> float:
-        level, since = self._buckets.get(subject, (float(self._quota), now))
-        return min(float(self._quota), level + max(0.0, now - since) * self._rate)
+        known = self._buckets.get(subject)
+        if known is None:
+            return self._whole
+        level, since = known
+        if now > since:
+            level += (now - since) * self._rate
+        return level if level < self._whole else self._whole
 
     def collect(self) -> dict[tuple[str, str], int]:
         """By tenant and subject: what was spent since the last time."""
@@ -104,7 +116,15 @@ class RateLimiter:
         many one request may pass.
         """
         seconds = math.ceil(((self._quota if allowed else 1.0) - level) / self._rate)
-        headers = {"RateLimit-Policy": self._policy, "RateLimit": f"{self._item};r={max(0, int(level))};t={seconds}"}
+        headers = {"RateLimit-Policy": self._policy, "RateLimit": self._left(level, seconds)}
         if not allowed:
             headers["Retry-After"] = str(seconds)
         return headers
+
+    def fields(self, level: float) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+        """The headers of one who may pass, as they are sent."""
+        seconds = math.ceil((self._quota - level) / self._rate)
+        return self._policy_field, (b"ratelimit", self._left(level, seconds).encode())
+
+    def _left(self, level: float, seconds: int) -> str:
+        return f"{self._item};r={max(0, int(level))};t={seconds}"

@@ -8,6 +8,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from crm_kit.http.protocol import Protocol
 from crm_kit.observability.access_log import access_log
 from crm_kit.runtime import Runtime
 
@@ -38,7 +39,7 @@ class Server(uvicorn.Server):
                 proxy_headers=False,  # crm_kit.http.origin reads them, as far as a setting trusts them
                 date_header=False,
                 loop="uvloop",
-                http="httptools",
+                http=Protocol,
                 backlog=2048,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=max(1, int(settings.shutdown_grace_seconds * _REQUESTS_SHARE)),

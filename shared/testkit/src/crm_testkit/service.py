@@ -18,6 +18,7 @@ from crm_kit.bus import TopicPartition
 from crm_kit.db.migrations import migrate
 from crm_kit.db.provision import ServiceUrls
 from crm_kit.http.principal import AUDIENCE, ISSUER, Authenticator, Principal, TokenMint
+from crm_kit.http.protocol import Protocol
 from crm_kit.manifest import Manifest
 from crm_kit.rights import Rights
 from crm_kit.runtime import ALL_ROLES, Role, Runtime
@@ -220,6 +221,7 @@ async def running_service(
                 proxy_headers=False,  # as the real server
                 timeout_keep_alive=75,  # as the real server: longer than the clients keep a connection
                 timeout_graceful_shutdown=2,
+                http=Protocol,  # as the real server
             )
         )
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -48,7 +48,7 @@ class Sent(NamedTuple):
 class Acceptor:
     def __init__(self, pool: StatementPool) -> None:
         self._pool = pool
-        self._gathering: Gathering[str, Sent, Accepted] = Gathering(self._store)
+        self._gathering: Gathering[str, Sent, Accepted] = Gathering(self._store, at_once=2)
 
     async def accept(self, tenant_id: str, sent: Sent) -> Accepted:
         """Once it is answered, it is on the disk. Raises Unavailable."""

@@ -1,6 +1,6 @@
 """What goes wrong, as SCIM tells it (RFC 7644, section 3.12)."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -110,13 +110,16 @@ _CHINESE: Final = {
 }
 
 
+_BELOW: Final = f"{PREFIX}/"
+
+
 class ScimErrors:
     """Middleware: below SCIM's prefix every error has SCIM's shape, whoever raises it."""
 
     def __init__(self, app: ASGIApp, _state: State) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(f"{PREFIX}/"):
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "http" and scope["path"].startswith(_BELOW):
             scope[PROBLEM_SHAPE] = scim_shape
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)

@@ -7,9 +7,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
-_AT_ONCE: Final = 2
-"""Statements of one place under way: while PostgreSQL works on one, the answers of the other go out."""
-
 _TOGETHER: Final = 100
 
 PlaceT = TypeVar("PlaceT", bound=Hashable)
@@ -24,11 +21,12 @@ FetchMany = Callable[[str, Sequence[str]], Awaitable[Mapping[str, RowT]]]
 class Gathering(Generic[PlaceT, ItemT, ResultT]):
     """Of one process. What is gathered is of one place, which names the tenant: none waits behind another's.
 
-    `run`: from a place and items to one result for each, in their order.
+    `run`: from a place and items to one result for each, in their order. `at_once`: statements of one place under way.
     """
 
-    def __init__(self, run: Callable[[PlaceT, Sequence[ItemT]], Awaitable[Sequence[ResultT]]]) -> None:
+    def __init__(self, run: Callable[[PlaceT, Sequence[ItemT]], Awaitable[Sequence[ResultT]]], *, at_once: int) -> None:
         self._run_together = run
+        self._at_once = at_once
         self._waiting: dict[PlaceT, list[tuple[ItemT, asyncio.Future[ResultT]]]] = {}
         self._under_way: dict[PlaceT, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -39,7 +37,7 @@ class Gathering(Generic[PlaceT, ItemT, ResultT]):
         future: asyncio.Future[ResultT] = loop.create_future()
         self._waiting.setdefault(place, []).append((item, future))
         under_way = self._under_way.get(place, 0)
-        if under_way < _AT_ONCE:
+        if under_way < self._at_once:
             self._under_way[place] = under_way + 1
             task = loop.create_task(self._run(place))
             self._tasks.add(task)
@@ -75,15 +73,17 @@ class Gathering(Generic[PlaceT, ItemT, ResultT]):
 
 
 class GatheredReads(Generic[RowT]):
-    """Look-ups by key."""
+    """Look-ups by key, of each tenant one statement at a time: two would each have half as many, cost PostgreSQL twice as much
+    and answer nobody sooner.
+    """
 
     def __init__(self, fetch: FetchMany[RowT]) -> None:
         self._fetch = fetch
-        self._gathering: Gathering[str, str, RowT | None] = Gathering(self._fetch_all)
+        self._gathering: Gathering[str, str, RowT | None] = Gathering(self._fetch_all, at_once=1)
 
-    async def get(self, tenant_id: str, key: str) -> RowT | None:
+    def get(self, tenant_id: str, key: str) -> Awaitable[RowT | None]:
         """Raises what the statement raises."""
-        return await self._gathering.ask(tenant_id, key)
+        return self._gathering.ask(tenant_id, key)
 
     async def _fetch_all(self, tenant_id: str, keys: Sequence[str]) -> Sequence[RowT | None]:
         rows = await self._fetch(tenant_id, list(dict.fromkeys(keys)))

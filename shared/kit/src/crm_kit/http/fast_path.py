@@ -16,6 +16,7 @@ from starlette.datastructures import State
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from crm_kit import context
 from crm_kit.errors import InternalError, Problem, Text, Unavailable
@@ -24,6 +25,7 @@ from crm_kit.http.lifecycle import STOPPED
 from crm_kit.http.middleware import TENANT, request_id_of
 from crm_kit.http.origin import CHAIN_HEADERS, OriginOf
 from crm_kit.http.problems import problem_response
+from crm_kit.http.protocol import ADDED, EXCHANGE, answer_whole
 from crm_kit.observability import tracing
 from crm_kit.observability.requests import RequestRecorder
 
@@ -179,6 +181,7 @@ class FastPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
+        exchange = scope.pop(EXCHANGE, None)
         route = self._route(scope) if scope["type"] == "http" and self._is_open() else None
         if route is not None:
             headers = dict(scope["headers"])
@@ -189,7 +192,7 @@ class FastPath:
                 except ClientDisconnect:
                     return
                 if answer is not None:
-                    await _send(request, answer, send)
+                    await _send(request, answer, exchange, send)
                     self._recorder.record(
                         method=scope["method"],
                         route=route.path,
@@ -245,13 +248,17 @@ def _told(problem: Problem, request: FastRequest) -> FastAnswer:
     return FastAnswer.of(response)
 
 
-async def _send(request: FastRequest, answer: FastAnswer, send: Send) -> None:
+async def _send(request: FastRequest, answer: FastAnswer, exchange: RequestResponseCycle | None, send: Send) -> None:
     status, headers, body, stream = answer
     headers += request.answered
     headers.append((b"x-request-id", request.request_id.encode()))
     headers.append((b"traceparent", request.trace.traceparent.encode()))
-    if stream is None and status not in _WITHOUT_BODY and all(name != b"content-length" for name, _ in headers):
+    said = {name for name, _ in headers}
+    if stream is None and status not in _WITHOUT_BODY and b"content-length" not in said:
         headers.append((b"content-length", b"%d" % len(body)))
+    headers += [added for added in request.scope.get(ADDED, ()) if added[0] not in said]
+    if stream is None and exchange is not None and answer_whole(exchange, status, headers, body):
+        return
     await send({"type": "http.response.start", "status": status, "headers": headers})
     if stream is not None:
         async for chunk in stream:

@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, Self
 
@@ -39,6 +40,7 @@ _SCOPES: Final[Mapping[str, ScopeAction]] = {
 }
 
 
+@lru_cache(maxsize=2_000)
 def scope_of(permission: str) -> str:
     """The scope that covers a permission: `<resource>:write` covers `<resource>:create`."""
     resource, colon, action = permission.rpartition(":")

@@ -105,7 +105,8 @@ class Creations:
     """Of one process."""
 
     def __init__(self) -> None:
-        self._gathering: Gathering[_Place, Mapping[str, Any], bool] = Gathering(self._write_all)
+        # While one statement waits for the disk, the next is worked on.
+        self._gathering: Gathering[_Place, Mapping[str, Any], bool] = Gathering(self._write_all, at_once=2)
         self._claimed: set[tuple[str, str]] = set()
         self._pool: StatementPool | None = None
 
