@@ -34,7 +34,7 @@ def answer_whole(
     paused = exchange.flow.write_paused or exchange.response_started
     if paused or not exchange.keep_alive or exchange.scope["method"] == "HEAD":
         return False
-    lines = [b": ".join(header) for header in headers]
+    lines = [b": ".join(header) for header in (*exchange.default_headers, *headers)]
     head = b"\r\n".join((STATUS_LINE[status].rstrip(), *lines, b"\r\n"))
     ends = len(lines) + 2
     if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head or any(name in head for name in _NEVER):
