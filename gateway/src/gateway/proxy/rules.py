@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 _SAFE_PATH = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+)+")
 _MAX_PATH: Final = 2_000
+_USUAL_QUERY = re.compile(rb"[!-\"$-~]*")
 _FORBIDDEN_BYTES: Final = frozenset(b"/\\\x7f") | frozenset(range(0x20))
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
@@ -59,7 +60,10 @@ def safe_path(raw_path: bytes) -> str | None:
     path = raw_path.decode("latin-1")
     if len(path) > _MAX_PATH or not _SAFE_PATH.fullmatch(path):
         return None
-    for segment in path[1:].split("/"):
+    segments = path[1:].split("/")
+    if "%" not in path:
+        return None if "." in segments or ".." in segments else path
+    for segment in segments:
         decoded = unquote_to_bytes(segment)
         if decoded in (b".", b"..") or not _FORBIDDEN_BYTES.isdisjoint(decoded):
             return None
@@ -68,6 +72,8 @@ def safe_path(raw_path: bytes) -> str | None:
 
 def safe_query(query: bytes) -> str:
     """The query to forward: as sent, with what no URL may hold percent-encoded."""
+    if _USUAL_QUERY.fullmatch(query):
+        return query.decode("ascii")
     return "".join(chr(byte) if 0x21 <= byte < 0x7F and byte != 0x23 else f"%{byte:02X}" for byte in query)
 
 

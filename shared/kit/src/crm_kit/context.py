@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import NamedTuple
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
@@ -77,8 +76,7 @@ def unrecorded_trace() -> Trace:
     return Trace(drawn[16:], drawn[:16], _NOT_RECORDED)
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """What a change follows from. `correlation_id` is the same for all that follows from one beginning, `causation_id` names
     the event that this follows from, `hops` counts how often the chain has left Relata and come back.
     """
@@ -91,8 +89,7 @@ class Chain:
 BEGINNING = Chain()
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """`actor_id` is the subject that acts: a key, a user, or another service's event.
 
     `via`: by which way it acts, where the subject does not say so. `address`, `user_agent`: where the request came from,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -87,7 +87,7 @@ def _acting(provider: TenantProvider) -> AbstractContextManager[Any]:
     here = context.current()
     if here is None:
         return nullcontext()
-    return context.use(replace(here, tenant_id=provider.tenant_id, actor_id=provider.id))
+    return context.use(here._replace(tenant_id=provider.tenant_id, actor_id=provider.id))
 
 
 async def _take_over(session: WriteSession, provider: TenantProvider, claimed: Claimed) -> None:

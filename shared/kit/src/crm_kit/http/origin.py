@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -14,6 +14,8 @@ from crm_kit.context import BEGINNING, Chain
 _ADDRESS: Final = "Relata-Client-Address"
 _USER_AGENT: Final = "User-Agent"
 _MAX_USER_AGENT: Final = 300
+_REMEMBERED: Final = 1_000
+"""Of addresses and of what clients call themselves: most requests come from who has just asked."""
 CORRELATION: Final = "Relata-Correlation-Id"
 CAUSATION: Final = "Relata-Causation-Id"
 HOPS: Final = "Relata-Hops"
@@ -28,8 +30,7 @@ _COUNT: Final = re.compile(r"[0-9]{1,9}")
 _MOST_COUNTED: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """An IP address as text, and what the client calls itself; None for what is not known. `chain`: what it follows from."""
 
     address: str | None
@@ -99,6 +100,7 @@ def seen_from(hops: int) -> OriginOf:
     return origin
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _as_address(text: str) -> str | None:
     """None for what is no IP address; IPv4 within IPv6 as IPv4."""
     try:
@@ -109,5 +111,6 @@ def _as_address(text: str) -> str | None:
     return str(mapped or address)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _printable(text: str) -> str | None:
     return "".join(character for character in text if " " <= character <= "~")[:_MAX_USER_AGENT].strip() or None

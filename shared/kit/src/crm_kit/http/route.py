@@ -182,7 +182,7 @@ def acting_as(principal: Principal, here: context.Context | None = None) -> cont
     """The present request, or that of a context, as the doing of this principal."""
     here = here or context.current()
     assert here is not None, "KitMiddleware sets the context"
-    return replace(here, tenant_id=principal.tenant_id, actor_id=principal.subject, via=principal.via or None)
+    return here._replace(tenant_id=principal.tenant_id, actor_id=principal.subject, via=principal.via or None)
 
 
 async def tell_noted(request: Request) -> None:

@@ -1,7 +1,6 @@
 """Runs jobs by timers: a step is a timer's run, so that effect, progress and what comes next commit together."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -47,7 +46,7 @@ def job_timers(kinds: Mapping[str, JobKind], settings: ServiceSettings) -> Mappi
             return None
         caller = Principal.from_json(row.caller)
         # What is told of it then names the job, by which one finds what it was for.
-        with context.use(replace(acting_as(caller), request_id=row.id)):
+        with context.use(acting_as(caller)._replace(request_id=row.id)):
             return await _step(session, kind, steps[kind.name], row, caller)
 
     return {RUN_JOB: run}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -81,7 +81,7 @@ async def carry_out(session: WriteSession, rule_id: str) -> datetime | None:
     here = context.current()
     assert here is not None, "timers run in a context"
     began = time.monotonic()
-    with context.use(replace(here, actor_id=rule_id, request_id=run.id)):
+    with context.use(here._replace(actor_id=rule_id, request_id=run.id)):
         if not await _go_on(session, _Rule.of(rule), run):
             return await session.now() + rest_since(began)
         await session.refresh(run)

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -191,7 +190,7 @@ async def _tag(
     here = context.current()
     assert here is not None, "events and timers have a context"
     for actor_id, changes in by_actor.items():
-        with context.use(replace(here, actor_id=actor_id, via=VIA)):
+        with context.use(here._replace(actor_id=actor_id, via=VIA)):
             async with session.gathered():
                 for row, after in changes:
                     before = CONTACT_EVENTS.snapshot(row)
