@@ -7,7 +7,6 @@ idempotency record.
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal, Self
 
@@ -142,7 +141,7 @@ class TransactionRoute(APIRoute):
             request.scope[TENANT] = principal.tenant_id
             acting = acting_as(principal)
             if permission is None:  # without a token nobody vouches for where the request came from
-                acting = replace(acting, address=None, user_agent=None)
+                acting = acting._replace(address=None, user_agent=None)
             with context.use(acting):
                 parsed = await receive(request)
                 database: Database = request.app.state.database
