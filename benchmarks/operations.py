@@ -148,7 +148,7 @@ def contact_body() -> bytes:
     contact = {
         "full_name": "客户 #########",
         "emails": [{"address": "c#########@example.com"}],
-        "phones": [{"number": "+4915#########"}],
+        "phones": [{"number": "+919#########"}],
         "tags": ["bench"],
     }
     return json.dumps(contact).encode()
