@@ -14,6 +14,9 @@ from crm_kit.context import BEGINNING, Chain
 _ADDRESS: Final = "Relata-Client-Address"
 _USER_AGENT: Final = "User-Agent"
 _MAX_USER_AGENT: Final = 300
+_LONGEST_ADDRESS: Final = 200
+_LONGEST_USER_AGENT: Final = 1_000
+"""What follows is not looked at."""
 _REMEMBERED: Final = 1_000
 """Of addresses and of what clients call themselves: most requests come from who has just asked."""
 CORRELATION: Final = "Relata-Correlation-Id"
@@ -100,9 +103,13 @@ def seen_from(hops: int) -> OriginOf:
     return origin
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _as_address(text: str) -> str | None:
     """None for what is no IP address; IPv4 within IPv6 as IPv4."""
+    return _address_in(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _address_in(text: str) -> str | None:
     try:
         address = ip_address(text.strip().partition("%")[0])
     except ValueError:
@@ -111,6 +118,10 @@ def _as_address(text: str) -> str | None:
     return str(mapped or address)
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def _printable(text: str) -> str | None:
+    return _printable_in(text[:_LONGEST_USER_AGENT])
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _printable_in(text: str) -> str | None:
     return "".join(character for character in text if " " <= character <= "~")[:_MAX_USER_AGENT].strip() or None
