@@ -94,7 +94,7 @@ async def test_who_does_not_read_gets_everything_later(toy: ServiceUnderTest) ->
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of the transport that it is
         client.writer.write(_get(tenant, path) * many)
         await asyncio.sleep(1)
-        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]  # as above
         bodies = {(await client.answer())[2] for _ in range(many)}
         assert len(bodies) == 1
 
@@ -123,7 +123,7 @@ class _Cycle:
 @given(st.lists(st.tuples(st.sampled_from([b"etag", b"location", b"x"]), st.binary(max_size=12)), max_size=4))
 def test_no_value_makes_a_second_line(headers: list[tuple[bytes, bytes]]) -> None:
     cycle = _Cycle()
-    sent = answer_whole(cycle, 200, headers, b"body")  # type: ignore[arg-type]
+    sent = answer_whole(cycle, 200, headers, b"body")  # type: ignore[arg-type]  # it stands in for uvicorn's
     splits = any(byte in value for _, value in headers for byte in (b"\r", b"\n", b"\0"))
     assert sent == (not splits)
     assert cycle.written.count(b"\n") == (len(headers) + 2 if sent else 0)
