@@ -48,13 +48,17 @@ tenant-import: $(VENV)/.ready ## take an exported tenant in: make tenant-import 
 tenant-delete: $(VENV)/.ready ## delete a read-only tenant, for good: make tenant-delete tenant=ID certificate=FILE confirm=yes (RUN_DIR)
 	@$(BIN)/python -m crm_local tenant-delete "$(tenant)" "$(certificate)" $(if $(filter yes,$(confirm)),--confirm)
 
+# Tests with real processes share two cores with one another. What fails is told, and counts if it fails by itself, too.
+two-at-a-time = $(BIN)/python -m pytest -n 2 --dist loadfile $(1) \
+  || { echo 'What failed, once more and by itself:'; $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(1); }
+
 test: check ## everything: checks, unit, integration, conformance, both event logs, end to end; T="path -k word" for a part
 ifdef T
 	$(BIN)/python -m pytest $(T)
 else
 	@$(MAKE) --no-print-directory helm || echo 'Tests that need Helm are skipped.'
-	$(BIN)/python -m pytest -n 2 --dist loadfile shared services gateway deploy tests/architecture tests/soak
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' tests/e2e tests/chaos
+	$(call two-at-a-time,shared services gateway deploy tests/architecture tests/soak)
+	$(call two-at-a-time,-m 'not slow' tests/e2e tests/chaos)
 endif
 
 check: $(VENV)/.ready ## what CI would complain about first: format, lint, types, imports, generated files
