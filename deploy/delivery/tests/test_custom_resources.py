@@ -74,11 +74,8 @@ def production() -> list[Object]:
 
 
 @pytest.fixture(scope="module")
-def certificates() -> list[Object]:
-    try:
-        return read(render.render(render.find_helm(), *WITH_CERTIFICATES))
-    except render.HelmMissing as missing:
-        pytest.skip(str(missing))
+def certificates(helm: str) -> list[Object]:
+    return read(render.render(helm, *WITH_CERTIFICATES))
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,6 @@ def manifest(name: str) -> list[Mapping[str, Any]]:
     return read((render.FOLDER / f"{name}.yaml").read_text())
 
 
-@pytest.fixture(scope="module")
-def helm() -> str:
-    try:
-        return render.find_helm()
-    except render.HelmMissing as missing:
-        pytest.skip(str(missing))
-
-
 def test_manifests_are_of_the_chart_and_the_chart_is_of_the_services() -> None:
     assert render.faults() == []
 

@@ -169,11 +169,8 @@ def test_databases_let_in_our_pods_and_their_operator_alone() -> None:
     assert not any(is_open(policies, each, database, 5432) for each in STRANGERS)
 
 
-def test_a_pooler_is_reached_where_there_is_one() -> None:
-    try:
-        made = render.render(render.find_helm(), "--set", "database.pooler.host=pgbouncer")
-    except render.HelmMissing as missing:
-        pytest.skip(str(missing))
+def test_a_pooler_is_reached_where_there_is_one(helm: str) -> None:
+    made = render.render(helm, "--set", "database.pooler.host=pgbouncer")
     pooler = Peer("pooler", labels={"app.kubernetes.io/name": "pgbouncer"})
     for policies, there in ((of_kind(read(made), "NetworkPolicy"), True), (policies_of("default"), False)):
         ours, _ = peers("default")
@@ -211,11 +208,8 @@ def test_each_policy_is_needed(values: str, name: str) -> None:
     ("endpoint", "port"),
     [("https://traces.example.com", 443), ("http://collector.monitoring", 80), ("http://[fd00::1]:4319", 4319)],
 )
-def test_the_collectors_port_is_that_of_its_address(endpoint: str, port: int) -> None:
-    try:
-        made = render.render(render.find_helm(), "--set", f"tracing.enabled=true,tracing.endpoint={endpoint}")
-    except render.HelmMissing as missing:
-        pytest.skip(str(missing))
+def test_the_collectors_port_is_that_of_its_address(helm: str, endpoint: str, port: int) -> None:
+    made = render.render(helm, "--set", f"tracing.enabled=true,tracing.endpoint={endpoint}")
     (policy,) = [
         each for each in of_kind(read(made), "NetworkPolicy") if each["metadata"]["name"] == "relata-collector"
     ]

@@ -1,6 +1,5 @@
 """What browsers need: cross-origin requests from the origins that a tenant allows, and headers that keep pages safe."""
 
-from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -46,16 +45,15 @@ _RESPONSE_HEADERS: Final = (
 )
 _PREFLIGHT_SECONDS: Final = 600
 
-_SAFE: Final[Mapping[bytes, bytes]] = {
-    b"cache-control": b"no-store",  # customers' data: neither a shared cache nor a browser's disk may keep it
-    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
-    b"cross-origin-resource-policy": b"cross-origin",
-    b"referrer-policy": b"no-referrer",
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
-}
+_SAFE: Final = (
+    (b"cache-control", b"no-store"),  # customers' data: neither a shared cache nor a browser's disk may keep it
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
 """What the answer does not say by itself."""
-_ADDED: Final = tuple(_SAFE.items())
 
 
 class BrowserMiddleware(CORSMiddleware):
@@ -87,7 +85,7 @@ class BrowserMiddleware(CORSMiddleware):
                 scope.pop(EXCHANGE, None)
                 await super().__call__(scope, receive, partial(_send_safely, send))
                 return
-        scope[ADDED] = _ADDED
+        scope[ADDED] = _SAFE
         await self.app(scope, receive, partial(_send_safely, send))
 
     def is_allowed_origin(self, origin: str) -> bool:
@@ -124,5 +122,5 @@ class BrowserMiddleware(CORSMiddleware):
 async def _send_safely(send: Send, message: Message) -> None:
     if message["type"] == "http.response.start":
         said = {name for name, _ in message["headers"]}
-        message["headers"] = [*message["headers"], *(one for one in _ADDED if one[0] not in said)]
+        message["headers"] = [*message["headers"], *(one for one in _SAFE if one[0] not in said)]
     await send(message)

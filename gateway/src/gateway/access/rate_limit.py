@@ -39,7 +39,6 @@ class RateLimiter:
     def __init__(self, quota: int, window_seconds: int, clock: Callable[[], float], *, policy: str = "default") -> None:
         self._item = string_item(policy)
         self._quota = quota
-        self._whole = float(quota)
         self._rate = quota / window_seconds
         self._clock = clock
         self._window = window_seconds
@@ -78,11 +77,11 @@ class RateLimiter:
     def _level(self, subject: str, now: float) -> float:
         known = self._buckets.get(subject)
         if known is None:
-            return self._whole
+            return self._quota
         level, since = known
         if now > since:
             level += (now - since) * self._rate
-        return level if level < self._whole else self._whole
+        return level if level < self._quota else self._quota
 
     def collect(self) -> dict[tuple[str, str], int]:
         """By tenant and subject: what was spent since the last time."""
@@ -115,7 +114,7 @@ class RateLimiter:
         """The RateLimit field: what is left, and in how many seconds the quota is whole again; of who was refused, in how
         many one request may pass.
         """
-        seconds = math.ceil(((self._quota if allowed else 1.0) - level) / self._rate)
+        seconds = self._seconds(level, self._quota if allowed else 1.0)
         headers = {"RateLimit-Policy": self._policy, "RateLimit": self._left(level, seconds)}
         if not allowed:
             headers["Retry-After"] = str(seconds)
@@ -123,8 +122,12 @@ class RateLimiter:
 
     def fields(self, level: float) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
         """The headers of one who may pass, as they are sent."""
-        seconds = math.ceil((self._quota - level) / self._rate)
-        return self._policy_field, (b"ratelimit", self._left(level, seconds).encode())
+        left = self._left(level, self._seconds(level, self._quota))
+        return self._policy_field, (b"ratelimit", left.encode())
+
+    def _seconds(self, level: float, wanted: float) -> int:
+        """Until so much has flowed back."""
+        return math.ceil((wanted - level) / self._rate)
 
     def _left(self, level: float, seconds: int) -> str:
         return f"{self._item};r={max(0, int(level))};t={seconds}"
