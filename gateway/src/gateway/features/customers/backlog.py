@@ -31,7 +31,7 @@ _CONTACTS: Final = 100
 _ACCOUNTS: Final = 10
 """Customers that are taken at once: an account's view takes a look at each of its contacts."""
 
-_ROUNDS: Final = 5
+_ROUNDS: Final = 20
 """Of so many rounds accounts come first in one."""
 
 _IDLE_SECONDS: Final = 0.25
@@ -91,8 +91,7 @@ async def project_backlog(session: WriteSession, events: Sequence[Event]) -> Non
     if not changes:
         return
     touched = Touched.by(changes)
-    related = await repository.related_customers(session, sorted(touched.contacts), sorted(touched.renamed))
-    ids = sorted(touched.contacts | touched.accounts | related)
+    ids = sorted(touched.contacts | touched.accounts | await touched.related(session))
     renamed = [one in touched.renamed for one in ids]
     await session.execute(_MARK, {"tenant_id": session.tenant_id, "ids": ids, "renamed": renamed})
 

@@ -18,14 +18,18 @@ PROFILES: Final = Sql(
         select e.* from unnest(cast(:ids as text[])) as wanted(id)
          cross join lateral (
                select id, type, account_id, data, time from entity where id = wanted.id and not deleted offset 0) e)
-    select 'profile' as part, id as customer, cast(data as text) as data, time from profile
+    select 'profile' as part, id as customer, cast(data as text) as data, time,
+           type = 'contact'
+           and not exists (select from entity e where e.contact_id = p.id and e.id <> p.id offset 0)
+           and not exists (select from entity e where e.account_id = p.id offset 0) as alone
+      from profile p
     union all
-    select 'account', p.id, cast(e.data as text), e.time
+    select 'account', p.id, cast(e.data as text), e.time, false
       from profile p
      cross join lateral (select data, time from entity where id = p.account_id and not deleted offset 0) e
      where p.type = 'contact'
     union all
-    select 'contacts', p.id, string_agg(cast(e.data as text), ',' order by e.id), null
+    select 'contacts', p.id, string_agg(cast(e.data as text), ',' order by e.id), null, false
       from profile p
      cross join lateral (
            select id, data from entity

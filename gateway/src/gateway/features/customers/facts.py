@@ -20,6 +20,7 @@ from crm_kit.db.session import ReadSession
 from gateway.features.customers.compose import Facts
 from gateway.features.customers.entities import Json
 from gateway.features.customers.fact_statements import FACTS, PROFILES
+from gateway.features.customers.timeline import entries_of
 from gateway.upstream import SERVICES
 
 
@@ -37,9 +38,13 @@ class _Sum(NamedTuple):
 
 @dataclass(slots=True)
 class _Customer:
-    """What is gathered of one customer. Its scope is `contact_ids` and, of an account, `account_id`."""
+    """What is gathered of one customer. Its scope is `contact_ids` and, of an account, `account_id`.
+
+    `alone`: a person of whom nobody has told anything but who it is.
+    """
 
     id: str
+    alone: bool = False
     profile: Json | None = None
     account: Json | None = None
     account_id: str | None = None
@@ -77,7 +82,7 @@ async def load(
     contact_ids: Sequence[str] | None = None,
     sources: Sequence[str] = SERVICES,
 ) -> list[Stored]:
-    """The facts of these customers, in the order given; two statements.
+    """The facts of these customers, in the order given; two statements, one where each of them is alone.
 
     `contact_ids`: for a single account, whose contacts another source knows better. `sources`: whose timeline entries
     are wanted.
@@ -87,8 +92,14 @@ async def load(
     if contact_ids is not None:
         for customer in customers.values():
             customer.contact_ids = tuple(contact_ids)
-    for row in await session.fetch(FACTS, {**_scope(customers.values()), "sources": list(sources)}):
-        _gather(customers[row["customer"]], row)
+    others = [customer for customer in customers.values() if not customer.alone]
+    if others:
+        for row in await session.fetch(FACTS, {**_scope(others), "sources": list(sources)}):
+            _gather(customers[row["customer"]], row)
+    for customer in customers.values():
+        if customer.alone and customer.profile is not None:
+            own = entries_of("contact", customer.profile)
+            customer.entries = [entry.json() for entry in own if entry.source in sources]
     return [_stored(customer) for customer in customers.values()]
 
 
@@ -129,7 +140,7 @@ async def _load_profiles(session: ReadSession, customers: Mapping[str, _Customer
             customer.contacts = _list(row["data"])
             continue
         if row["part"] == "profile":
-            customer.profile = orjson.loads(row["data"])
+            customer.profile, customer.alone = orjson.loads(row["data"]), row["alone"]
         else:
             customer.account = orjson.loads(row["data"])
         customer.as_of["contacts"] = max(row["time"], customer.as_of.get("contacts", row["time"]))

@@ -17,7 +17,7 @@ from crm_contracts.ids import prefix_of
 from crm_contracts.types import format_timestamp
 from crm_kit.db.locks import lock_keys
 from crm_kit.db.models import utc_now
-from crm_kit.db.session import WriteSession
+from crm_kit.db.session import ReadSession, WriteSession
 
 from gateway.features.customers import facts, repository
 from gateway.features.customers.compose import Content, compose, customer_name
@@ -51,11 +51,16 @@ async def project(session: WriteSession, events: Sequence[Event]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """Customers of whom something has changed. `renamed`: the accounts whose contacts show them too."""
+    """Customers of whom something has changed.
+
+    `renamed`: the accounts whose contacts show them too. `unplaced`: the contacts of whom it is not known by the changes whose
+    they are; the accounts of the others, which this transaction has written, are among `accounts`.
+    """
 
     contacts: frozenset[str]
     accounts: frozenset[str]
     renamed: frozenset[str]
+    unplaced: frozenset[str]
 
     @classmethod
     def by(cls, changes: Iterable[Change]) -> Self:
@@ -69,7 +74,14 @@ class Touched:
             contacts,
             accounts,
             frozenset(change.id for change in changes if change.type == "account"),
+            contacts - {change.id for change in changes if change.type == "contact"},
         )
+
+    async def related(self, session: ReadSession) -> set[str]:
+        """Who shows something of these beside themselves: accounts of contacts, contacts of accounts."""
+        if not self.unplaced and not self.renamed:
+            return set()
+        return await repository.related_customers(session, sorted(self.unplaced), sorted(self.renamed))
 
 
 async def store(session: WriteSession, events: Sequence[Event]) -> list[Change]:
@@ -81,7 +93,8 @@ async def store(session: WriteSession, events: Sequence[Event]) -> list[Change]:
     changed = {change.id for change in changes}
     written = [state for state in states if state.id in changed]
     entries = {state.id: entries_of(state.type, state.data) if state.data is not None else [] for state in written}
-    await repository.replace_entries(session, written, entries)
+    new = {change.id for change in changes if change.is_new}
+    await repository.replace_entries(session, written, entries, new)
     await write_numbers(session, written)
     return changes
 
@@ -119,7 +132,7 @@ async def _lock_affected(session: WriteSession, touched: Touched) -> set[str]:
     locked: set[str] = set()
     affected: set[str] = {*touched.contacts, *touched.accounts}
     while True:
-        affected |= await repository.related_customers(session, sorted(touched.contacts), sorted(touched.renamed))
+        affected |= await touched.related(session)
         if affected <= locked:
             return locked
         await lock_customers(session, affected - locked)

@@ -3,7 +3,7 @@
 Every one takes a whole batch: the number of statements does not depend on the number of events.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -46,7 +46,7 @@ _UPSERT_ENTITIES = Sql(
      where (e.version, e.deleted) < (excluded.version, excluded.deleted)
     -- Of the very row that was overwritten: a look at it before might see an older one.
     returning e.id, e.type, e.contact_id, e.account_id,
-              old.contact_id as old_contact_id, old.account_id as old_account_id
+              old.contact_id as old_contact_id, old.account_id as old_account_id, old.id is null as is_new
     """
 )
 
@@ -59,6 +59,7 @@ class Change:
     type: str
     contact_ids: frozenset[str]
     account_ids: frozenset[str]
+    is_new: bool
 
 
 ENTITY_COLUMNS: Final = (
@@ -77,6 +78,7 @@ async def write_entities(session: WriteSession, states: Sequence[EntityState]) -
             row["type"],
             frozenset(filter(None, (row["contact_id"], row["old_contact_id"]))),
             frozenset(filter(None, (row["account_id"], row["old_account_id"]))),
+            row["is_new"],
         )
         for row in rows
     ]
@@ -96,11 +98,12 @@ _INSERT_ENTRIES = Sql(
 
 
 async def replace_entries(
-    session: WriteSession, states: Iterable[EntityState], entries: Mapping[str, Sequence[Entry]]
+    session: WriteSession, states: Iterable[EntityState], entries: Mapping[str, Sequence[Entry]], new: Set[str]
 ) -> None:
-    """Gives each of the entities exactly these timeline entries."""
+    """Gives each of the entities exactly these timeline entries. `new`: those that can have had none."""
     rows = [(state, n, entry) for state in states for n, entry in enumerate(entries[state.id])]
-    await session.fetch(_DELETE_ENTRIES, {"ids": sorted(entries)})
+    if had := sorted(entries.keys() - new):
+        await session.fetch(_DELETE_ENTRIES, {"ids": had})
     if rows:
         values = {
             "tenant_id": session.tenant_id,
@@ -171,14 +174,11 @@ _KNOWN_VIEWS = Sql(
 )
 _DELETE_VIEWS = Sql("delete from customer_view where id = any(:ids)")
 _DELETE_KEYS = Sql("delete from customer_key where customer_id = any(:ids)")
-_INSERT_KEYS = Sql(
-    """
-    insert into customer_key (tenant_id, customer_id, key)
-    select :tenant_id, * from unnest(cast(:ids as text[]), cast(:keys as text[])) on conflict do nothing
-    """
-)
 _UPSERT_VIEWS = Sql(
     """
+    with found_by as (
+        insert into customer_key (tenant_id, customer_id, key)
+        select :tenant_id, * from unnest(cast(:of as text[]), cast(:key as text[])) on conflict do nothing)
     insert into customer_view (tenant_id, id, kind, name, version, as_of, doc, digest, sources, keys)
     select :tenant_id, id, kind, name, version, as_of, doc, digest, cast(sources as json),
            array(select json_array_elements_text(cast(keys as json)))
@@ -224,20 +224,15 @@ async def write_views(session: WriteSession, views: Sequence[ViewRecord], known:
     """Stores new and changed views, and their keys where those have changed."""
     if not views:
         return
+    moved = [view for view in views if view.id not in known or known[view.id].keys != view.keys]
+    if had := [view.id for view in moved if view.id in known]:
+        await session.fetch(_DELETE_KEYS, {"ids": had})
     columns = ("id", "kind", "name", "version", "as_of", "doc", "digest", "sources")
     values: dict[str, Any] = {column: [getattr(view, column) for view in views] for column in columns}
     values |= {"keys": [orjson.dumps(view.keys).decode() for view in views], "tenant_id": session.tenant_id}
+    found_by = [(view.id, key) for view in moved for key in view.keys]
+    values |= {"of": [one for one, _ in found_by], "key": [key for _, key in found_by]}
     await session.fetch(_UPSERT_VIEWS, values)
-    moved = [view for view in views if view.id not in known or known[view.id].keys != view.keys]
-    had = [view.id for view in moved if view.id in known]
-    if had:
-        await session.fetch(_DELETE_KEYS, {"ids": had})
-    if moved:
-        pairs = [(view.id, key) for view in moved for key in view.keys]
-        await session.fetch(
-            _INSERT_KEYS,
-            {"tenant_id": session.tenant_id, "ids": [p[0] for p in pairs], "keys": [p[1] for p in pairs]},
-        )
 
 
 async def delete_views(session: WriteSession, ids: Sequence[str]) -> None:

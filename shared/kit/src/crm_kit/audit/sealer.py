@@ -29,7 +29,20 @@ _ANCHOR_SECONDS: Final = 600.0
 _RETENTION_SECONDS: Final = 3600.0
 _FORGET_BATCH: Final = 5000
 
-_WAITING = text("select tenant_id, min(at) as oldest from audit_unsealed group by tenant_id order by min(at)")
+# By the key, tenant after tenant: what waits may be many, and is asked for every second.
+_WAITING = text(
+    """
+    with recursive waiting as (
+        (select tenant_id, at from audit_unsealed order by tenant_id, id limit 1)
+        union all
+        select following.tenant_id, following.at
+          from waiting
+         cross join lateral (
+               select tenant_id, at from audit_unsealed
+                where tenant_id > waiting.tenant_id order by tenant_id, id limit 1) as following)
+    select tenant_id, at as oldest from waiting order by at
+    """
+)
 _LOCK = Sql("select pg_try_advisory_xact_lock(hashtextextended('audit ' || cast(:tenant_id as text), 0)) as mine")
 _TAKE = Sql(
     """

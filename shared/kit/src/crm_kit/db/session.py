@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterab
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import asyncpg
 import orjson
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from crm_kit.rights import Sights
 
 ValueT = TypeVar("ValueT")
+
+_LONGEST_SECONDS: Final = 900
+"""How long a connection is used: what a server process remembers of tables and plans grows for hours otherwise."""
 
 _NOW = text("select clock_timestamp()")
 _PLAN_ANEW = text("select set_config('plan_cache_mode', 'force_custom_plan', true)")
@@ -320,6 +323,7 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_use_lifo=True,
+            pool_recycle=_LONGEST_SECONDS,
             pool_pre_ping=False,
             json_deserializer=orjson.loads,  # PostgreSQL spells 1e300 out, and json would make a long integer of it
             hide_parameters=True,  # errors are logged and kept with parked events; parameters are personal data

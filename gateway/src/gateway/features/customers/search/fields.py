@@ -44,6 +44,7 @@ _FIELDS: Final = {code: name for name, code in _CODES.items()}
 _JOINERS: Final = re.compile(r"['’`´·\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _SPACES: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _NO_DIGITS: Final = re.compile(r"\D")
+_CHINESE_MOBILE: Final = re.compile(r"\+861[3-9][0-9]{9}")
 
 
 class SearchedText(NamedTuple):
@@ -134,6 +135,8 @@ def _texts(field: FieldName, texts: Iterable[str]) -> list[SearchedText]:
 @lru_cache(maxsize=1_000)
 def phone_digits(number: str) -> tuple[str, ...]:
     """Of a number in E.164: with the country's code, and as it is dialled within the country."""
+    if _CHINESE_MOBILE.fullmatch(number):  # as below, at a hundredth of the time
+        return number[1:], number[3:]
     whole = _NO_DIGITS.sub("", number)
     try:
         parsed = phonenumbers.parse(number, None)

@@ -6,17 +6,19 @@ the index, and the part, so that nobody is shown by how many candidates there ar
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 from itertools import product
 from typing import Final, NamedTuple
 
 from crm_kit.texts.pinyin import readings_of, sound, surname_pinyin
 
-from gateway.features.customers.search.fields import NAMES, PARTS, Part, Searched, SearchedText
+from gateway.features.customers.search.fields import NAMES, Part, Searched, SearchedText
 
 _MOST: Final = 4_000
 """Of one customer."""
+
+_BITS: Final = 0x7FFF_FFFF
 
 _WIDE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 HAN_RUNS: Final = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
@@ -53,7 +55,7 @@ def number_seeds(tenant_id: str) -> Seeds:
 
 
 def gram(seed: int, text: str) -> int:
-    return zlib.crc32(text.encode(errors="replace"), seed) & 0x7FFFFFFF
+    return zlib.crc32(text.encode(errors="replace"), seed) & _BITS
 
 
 def is_wide(character: str) -> bool:
@@ -64,9 +66,11 @@ def is_wide(character: str) -> bool:
 def grams_of(tenant_id: str, customer: Searched) -> list[int]:
     """All of what a customer is found by, sorted."""
     found: set[int] = set()
-    for part in PARTS:
+    for part, texts in customer.texts.items():
+        if not texts:
+            continue
         seed = seeds(tenant_id, part)
-        for text in customer.texts[part]:
+        for text in texts:
             found.update(_grams(seed, text))
             if len(found) > _MOST:
                 return sorted(found)[:_MOST]
@@ -76,23 +80,31 @@ def grams_of(tenant_id: str, customer: Searched) -> list[int]:
 def grams_of_number(tenant_id: str, text: str) -> list[int]:
     """Of the number of an order or a ticket."""
     seed = number_seeds(tenant_id)
-    return sorted({gram(seed.whole, text), *(gram(seed.part, each) for each in _parts(text, pairs=False))})
+    return sorted({gram(seed.whole, text), *_part_grams(seed.part, text, pairs=False)})
 
 
-def _grams(seed: Seeds, text: SearchedText) -> Iterator[int]:
-    is_name = text.field in NAMES
-    for each in _parts(text.text, pairs=is_name):
-        yield gram(seed.part, each)
-    for each in {text.text, _in_order(text.text)} if is_name else {text.text}:
-        yield gram(seed.whole, each)
-    for word in text.text.split(" ") if is_name else [text.text]:
-        for each in _beginnings(word):
-            yield gram(seed.beginning, each)
-    if is_name:
-        for run in HAN_RUNS.findall(text.text):
-            yield from _read(seed, run)
-    if text.field == "name":
-        yield from _misspelt(seed, text.text)
+def _grams(seed: Seeds, text: SearchedText) -> Set[int]:
+    field, plain = text
+    if field not in NAMES:
+        beginnings = [gram(seed.beginning, each) for each in _beginnings(plain)]
+        return {gram(seed.whole, plain), *beginnings, *_part_grams(seed.part, plain, pairs=False)}
+    return _name_grams(seed, plain).union(_misspelt(seed, plain)) if field == "name" else _company_grams(seed, plain)
+
+
+@lru_cache(maxsize=1_000)
+def _company_grams(seed: Seeds, name: str) -> frozenset[int]:
+    """Remembered: it comes again with each of the company's people."""
+    return frozenset(_name_grams(seed, name))
+
+
+def _name_grams(seed: Seeds, name: str) -> set[int]:
+    found = {gram(seed.whole, name), gram(seed.whole, _in_order(name))}
+    found.update(_part_grams(seed.part, name, pairs=True))
+    for word in name.split(" "):
+        found.update([gram(seed.beginning, each) for each in _beginnings(word)])
+    for run in HAN_RUNS.findall(name):
+        found.update(_read(seed, run))
+    return found
 
 
 def _misspelt(seed: Seeds, name: str) -> Iterator[int]:
@@ -111,8 +123,16 @@ def whole_grams(seed: Seeds, whole: str) -> list[int]:
     return [gram(seed.whole, each) for each in dict.fromkeys((whole, _in_order(whole)))]
 
 
+def _part_grams(seed: int, text: str, *, pairs: bool) -> list[int]:
+    """Of one and two adjacent wide characters, of three others; of names, of two others as well."""
+    if not text.isascii():
+        return [gram(seed, part) for part in _parts(text, pairs=pairs)]
+    raw, sizes = text.encode(), (2, 3) if pairs else (3,)
+    parts = [raw[n : n + size] for size in sizes for n in range(len(raw) - size + 1)]
+    return [zlib.crc32(part, seed) & _BITS for part in parts if b" " not in part]
+
+
 def _parts(text: str, *, pairs: bool) -> Iterator[str]:
-    """One and two adjacent wide characters, three others; of names, two others as well."""
     wide = [is_wide(each) for each in text]
     for n, here in enumerate(wide):
         if here:
@@ -169,13 +189,23 @@ def alike(syllable: str) -> str:
     return f"l{plain[1:]}" if plain.startswith("n") else plain
 
 
+@lru_cache(maxsize=20_000)
+def _spoken(syllable: int, sounding: int, character: str) -> tuple[int, ...]:
+    """Of a character, by the seeds of its syllables and of what these sound alike."""
+    read = readings(character)
+    return (*(gram(syllable, each) for each in read), *(gram(sounding, alike(each)) for each in read))
+
+
+@lru_cache(maxsize=20_000)
+def _initials(character: str) -> tuple[str, ...]:
+    return tuple(sorted({each[0] for each in readings(character)}))
+
+
 def _read(seed: Seeds, run: str) -> Iterator[int]:
     """Of characters: their syllables, what these sound alike, and the first letters of two and of three."""
-    read = [readings(character) for character in run]
-    for syllable in {each for all_of in read for each in all_of}:
-        yield gram(seed.syllable, syllable)
-        yield gram(seed.sound, alike(syllable))
-    first = [sorted({each[0] for each in all_of}) for all_of in read]
+    for character in run:
+        yield from _spoken(seed.syllable, seed.sound, character)
+    first = [_initials(character) for character in run]
     for size in (2, 3):
         for n in range(len(run) - size + 1):
             for letters in product(*first[n : n + size]):

@@ -59,5 +59,8 @@ def translated() -> Iterator[None]:
 
 
 async def connect(url: str) -> Connection:
-    """A connection of one's own, outside the pool."""
-    return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT, server_settings=SESSION)
+    """A connection of one's own, outside the pool, for what may be lost in a crash: nobody waits for the disk."""
+    settings = {**SESSION, "synchronous_commit": "off"}
+    return await asyncpg.connect(
+        url, timeout=CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT, server_settings=settings
+    )

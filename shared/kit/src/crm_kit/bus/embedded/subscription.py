@@ -174,10 +174,7 @@ class EmbeddedSubscription:
         )
         try:
             async with self._reader.using:
-                if self._connection is None or not ordered:
-                    return
-                async with self._connection.transaction():
-                    await self._connection.execute("set local synchronous_commit = off")
+                if self._connection is not None and ordered:
                     await self._connection.execute(_COMMIT, self._group, *arguments)
         except FAILURES as error:
             logger.warning("Group %s could not report its position: %s", self._group, error)
@@ -329,12 +326,10 @@ class EmbeddedSubscription:
                 logger.warning("Heartbeat of group %s failed: %s", self._group, error)
 
     async def _heartbeat(self, connection: Connection) -> None:
-        async with connection.transaction():
-            await connection.execute("set local synchronous_commit = off")
-            status = await connection.execute(
-                "update member set heartbeat_at = clock_timestamp() where id = $1", self._member
-            )
-            cleaned = await connection.execute(_CLEAN, self._group)
+        status = await connection.execute(
+            "update member set heartbeat_at = clock_timestamp() where id = $1", self._member
+        )
+        cleaned = await connection.execute(_CLEAN, self._group)
         if status == "UPDATE 0":
             await connection.close()  # someone took us for dead: join again
             return
