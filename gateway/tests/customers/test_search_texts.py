@@ -4,10 +4,20 @@ import random
 import string
 from typing import Any
 
+import phonenumbers
 import pytest
 from crm_kit.texts.pinyin import readings_of, surname_pinyin
 from gateway.features.customers.search import arms
-from gateway.features.customers.search.fields import PARTS, Searched, SearchedText, folded, parse, searched, spelled
+from gateway.features.customers.search.fields import (
+    PARTS,
+    Searched,
+    SearchedText,
+    folded,
+    parse,
+    phone_digits,
+    searched,
+    spelled,
+)
 from gateway.features.customers.search.grams import grams_of
 from gateway.features.customers.search.matching import fit_of, last_rank
 from gateway.features.customers.search.query import MAX_LENGTH, TooManyWords, parses, understood
@@ -161,3 +171,11 @@ def test_whatever_is_asked_is_understood_or_refused(q: str) -> None:
 def test_what_is_kept_is_read_as_it_was(given_texts: list[tuple[Any, str]]) -> None:
     kept = [SearchedText(field, plain) for field, text in given_texts if (plain := folded(text))]
     assert parse(spelled(kept)) == kept
+
+
+@given(subscriber=st.integers(10**9, 10**10 - 1))
+def test_a_chinese_mobile_number_is_dialled_as_the_library_says(subscriber: int) -> None:
+    number = f"+861{subscriber}"
+    within = phonenumbers.format_number(phonenumbers.parse(number, None), phonenumbers.PhoneNumberFormat.NATIONAL)
+    national = "".join(filter(str.isdigit, within))
+    assert phone_digits(number) == (number[1:], national)

@@ -1,11 +1,9 @@
 """How many statements an operation takes: that does not depend on the machine, and what is slow begins with one too many."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import pytest
 import pytest_asyncio
 from contacts_svc.manifest import MANIFEST
@@ -13,14 +11,7 @@ from crm_contracts.ids import TeamId
 from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.db.provision import ServiceUrls
 from crm_testkit.service import ServiceUnderTest, Tenant, running_service
-
-Count = Callable[[Callable[[], Awaitable[object]]], Awaitable[int]]
-
-_COUNT = """
-    select coalesce(sum(calls), 0)::int from pg_stat_statements s
-     where dbid = (select oid from pg_database where datname = current_database())
-       and userid = (select oid from pg_roles where rolname = current_database() || '_app') and toplevel
-"""
+from crm_testkit.statements import CountStatements, counting_statements
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -37,21 +28,10 @@ async def alone(
 
 
 @pytest_asyncio.fixture(scope="module")
-async def count(alone: ServiceUnderTest, postgres_server: EmbeddedPostgres) -> AsyncIterator[Count]:
+async def count(alone: ServiceUnderTest, postgres_server: EmbeddedPostgres) -> AsyncIterator[CountStatements]:
     """How many statements the application sends while something is done."""
-    database = urlsplit(alone.urls.app).path
-    url = urlunsplit(urlsplit(postgres_server.superuser_url())._replace(path=database))
-    connection = await asyncpg.connect(url)
-    await connection.execute("create extension if not exists pg_stat_statements")
-
-    async def counted(do: Callable[[], Awaitable[object]]) -> int:
-        before = await connection.fetchval(_COUNT)
-        await do()
-        after: int = await connection.fetchval(_COUNT)
-        return after - before
-
-    yield counted
-    await connection.close()
+    async with counting_statements(alone.urls, postgres_server) as counted:
+        yield counted
 
 
 async def _batch(tenant: Tenant, operations: list[dict[str, Any]]) -> None:
@@ -71,7 +51,7 @@ def _upserts(numbers: range, title: str) -> list[dict[str, Any]]:
     ]
 
 
-async def test_a_record_is_read_by_one_statement(alone: ServiceUnderTest, count: Count) -> None:
+async def test_a_record_is_read_by_one_statement(alone: ServiceUnderTest, count: CountStatements) -> None:
     tenant = alone.tenant()
     contact = await tenant.create("/v1/contacts", full_name="王伟")
     path = f"/v1/contacts/{contact['id']}"
@@ -79,7 +59,7 @@ async def test_a_record_is_read_by_one_statement(alone: ServiceUnderTest, count:
     assert await count(lambda: tenant.read(path)) == 1
 
 
-async def test_a_creation_is_one_statement(alone: ServiceUnderTest, count: Count) -> None:
+async def test_a_creation_is_one_statement(alone: ServiceUnderTest, count: CountStatements) -> None:
     """Entity, event, audit entry, the idempotency key and its answer; what is asked for at the same time goes with it."""
     tenant = alone.tenant()
 
@@ -96,7 +76,7 @@ async def test_a_creation_is_one_statement(alone: ServiceUnderTest, count: Count
 
 
 async def test_a_creation_is_one_statement_with_territories_and_custom_fields(
-    alone: ServiceUnderTest, count: Count
+    alone: ServiceUnderTest, count: CountStatements
 ) -> None:
     tenant = alone.tenant()
     field = {"resource": "contacts", "name": "level", "label": {"en": "Level"}, "type": "text", "default": "gold"}
@@ -115,7 +95,7 @@ async def test_a_creation_is_one_statement_with_territories_and_custom_fields(
     assert await count(lambda: asyncio.gather(*(create() for _ in range(30)))) < 15
 
 
-async def test_tag_rules_cost_a_write_no_statement(alone: ServiceUnderTest, count: Count) -> None:
+async def test_tag_rules_cost_a_write_no_statement(alone: ServiceUnderTest, count: CountStatements) -> None:
     """A creation; and a change of a hundred in what no rule on orders names, which reads nothing of their orders."""
     tenant = alone.tenant()
 
@@ -139,7 +119,7 @@ async def test_tag_rules_cost_a_write_no_statement(alone: ServiceUnderTest, coun
     assert await count(lambda: change("e")) == without
 
 
-async def test_a_batch_takes_as_many_for_a_hundred_as_for_ten(alone: ServiceUnderTest, count: Count) -> None:
+async def test_a_batch_takes_as_many_for_a_hundred_as_for_ten(alone: ServiceUnderTest, count: CountStatements) -> None:
     tenant = alone.tenant()
     await _batch(tenant, _upserts(range(1), "first"))
     few = await count(lambda: _batch(tenant, _upserts(range(10, 20), "a")))
@@ -147,7 +127,9 @@ async def test_a_batch_takes_as_many_for_a_hundred_as_for_ten(alone: ServiceUnde
     assert few == many <= 12
 
 
-async def test_a_shops_batch_takes_as_many_for_a_hundred_as_for_ten(alone: ServiceUnderTest, count: Count) -> None:
+async def test_a_shops_batch_takes_as_many_for_a_hundred_as_for_ten(
+    alone: ServiceUnderTest, count: CountStatements
+) -> None:
     """With what no two contacts may have, and what must be there."""
     tenant = alone.tenant()
     accounts = [(await tenant.create("/v1/accounts", name=f"Shop {number}"))["id"] for number in range(100)]
@@ -175,7 +157,9 @@ async def test_a_shops_batch_takes_as_many_for_a_hundred_as_for_ten(alone: Servi
     assert changed - await count(lambda: _batch(tenant, operations(range(150, 160), "c"))) == 40
 
 
-async def test_changes_of_a_batch_are_read_and_published_together(alone: ServiceUnderTest, count: Count) -> None:
+async def test_changes_of_a_batch_are_read_and_published_together(
+    alone: ServiceUnderTest, count: CountStatements
+) -> None:
     """One UPDATE each, sent together; all else once."""
     tenant = alone.tenant()
     for title in ("a", "b"):
@@ -186,7 +170,9 @@ async def test_changes_of_a_batch_are_read_and_published_together(alone: Service
     assert few <= 25
 
 
-async def test_a_hierarchy_takes_as_many_statements_however_wide_it_is(alone: ServiceUnderTest, count: Count) -> None:
+async def test_a_hierarchy_takes_as_many_statements_however_wide_it_is(
+    alone: ServiceUnderTest, count: CountStatements
+) -> None:
     tenant = alone.tenant()
     counts = []
     for children in (1, 40):
@@ -198,7 +184,7 @@ async def test_a_hierarchy_takes_as_many_statements_however_wide_it_is(alone: Se
     assert counts[0] == counts[1]
 
 
-async def test_a_merge_asks_for_no_relationship_by_itself(alone: ServiceUnderTest, count: Count) -> None:
+async def test_a_merge_asks_for_no_relationship_by_itself(alone: ServiceUnderTest, count: CountStatements) -> None:
     tenant = alone.tenant()
     counts = []
     for roles in (2, 40):
