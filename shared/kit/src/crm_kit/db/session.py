@@ -45,9 +45,9 @@ _LONGEST_SECONDS: Final = 900
 
 _NOW = text("select clock_timestamp()")
 _PLAN_ANEW = text("select set_config('plan_cache_mode', 'force_custom_plan', true)")
-_SET_TENANT = text("select set_config('app.tenant_id', :tenant_id, true)")
-_BEGIN_FOR = text("select begin_for_tenant(:tenant_id, false)")
-_FOLLOW = text("select follow_tenant(:tenant_id)")
+_SET_TENANT = Sql("select set_config('app.tenant_id', :tenant_id, true) as turned")
+_BEGIN_FOR = Sql("select begin_for_tenant(:tenant_id, false) as turned")
+_FOLLOW = Sql("select follow_tenant(:tenant_id) as turned")
 
 
 class ReadSession:
@@ -110,12 +110,12 @@ class ReadSession:
         if tenant_id != self._tenant_id:
             await self._turn(tenant_id, _SET_TENANT)
 
-    async def _turn(self, tenant_id: str, statement: Executable) -> Any:
+    async def _turn(self, tenant_id: str, statement: Sql) -> Any:
         await self._settle()
         self._known.clear()
         await self._session.flush()
         self._tenant_id = tenant_id
-        return await self._session.scalar(statement, {"tenant_id": tenant_id})
+        return (await self.fetch(statement, {"tenant_id": tenant_id}))[0]["turned"]
 
     async def scalars(self, statement: Executable, parameters: Any = None) -> ScalarResult[Any]:
         await self._settle()
