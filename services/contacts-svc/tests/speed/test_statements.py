@@ -1,6 +1,7 @@
 """How many statements an operation takes: that does not depend on the machine, and what is slow begins with one too many."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -93,6 +94,29 @@ async def test_a_creation_is_one_statement_with_territories_and_custom_fields(
     await create()  # connects
     assert await count(create) == 1
     assert await count(lambda: asyncio.gather(*(create() for _ in range(30)))) < 15
+
+
+async def test_a_change_is_two_statements(alone: ServiceUnderTest, count: CountStatements) -> None:
+    """One reads the row, and one changes it, with event and audit entry, if it is still what was read."""
+    tenant = alone.tenant()
+    contact = await tenant.create("/v1/contacts", full_name="王伟", emails=[{"address": "wei@example.com"}])
+    path, numbers = f"/v1/contacts/{contact['id']}", itertools.count()
+
+    async def change() -> None:
+        title = f"经理 {next(numbers)}"
+        answer = await tenant.client.patch(path, json={"title": title})
+        assert (answer.status_code, answer.json()["title"]) == (200, title)
+
+    await change()  # reads what stands
+    await change()  # connects
+    assert await count(change) == 2
+    assert (await tenant.read(path))["version"] == 4
+
+    async def change_nothing() -> None:
+        assert (await tenant.client.patch(path, json={"full_name": "王伟"})).json()["version"] == 4
+
+    await change_nothing()
+    assert await count(change_nothing) == 2
 
 
 async def test_tag_rules_cost_a_write_no_statement(alone: ServiceUnderTest, count: CountStatements) -> None:

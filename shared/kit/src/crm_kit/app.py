@@ -1,6 +1,6 @@
 """create_app: a manifest made into an ASGI application."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
@@ -25,8 +25,10 @@ from crm_kit.jobs.router import router as jobs
 from crm_kit.manifest import Manifest
 from crm_kit.merging.router import router as merging
 from crm_kit.openapi import build_openapi
+from crm_kit.resources.changes import Changes
 from crm_kit.resources.creations import Creations
 from crm_kit.resources.digest_routes import digest_router
+from crm_kit.resources.fast_change import FastChange
 from crm_kit.resources.fast_create import FastCreate
 from crm_kit.resources.fast_read import FastRead
 from crm_kit.resources.inspection import router as inspection
@@ -35,6 +37,8 @@ from crm_kit.resources.routes import ResourceRouter
 from crm_kit.runtime import Runtime
 from crm_kit.settings import SettingsError
 from crm_kit.states.router import router as states
+
+Fast = FastRead | FastCreate | FastChange
 
 _STATEMENT_CONNECTIONS: Final = 4
 
@@ -53,7 +57,7 @@ class Application(FastAPI):
 
 
 def _around(
-    app: Application, fast: Sequence[FastRead | FastCreate], manifest: Manifest, runtime: Runtime, origin_of: OriginOf
+    app: Application, fast: Sequence[Fast], manifest: Manifest, runtime: Runtime, origin_of: OriginOf
 ) -> ASGIApp:
     """The fast path around the application, and around that what the features put around everything."""
     outermost: ASGIApp = FastPath(
@@ -75,16 +79,20 @@ def _around(
     return outermost
 
 
-def _fast(
-    resources: Sequence[Resource[Any, Any, Any]], creations: Creations
-) -> tuple[list[FastRead], list[FastCreate]]:
-    reads = [FastRead(resource) for resource in resources if "read" not in resource.administered]
-    written = [resource for resource in resources if resource.create and "write" not in resource.administered]
-    return reads, [FastCreate(resource, creations) for resource in written]
+def _fast(resources: Sequence[Resource[Any, Any, Any]], creations: Creations, changes: Changes) -> list[Fast]:
+    read = [resource for resource in resources if "read" not in resource.administered]
+    written = [resource for resource in resources if "write" not in resource.administered]
+    return [
+        *(FastRead(resource) for resource in read),
+        *(FastCreate(resource, creations) for resource in written if resource.create),
+        *(FastChange(resource, changes) for resource in resources if resource.update and not resource.administered),
+    ]
 
 
 @asynccontextmanager
-async def _opened(users: Sequence[FastRead | Creations], runtime: Runtime) -> AsyncIterator[None]:
+async def _opened(
+    users: Iterable[FastRead | FastChange | Creations | Changes], runtime: Runtime
+) -> AsyncIterator[None]:
     """Gives them connections of their own, which are opened when one of them first asks."""
     settings, name = runtime.settings, f"{runtime.manifest.name}-statements"
     async with open_statement_pool(
@@ -103,15 +111,16 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
     resources = []
     if authenticator is None:  # what the gateway has of its own is seldom asked for
         resources = [each.router.resource for each in manifest.features if isinstance(each.router, ResourceRouter)]
-    creations = Creations()
-    fast_reads, fast_creates = _fast(resources, creations)
+    creations, changes = Creations(), Changes()
+    fast = _fast(resources, creations, changes)
+    asking = [each for each in fast if not isinstance(each, FastCreate)]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         assert runtime is not None, "an application without a runtime cannot serve"
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(runtime.running())
-            await stack.enter_async_context(_opened([*fast_reads, creations], runtime))
+            await stack.enter_async_context(_opened([*asking, creations, changes], runtime))
             for feature in manifest.features:
                 if feature.lifespan is not None:
                     await stack.enter_async_context(feature.lifespan(app, runtime))
@@ -153,7 +162,7 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
             origin_of=origin_of,
             plain_paths=_plain_paths(manifest),
         )
-        app.outermost = _around(app, [*fast_reads, *fast_creates], manifest, runtime, origin_of)
+        app.outermost = _around(app, fast, manifest, runtime, origin_of)
     return app
 
 

@@ -56,6 +56,13 @@ def new_row(table: type[RowT], **values: Any) -> RowT:
     return cast("RowT", row)
 
 
+def read_row(table: type[RowT], values: Mapping[str, Any]) -> RowT:
+    """A row as it was read past SQLAlchemy, to be changed in an `UnbegunSession`."""
+    row = _new_type(table)()
+    row.__dict__.update(values)
+    return cast("RowT", row)
+
+
 def written_columns(table: type[SQLModel]) -> list[Column[Any]]:
     """Those that PostgreSQL does not fill by itself."""
     return [column for column in columns(table) if column.computed is None and column.identity is None]

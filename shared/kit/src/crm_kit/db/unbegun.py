@@ -2,6 +2,7 @@
 
 from typing import Any, NoReturn, TypeVar
 
+from crm_kit.db.assuming import Assumed
 from crm_kit.db.session import WriteSession
 from crm_kit.db.standing import Kept, Standing, StandingCache
 
@@ -23,6 +24,11 @@ class UnbegunSession(WriteSession):
         self.gathers = True
         self.assumed: dict[Standing[Any], Kept] = {}
         """What must stand when the changes are written."""
+
+    @property
+    def marks(self) -> Assumed:
+        """By which that is known to stand."""
+        return tuple((standing, kept.mark) for standing, kept in self.assumed.items())
 
     async def _settle(self) -> NoReturn:
         raise NeedsTransaction

@@ -15,7 +15,7 @@ import structlog
 from starlette.datastructures import State
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from crm_kit import context
@@ -37,7 +37,7 @@ log = structlog.get_logger("crm")
 class FastRequest:
     """`headers`: by their lower-case names; a request that repeats one is not for the fast path.
 
-    `answered`: headers of the answer, whatever it is. `is_taken`: whether its body was read.
+    `answered`: headers of the answer, whatever it is. `taken`: its body, once it was read.
     """
 
     __slots__ = (
@@ -45,10 +45,10 @@ class FastRequest:
         "_receive",
         "answered",
         "headers",
-        "is_taken",
         "request_id",
         "scope",
         "state",
+        "taken",
         "trace",
     )
 
@@ -67,7 +67,7 @@ class FastRequest:
         self.trace = tracing.of_request(_text(headers.get(b"traceparent")))
         self.request_id = request_id_of(_text(headers.get(b"x-request-id")), self.trace)
         self.answered: Headers = []
-        self.is_taken = False
+        self.taken: bytes | None = None
         self._origin_of = origin_of
 
     @property
@@ -77,8 +77,8 @@ class FastRequest:
         return path.rpartition("/")[2]
 
     async def body(self) -> bytes:
-        """The whole body. From then on nobody else can read it: the route must answer. Raises ClientDisconnect."""
-        self.is_taken = True
+        """The whole body. From then on an error is the answer, too. Raises ClientDisconnect."""
+        self.taken = b""
         parts: list[bytes] = []
         while True:
             message = await self._receive()
@@ -86,7 +86,17 @@ class FastRequest:
                 raise ClientDisconnect
             parts.append(message.get("body", b""))
             if not message.get("more_body", False):
-                return b"".join(parts)
+                self.taken = b"".join(parts)
+                return self.taken
+
+    @property
+    def receive(self) -> Receive:
+        """For whoever answers in its place: the body once more, where it was read."""
+        return self._receive if self.taken is None else self._once_more
+
+    async def _once_more(self) -> Message:
+        body, self.taken = self.taken, None
+        return await self._receive() if body is None else {"type": "http.request", "body": body, "more_body": False}
 
     def context(self) -> context.Context:
         """As the application would have it."""
@@ -134,7 +144,7 @@ FastHandler = Callable[[FastRequest], Awaitable[FastAnswer | None]]
 @dataclass(frozen=True, slots=True)
 class FastRoute:
     """`record`: GET `<prefix>/<key>` without a query and without a body. `creation`: POST at the prefix itself, without a query.
-    `whole`: everything at the prefix and below it.
+    `change`: PATCH `<prefix>/<key>`, without a query. `whole`: everything at the prefix and below it.
 
     `path`: the ordinary route's, for the metrics. `not_with`: headers with which a request is not the usual one.
     """
@@ -143,7 +153,7 @@ class FastRoute:
     path: str
     handler: FastHandler
     not_with: frozenset[bytes] = frozenset()
-    kind: Literal["record", "creation", "whole"] = "record"
+    kind: Literal["record", "creation", "change", "whole"] = "record"
 
     def __post_init__(self) -> None:
         never = _NEVER_WITH | {b"content-length"} if self.kind == "record" else _NEVER_WITH
@@ -172,6 +182,7 @@ class FastPath:
         known = list(routes)
         self._records = {route.prefix: route for route in known if route.kind == "record"}
         self._creations = {route.prefix: route for route in known if route.kind == "creation"}
+        self._changes = {route.prefix: route for route in known if route.kind == "change"}
         self._whole = {route.prefix.encode(): route for route in known if route.kind == "whole"}
         self._state = state
         self._origin_of = origin_of
@@ -203,6 +214,7 @@ class FastPath:
                         tenant_id=scope.get(TENANT),
                     )
                     return
+                receive = request.receive
         await self._app(scope, receive, send)
 
     def _route(self, scope: Scope) -> FastRoute | None:
@@ -213,6 +225,8 @@ class FastPath:
                     route = self._records.get(path.rpartition("/")[0])
                 case "POST":
                     route = self._creations.get(path)
+                case "PATCH":
+                    route = self._changes.get(path.rpartition("/")[0])
         if route is None and self._whole:
             route = self._whole.get(b"/".join(scope["raw_path"].split(b"/", 3)[:3]))
         return route
@@ -236,7 +250,7 @@ class FastPath:
             # uvicorn cancels what outlasts the grace period, and would answer 500 in plain text.
             return _told(Unavailable(STOPPED, headers={"Retry-After": "1"}), request)
         except Exception:
-            if not request.is_taken:  # it will come again where it is told as it should be
+            if request.taken is None:  # it will come again where it is told as it should be
                 return None
             log.exception("unhandled_error", route=route.path)
             return _told(InternalError(Text("The error has been logged.", "错误已记录。")), request)

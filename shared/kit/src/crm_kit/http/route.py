@@ -32,7 +32,7 @@ from crm_kit.rights.grants import ACTIONS, Action
 
 Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 
-_PATCH_TYPES = ("application/merge-patch+json", "application/json")
+PATCH_TYPES = ("application/merge-patch+json", "application/json")
 _JSON_TYPES = ("application/json",)
 
 
@@ -162,7 +162,7 @@ def _media_types(route: APIRoute, patch: bool) -> tuple[str, ...]:
     declared = getattr(route.body_field and route.body_field.field_info, "media_type", _JSON_TYPES[0])
     if declared not in _JSON_TYPES:
         return (declared, *_JSON_TYPES)
-    return _PATCH_TYPES if patch else _JSON_TYPES
+    return PATCH_TYPES if patch else _JSON_TYPES
 
 
 async def _in(

@@ -12,11 +12,11 @@ import structlog
 from starlette.responses import Response
 
 from crm_kit.audit.entries import values as audited
+from crm_kit.db.assuming import NOBODY_KNOWS, Assumed, assumed_values, begun_where_stands
 from crm_kit.db.gathering import Gathering
 from crm_kit.db.models import EntityRow
 from crm_kit.db.rows import written_columns
 from crm_kit.db.sql import Sql
-from crm_kit.db.standing import Standing
 from crm_kit.db.statement_pool import StatementPool
 from crm_kit.db.unbegun import NeedsTransaction, UnbegunSession
 from crm_kit.http.idempotency import Claim, kept_headers
@@ -84,21 +84,13 @@ _WRITE: Final = """
 _LARGE_BYTES: Final = 100_000
 """A row that is written by itself: a hundred of them together would take the memory of a process."""
 
-_NOBODY_KNOWS: Final = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
-"""The statement's end was not heard of."""
-
 
 class _Place(NamedTuple):
     """What goes into one statement: rows of one table, and by which marks what must stand, in the order of its locks."""
 
     tenant_id: str
     table: type[EntityRow]
-    assumed: tuple[tuple[Standing[Any], str], ...]
+    assumed: Assumed
 
 
 class Creations:
@@ -140,16 +132,11 @@ class Creations:
         assert self._pool is not None, "opened with the application"
         values: dict[str, Any] = {name: [row[name] for row in rows] for name in _COLUMNS}
         values["tenant"] = place.tenant_id
-        for number, (standing, mark) in enumerate(place.assumed):
-            values |= {
-                f"lock_{number}": standing.lock(place.tenant_id),
-                f"of_{number}": standing.of,
-                f"mark_{number}": mark,
-            }
+        values |= assumed_values(place.tenant_id, place.assumed)
         statement = _statement(place.table, tuple(standing.function for standing, _ in place.assumed))
         try:
             written = await self._pool.fetch(statement.query, *statement.arguments(values))
-        except _NOBODY_KNOWS as error:
+        except NOBODY_KNOWS as error:
             raise ConnectionError(str(error)) from error
         except asyncpg.PostgresError as error:
             log.info("creations_apart", table=place.table.__tablename__, kind=type(error).__name__)
@@ -185,8 +172,7 @@ def _one_row(session: UnbegunSession) -> tuple[_Place, dict[str, Any]]:
         "action": entry.action,
         "changes": entry.changes,
     }
-    assumed = tuple((standing, kept.mark) for standing, kept in session.assumed.items())
-    return _Place(session.tenant_id, table, assumed), values
+    return _Place(session.tenant_id, table, session.marks), values
 
 
 def _kept(tenant_id: str, claim: Claim | None, answer: Response) -> dict[str, Any]:
@@ -206,13 +192,9 @@ def _kept(tenant_id: str, claim: Claim | None, answer: Response) -> dict[str, An
 def _statement(table: type[EntityRow], functions: tuple[str, ...]) -> Sql:
     name = str(table.__tablename__)
     columns = [f'"{column.name}"' for column in written_columns(table)]
-    begin = "begin_for_tenant(:tenant, false)"
-    for number, function in reversed(list(enumerate(functions))):  # one after the other: of AND no order is promised
-        stands = f"{function}(:tenant, :lock_{number}, :of_{number}) = :mark_{number}"
-        begin = f"case when {stands} then {begin} else false end"
     return Sql(
         _WRITE.format(
-            begin=begin,
+            begin=begun_where_stands(functions),
             arrays=", ".join(f"cast(:{name} as {kind}[])" for name, kind in _COLUMNS.items()),
             names=", ".join(_COLUMNS),
             table=name,

@@ -27,7 +27,7 @@ from crm_kit.resources.schemas import (
     SearchBody,
     merge_patch_type,
 )
-from crm_kit.resources.writing import change, create
+from crm_kit.resources.writing import changed_response, create
 from crm_kit.rights import Action
 
 RowT = TypeVar("RowT", bound=EntityRow)
@@ -263,10 +263,7 @@ def _add_update(router: APIRouter, resource: Resource[RowT, WriteT, EntityT]) ->
         request: Request, entity_id: EntityPath, patch: dict[str, Any], session: Writing, caller: Caller
     ) -> Response:
         row = await resource.lock(session, entity_id)
-        check_if_match(request, row.version)
-        changed = await change(session, resource, row, patch, caller)
-        headers = {"Relata-Stale": "true"} if changed.is_stale else {}
-        return entity_response(request, resource.events.snapshot(row), headers=headers)
+        return await changed_response(request, session, resource, row, patch, caller)
 
     endpoint.__annotations__["patch"] = merge_patch_type(resource.write)
     router.add_api_route(

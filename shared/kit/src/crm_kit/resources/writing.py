@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from crm_contracts.types import Entity, Input
+from fastapi import Request
 from pydantic import JsonValue
+from starlette.responses import Response
 
 from crm_kit.db.models import EntityRow
 from crm_kit.db.session import WriteSession
@@ -12,6 +14,7 @@ from crm_kit.errors import Conflict
 from crm_kit.http.principal import Principal
 from crm_kit.resources import access
 from crm_kit.resources.resource import Resource
+from crm_kit.resources.responses import check_if_match, entity_response
 from crm_kit.rights import Action
 
 RowT = TypeVar("RowT", bound=EntityRow)
@@ -111,6 +114,21 @@ async def change(
         if not await access.look_at(session, resource, [row.id], "update"):
             raise access.forbidden(f"{resource.permission}:update")
     return Changed(before)
+
+
+async def changed_response(
+    request: Request,
+    session: WriteSession,
+    resource: Resource[RowT, WriteT, EntityT],
+    row: RowT,
+    patch: Mapping[str, JsonValue],
+    caller: Principal,
+) -> Response:
+    """What a PATCH of the row is answered. Raises PreconditionFailed, Forbidden."""
+    check_if_match(request, row.version)
+    changed = await change(session, resource, row, patch, caller)
+    headers = {"Relata-Stale": "true"} if changed.is_stale else {}
+    return entity_response(request, resource.events.snapshot(row), headers=headers)
 
 
 def _is_stale(
