@@ -2,31 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
-import pytest_asyncio
 from crm_contracts.ids import TeamId
 from crm_contracts.registry import CONTACT
-from crm_kit.db.embedded import EmbeddedPostgres
 from crm_testkit.service import ServiceUnderTest, Tenant
 
 
 async def _post(tenant: Tenant, body: dict[str, object], **headers: str) -> httpx.Response:
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return await tenant.client.post("/v1/contacts", json=body, headers=sent)
-
-
-@pytest_asyncio.fixture
-async def superuser(
-    service: ServiceUnderTest, postgres_server: EmbeddedPostgres
-) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    database = urlsplit(service.urls.app).path
-    connection = await asyncpg.connect(urlunsplit(urlsplit(postgres_server.superuser_url())._replace(path=database)))
-    yield connection
-    await connection.close()
 
 
 async def test_each_is_its_own(service: ServiceUnderTest) -> None:
