@@ -6,7 +6,8 @@ Rows come as JSON, which PostgreSQL turns into what the table's columns are.
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
-from typing import Any, TypeVar, cast
+from types import FunctionType
+from typing import Any, Final, TypeVar, cast
 
 import orjson
 from sqlalchemy import Column, Table
@@ -19,6 +20,9 @@ from crm_kit.db.sql import Sql
 RowT = TypeVar("RowT", bound=SQLModel)
 
 
+_OF_LIBRARIES: Final = ("sqlmodel", "sqlalchemy", "pydantic", "builtins")
+
+
 class _NewRow:
     """What a row of a table holds, and nothing of SQLAlchemy's."""
 
@@ -28,8 +32,15 @@ class _NewRow:
 
 @cache
 def _new_type(table: type[SQLModel]) -> type[_NewRow]:
-    """One of each table, so that a row's type tells its columns."""
-    return type(f"New{table.__name__}", (_NewRow,), {"__table__": table.__table__})  # type: ignore[attr-defined]  # SQLAlchemy adds it
+    """One of each table, so that a row's type tells its columns; with what the table's own classes compute of a row."""
+    own = [each for each in reversed(table.__mro__) if not each.__module__.startswith(_OF_LIBRARIES)]
+    computed = {
+        name: value
+        for each in own
+        for name, value in vars(each).items()
+        if isinstance(value, property | FunctionType) and not name.startswith("__")
+    }
+    return type(f"New{table.__name__}", (_NewRow,), {**computed, "__table__": table.__table__})  # type: ignore[attr-defined]  # SQLAlchemy adds it
 
 
 @cache

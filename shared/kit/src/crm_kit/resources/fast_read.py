@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crm_contracts.ids import prefix_of
+from crm_contracts.types import Entity
 
 from crm_kit.db.gathering import GatheredReads
 from crm_kit.db.models import columns
+from crm_kit.db.rows import read_row
 from crm_kit.db.statement_pool import StatementPool
 from crm_kit.http.fast_path import FastAnswer, FastRequest, FastRoute
 from crm_kit.http.principal import Authenticator
@@ -17,21 +19,6 @@ from crm_kit.resources.resource import Resource
 
 if TYPE_CHECKING:
     import asyncpg
-
-
-class _Row:
-    """A row as the snapshots read it: columns as attributes."""
-
-    __slots__ = ("_record",)
-
-    def __init__(self, record: "asyncpg.Record") -> None:
-        self._record = record
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self._record[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
 
 class FastRead:
@@ -67,8 +54,11 @@ class FastRead:
         row = await self._rows.get(principal.tenant_id, request.key)
         if row is None:
             return None
-        snapshot = self._resource.events.snapshot
-        return FastAnswer.of_version(request, row["version"], lambda: snapshot(_Row(row)).model_dump_json().encode())
+        return FastAnswer.of_version(request, row["version"], lambda: self._told(row))
+
+    def _told(self, row: "asyncpg.Record") -> bytes:
+        entity: Entity = self._resource.events.snapshot(read_row(self._resource.row, dict(row)))
+        return entity.model_dump_json().encode()
 
     async def _fetch(self, tenant_id: str, ids: Sequence[str]) -> "Mapping[str, asyncpg.Record]":
         assert self._pool is not None, "opened with the application"
