@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 import orjson
@@ -11,10 +11,69 @@ import orjson
 from crm_kit.db.connecting import SESSION, Connection, connect, startup
 from crm_kit.observability import metrics
 
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
 STATEMENT_TIMEOUT_SECONDS: Final = 5.0
 
-# Quoted: the driver's classes take their parameter in its stubs only.
-StatementPool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+_AT_HAND: Final = 2
+"""Connections that are not given back in between: asyncpg's pool takes as long for that as half of a statement."""
+
+_LONGEST: Final = 10_000
+"""Statements, until such a one goes back: how old a connection may become is the pool's matter."""
+
+
+class StatementPool:
+    """Connections for statements, each of which is its own transaction and leaves nothing behind."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+        self._at_hand: list[tuple[PoolConnectionProxy[asyncpg.Record], int]] = []
+
+    async def fetch(self, query: str, *arguments: object) -> "list[asyncpg.Record]":
+        """Raises asyncpg's errors, OSError and TimeoutError."""
+        while self._at_hand:
+            connection, used = self._at_hand.pop()
+            if _is_open(connection):
+                break
+        else:
+            connection, used = await self._pool.acquire(), 0
+        try:
+            rows = await connection.fetch(query, *arguments)
+        except BaseException:  # what is still under way on it is the pool's matter, too
+            await self._pool.release(connection)
+            raise
+        if len(self._at_hand) < _AT_HAND and used < _LONGEST:
+            self._at_hand.append((connection, used + 1))
+        else:
+            await self._pool.release(connection)
+        return rows
+
+    @property
+    def idle(self) -> int:
+        return self._pool.get_idle_size() + len(self._at_hand)
+
+    @property
+    def in_use(self) -> int:
+        return self._pool.get_size() - self.idle
+
+    async def close(self) -> None:
+        """Within `STATEMENT_TIMEOUT_SECONDS`."""
+        at_hand, self._at_hand = self._at_hand, []
+        try:
+            async with asyncio.timeout(STATEMENT_TIMEOUT_SECONDS):
+                for connection, _ in at_hand:
+                    await self._pool.release(connection)
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+def _is_open(connection: "PoolConnectionProxy[asyncpg.Record]") -> bool:
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:  # lost, and by that the pool's again
+        return False
 
 
 @asynccontextmanager
@@ -36,17 +95,15 @@ async def open_statement_pool(
         command_timeout=STATEMENT_TIMEOUT_SECONDS,
         server_settings=startup({**SESSION, "application_name": name}, by_transaction=by_transaction),
     )
+    statements = StatementPool(pool)
     service, _, of = name.partition("-")
     metrics.POOL_LIMIT.labels(service, of).set(size)
-    metrics.POOL_CONNECTIONS.labels(service, of, "idle").set_function(pool.get_idle_size)
-    metrics.POOL_CONNECTIONS.labels(service, of, "in_use").set_function(lambda: pool.get_size() - pool.get_idle_size())
+    metrics.POOL_CONNECTIONS.labels(service, of, "idle").set_function(lambda: statements.idle)
+    metrics.POOL_CONNECTIONS.labels(service, of, "in_use").set_function(lambda: statements.in_use)
     try:
-        yield pool
+        yield statements
     finally:
-        try:
-            await asyncio.wait_for(pool.close(), STATEMENT_TIMEOUT_SECONDS)
-        except TimeoutError:
-            pool.terminate()
+        await statements.close()
 
 
 async def _decode_json(connection: Connection) -> None:
