@@ -26,6 +26,8 @@ FORCED: Final = b"f"
 
 _CLOSING_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 0.02
+_LINGER_SECONDS: Final = 0.1
+"""Between a connection and its first request: uvicorn closes those of which it has read none."""
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +66,7 @@ class _Sibling(Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._taking:
-            await asyncio.wait(self._taking)
+        await asyncio.sleep(_LINGER_SECONDS)
         await super().shutdown(sockets)
 
 
