@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
+import asyncpg
 import httpx
 import psutil
 import pytest
@@ -378,6 +379,27 @@ async def test_asked_to_end_all_answer_what_was_begun(
     assert len(told) == answered >= _MANY
     finished = [line["event"] for line in said if line["event"].startswith("Finished server process")]
     assert len(finished) == PROCESSES
+
+
+async def test_who_does_not_want_to_wait_ends_all(relata: Relata, key: str) -> None:
+    connection = await asyncpg.connect(relata.stack.database_url("contacts"))
+    try:
+        async with _piped(relata, _settings(SHUTDOWN_GRACE_SECONDS="1000")) as (process, url, _written):
+            found = processes(process.pid)
+            async with lines(url, key, PROCESSES) as opened:
+                made = (await opened[0].client.post("/v1/contacts", json={"full_name": "李娜"})).json()
+                async with connection.transaction():  # changes of it are under way for as long
+                    await connection.execute("select from contact where id = $1 for update", made["id"])
+                    path, body = f"/v1/contacts/{made['id']}", {"title": "经理"}
+                    changes = [asyncio.create_task(line.client.patch(path, json=body)) for line in opened]
+                    async with asyncio.timeout(30):
+                        while process.returncode is None:
+                            process.send_signal(signal.SIGINT)
+                            await asyncio.sleep(0.3)
+                    assert not any(is_alive(one) for one in found)
+                    await asyncio.gather(*changes, return_exceptions=True)
+    finally:
+        await connection.close()
 
 
 async def test_every_line_of_the_log_is_whole(relata: Relata, key: str) -> None:

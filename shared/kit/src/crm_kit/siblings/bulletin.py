@@ -50,6 +50,8 @@ class Bulletin:
         """What the others have told since the last time, in order; an empty message stands for such as were lost."""
         with self._guard:
             told, heard = self._told[0], self._heard
+            if told == heard:
+                return
             self._heard = told
             if told - heard > self._size:
                 yield b""
