@@ -141,6 +141,29 @@ async def test_an_older_look_up_does_not_unsay_a_newer_one() -> None:
         assert memory.peek("key") == "new"
 
 
+async def test_who_cannot_hear_any_more_what_was_told_looks_up_anew() -> None:
+    async def find() -> str:
+        return "told"
+
+    async def nobody() -> None:
+        return None
+
+    def make(siblings: Siblings) -> Ask:
+        memory: Memory[str, str] = Memory(time.monotonic, siblings, "test")
+        return lambda key: asyncio.run(memory.get(key, nobody))
+
+    with sibling(make) as (siblings, ask):
+        memory: Memory[str, str] = Memory(time.monotonic, siblings, "test")
+        await memory.get("key", find)
+        assert ask("key") == "told"
+        tell = siblings.channel("another", lambda _: None, lambda: None)
+        for _ in range(12):
+            tell("x" * 500_000)
+        assert ask("key") is None
+        await memory.get("next", find)
+        assert ask("next") == "told"
+
+
 async def test_a_revoked_key_is_refused_by_the_other() -> None:
     key_id = ApiKeyId.new()
 

@@ -61,6 +61,9 @@ class Bulletin:
         place = 0
         while place < len(text):
             teller, length = _HEAD.unpack_from(text, place)
+            if not 0 <= length <= self.longest:  # somebody was killed who held the guard
+                yield b""
+                return
             place += _HEAD.size + length
             if teller != self._own:
                 yield text[place - length : place]

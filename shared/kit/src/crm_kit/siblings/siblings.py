@@ -75,7 +75,7 @@ class Siblings:
         return self.index == 0
 
     def region(self, name: str, size: int) -> memoryview:
-        """Memory that all of them have, by name, all zero at first; whoever touches it holds `guard`."""
+        """Memory that all of them have, by name, all zero at first. Whoever changes there what others change too holds `guard`."""
         return (self._arena or Arena(size, unguarded())).region(name, size)
 
     # What they know together
@@ -96,17 +96,21 @@ class Siblings:
         """What the others have told; for every request, and now and then."""
         if self._bulletin is None or not self._bulletin.is_news:
             return
-        assert self._woken is not None
-        self._woken[self.index] = 0
         for message in self._bulletin.hear():
-            if not message:
-                log.warning("siblings_not_heard")
-                for channel in self._channels.values():
-                    channel.lost()
-                continue
-            name, what = pickle.loads(message)  # noqa: S301  # written by another process of this very program, in memory of its own
-            if (known := self._channels.get(name)) is not None:
-                known.heard(what)
+            try:
+                self._understand(message)
+            except Exception:  # what was told next is heard all the same
+                log.exception("sibling_not_understood")
+
+    def _understand(self, message: bytes) -> None:
+        if not message:
+            log.warning("siblings_not_heard")
+            for channel in self._channels.values():
+                channel.lost()
+            return
+        name, what = pickle.loads(message)  # noqa: S301  # written by another process of this very program, in memory of its own
+        if (known := self._channels.get(name)) is not None:
+            known.heard(what)
 
     def wake(self) -> None:
         """They hear it now, though nobody asks them anything."""
@@ -241,6 +245,8 @@ class Siblings:
         if not kind:
             self._lose(index, link)
         elif kind == WAKE:
+            assert self._woken is not None
+            self._woken[self.index] = 0  # first: who tells something from now on sends another
             self.hear()
         elif kind == SERVING:
             self.serving |= {index}
