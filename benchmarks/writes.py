@@ -30,16 +30,14 @@ _AFTER_SECONDS = 1.0  # for the events to get where they go
 
 
 def cpu_seconds(pids: dict[str, int]) -> Counter[str]:
-    """User and system time of each process so far; of PostgreSQL's by database or kind."""
+    """User and system time of each process so far, with its children; of PostgreSQL's by database or kind."""
     spent: Counter[str] = Counter()
     for name, pid in pids.items():
         process = psutil.Process(pid)
-        if name != "postgres":
-            spent[name] += sum(process.cpu_times()[:2])
-            continue
         for member in [process, *process.children(recursive=True)]:
             with suppress(psutil.NoSuchProcess):
-                spent[f"postgres: {_what(member)}"] += sum(member.cpu_times()[:2])
+                what = name if name != "postgres" else f"postgres: {_what(member)}"
+                spent[what] += sum(member.cpu_times()[:2])
     return spent
 
 

@@ -31,8 +31,12 @@ from gateway.settings import GatewaySettings
 
 
 def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
-    """For `crm_kit.cli.run`: the authenticator of this process."""
-    settings = cast("GatewaySettings", runtime.settings)
+    """For `crm_kit.cli.run`: the authenticator of this process, and of those that are forked from it."""
+    settings, siblings = cast("GatewaySettings", runtime.settings), runtime.siblings
+    quota, window = settings.rate_limit_quota, settings.rate_limit_window_seconds
+    limiter = RateLimiter(quota, window, time.monotonic, siblings=siblings)
+    of_tenants = settings.rate_limit_tenant_quota
+    tenant_limiter = RateLimiter(of_tenants, window, time.monotonic, policy="tenant", siblings=siblings)
 
     async def find(digest: bytes) -> KnownKey | None:
         async with runtime.system.read(None) as session:
@@ -51,14 +55,13 @@ def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
         find_by_id,
         issued=IssuedTokens(settings.verification_keys(), settings.issuer),
         sign_in=_make_sign_in(runtime, settings),
-        limiter=RateLimiter(settings.rate_limit_quota, settings.rate_limit_window_seconds, time.monotonic),
-        tenant_limiter=RateLimiter(
-            settings.rate_limit_tenant_quota, settings.rate_limit_window_seconds, time.monotonic, policy="tenant"
-        ),
-        failures=FailedAttempts(settings.failed_attempts_quota, time.monotonic),
+        limiter=limiter,
+        tenant_limiter=tenant_limiter,
+        failures=FailedAttempts(settings.failed_attempts_quota, time.monotonic, siblings),
         usage=KeyUsage(note),
         admin_keys=settings.admin_keys,
         permission_of=_permission_of,
+        siblings=siblings,
     )
 
 
@@ -74,8 +77,9 @@ def _make_sign_in(runtime: Runtime, settings: GatewaySettings) -> SignIn:
     async def person(of: TenantProvider, claims: Mapping[str, Any]) -> Principal:
         return await sign_in(runtime.database, of, claims)
 
-    keys = IssuerKeys(settings.outbound().get, time.monotonic, settings.issuer_keys_pause_seconds)
-    return make_sign_in(provider, person, keys, time.monotonic)
+    pause = settings.issuer_keys_pause_seconds
+    keys = IssuerKeys(settings.outbound().get, time.monotonic, pause, siblings=runtime.siblings)
+    return make_sign_in(provider, person, keys, time.monotonic, runtime.siblings)
 
 
 def _share_limits(runtime: Runtime, settings: GatewaySettings, limiters: Sequence[RateLimiter]) -> SharedLimits:
@@ -115,7 +119,7 @@ async def access_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]
         async with runtime.system.read(None) as session:
             return await all_allowed(session)
 
-    app.state.allowed_origins = AllowedOrigins(fetch)
+    app.state.allowed_origins = AllowedOrigins(fetch, time.monotonic, runtime.siblings)
     running = [
         asyncio.create_task(usage.run(), name="key-usage"),
         asyncio.create_task(limits.run(), name="shared-limits"),

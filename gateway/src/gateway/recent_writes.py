@@ -1,17 +1,18 @@
-"""The writes that this process has passed on in the last moments, by the customers whose views will show them.
+"""The writes that were passed on at this port in the last moments, by the customers whose views will show them.
 
 A view follows a write within some tens of milliseconds. Whoever reads a customer right after writing should not have
 to know that: until the view has caught up, a read waits for it. `Consistency-Token` promises the same through any
-process; this is a courtesy of the one that took the write.
+gateway; this is a courtesy of the one that took the write, whichever of its processes did and whichever is asked.
 """
 
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from crm_contracts.ids import prefix_of
+from crm_kit.siblings import Siblings
 
 REMEMBERED_SECONDS: Final = 2.0
 _CUSTOMERS: Final = 20_000
@@ -26,13 +27,28 @@ _OWNERS: Final = ("contact_id", "account_id", "related_contact_id")
 _IS_CUSTOMER: Final = frozenset({"contact", "account"})
 
 
-class RecentWrites:
-    """Bounded in number and time; `clock` gives seconds. Kept by customer and by who wrote."""
+class _Note(NamedTuple):
+    """A write: of which entity, whose views show it, by whom, until when it is remembered."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    tenant_id: str
+    entity_id: str
+    version: int
+    customers: set[str]
+    by: str
+    until: float
+
+
+class RecentWrites:
+    """Bounded in number and time; `clock` gives seconds, the same to all of `siblings`. Kept by customer and by who wrote."""
+
+    def __init__(self, clock: Callable[[], float], siblings: Siblings | None = None) -> None:
         self._clock = clock
         self._written: _Written = OrderedDict()
         self._writers: _Written = OrderedDict()
+        # What is lost is older than anybody waits for.
+        shared = siblings or Siblings()
+        self._tell = shared.channel("recent-writes", self._hear, lambda: None)
+        self._tell_seen = shared.channel("recent-writes-seen", self._hear_seen, lambda: None)
 
     def note(self, tenant_id: str, token: str, body: bytes, by: str = "") -> None:
         """A write of somebody's was answered with this Consistency-Token and this entity."""
@@ -40,16 +56,19 @@ class RecentWrites:
         if match is None:
             return
         entity_id, version = match[1], int(match[2])
+        if customers := _customers(entity_id, body):
+            note = _Note(tenant_id, entity_id, version, customers, by, self._clock() + REMEMBERED_SECONDS)
+            self._hear(note)
+            self._tell(note)
+
+    def _hear(self, note: _Note) -> None:
+        tenant_id, entity_id, version, customers, by, until = note
         now = self._clock()
-        until = now + REMEMBERED_SECONDS
-        places = [(self._written, customer_id) for customer_id in _customers(entity_id, body)]
-        if places:
-            places.append((self._writers, by))
-        for written, whose in places:
+        for written, whose in [*((self._written, each) for each in customers), (self._writers, by)]:
             key = (tenant_id, whose)
             entities = written.setdefault(key, {})
-            entities.pop(entity_id, None)  # the newest stand last
-            entities[entity_id] = (version, until)
+            known, _ = entities.pop(entity_id, (0, 0.0))  # the newest stand last
+            entities[entity_id] = (max(version, known), until)
             if len(entities) > _ENTITIES:
                 entities.pop(next(iter(entities)))
             written.move_to_end(key)
@@ -91,10 +110,16 @@ class RecentWrites:
     def seen(self, tenant_id: str, customer_id: str, versions: Mapping[str, int]) -> None:
         """The view holds these by now: nobody need wait for them again."""
         _drop(self._written, (tenant_id, customer_id), versions)
+        self._tell_seen(("written", (tenant_id, customer_id), dict(versions)))
 
     def seen_by(self, tenant_id: str, writer: str, versions: Mapping[str, int]) -> None:
         """As `seen`, of what somebody has written."""
         _drop(self._writers, (tenant_id, writer), versions)
+        self._tell_seen(("writers", (tenant_id, writer), dict(versions)))
+
+    def _hear_seen(self, seen: tuple[str, tuple[str, str], Mapping[str, int]]) -> None:
+        which, key, versions = seen
+        _drop(self._writers if which == "writers" else self._written, key, versions)
 
 
 def _drop(written: _Written, key: tuple[str, str], versions: Mapping[str, int]) -> None:

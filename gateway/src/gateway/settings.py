@@ -31,6 +31,13 @@ class GatewaySettings(ServiceSettings):
         "", description="Other values of ADMIN_KEY, separated by commas, that count too while it is rotated"
     )
 
+    web_concurrency: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Processes that answer at the port, one for each core that it may have; each opens connections of its own",
+    )
+
     contacts_url: str = Field(description="Where contacts-svc is: an origin such as http://contacts:8000")
     pipeline_url: str = Field(description="Where pipeline-svc is")
     tickets_url: str = Field(description="Where tickets-svc is")
@@ -115,6 +122,10 @@ class GatewaySettings(ServiceSettings):
         if value is not None and (parts.scheme not in ("http", "https") or not parts.hostname or parts.query):
             raise ValueError("must be an address such as https://crm.example.com")
         return value.rstrip("/") if value is not None else None
+
+    @property
+    def processes(self) -> int:
+        return self.web_concurrency
 
     @property
     def issuer(self) -> str:

@@ -205,7 +205,7 @@ def _kept(settings: GatewaySettings) -> float:
 
 @asynccontextmanager
 async def open_services(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
-    """Puts the process's ServiceClient at `app.state.services` while the application serves, and its RecentWrites.
+    """Puts the process's ServiceClient at `app.state.services` while the application serves, and the RecentWrites of its port.
 
     Each feature that calls services has this in its lifespan; the first one opens it. Needs `app.state.mint`.
     """
@@ -216,7 +216,7 @@ async def open_services(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     assert isinstance(settings, GatewaySettings), "the gateway's manifest names its settings"
     client = ServiceClient(settings, app.state.mint)
     app.state.services = client
-    app.state.recent_writes = RecentWrites(time.monotonic)
+    app.state.recent_writes = RecentWrites(time.monotonic, runtime.siblings)
     try:
         yield
     finally:

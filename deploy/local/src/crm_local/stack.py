@@ -26,6 +26,8 @@ _READY_SECONDS = 90.0
 # How long a service may finish the requests under way; less than `stop_seconds`.
 _GRACE_SECONDS = 5
 _LOG_CHECK_SECONDS = 2.0
+_GATEWAYS = 2
+"""Processes at the gateway's port, where there are as many cores: with one, Python is the bound, and the other core idles."""
 
 
 def _quiet(_: str) -> None:
@@ -265,6 +267,7 @@ class LocalStack:
             environment["RATE_LIMIT_TENANT_QUOTA"] = "10000000"
             environment["FAILED_ATTEMPTS_QUOTA"] = "1000000"
             environment["DEVELOPMENT_ISSUER"] = "true"
+            environment.setdefault("WEB_CONCURRENCY", str(min(_GATEWAYS, os.cpu_count() or 1)))
             environment.setdefault("OUTBOUND_TRUSTED_HOSTS", HOST)  # where that issuer is, and receivers of webhooks
             environment |= {f"{other.upper()}_URL": url for other, url in self.urls.items() if other != name}
         return {**environment, **self._environment}

@@ -16,6 +16,7 @@ from crm_kit.http.middleware import RESPONSE_HEADERS, TENANT
 from crm_kit.http.outbound import network_of
 from crm_kit.http.principal import ADMINISTRATION, Principal
 from crm_kit.keyring import Keyring
+from crm_kit.siblings import Siblings
 from fastapi import Request
 from starlette.types import Scope
 
@@ -64,10 +65,11 @@ class GatewayAuthenticator:
         usage: KeyUsage,
         admin_keys: Keyring,
         permission_of: PermissionOf,
+        siblings: Siblings,
     ) -> None:
         self._find = find
         self._find_by_id = find_by_id
-        self._known = KnownKeys(time.monotonic)
+        self._known = KnownKeys(time.monotonic, siblings)
         self._sign_in = sign_in
         self._limiter = limiter
         self._tenant_limiter = tenant_limiter
@@ -147,7 +149,7 @@ class GatewayAuthenticator:
         return verdict if whole.allowed else whole
 
     def revoke(self, key_id: str) -> None:
-        """From now on this process refuses the key, and what was given for it."""
+        """From now on the key is refused at this port, and what was given for it."""
         self._known.revoke(key_id)
 
     async def _principal(self, request: Request) -> Principal:

@@ -3,13 +3,15 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from crm_kit.errors import Text, Unavailable
 from crm_kit.http.json_body import parse_json
 from crm_kit.http.outbound import OutboundFailed, OutboundRefused
+from crm_kit.siblings import Siblings
 from joserfc.jwk import Key
 
 from gateway.access.tokens import TokenRefused, import_keys
@@ -26,6 +28,7 @@ OUTAGE_SECONDS: Final = 86_400.0
 _ISSUERS: Final = 2_000
 _MAX_BYTES: Final = 256 * 1024
 _SECONDS: Final = 5.0
+_ELSEWHERE_SECONDS: Final = 3 * _SECONDS
 
 Get = Callable[..., Awaitable[bytes]]
 """`crm_kit.http.outbound.Outbound.get`."""
@@ -39,12 +42,32 @@ class _Issuer:
     read_at: float = float("-inf")
     asked_at: float = float("-inf")
     reading: "asyncio.Task[None] | None" = None
+    elsewhere: asyncio.Event | None = None
+    """Another process is reading them: set as it ends."""
+
+
+class _Told(NamedTuple):
+    """`document`: what was published, where that was read; None where it is being read, or could not be."""
+
+    issuer: str
+    at: float
+    is_over: bool
+    document: object = None
 
 
 class IssuerKeys:
-    """Asked with an issuer that a tenant has registered: nobody else can make it fetch anything."""
+    """Asked with an issuer that a tenant has registered: nobody else can make it fetch anything. Of `siblings` one reads for all."""
 
-    def __init__(self, get: Get, clock: Callable[[], float], pause_seconds: float = PAUSE_SECONDS) -> None:
+    def __init__(
+        self,
+        get: Get,
+        clock: Callable[[], float],
+        pause_seconds: float = PAUSE_SECONDS,
+        *,
+        siblings: Siblings | None = None,
+    ) -> None:
+        self._siblings = siblings or Siblings()
+        self._tell_siblings = self._siblings.channel("issuer-keys", self._hear, self._lose)
         self._get = get
         self._pause = pause_seconds
         self._clock = clock
@@ -55,10 +78,7 @@ class IssuerKeys:
 
         Raises TokenRefused where there is none, Unavailable where the issuer never answered.
         """
-        known = self._issuers.setdefault(issuer, _Issuer())
-        self._issuers.move_to_end(issuer)
-        while len(self._issuers) > _ISSUERS:
-            self._issuers.popitem(last=False)
+        known = self._of(issuer)
         now = self._clock()
         if now - known.read_at > OUTAGE_SECONDS:
             known.keys = []
@@ -86,6 +106,13 @@ class IssuerKeys:
             await self._read_again(issuer, known)
         return await self.find(issuer, key_id)
 
+    def _of(self, issuer: str) -> _Issuer:
+        known = self._issuers.setdefault(issuer, _Issuer())
+        self._issuers.move_to_end(issuer)
+        while len(self._issuers) > _ISSUERS:
+            self._issuers.popitem(last=False)
+        return known
+
     @property
     def remembered(self) -> int:
         """Issuers remembered."""
@@ -95,21 +122,45 @@ class IssuerKeys:
         self._start_reading(issuer, known)
         if known.reading is not None:
             await asyncio.shield(known.reading)
+        elif known.elsewhere is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(known.elsewhere.wait(), _ELSEWHERE_SECONDS)
 
     def _start_reading(self, issuer: str, known: _Issuer) -> None:
         pause = self._pause if known.keys else min(self._pause, _FIRST_PAUSE_SECONDS)
         if known.reading is None and self._clock() - known.asked_at >= pause:
             known.asked_at = self._clock()
+            self._tell_siblings(_Told(issuer, known.asked_at, is_over=False))
             known.reading = asyncio.create_task(self._read(issuer, known), name="issuer-keys")
 
     async def _read(self, issuer: str, known: _Issuer) -> None:
+        document: object = None
         try:
-            known.keys = import_keys(await self._json(await self._place(issuer)))
-            known.read_at = self._clock()
+            published = await self._json(await self._place(issuer))
+            known.keys = import_keys(published)
+            document, known.read_at = published, self._clock()
         except (OutboundRefused, OutboundFailed, ValueError) as error:
             log.warning("issuer_keys_not_read", issuer=issuer, kind=type(error).__name__, error=str(error))
         finally:
             known.reading = None
+            self._tell_siblings(_Told(issuer, self._clock(), is_over=True, document=document))
+            self._siblings.wake()
+
+    def _hear(self, told: _Told) -> None:
+        known = self._of(told.issuer)
+        if not told.is_over:
+            known.asked_at, known.elsewhere = told.at, asyncio.Event()
+            return
+        if told.document is not None:
+            known.keys, known.read_at = import_keys(told.document), told.at
+        if known.elsewhere is not None:
+            known.elsewhere.set()
+            known.elsewhere = None
+
+    def _lose(self) -> None:
+        """Nobody waits for what may be over."""
+        for known in self._issuers.values():
+            known.elsewhere = None
 
     async def _place(self, issuer: str) -> str:
         """Where the keys are: OpenID Connect Discovery 1.0 §4, which also says that both must name the same issuer."""

@@ -1,13 +1,14 @@
-"""How often somebody may ask: a token bucket for each, in this process, now and then settled with the other processes."""
+"""How often somebody may ask: a token bucket for each, shared by the processes of a port, now and then settled with other replicas."""
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from crm_kit.http.structured_fields import rate_limit_policy, string_item
+from crm_kit.siblings import Siblings
 
-_BUCKETS: Final = 50_000
+from gateway.access.buckets import Buckets
+
 _ROUNDING: Final = 1e-9
 
 
@@ -30,13 +31,23 @@ class Verdict(NamedTuple):
 
 
 class RateLimiter:
-    """`quota` requests at once, refilled evenly over `window_seconds`.
+    """`quota` requests at once, refilled evenly over `window_seconds`, whichever of `siblings` are asked; `clock` is the same for
+    all of them. Of limiters that share, those of one `name` are one.
 
-    What was spent since the last time is collected by who settles it with other processes (`shared_limits.py`); nobody
-    waits for that. Where nobody does, each process counts for itself.
+    What was spent here since the last time is collected by who settles it with other replicas (`shared_limits.py`); nobody
+    waits for that. Where nobody does, each replica counts for itself.
     """
 
-    def __init__(self, quota: int, window_seconds: int, clock: Callable[[], float], *, policy: str = "default") -> None:
+    def __init__(
+        self,
+        quota: int,
+        window_seconds: int,
+        clock: Callable[[], float],
+        *,
+        policy: str = "default",
+        siblings: Siblings | None = None,
+        name: str = "",
+    ) -> None:
         self._item = string_item(policy)
         self._quota = quota
         self._rate = quota / window_seconds
@@ -44,7 +55,8 @@ class RateLimiter:
         self._window = window_seconds
         self._policy = rate_limit_policy(policy, quota=quota, window_seconds=window_seconds)
         self._policy_field = (b"ratelimit-policy", self._policy.encode())
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._buckets = Buckets(siblings or Siblings(), f"quota: {name or policy}")
+        self._guard = self._buckets.guard
         self._spent: dict[tuple[str, str], int] = {}
 
     @property
@@ -58,27 +70,31 @@ class RateLimiter:
 
     def take(self, subject: str, tenant_id: str | None = None) -> Verdict:
         """Counts one request of `subject`; with a tenant, also for the other processes."""
-        now = self._clock()
-        level = self._level(subject, now)
-        allowed = level >= 1.0 - _ROUNDING
-        if allowed:
-            level = max(0.0, level - 1.0)
-            if tenant_id is not None:
-                key = (tenant_id, subject)
-                self._spent[key] = self._spent.get(key, 0) + 1
-        self._keep(subject, level, now)
+        now, buckets = self._clock(), self._buckets
+        with self._guard:
+            place = buckets.find(subject)
+            level = self._level(place, now)
+            allowed = level >= 1.0 - _ROUNDING
+            if allowed:
+                level = max(0.0, level - 1.0)
+            buckets.put(buckets.make(subject) if place is None else place, level, now)
+        if allowed and tenant_id is not None:
+            key = (tenant_id, subject)
+            self._spent[key] = self._spent.get(key, 0) + 1
         return Verdict(allowed, self, level)
 
     def wait(self, subject: str) -> float:
         """Seconds until one request of `subject` may pass, without counting one; 0: now."""
-        level = self._level(subject, self._clock())
+        now = self._clock()
+        with self._guard:
+            level = self._level(self._buckets.find(subject), now)
         return 0.0 if level >= 1.0 - _ROUNDING else (1.0 - level) / self._rate
 
-    def _level(self, subject: str, now: float) -> float:
-        known = self._buckets.get(subject)
-        if known is None:
+    def _level(self, place: int | None, now: float) -> float:
+        """What is left; after a whole window the quota is whole, as if nobody had asked."""
+        if place is None:
             return self._quota
-        level, since = known
+        level, since = self._buckets.get(place)
         if now > since:
             level += (now - since) * self._rate
         return level if level < self._quota else self._quota
@@ -89,26 +105,21 @@ class RateLimiter:
         return spent
 
     def settle(self, tenant_id: str, subject: str, level: float, seconds: float) -> None:
-        """`level` is what all processes together have left, as of what was collected last; below 0 they overdrew.
+        """`level` is what all replicas together have left, as of what was collected last; below 0 they overdrew.
 
-        It may lag behind by what flows back in `seconds`: a process that is alone is not held to less than it knows.
+        It may lag behind by what flows back in `seconds`: a replica that is alone is not held to less than it knows.
         """
-        now = self._clock()
+        now, buckets = self._clock(), self._buckets
         shared = level - self._spent.get((tenant_id, subject), 0) + self._rate * seconds
-        self._keep(subject, min(self._level(subject, now), shared), now)
+        with self._guard:
+            place = buckets.find(subject)
+            settled = min(self._level(place, now), shared)
+            buckets.put(buckets.make(subject) if place is None else place, settled, now)
 
     @property
     def remembered(self) -> int:
         """Subjects whose quota is not known to be whole."""
-        return len(self._buckets)
-
-    def _keep(self, subject: str, level: float, now: float) -> None:
-        """Those who asked longest ago stand first; after a whole window their quota is whole, as if they never had."""
-        buckets = self._buckets
-        buckets[subject] = (level, now)
-        buckets.move_to_end(subject)
-        while now - next(iter(buckets.values()))[1] >= self._window or len(buckets) > _BUCKETS:
-            buckets.popitem(last=False)
+        return self._buckets.count(self._clock() - self._window)
 
     def headers(self, level: float, allowed: bool) -> dict[str, str]:
         """The RateLimit field: what is left, and in how many seconds the quota is whole again; of who was refused, in how

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import structlog
 from crm_kit.http.principal import Principal
+from crm_kit.siblings import Siblings
 
 from gateway.access.issuer_keys import IssuerKeys
 from gateway.access.keys import digest
@@ -77,5 +78,7 @@ class SignIn:
 _LAST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 
 
-def make_sign_in(provider: FindProvider, person: FindPerson, keys: IssuerKeys, clock: Clock) -> SignIn:
-    return SignIn(provider, person, keys, Memory(clock))
+def make_sign_in(
+    provider: FindProvider, person: FindPerson, keys: IssuerKeys, clock: Clock, siblings: Siblings | None = None
+) -> SignIn:
+    return SignIn(provider, person, keys, Memory(clock, siblings, "identity providers"))

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.responses import JSONResponse, Response
+from sqlalchemy.orm import configure_mappers
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,6 +24,7 @@ from crm_kit.jobs.router import router as jobs
 from crm_kit.manifest import Manifest
 from crm_kit.merging.router import router as merging
 from crm_kit.openapi import build_openapi
+from crm_kit.operations import add_operations
 from crm_kit.resources.changes import Changes
 from crm_kit.resources.creations import Creations
 from crm_kit.resources.digest_routes import digest_router
@@ -47,11 +47,14 @@ _NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "lo
 
 
 class Application(FastAPI):
-    """Asked through `outermost`, where there is one."""
+    """Asked through `outermost`, where there is one. Before each request it `hears` what other processes at its port have told."""
 
     outermost: ASGIApp | None = None
+    hear: Callable[[], None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.hear is not None:
+            self.hear()
         scope["app"] = self
         await (self.outermost or super().__call__)(scope, receive, send)
 
@@ -139,19 +142,20 @@ def create_app(manifest: Manifest, runtime: Runtime | None, authenticator: Authe
         telemetry=_NO_TELEMETRY,
     )
     problems.install(app)
-    app.state.reads_told = ReadsTold()
     for feature in manifest.features:
         if feature.router is not None:
             app.include_router(feature.router)
         app.router.routes.extend(feature.routes)
     if authenticator is None:  # who is asked by the gateway, and verifies its tokens
         _include_kit_routers(app, resources)
-    _add_operations(app, runtime)
+    add_operations(app, runtime)
     app.openapi = lambda: build_openapi(app, manifest)  # type: ignore[method-assign]  # FastAPI's documented way
     if runtime is not None:
         app.state.database = runtime.database
         app.state.settings = runtime.settings
         app.state.runtime = runtime
+        app.state.reads_told = ReadsTold(siblings=runtime.siblings)
+        app.hear = None if runtime.siblings.is_alone else runtime.siblings.hear
         app.state.authenticator = authenticator or internal_authenticator(runtime.settings.internal_jwks_file)
         origin_of = told_by_gateway if manifest.origin is None else manifest.origin(runtime.settings)
         app.add_middleware(LifecycleMiddleware, serves=lambda: runtime.serves, ending=lambda: runtime.shutdown.asked)
@@ -198,20 +202,9 @@ def internal_authenticator(jwks_file: str | None) -> Authenticator:
         raise SettingsError(f"INTERNAL_JWKS_FILE: cannot be read: {error}") from error
 
 
-def _add_operations(app: FastAPI, runtime: Runtime | None) -> None:
-    def answer(fault: str | None) -> JSONResponse:
-        body: dict[str, Any] = {"status": "ok"} if fault is None else {"status": "unavailable", "reason": fault}
-        return JSONResponse(body, 200 if fault is None else 503)
-
-    async def healthz(_request: Request) -> Response:
-        return answer(runtime.liveness_fault() if runtime else None)
-
-    async def readyz(_request: Request) -> Response:
-        return answer(await runtime.readiness_fault() if runtime else None)
-
-    async def metrics(_request: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    app.add_route("/healthz", healthz, include_in_schema=False)
-    app.add_route("/readyz", readyz, include_in_schema=False)
-    app.add_route("/metrics", metrics, include_in_schema=False)
+def build_routes(app: FastAPI) -> None:
+    """What FastAPI and SQLAlchemy otherwise build with the first request: tens of megabytes, which forked processes then share."""
+    configure_mappers()
+    scope = {"type": "http", "method": "GET", "path": "/", "raw_path": b"/", "root_path": "", "headers": []}
+    for route in app.router.routes:
+        route.matches(scope)

@@ -15,6 +15,7 @@ from crm_kit.audit.command import run as verify_audit
 from crm_kit.environment import probably_meant
 from crm_kit.manifest import Manifest
 from crm_kit.observability.logs import configure_logs
+from crm_kit.observability.output import OUTPUT
 from crm_kit.runtime import ALL_ROLES, Role, Runtime
 from crm_kit.settings import ServiceSettings, SettingsError
 from crm_kit.tenants.command import COMMANDS as TENANT_COMMANDS
@@ -164,11 +165,14 @@ async def _reencrypt(manifest: Manifest, settings: ServiceSettings) -> int:
 def _serve(
     manifest: Manifest, roles: list[Role], authenticator: AuthenticatorFactory | None, runtime_type: type[Runtime]
 ) -> None:
-    from crm_kit.app import create_app
+    from crm_kit.app import build_routes, create_app
     from crm_kit.http.principal import Authenticator
     from crm_kit.migrator import Migrator
     from crm_kit.observability.recording import recording
     from crm_kit.serving import Server
+    from crm_kit.siblings import Siblings
+    from crm_kit.siblings.memory import Guard
+    from crm_kit.siblings.server import FirstServer, OtherServer
 
     if unknown := set(roles) - set(ALL_ROLES):
         raise SettingsError(f"--only: {', '.join(sorted(unknown))} is none of {', '.join(ALL_ROLES)}")
@@ -180,9 +184,27 @@ def _serve(
     if settings.migrate_at_start:
         owner_url = settings.require_owner_url(manifest.name)
         migrator = Migrator.fork(manifest.migrations, manifest.metadata, owner_url)
-    runtime = runtime_type(manifest, settings, roles, migrator)
+    siblings = Siblings(settings.processes if "api" in roles else 1)
+    runtime = runtime_type(manifest, settings, roles, migrator, siblings)
     made = cast("Authenticator", authenticator(runtime)) if authenticator else None
-    with recording(manifest.name, settings, is_edge=manifest.origin is not None):
-        Server(create_app(manifest, runtime, made), runtime).run()
+    app = create_app(manifest, runtime, made)
+    if not siblings.is_alone:
+        OUTPUT.share(Guard())
+
+    def serve(server: type[Server]) -> None:
+        with recording(manifest.name, settings, is_edge=manifest.origin is not None):
+            server(app, runtime).run()
+
+    def become_sibling() -> None:
+        runtime.become_sibling()
+        serve(OtherServer)
+
+    if not siblings.is_alone:
+        build_routes(app)
+    try:
+        siblings.fork(become_sibling)
+        serve(Server if siblings.is_alone else FirstServer)
+    finally:
+        siblings.close()
     if runtime.failure is not None:
         sys.exit(f"{manifest.package}: {runtime.failure}")

@@ -51,6 +51,10 @@ class Migrator:
         self._asking.close()
         await asyncio.to_thread(self._process.join)
 
+    def leave(self) -> None:
+        """In a process that was forked later and has nothing to ask: the migrator ends when nobody is left who could."""
+        self._asking.close()
+
     def _ask(self) -> _Failure | None:
         self._asking.send(None)
         try:

@@ -27,6 +27,7 @@ from crm_kit.outbox import Relay
 from crm_kit.outbox.gauge import measure_outbox
 from crm_kit.settings import ServiceSettings
 from crm_kit.shutdown import Shutdown, end_tasks
+from crm_kit.siblings import Siblings
 from crm_kit.timers import TimerHandler, TimerWorker
 from crm_kit.timers.gauge import TimerGauge
 
@@ -53,7 +54,10 @@ class Runtime:
         settings: ServiceSettings,
         roles: Sequence[Role] = ALL_ROLES,
         migrator: Migrator | None = None,
+        siblings: Siblings | None = None,
     ) -> None:
+        self.siblings = siblings or Siblings()
+        """The other processes at its port, if there are any."""
         self.manifest = manifest
         self.settings = settings
         self.roles = frozenset(roles)
@@ -85,6 +89,13 @@ class Runtime:
         self._tasks: list[asyncio.Task[None]] = []
         self._event_log_fault: str | None = "the event log does not answer"
         """Why relay and consumers have not begun."""
+
+    def become_sibling(self) -> None:
+        """In a process forked from the first, which has all the roles but to answer, and deals nothing out before it serves."""
+        self.roles = frozenset({"api"})
+        if self._migrator is not None:
+            self._migrator.leave()
+        self._migrator, self.serves = None, True
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -202,6 +213,8 @@ class Runtime:
             return f"the database does not answer ({type(error).__name__})"
         if not self.serves:
             return "the database is being migrated"
+        if not self.siblings.is_whole:
+            return "the other processes at its port are starting"
         return self._event_log_fault if self.roles & {"relay", "consume"} else None
 
 

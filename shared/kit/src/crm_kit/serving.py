@@ -65,7 +65,12 @@ class Server(uvicorn.Server):
             self.force_exit = True
         self._runtime.shutdown.ask()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it was asked to stop, and load balancers had their time."""
+        return self._runtime.shutdown.is_due
+
     async def on_tick(self, counter: int) -> bool:
-        if self._runtime.shutdown.is_due or self._runtime.failure is not None:
+        if self.is_due or self._runtime.failure is not None:
             self.should_exit = True
         return await super().on_tick(counter)

@@ -144,6 +144,11 @@ class ServiceSettings(BaseModel):
     max_upload_bytes: int = Field(256 * 1024 * 1024, ge=1024, description="The same of files, as for an import")
 
     @property
+    def processes(self) -> int:
+        """That answer at its port."""
+        return 1
+
+    @property
     def shutdown_delay(self) -> float:
         """Seconds that load balancers get to notice; on a developer's machine there are none."""
         if self.shutdown_delay_seconds is None:

@@ -27,7 +27,7 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     async with open_services(app, runtime), open_reader(runtime) as reader:
         app.state.view_reader = reader
         app.state.redacted_views = RedactedViews()
-        app.state.known_fields = KnownFields(runtime.database)
+        app.state.known_fields = KnownFields(runtime.database, runtime.siblings)
         app.state.live_composer = LiveComposer(
             runtime.database, app.state.services, app.state.settings.live_deadline_seconds
         )

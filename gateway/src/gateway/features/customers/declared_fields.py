@@ -1,4 +1,4 @@
-"""The custom fields that a tenant has declared, as this process knows them: for seconds, as roles are."""
+"""The custom fields that a tenant has declared, as the gateway knows them: for seconds, as roles are."""
 
 import time
 from typing import Final
@@ -7,6 +7,7 @@ from crm_kit.custom_fields import DeclaredFields, copied_custom_fields
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import Database
 from crm_kit.http.principal import Principal
+from crm_kit.siblings import Siblings
 
 from gateway.access.memory import Memory
 from gateway.features.customers.sight import Sight, sight_of
@@ -15,11 +16,11 @@ _OF_NOBODY: Final[DeclaredFields] = {}
 
 
 class KnownFields:
-    """Of one process."""
+    """Of the processes of a port."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, siblings: Siblings) -> None:
         self._database = database
-        self._memory: Memory[str, DeclaredFields] = Memory(time.monotonic)
+        self._memory: Memory[str, DeclaredFields] = Memory(time.monotonic, siblings, "declared fields")
 
     def peek(self, tenant_id: str) -> DeclaredFields | None:
         """None where they must be read."""

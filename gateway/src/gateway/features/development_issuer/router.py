@@ -1,5 +1,6 @@
 """Discovery, keys and tokens of the development issuer. Outside development every address of it is 404."""
 
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,6 +8,7 @@ from typing import Any, Final, cast
 
 from crm_kit.errors import NotFound
 from crm_kit.runtime import Runtime
+from crm_kit.siblings import Siblings
 from fastapi import FastAPI, Request
 from joserfc import jwt
 from joserfc.jwk import OKPKey
@@ -20,16 +22,17 @@ from gateway.settings import GatewaySettings
 _PLACE: Final = "/development/issuer"
 _ALGORITHM: Final = "Ed25519"
 _LIFETIME_SECONDS: Final = 3_600
+_KEY_BYTES: Final = 1_024
 _TEXTS: Final = ("name", "email")
 _LISTS: Final = ("groups", "roles")
 
 
 class DevelopmentIssuer:
-    """Its key lives as long as the process: tokens of the last run are worth nothing in the next."""
+    """Its key lives as long as the processes of the port: tokens of the last run are worth nothing in the next."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, siblings: Siblings) -> None:
         self.issuer = address + _PLACE
-        self._key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": _ALGORITHM}, auto_kid=True)
+        self._key = _key_of(siblings)
 
     def jwks(self) -> dict[str, Any]:
         return {"keys": [self._key.as_dict(private=False)]}
@@ -53,11 +56,22 @@ class DevelopmentIssuer:
         return jwt.encode(header, claims, self._key, algorithms=[_ALGORITHM])
 
 
+def _key_of(siblings: Siblings) -> OKPKey:
+    """Drawn by whichever process comes first."""
+    kept = siblings.region("development issuer", _KEY_BYTES)
+    with siblings.guard:
+        if not kept[0]:
+            key = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": _ALGORITHM}, auto_kid=True)
+            text = json.dumps(key.as_dict(private=True)).encode()
+            kept[: len(text)] = text
+        return OKPKey.import_key(json.loads(bytes(kept).rstrip(b"\0")))
+
+
 @asynccontextmanager
 async def issuer_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
     settings = cast("GatewaySettings", runtime.settings)
     wanted = settings.development_issuer and settings.environment == "development"
-    app.state.development_issuer = DevelopmentIssuer(settings.issuer) if wanted else None
+    app.state.development_issuer = DevelopmentIssuer(settings.issuer, runtime.siblings) if wanted else None
     yield
 
 

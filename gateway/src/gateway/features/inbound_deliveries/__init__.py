@@ -49,13 +49,14 @@ async def _lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]:
             raise (unavailable() if is_transient(error) else error) from error
         return _known(settings.keyring, row) if row is not None else None
 
-    limiter = RateLimiter(settings.inbound_quota, _WINDOW_SECONDS, time.monotonic, policy="inbound")
+    siblings, quota = runtime.siblings, settings.inbound_quota
+    limiter = RateLimiter(quota, _WINDOW_SECONDS, time.monotonic, policy="inbound", siblings=siblings)
     by_transaction = settings.lends_by_transaction
     async with open_statement_pool(
         settings.database_url, size=_CONNECTIONS, name="gateway-inbound", by_transaction=by_transaction
     ) as pool:
         app.state.inbound_receiver = Receiver(
-            KnownSources(find, time.monotonic), Acceptor(pool), limiter, alarm_of(runtime).ring
+            KnownSources(find, time.monotonic, siblings), Acceptor(pool), limiter, alarm_of(runtime).ring
         )
         yield
 

@@ -15,6 +15,7 @@ import structlog
 from crm_kit.observability.recurring import Recurring
 from crm_kit.runtime import Runtime
 from crm_kit.shutdown import finish
+from crm_kit.siblings import Siblings
 
 from gateway.features.inbound_deliveries import repository
 from gateway.features.inbound_deliveries.digests import Digests
@@ -40,14 +41,21 @@ log = structlog.get_logger(__name__)
 
 
 class Alarm:
-    """Rings for each delivery that this process takes in. `clock`: in seconds."""
+    """Rings for each delivery that is taken in at this port, by whichever process. `clock`: in seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, siblings: Siblings | None = None) -> None:
         self._clock = clock
+        self._siblings = siblings or Siblings()
+        self._tell = self._siblings.channel("inbound-deliveries", self._ring, self._ring)
         self._event = asyncio.Event()
         self._rings: deque[float] = deque(maxlen=_MANY)
 
     def ring(self) -> None:
+        self._ring()
+        self._tell(None)
+        self._siblings.wake()
+
+    def _ring(self, _told: None = None) -> None:
         self._rings.append(self._clock())
         self._event.set()
 
@@ -79,8 +87,8 @@ _ALARMS: Final[WeakKeyDictionary[Runtime, Alarm]] = WeakKeyDictionary()
 
 
 def alarm_of(runtime: Runtime) -> Alarm:
-    """Of a process: what it has taken in need not wait until its worker looks by itself."""
-    return _ALARMS.setdefault(runtime, Alarm())
+    """Of a port: what was taken in there need not wait until the worker looks by itself."""
+    return _ALARMS.setdefault(runtime, Alarm(siblings=runtime.siblings))
 
 
 async def work_on_deliveries(runtime: Runtime) -> None:

@@ -20,7 +20,7 @@ from gateway.features.webhook_deliveries import repository
 from gateway.features.webhook_deliveries.means import Means
 from gateway.features.webhook_deliveries.sending import Sender
 from gateway.features.webhook_endpoints.usecases import sealer
-from gateway.features.webhook_journal.news import CHANNEL, News, tell_readers
+from gateway.features.webhook_journal.news import CHANNEL, News, share_news, tell_readers
 from gateway.settings import GatewaySettings
 from gateway.upstream import ServiceClient
 
@@ -53,6 +53,7 @@ class Dispatcher:
         self._not_before: dict[tuple[str, str], float] = {}
         self._fault = Recurring()
         self._forgot_at = 0.0
+        self._tell_siblings = share_news(runtime.siblings)
 
     async def run(self) -> None:
         pause = 0.1
@@ -63,7 +64,7 @@ class Dispatcher:
                 connection = await connect(
                     self._settings.system_database_url, timeout=10, command_timeout=30, server_settings=settings
                 )
-                await connection.add_listener(CHANNEL, lambda *heard: tell_readers(str(heard[-1])))
+                await connection.add_listener(CHANNEL, lambda *heard: self._tell(str(heard[-1])))
                 await self._stand_by(connection)
                 pause = 0.1
                 await self._dispatch(connection)
@@ -77,6 +78,11 @@ class Dispatcher:
                         connection.terminate()
             await asyncio.sleep(pause)
             pause = min(pause * 2, _MAX_PAUSE_SECONDS)
+
+    def _tell(self, tenant_id: str) -> None:
+        tell_readers(tenant_id)
+        self._tell_siblings(tenant_id)
+        self._runtime.siblings.wake()
 
     async def _stand_by(self, connection: Connection) -> None:
         while not await connection.fetchval("select pg_try_advisory_lock($1)", _LOCK):

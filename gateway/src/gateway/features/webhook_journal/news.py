@@ -1,8 +1,11 @@
 """That there is something new in the journals, told to all processes by PostgreSQL when it is committed (NOTIFY)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 from weakref import WeakSet
+
+from crm_kit.siblings import Siblings
 
 CHANNEL: Final = "webhook_journal"
 """The payload is the tenant's id."""
@@ -33,3 +36,8 @@ def tell_readers(tenant_id: str) -> None:
     for reader in list(_readers):
         if reader.tenant_id is None or reader.tenant_id == tenant_id:
             reader.tell()
+
+
+def share_news(siblings: Siblings) -> Callable[[str], None]:
+    """Lets this process's readers hear what another at its port tells so."""
+    return siblings.channel(CHANNEL, tell_readers, lambda: None)

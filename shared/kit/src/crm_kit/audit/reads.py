@@ -19,6 +19,7 @@ from starlette.requests import HTTPConnection
 from crm_kit.audit.entries import Entry, entry
 from crm_kit.http.principal import Principal
 from crm_kit.rights import CUSTOM, Sights
+from crm_kit.siblings import Siblings
 
 SENSITIVE: Final[tuple[Sensitivity, ...]] = ("personal", "private")
 
@@ -59,11 +60,13 @@ class Reads:
 
 
 class ReadsTold:
-    """What a process has told of lately: a reader who comes back to a record within ten minutes is told of once."""
+    """What the processes of a port have told of lately: a reader who comes back to a record within ten minutes is told of once."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, siblings: Siblings | None = None) -> None:
         self._clock = clock
         self._told: OrderedDict[tuple[object, ...], float] = OrderedDict()
+        # What is lost is told of once more.
+        self._tell = (siblings or Siblings()).channel("reads-told", self._keep, lambda: None)
 
     def fresh(self, reader: tuple[str | None, str, str], reads: Iterable[Read]) -> list[Read]:
         """Those of them that are still to be told."""
@@ -76,9 +79,13 @@ class ReadsTold:
 
     def keep(self, reads: Reads) -> None:
         """These are told: call it once they are written."""
+        keys = [(*reads.reader, each.entity_id, each.shown) for each in reads.reads]
+        self._keep(keys)
+        self._tell(keys)
+
+    def _keep(self, keys: Iterable[tuple[object, ...]]) -> None:
         now = self._clock()
-        for each in reads.reads:
-            key = (*reads.reader, each.entity_id, each.shown)
+        for key in keys:
             self._told[key] = now
             self._told.move_to_end(key)
         while len(self._told) > _SIZE:

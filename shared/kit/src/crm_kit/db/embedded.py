@@ -43,9 +43,9 @@ _MAX_SOCKET_PATH = 107
 _LOG_BYTES = 5_000_000
 _POLL_SECONDS = 0.01
 
-# For a small machine: five services with a few connections each, an idle server well under 150 MB.
+# For a small machine: five services, the gateway with two processes, a few connections each, an idle server well under 150 MB.
 _SETTINGS = {
-    "max_connections": "120",
+    "max_connections": "160",
     "shared_buffers": "64MB",
     "work_mem": "4MB",
     "maintenance_work_mem": "32MB",

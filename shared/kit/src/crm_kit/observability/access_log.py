@@ -4,7 +4,7 @@ more than many a request.
 
 import asyncio
 import time
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 import orjson
 import structlog
@@ -13,6 +13,10 @@ _MICROSECONDS: Final = 1_000_000
 _TOGETHER_SECONDS: Final = 0.05
 
 _log = structlog.get_logger("crm.access")
+
+
+class Stream(Protocol):
+    def write(self, lines: bytes, /) -> object: ...
 
 
 class Asked:
@@ -29,7 +33,7 @@ class Asked:
 class AccessLog:
     """Writes JSON to `stream`, the lines of a twentieth of a second together; None: as all other logs."""
 
-    def __init__(self, stream: BinaryIO | None = None) -> None:
+    def __init__(self, stream: Stream | None = None) -> None:
         self._stream = stream
         self._waiting: list[tuple[Asked, float, float, str, str, str]] = []
         self._second = 0
@@ -57,7 +61,6 @@ class AccessLog:
             for asked, at, seconds, request_id, trace_id, whose in waiting
         ]
         self._stream.write("".join(lines).encode())
-        self._stream.flush()
 
     def _moment(self, at: float) -> str:
         second = int(at)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sys
 import time
 from collections.abc import MutableMapping
 from functools import cache
@@ -13,6 +12,7 @@ import structlog
 
 from crm_kit import context
 from crm_kit.observability.access_log import AccessLog, use_access_log
+from crm_kit.observability.output import OUTPUT
 
 _SECRET_WORDS = ("authorization", "password", "secret", "token", "api_key", "cookie", "database_url")
 _PERSONAL_WORDS = ("email", "phone", "address", "full_name", "first_name", "last_name", "body", "wechat")
@@ -90,13 +90,13 @@ def configure_logs(service: str, level: str, style: Literal["json", "console"]) 
     ]
     structlog.configure(
         processors=[*shared, _renderer(style, as_bytes=True)],
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer)
+        logger_factory=structlog.BytesLoggerFactory(OUTPUT)  # type: ignore[arg-type]  # of a stream it writes and flushes
         if style == "json"
         else structlog.PrintLoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(OUTPUT)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -117,7 +117,7 @@ def configure_logs(service: str, level: str, style: Literal["json", "console"]) 
 def _access_log(level: str, style: Literal["json", "console"]) -> AccessLog | None:
     if logging.getLevelName(level) > logging.INFO:
         return None
-    return AccessLog(sys.stdout.buffer) if style == "json" else AccessLog()
+    return AccessLog(OUTPUT) if style == "json" else AccessLog()
 
 
 def _renderer(style: Literal["json", "console"], *, as_bytes: bool) -> structlog.typing.Processor:

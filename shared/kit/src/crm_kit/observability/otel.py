@@ -16,6 +16,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from crm_kit.context import Trace
+from crm_kit.observability.output import OUTPUT
 from crm_kit.observability.tracing import Span
 
 _KINDS: Final = {
@@ -73,7 +74,10 @@ class OpenTelemetryRecorder:
 
 def _exporter(name: Literal["otlp", "console"]) -> SpanExporter:
     if name == "console":
-        return ConsoleSpanExporter(formatter=lambda span: f"{span.to_json(indent=None)}\n")
+        return ConsoleSpanExporter(
+            out=OUTPUT,  # type: ignore[arg-type]  # of a stream it writes and flushes
+            formatter=lambda span: f"{span.to_json(indent=None)}\n",
+        )
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     return OTLPSpanExporter()

@@ -39,8 +39,14 @@ def proportional_mb(*pids: int) -> float:
 
 
 def unique_mb(pid: int) -> float:
-    """What the process alone has: unlike its share of what it has with others, it does not follow their number."""
-    return float(psutil.Process(pid).memory_full_info().uss) / 1e6
+    """What the process and its children have each alone: unlike their share of what they have with others, it does not follow
+    their number.
+    """
+    total = 0.0
+    for process in processes(pid):
+        with suppress(psutil.NoSuchProcess):
+            total += process.memory_full_info().uss
+    return total / 1e6
 
 
 def private_mb(pid: int) -> float:
