@@ -28,7 +28,7 @@ async def counting_statements(urls: ServiceUrls, server: EmbeddedPostgres) -> As
         await connection.execute("create extension if not exists pg_stat_statements")
 
         async def counted(do: Callable[[], Awaitable[object]]) -> int:
-            before = await connection.fetchval(_COUNT)
+            before: int = await connection.fetchval(_COUNT)
             await do()
             after: int = await connection.fetchval(_COUNT)
             return after - before
