@@ -1,5 +1,7 @@
 """The gateway's fast path answers like the ordinary one, for whoever asks for whatever."""
 
+import asyncio
+
 import httpx
 from crm_testkit.conformance.entities import told
 from crm_testkit.whole_stack import Relata
@@ -28,9 +30,19 @@ async def _settled(client: httpx.AsyncClient, path: str) -> None:
         versions.append(answer.headers.get("etag", str(len(versions))))
 
 
+async def _allow(client: httpx.AsyncClient, origin: str) -> None:
+    """Until the gateway has read it."""
+    await client.post("/v1/allowed-origins", json={"name": "Shop", "origin": origin})
+    async with asyncio.timeout(30):
+        while (
+            "access-control-allow-origin" not in (await client.get("/v1/contacts", headers={"Origin": origin})).headers
+        ):
+            pass
+
+
 async def test_both_paths_tell_the_same(relata: Relata) -> None:
     client = relata.client
-    await client.post("/v1/allowed-origins", json={"name": "Shop", "origin": "https://shop.example.com"})
+    await _allow(client, "https://shop.example.com")
     contact = (await client.post("/v1/contacts", json={"full_name": "欧阳晓梅"})).json()["id"]
     deal = (await client.post("/v1/deals", json={"name": "年度框架", "contact_id": contact})).json()["id"]
     limited = (await client.post("/v1/api-keys", json={"name": "Deals", "scopes": ["deals:read"]})).json()["key"]

@@ -91,7 +91,7 @@ class Runtime:
         """Why relay and consumers have not begun."""
 
     def become_sibling(self) -> None:
-        """In a process forked from the first, which has all the roles but to answer, and deals nothing out before it serves."""
+        """In a process forked from the first, which has all the roles but to answer, and gives nothing out before it serves."""
         self.roles = frozenset({"api"})
         if self._migrator is not None:
             self._migrator.leave()

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from crm_kit.http.protocol import Protocol
 from crm_kit.runtime import Runtime
 from crm_kit.serving import Server
-from crm_kit.siblings.dealing import CONNECTION, Connections, Dealer
+from crm_kit.siblings.distributing import CONNECTION, Connections, Distributor
 
 ENDING: Final = b"e"
 """From the first: it was asked to end."""
@@ -73,15 +73,17 @@ class _Sibling(Server):
 class FirstServer(_Sibling):
     """Listens, and is the one that is asked to end. Where another ends by itself, the whole is to be started anew."""
 
-    _dealer: Dealer | None = None
+    _distributor: Distributor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         listener = self.config.bind_socket()
         listener.set_inheritable(False)
         self._siblings.open(lambda _kind, _handed: None, self._gone)
         await super().startup(sockets or [])
-        self._dealer = Dealer(self._siblings, listener, self._serving, self._take_connection, lambda: self._open)
-        self._dealer.start(self.config.backlog)
+        self._distributor = Distributor(
+            self._siblings, listener, self._serving, self._take_connection, lambda: self._open
+        )
+        self._distributor.start(self.config.backlog)
 
     def _serving(self) -> Iterable[int]:
         return self._siblings.serving if self._runtime.serves else ()
@@ -100,8 +102,8 @@ class FirstServer(_Sibling):
             self._siblings.send(index, kind)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._dealer is not None:
-            self._dealer.stop()
+        if self._distributor is not None:
+            self._distributor.stop()
         self._tell(LAST)
         await super().shutdown(sockets)
         end = time.monotonic() + self._runtime.shutdown.left() + _CLOSING_SECONDS
@@ -112,12 +114,12 @@ class FirstServer(_Sibling):
 
 
 class OtherServer(_Sibling):
-    """Takes what the first deals, and ends when that says so: signals are the first's."""
+    """Takes what the first gives out, and ends when that says so: signals are the first's."""
 
     def __init__(self, app: FastAPI, runtime: Runtime) -> None:
         super().__init__(app, runtime)
         self._connections = Connections(runtime.siblings)
-        self._dealt = 0
+        self._given = 0
         self._was_last = False
 
     @property
@@ -134,7 +136,7 @@ class OtherServer(_Sibling):
 
     def _take(self, kind: bytes, handed: socket.socket | None) -> None:
         if kind == CONNECTION and handed is not None:
-            self._dealt += 1
+            self._given += 1
             self._take_connection(handed)
             self._count()
         elif kind in (ENDING, LAST, FORCED):
@@ -143,7 +145,7 @@ class OtherServer(_Sibling):
             self.force_exit |= kind == FORCED
 
     def _count(self) -> None:
-        self._connections.tell(self._open, self._dealt)
+        self._connections.tell(self._open, self._given)
 
     async def on_tick(self, counter: int) -> bool:
         self._count()

@@ -1,6 +1,6 @@
-"""Connections of one port, dealt out by the process that accepts them to whichever has fewest, itself included.
+"""Connections of one port, given out by the process that accepts them to whichever has fewest, itself included.
 
-A listening socket that all share would be emptied by one; SO_REUSEPORT deals by a hash, and leaves in the queue of a process what
+A listening socket that all share would be emptied by one; SO_REUSEPORT divides by a hash, and leaves in the queue of a process what
 came before that one died.
 """
 
@@ -24,27 +24,27 @@ log = structlog.get_logger(__name__)
 
 
 class Connections:
-    """Of each process how many connections it has open, and how many it was dealt in all: for all to see, as of its last word."""
+    """Of each process how many connections it has open, and how many it was given in all: for all to see, as of its last word."""
 
     def __init__(self, siblings: Siblings) -> None:
         self._own = siblings.index
         self._counts = siblings.region("siblings: connections", 16 * siblings.count).cast("q")
-        self._dealt = [0] * siblings.count
+        self._given = [0] * siblings.count
 
     def tell(self, opened: int, taken: int) -> None:
         """Of this process: what it has open, and what it has got from the first."""
         self._counts[2 * self._own] = opened
         self._counts[2 * self._own + 1] = taken
 
-    def dealt(self, index: int) -> None:
-        self._dealt[index] += 1
+    def given(self, index: int) -> None:
+        self._given[index] += 1
 
     def of(self, index: int) -> int:
         """What it has open and what is on its way to it."""
-        return self._counts[2 * index] + self._dealt[index] - self._counts[2 * index + 1]
+        return self._counts[2 * index] + self._given[index] - self._counts[2 * index + 1]
 
 
-class Dealer:
+class Distributor:
     """Of the first process. `serving`: the others that take connections; `keep` is given those that stay here, `kept` counts them."""
 
     def __init__(
@@ -84,14 +84,14 @@ class Dealer:
                 if error.errno in _EXHAUSTED:
                     self._pause(error)
                 return
-            self._deal(connection)
+            self._give(connection)
 
-    def _deal(self, connection: socket.socket) -> None:
+    def _give(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         index = self._next()
         if index and self._siblings.send(index, CONNECTION, connection):
-            self._connections.dealt(index)
+            self._connections.given(index)
             connection.close()  # the other has it
         else:
             self._keep(connection)
