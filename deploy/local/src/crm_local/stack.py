@@ -27,7 +27,7 @@ _READY_SECONDS = 90.0
 _GRACE_SECONDS = 5
 _LOG_CHECK_SECONDS = 2.0
 _GATEWAYS = 2
-"""Processes at the gateway's port, where there are as many cores: with one, Python is the bound, and the other core idles."""
+"""Processes at the gateway's port, where there are twice as many cores: the other half is PostgreSQL's and the services' (ADR 0055)."""
 
 
 def _quiet(_: str) -> None:
@@ -267,7 +267,7 @@ class LocalStack:
             environment["RATE_LIMIT_TENANT_QUOTA"] = "10000000"
             environment["FAILED_ATTEMPTS_QUOTA"] = "1000000"
             environment["DEVELOPMENT_ISSUER"] = "true"
-            environment.setdefault("WEB_CONCURRENCY", str(min(_GATEWAYS, os.cpu_count() or 1)))
+            environment.setdefault("WEB_CONCURRENCY", str(max(1, min(_GATEWAYS, (os.cpu_count() or 1) // 2))))
             environment.setdefault("OUTBOUND_TRUSTED_HOSTS", HOST)  # where that issuer is, and receivers of webhooks
             environment |= {f"{other.upper()}_URL": url for other, url in self.urls.items() if other != name}
         return {**environment, **self._environment}
