@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 _TOGETHER: Final = 100
+_TURNS: Final = 3
+"""Of the loop, before the next statement: those who were answered send their answers, and who asks meanwhile is read and joins."""
 
 PlaceT = TypeVar("PlaceT", bound=Hashable)
 ItemT = TypeVar("ItemT")
@@ -52,6 +54,8 @@ class Gathering(Generic[PlaceT, ItemT, ResultT]):
                     self._waiting[place] = waiting[_TOGETHER:]
                     waiting = waiting[:_TOGETHER]
                 await self._answer(place, waiting)
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
         finally:
             self._under_way[place] -= 1
             if not self._under_way[place]:
