@@ -93,8 +93,7 @@ async def store(session: WriteSession, events: Sequence[Event]) -> list[Change]:
     changed = {change.id for change in changes}
     written = [state for state in states if state.id in changed]
     entries = {state.id: entries_of(state.type, state.data) if state.data is not None else [] for state in written}
-    new = {change.id for change in changes if change.is_new}
-    await repository.replace_entries(session, written, entries, new)
+    await repository.replace_entries(session, written, entries)
     await write_numbers(session, written)
     return changes
 

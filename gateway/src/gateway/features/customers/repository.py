@@ -3,7 +3,7 @@
 Every one takes a whole batch: the number of statements does not depend on the number of events.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -46,7 +46,7 @@ _UPSERT_ENTITIES = Sql(
      where (e.version, e.deleted) < (excluded.version, excluded.deleted)
     -- Of the very row that was overwritten: a look at it before might see an older one.
     returning e.id, e.type, e.contact_id, e.account_id,
-              old.contact_id as old_contact_id, old.account_id as old_account_id, old.id is null as is_new
+              old.contact_id as old_contact_id, old.account_id as old_account_id
     """
 )
 
@@ -59,7 +59,6 @@ class Change:
     type: str
     contact_ids: frozenset[str]
     account_ids: frozenset[str]
-    is_new: bool
 
 
 ENTITY_COLUMNS: Final = (
@@ -78,7 +77,6 @@ async def write_entities(session: WriteSession, states: Sequence[EntityState]) -
             row["type"],
             frozenset(filter(None, (row["contact_id"], row["old_contact_id"]))),
             frozenset(filter(None, (row["account_id"], row["old_account_id"]))),
-            row["is_new"],
         )
         for row in rows
     ]
@@ -98,12 +96,11 @@ _INSERT_ENTRIES = Sql(
 
 
 async def replace_entries(
-    session: WriteSession, states: Iterable[EntityState], entries: Mapping[str, Sequence[Entry]], new: Set[str]
+    session: WriteSession, states: Iterable[EntityState], entries: Mapping[str, Sequence[Entry]]
 ) -> None:
-    """Gives each of the entities exactly these timeline entries. `new`: those that can have had none."""
+    """Gives each of the entities exactly these timeline entries."""
     rows = [(state, n, entry) for state in states for n, entry in enumerate(entries[state.id])]
-    if had := sorted(entries.keys() - new):
-        await session.fetch(_DELETE_ENTRIES, {"ids": had})
+    await session.fetch(_DELETE_ENTRIES, {"ids": sorted(entries)})
     if rows:
         values = {
             "tenant_id": session.tenant_id,
