@@ -4,8 +4,8 @@ What `routes.py` does with the same use case, by two statements: one reads the r
 is still what was read (`crm_kit.resources.changes`). Whatever takes more, or is to be refused, is the ordinary route's.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from crm_contracts.ids import prefix_of
 from fastapi import Request
@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from crm_kit import context
 from crm_kit.audit.access import noted
-from crm_kit.db.gathering import GatheredReads
 from crm_kit.db.rows import read_row
 from crm_kit.db.session import Database
 from crm_kit.db.statement_pool import StatementPool
@@ -24,11 +23,9 @@ from crm_kit.http.principal import Authenticator, Principal
 from crm_kit.http.problems import DATABASE_ERRORS, database_problem
 from crm_kit.http.route import PATCH_TYPES, ParsedRequest, acting_as
 from crm_kit.resources.changes import Changes, read_to_change
+from crm_kit.resources.fast_read import RowReader
 from crm_kit.resources.resource import Resource
 from crm_kit.resources.writing import changed_response
-
-if TYPE_CHECKING:
-    import asyncpg
 
 _TYPES: Final = frozenset(kind.encode() for kind in PATCH_TYPES)
 
@@ -40,9 +37,7 @@ class FastChange:
         self._resource = resource
         self._changes = changes
         self._permission = f"{resource.permission}:update"
-        self._query = read_to_change(resource.row)
-        self._rows: GatheredReads[asyncpg.Record] = GatheredReads(self._fetch)
-        self._pool: StatementPool | None = None
+        self._rows = RowReader(read_to_change(resource.row))
 
     @property
     def route(self) -> FastRoute:
@@ -51,7 +46,7 @@ class FastChange:
 
     def use(self, pool: StatementPool) -> None:
         """While the application serves."""
-        self._pool = pool
+        self._rows.use(pool)
 
     async def _answer(self, request: FastRequest) -> FastAnswer | None:
         if request.headers.get(b"content-type") not in _TYPES or prefix_of(request.key) is None:
@@ -96,7 +91,3 @@ class FastChange:
             raise NeedsTransaction
         await self._changes.write(session, self._resource.row, row, read)
         return response
-
-    async def _fetch(self, tenant_id: str, ids: Sequence[str]) -> "Mapping[str, asyncpg.Record]":
-        assert self._pool is not None, "opened with the application"
-        return {row["id"]: row for row in await self._pool.fetch(self._query, tenant_id, ids)}

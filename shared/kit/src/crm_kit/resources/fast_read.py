@@ -3,7 +3,7 @@
 One round trip for all who ask at once: `read_<table>` (`migration_ops.add_readers`) sets the tenant and reads.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crm_contracts.ids import prefix_of
@@ -21,6 +21,26 @@ if TYPE_CHECKING:
     import asyncpg
 
 
+class RowReader:
+    """Rows by id, for all who ask at once. `query`: from `$1` a tenant and `$2` ids."""
+
+    def __init__(self, query: str) -> None:
+        self._query = query
+        self._rows: GatheredReads[asyncpg.Record] = GatheredReads(self._fetch)
+        self._pool: StatementPool | None = None
+
+    def use(self, pool: StatementPool) -> None:
+        """While the application serves."""
+        self._pool = pool
+
+    def get(self, tenant_id: str, entity_id: str) -> "Awaitable[asyncpg.Record | None]":
+        return self._rows.get(tenant_id, entity_id)
+
+    async def _fetch(self, tenant_id: str, ids: Sequence[str]) -> "Mapping[str, asyncpg.Record]":
+        assert self._pool is not None, "opened with the application"
+        return {row["id"]: row for row in await self._pool.fetch(self._query, tenant_id, ids)}
+
+
 class FastRead:
     """The fast route of one resource."""
 
@@ -29,9 +49,7 @@ class FastRead:
         self._permission = f"{resource.permission}:read"
         table = columns(resource.row)
         names = ", ".join(f'"{column.name}"' for column in table if column.computed is None)
-        self._query = f"select {names} from read_{resource.row.__tablename__}($1, $2)"  # noqa: S608  # names of our own
-        self._rows: GatheredReads[asyncpg.Record] = GatheredReads(self._fetch)
-        self._pool: StatementPool | None = None
+        self._rows = RowReader(f"select {names} from read_{resource.row.__tablename__}($1, $2)")  # noqa: S608  # names of our own
 
     @property
     def route(self) -> FastRoute:
@@ -40,7 +58,7 @@ class FastRead:
 
     def use(self, pool: StatementPool) -> None:
         """While the application serves."""
-        self._pool = pool
+        self._rows.use(pool)
 
     async def _answer(self, request: FastRequest) -> FastAnswer | None:
         if prefix_of(request.key) is None:  # PostgreSQL need not see it, and could not carry some of it
@@ -59,7 +77,3 @@ class FastRead:
     def _told(self, row: "asyncpg.Record") -> bytes:
         entity: Entity = self._resource.events.snapshot(read_row(self._resource.row, dict(row)))
         return entity.model_dump_json().encode()
-
-    async def _fetch(self, tenant_id: str, ids: Sequence[str]) -> "Mapping[str, asyncpg.Record]":
-        assert self._pool is not None, "opened with the application"
-        return {row["id"]: row for row in await self._pool.fetch(self._query, tenant_id, ids)}
