@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 from crm_kit.http.middleware import TENANT
-from crm_kit.http.protocol import ADDED, EXCHANGE
+from crm_kit.http.protocol import ADDED, EXCHANGE, Added
 from starlette.datastructures import Headers, MutableHeaders, State
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -55,6 +55,8 @@ _SAFE: Final = (
 )
 """What the answer does not say by itself."""
 
+_ADDED: Final = Added(_SAFE)
+
 
 class BrowserMiddleware(CORSMiddleware):
     """CORS by tenant. A preflight carries no credential: it passes where any tenant allows the origin; the answer to the
@@ -85,7 +87,7 @@ class BrowserMiddleware(CORSMiddleware):
                 scope.pop(EXCHANGE, None)
                 await super().__call__(scope, receive, partial(_send_safely, send))
                 return
-        scope[ADDED] = _SAFE
+        scope[ADDED] = _ADDED
         await self.app(scope, receive, partial(_send_safely, send))
 
     def is_allowed_origin(self, origin: str) -> bool:
@@ -122,5 +124,5 @@ class BrowserMiddleware(CORSMiddleware):
 async def _send_safely(send: Send, message: Message) -> None:
     if message["type"] == "http.response.start":
         said = {name for name, _ in message["headers"]}
-        message["headers"] = [*message["headers"], *(one for one in _SAFE if one[0] not in said)]
+        message["headers"] = [*message["headers"], *_ADDED.missing(said)]
     await send(message)

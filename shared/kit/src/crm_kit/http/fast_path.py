@@ -25,7 +25,7 @@ from crm_kit.http.lifecycle import STOPPED
 from crm_kit.http.middleware import TENANT, request_id_of
 from crm_kit.http.origin import CHAIN_HEADERS, OriginOf
 from crm_kit.http.problems import problem_response
-from crm_kit.http.protocol import ADDED, EXCHANGE, answer_whole
+from crm_kit.http.protocol import ADDED, EXCHANGE, NOTHING, Added, answer_whole
 from crm_kit.observability import tracing
 from crm_kit.observability.requests import RequestRecorder
 
@@ -270,9 +270,10 @@ async def _send(request: FastRequest, answer: FastAnswer, exchange: RequestRespo
     said = {name for name, _ in headers}
     if stream is None and status not in _WITHOUT_BODY and b"content-length" not in said:
         headers.append((b"content-length", b"%d" % len(body)))
-    headers += [added for added in request.scope.get(ADDED, ()) if added[0] not in said]
-    if stream is None and exchange is not None and answer_whole(exchange, status, headers, body):
+    added: Added = request.scope.get(ADDED, NOTHING)
+    if stream is None and exchange is not None and answer_whole(exchange, status, headers, body, added):
         return
+    headers += added.missing(said)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     if stream is not None:
         async for chunk in stream:

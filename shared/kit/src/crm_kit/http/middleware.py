@@ -31,7 +31,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 def request_id_of(given: str, trace: context.Trace) -> str:
     """The client's own where it is one, else a new one."""
-    return given if _REQUEST_ID.fullmatch(given) else f"req-{trace.span_id}{trace.trace_id[:8]}"
+    return given if given and _REQUEST_ID.fullmatch(given) else f"req-{trace.span_id}{trace.trace_id[:8]}"
 
 
 class KitMiddleware:

@@ -1,6 +1,6 @@
 """uvicorn's HTTP/1.1, and a short way out for answers that are whole: head and body in one piece, looked at once (ADR 0054)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -9,9 +9,37 @@ EXCHANGE: Final = "relata_exchange"
 """In the scope: the request's way out, past every `send`. Whoever wraps `send` takes it out, or says in ADDED what it adds."""
 
 ADDED: Final = "relata_added"
-"""In the scope: headers that go with whatever is answered by that way, unless it has its own."""
+"""In the scope: Added, which goes with whatever is answered by that way."""
 
-_NEVER: Final = (b"\r\ntransfer-encoding: ", b"\r\nconnection: ")
+_UVICORNS: Final = frozenset({b"transfer-encoding", b"connection"})
+
+_STATUS: Final = {status: line.rstrip() for status, line in STATUS_LINE.items()}
+
+Header = tuple[bytes, bytes]
+
+
+class Added:
+    """Headers of every answer, unless it has its own; put together once."""
+
+    def __init__(self, headers: Sequence[Header] = ()) -> None:
+        self._headers = headers
+        self._names = frozenset(name for name, _ in headers)
+        self._lines = _lines(headers)
+
+    def missing(self, said: Iterable[bytes]) -> list[Header]:
+        """Those that an answer with such headers has not."""
+        return [header for header in self._headers if header[0] not in said]
+
+    def lines(self, said: Set[bytes]) -> bytes:
+        """The same as they are sent."""
+        return self._lines if self._names.isdisjoint(said) else _lines(self.missing(said))
+
+
+def _lines(headers: Iterable[Header]) -> bytes:
+    return b"".join([b"\r\n" + b": ".join(header) for header in headers])
+
+
+NOTHING: Final = Added()
 
 
 class Protocol(HttpToolsProtocol):
@@ -24,7 +52,7 @@ class Protocol(HttpToolsProtocol):
 
 
 def answer_whole(
-    exchange: RequestResponseCycle, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
+    exchange: RequestResponseCycle, status: int, headers: Sequence[Header], body: bytes, added: Added = NOTHING
 ) -> bool:
     """False, and nothing was sent, where uvicorn must look at it: a client that is slow or says good-bye, HTTP/1.0, HEAD,
     or a head that is not of one line for each header. Names are in lower case; without a body there is no Content-Length.
@@ -34,13 +62,13 @@ def answer_whole(
     paused = exchange.flow.write_paused or exchange.response_started
     if paused or not exchange.keep_alive or exchange.scope["method"] == "HEAD":
         return False
-    lines = [b": ".join(header) for header in (*exchange.default_headers, *headers)]
-    head = b"\r\n".join((STATUS_LINE[status].rstrip(), *lines, b"\r\n"))
-    ends = len(lines) + 2
-    if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head or any(name in head for name in _NEVER):
+    said = {name for name, _ in headers}
+    lines = _lines((*exchange.default_headers, *headers))
+    ends = len(exchange.default_headers) + len(headers)
+    if lines.count(b"\n") != ends or lines.count(b"\r") != ends or b"\0" in lines or not _UVICORNS.isdisjoint(said):
         return False
     exchange.response_started = True
-    exchange.transport.write(head + body)
+    exchange.transport.write(b"".join((_STATUS[status], lines, added.lines(said), b"\r\n\r\n", body)))
     exchange.response_complete = True
     exchange.message_event.set()
     exchange.on_response()
