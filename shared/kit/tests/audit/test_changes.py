@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 import orjson
-from crm_kit.audit.changes import MAX_VALUE_BYTES, changes_of, differing, encoded
+from crm_kit.audit.changes import MAX_VALUE_BYTES, changes_of, changes_of_new, differing, encoded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +43,15 @@ def test_what_came_to_be_has_no_before_and_what_went_no_after(body: dict[str, An
         == gone.keys()
         == {name for name, value in body.items() if value is not None and name in ("title", "text", "price")}
     )
+
+
+_ANY_NAME = _NAMES | st.sampled_from(["secret", "api_key"])
+_ANY_LENGTH = _JSON | st.integers(MAX_VALUE_BYTES - 40, MAX_VALUE_BYTES + 2).map(lambda length: "x" * length)
+
+
+@given(st.dictionaries(_ANY_NAME, _ANY_LENGTH))
+def test_what_came_to_be_is_told_alike_in_one_piece(body: dict[str, Any]) -> None:
+    assert changes_of_new(body) == changes_of(None, encoded(body))
 
 
 def test_true_and_one_differ() -> None:

@@ -55,6 +55,15 @@ def changes_of(before: Members | None, after: Members | None) -> str:
     return orjson.dumps(told).decode()
 
 
+def changes_of_new(body: Mapping[str, object]) -> str:
+    """`changes_of(None, encoded(body))`, by one serialisation where nothing is to be left out."""
+    told = {name: {"after": value} for name, value in body.items() if value is not None and name not in _TOLD_BESIDE}
+    text = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    if len(text) > MAX_VALUE_BYTES or any(map(names_secret, told)):
+        return changes_of(None, encoded(body))
+    return text.decode()
+
+
 def _tell(change: dict[str, object], side: str, name: str, value: bytes) -> None:
     if names_secret(name):
         change[f"{side}_omitted"] = {"reason": "secret"}

@@ -8,7 +8,7 @@ import orjson
 from crm_contracts.ids import AuditEntryId
 
 from crm_kit import context
-from crm_kit.audit.changes import changes_of, encoded
+from crm_kit.audit.changes import changes_of_new
 from crm_kit.db.models import utc_now
 from crm_kit.db.session import storable
 
@@ -51,7 +51,7 @@ def entry(
     details: Mapping[str, object] | None = None,
 ) -> Entry:
     """An entry for what is no change of an entity: `details` say more of it, by name, in plain JSON values."""
-    told = None if not details else changes_of(None, encoded(details))
+    told = None if not details else changes_of_new(details)
     shortened = None if entity_id is None else storable(entity_id)[:_MAX_ID]
     return Entry(resource, action, shortened, version, told)
 

@@ -11,7 +11,7 @@ from crm_contracts.types import Entity
 from sqlalchemy import select
 
 from crm_kit import context
-from crm_kit.audit.changes import BOOKKEEPING, changes_of, differing, encoded, members_of
+from crm_kit.audit.changes import BOOKKEEPING, changes_of, changes_of_new, differing, encoded, members_of
 from crm_kit.audit.entries import Entry
 from crm_kit.audit.erasure import erase_payloads
 from crm_kit.bus.port import MAX_RECORD_BYTES, Record, record_size
@@ -101,7 +101,7 @@ class EntityEvents(Generic[RowT, EntityT]):
         body = entity.model_dump(mode="json")
         changed = sorted(name for name, value in body.items() if value is not None and name not in BOOKKEEPING)
         writing.records += self._records(session, row, action, body, changed)
-        writing.entries.append(self._told(row, action, changes_of(None, encoded(body))))
+        writing.entries.append(self._told(row, action, changes_of_new(body)))
         if body.get("shares"):
             shares[row.id] = _shares(entity)
         return entity
