@@ -99,7 +99,7 @@ async def test_a_position_stored_before_the_effect_loses_it(
             while batch := await subscription.poll(4, 0.5):
                 async with parts.app.write(None) as session:
                     moved = {tp: records[-1].offset + 1 for tp, records in batch.items()}
-                    await positions.advance(session, name, moved)
+                    await positions.advance(session, name, moved, tenant_id)
                 positions.committed(moved)
                 if not crashed:
                     crashed = True
@@ -204,12 +204,12 @@ async def test_a_member_that_lost_its_partition_can_apply_nothing(
     await old.load(name, [tp])
     await new.load(name, [tp])
     async with parts.app.write(tenant_id) as session:
-        await new.advance(session, name, {tp: 10})
+        await new.advance(session, name, {tp: 10}, tenant_id)
     [key] = _keys(1)
     with pytest.raises(Fenced) as fenced:  # noqa: PT012  # the block is the transaction
         async with parts.app.write(tenant_id) as session:
             await count_events(session, [event_of(tenant_id, key, 1)])
-            await old.advance(session, name, {tp: 5})
+            await old.advance(session, name, {tp: 5}, tenant_id)
     assert fenced.value.partitions == [tp]
     assert await effects.of(tenant_id) == {}
     assert await old.load(name, [tp]) == {tp: 10}

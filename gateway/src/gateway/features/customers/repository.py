@@ -82,15 +82,17 @@ async def write_entities(session: WriteSession, states: Sequence[EntityState]) -
     ]
 
 
-_DELETE_ENTRIES = Sql("delete from timeline_entry where entity_id = any(:ids)")
-_INSERT_ENTRIES = Sql(
+# Joined, so that the old ones are gone before.
+_REPLACE_ENTRIES = Sql(
     """
+    with gone as (delete from timeline_entry where entity_id = any(:ids) returning 1)
     insert into timeline_entry (tenant_id, entity_id, n, entry_id, contact_id, account_id, at, kind, source, entry)
     select :tenant_id, entity_id, n, entry_id, contact_id, account_id, at, kind, source, cast(entry as json)
       from unnest(cast(:entity_id as text[]), cast(:n as int[]), cast(:entry_id as text[]),
                   cast(:contact_id as text[]), cast(:account_id as text[]), cast(:at as timestamptz[]),
                   cast(:kind as text[]), cast(:source as text[]), cast(:entry as text[]))
         as g(entity_id, n, entry_id, contact_id, account_id, at, kind, source, entry)
+      join (select count(*) from gone) as old on true
     """
 )
 
@@ -100,21 +102,20 @@ async def replace_entries(
 ) -> None:
     """Gives each of the entities exactly these timeline entries."""
     rows = [(state, n, entry) for state in states for n, entry in enumerate(entries[state.id])]
-    await session.fetch(_DELETE_ENTRIES, {"ids": sorted(entries)})
-    if rows:
-        values = {
-            "tenant_id": session.tenant_id,
-            "entity_id": [state.id for state, _, _ in rows],
-            "n": [n for _, n, _ in rows],
-            "entry_id": [entry.id for _, _, entry in rows],
-            "contact_id": [state.contact_id for state, _, _ in rows],
-            "account_id": [state.entries_account_id for state, _, _ in rows],
-            "at": [entry.moment for _, _, entry in rows],
-            "kind": [entry.kind for _, _, entry in rows],
-            "source": [entry.source for _, _, entry in rows],
-            "entry": [orjson.dumps(entry.json()).decode() for _, _, entry in rows],
-        }
-        await session.fetch(_INSERT_ENTRIES, values)
+    values = {
+        "ids": sorted(entries),
+        "tenant_id": session.tenant_id,
+        "entity_id": [state.id for state, _, _ in rows],
+        "n": [n for _, n, _ in rows],
+        "entry_id": [entry.id for _, _, entry in rows],
+        "contact_id": [state.contact_id for state, _, _ in rows],
+        "account_id": [state.entries_account_id for state, _, _ in rows],
+        "at": [entry.moment for _, _, entry in rows],
+        "kind": [entry.kind for _, _, entry in rows],
+        "source": [entry.source for _, _, entry in rows],
+        "entry": [orjson.dumps(entry.json()).decode() for _, _, entry in rows],
+    }
+    await session.fetch(_REPLACE_ENTRIES, values)
 
 
 # Fenced, as the statements in facts.py are.

@@ -111,11 +111,14 @@ class ReadSession:
             await self._turn(tenant_id, _SET_TENANT)
 
     async def _turn(self, tenant_id: str, statement: Sql) -> Any:
+        return (await self._turn_by(statement, tenant_id, {}))[0]["turned"]
+
+    async def _turn_by(self, statement: Sql, tenant_id: str, values: Mapping[str, Any]) -> Sequence[Any]:
         await self._settle()
         self._known.clear()
         await self._session.flush()
         self._tenant_id = tenant_id
-        return (await self.fetch(statement, {"tenant_id": tenant_id}))[0]["turned"]
+        return await self.fetch(statement, {"tenant_id": tenant_id, **values})
 
     async def scalars(self, statement: Executable, parameters: Any = None) -> ScalarResult[Any]:
         await self._settle()
@@ -181,6 +184,10 @@ class WriteSession(ReadSession):
         come to be any more, since it is deleted.
         """
         return bool(await self._turn(tenant_id, _FOLLOW))
+
+    async def follow_tenant_by(self, statement: Sql, tenant_id: str, values: Mapping[str, Any]) -> Sequence[Any]:
+        """As `follow_tenant`, by a statement that calls `follow_tenant(:tenant_id)` beside what else it does; its rows."""
+        return await self._turn_by(statement, tenant_id, values)
 
     async def _settle(self) -> None:
         if self.put_off is not None:

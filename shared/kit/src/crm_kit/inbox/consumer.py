@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from types import MappingProxyType
+from typing import Final
 
 import structlog
 from crm_contracts.envelope import Event
@@ -24,7 +26,7 @@ from crm_kit.inbox.parking import held_keys, key_of, park
 from crm_kit.inbox.positions import Fenced, StoredPositions
 from crm_kit.inbox.tables import NO_TENANT, Kind
 from crm_kit.observability import metrics
-from crm_kit.pacing import rest_after
+from crm_kit.pacing import Pace
 from crm_kit.shutdown import finish
 
 _BATCH = 1000
@@ -34,6 +36,7 @@ _LONGEST_REST_SECONDS = 0.1
 _ATTEMPTS = 3
 _STALLED_SECONDS = 120.0
 _LAG_SECONDS = 5.0
+_TO_NONE: Final[Mapping[str, bool]] = MappingProxyType({})
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +66,7 @@ class ConsumerRunner:
         self._progressed_at = time.monotonic()
         self._behind = 0
         self._lateness = Lateness()
+        self._pace = Pace(round_seconds=consumer.gather_seconds, longest=_LONGEST_REST_SECONDS)
         self._in_hand_since: datetime | None = None
         metrics.EVENTS_APPLIED.labels(service, self.name)
         metrics.EVENTS_PARKED.labels(service, self.name)
@@ -108,7 +112,7 @@ class ConsumerRunner:
             self.has_backlog = sum(map(len, batch.values())) >= self._consumer.backlog
             if not batch:
                 continue
-            began = time.monotonic()
+            self._pace.begin()
             self._in_hand_since = min(records[0].timestamp for records in batch.values())
             try:
                 await self._apply_with_retry(batch, subscription)
@@ -119,13 +123,8 @@ class ConsumerRunner:
                     await subscription.seek(tp, stored.get(tp, 0))
                 continue
             self._progressed_at = time.monotonic()
-            await asyncio.sleep(self._rest(self._progressed_at - began))
-
-    def _rest(self, took: float) -> float:
-        """Seconds until the next batch. In a backlog none: it is the readers of the views who wait."""
-        if self.has_backlog:
-            return 0.0
-        return rest_after(took, round_seconds=self._consumer.gather_seconds, longest=_LONGEST_REST_SECONDS)
+            # In a backlog it is the readers of the views who wait.
+            await asyncio.sleep(0.0 if self.has_backlog else self._pace.rest)
 
     async def _apply_with_retry(
         self, batch: Mapping[TopicPartition, Sequence[StoredRecord]], subscription: Subscription
@@ -161,17 +160,23 @@ class ConsumerRunner:
         return _Item(record, reading, storable(record.headers.get("ce_tenantid") or NO_TENANT))
 
     async def _attempt(self, items: Sequence[_Item], positions: Mapping[TopicPartition, int], *, singly: bool) -> None:
+        first = min(item.tenant_id for item in items)
         async with self._database.write(None) as session:
-            await self._positions.advance(session, self.name, positions)
-            await self._apply(session, items, singly=singly)
+            is_followed = await self._positions.advance(session, self.name, positions, first)
+            await self._apply(session, items, singly=singly, turned={first: is_followed})
 
-    async def _apply(self, session: WriteSession, items: Sequence[_Item], *, singly: bool) -> None:
+    async def _apply(
+        self, session: WriteSession, items: Sequence[_Item], *, singly: bool, turned: Mapping[str, bool] = _TO_NONE
+    ) -> None:
+        """`turned`: to which tenant the session was turned, and whether that is followed."""
         backlog = len(items) >= self._consumer.backlog
         by_tenant = sorted(items, key=lambda item: item.tenant_id)  # stable: the order within a tenant stays
         for tenant_id, group in groupby(by_tenant, key=lambda item: item.tenant_id):
-            if not await session.follow_tenant(tenant_id):
-                continue
-            await self._apply_of_tenant(session, list(group), singly=singly, backlog=backlog)
+            is_followed = turned.get(tenant_id)
+            if is_followed is None:
+                is_followed = await session.follow_tenant(tenant_id)
+            if is_followed:
+                await self._apply_of_tenant(session, list(group), singly=singly, backlog=backlog)
 
     async def _apply_of_tenant(
         self, session: WriteSession, items: Sequence[_Item], *, singly: bool, backlog: bool

@@ -22,7 +22,7 @@ _ADVANCE = Sql(
              from unnest(cast(:topics as text[]), cast(:partitions as int[]), cast(:expected as bigint[]))
                   as e(topic, partition, expected)
             where e.topic = p.topic and e.partition = p.partition)
-    returning p.topic, p.partition
+    returning p.topic, p.partition, (select follow_tenant(:tenant_id)) as is_followed
     """
 )
 
@@ -58,11 +58,17 @@ class StoredPositions:
             self._believed[tp] = found.get(tp, 0)
         return found
 
-    async def advance(self, session: WriteSession, group: str, positions: Mapping[TopicPartition, int]) -> None:
-        """Moves the positions within the transaction of `session`. Raises Fenced if one is not where we left it."""
+    async def advance(
+        self, session: WriteSession, group: str, positions: Mapping[TopicPartition, int], tenant_id: str
+    ) -> bool:
+        """Moves the positions within the transaction of `session`, and turns that to a tenant as `follow_tenant` does.
+
+        Raises Fenced if one is not where we left it.
+        """
         order = sorted(positions, key=lambda tp: (tp.topic, tp.partition))
-        rows = await session.fetch(
+        rows = await session.follow_tenant_by(
             _ADVANCE,
+            tenant_id,
             {
                 "consumer": group,
                 "topics": [tp.topic for tp in order],
@@ -74,6 +80,7 @@ class StoredPositions:
         moved = {TopicPartition(row["topic"], row["partition"]) for row in rows}
         if missed := [tp for tp in order if tp not in moved]:
             raise Fenced(missed)
+        return all(row["is_followed"] for row in rows)
 
     def committed(self, positions: Mapping[TopicPartition, int]) -> None:
         """The transaction that advanced them was committed."""

@@ -20,7 +20,7 @@ from crm_kit.db.connecting import SESSION, connect
 from crm_kit.observability import metrics, tracing
 from crm_kit.observability.recurring import Recurring
 from crm_kit.outbox.table import SHARDS
-from crm_kit.pacing import rest_after
+from crm_kit.pacing import Pace
 from crm_kit.shutdown import finish
 
 _LOCK_CLASS = 0x0B07
@@ -68,6 +68,7 @@ class Relay:
         self._shards: set[int] = set()
         self._woken = asyncio.Event()
         self._pause = _PAUSE_SECONDS
+        self._pace = Pace(round_seconds=_ROUND_SECONDS, longest=_LONGEST_REST_SECONDS)
         self._fault = Recurring()
         metrics.OUTBOX_RELAYED.labels(service)
         metrics.OUTBOX_QUARANTINED.labels(service)
@@ -108,15 +109,14 @@ class Relay:
                 await self._claim(connection)
                 claim_at = loop.time() + _CLAIM_SECONDS
             self._woken.clear()
-            began = loop.time()
+            self._pace.begin()
             rows = await connection.fetch(_SELECT, sorted(self._shards), _BATCH) if self._shards else []
             if rows:
                 await finish(self._publish(connection, rows))
-            took = loop.time() - began
             self._pause = _PAUSE_SECONDS
             self._fault.is_over()
             if len(rows) < _BATCH:
-                await asyncio.sleep(rest_after(took, round_seconds=_ROUND_SECONDS, longest=_LONGEST_REST_SECONDS))
+                await asyncio.sleep(self._pace.rest)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), _POLL_SECONDS if self._shards else _CLAIM_SECONDS)
 

@@ -118,11 +118,11 @@ class EarlyRunner(ConsumerRunner):
 
     async def _apply_with_retry(self, batch: Batch, subscription: Subscription) -> None:
         positions = {tp: records[-1].offset + 1 for tp, records in batch.items()}
+        items = [self._read(record) for records in batch.values() for record in records]
         async with self._database.write(None) as session:
-            await self._positions.advance(session, self.name, positions)
+            await self._positions.advance(session, self.name, positions, items[0].tenant_id)
         self._positions.committed(positions)
         await asyncio.sleep(0.05)
-        items = [self._read(record) for records in batch.values() for record in records]
         async with self._database.write(None) as session:
             await self._apply(session, items, singly=False)
 
@@ -143,7 +143,7 @@ class CarelessRunner(ConsumerRunner):
         while True:
             try:
                 async with self._database.write(None) as session:
-                    await self._positions.advance(session, self.name, positions)
+                    await self._positions.advance(session, self.name, positions, items[0].tenant_id)
                 break
             except Fenced:
                 raise
