@@ -75,7 +75,12 @@ class Relay:
 
     async def run(self) -> None:
         """Runs until cancelled; the batch in hand is finished then. Survives the loss of database and event log."""
-        settings = {**SESSION, "idle_session_timeout": f"{self._silence_seconds * 1000:.0f}ms"}
+        settings = {
+            **SESSION,
+            "idle_session_timeout": f"{self._silence_seconds * 1000:.0f}ms",
+            # What is not deleted yet when the server crashes is published twice, as it is when the relay dies in between.
+            "synchronous_commit": "off",
+        }
         while True:
             try:
                 connection = await connect(self._url, timeout=10, command_timeout=60, server_settings=settings)

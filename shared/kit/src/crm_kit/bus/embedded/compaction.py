@@ -69,12 +69,15 @@ class Compaction:
         if not await self._connection.fetchval("select pg_try_advisory_lock($1)", COMPACTION_LOCK):
             return 0
         try:
+            # What these find may be nothing or most of the table.
+            await self._connection.execute("set plan_cache_mode = force_custom_plan")
             removed = 0
             for row in await self._connection.fetch(_WAITING):
                 removed += await self._compact(row["topic"], row["partition"], row["upto"])
             return removed + await self._drop_tombstones(self._policy.tombstone_retention)
         finally:
             if not self._connection.is_closed():
+                await self._connection.execute("reset plan_cache_mode")
                 await self._connection.execute("select pg_advisory_unlock($1)", COMPACTION_LOCK)
 
     async def _compact(self, topic: str, partition: int, upto: int) -> int:

@@ -180,7 +180,9 @@ class EmbeddedEventLog:
             return
         keys = {(each.topic, _partition_of(each.key, self._partitions[each.topic]), each.key) for each in records}
         with translated():
-            await self._open_pool().execute(_FORGET_EARLIER, *map(list, zip(*sorted(keys), strict=True)))
+            async with self._open_pool().acquire() as connection, connection.transaction():
+                await connection.execute("set local plan_cache_mode = force_custom_plan")
+                await connection.execute(_FORGET_EARLIER, *map(list, zip(*sorted(keys), strict=True)))
 
     async def subscribe(self, group: str, topics: Sequence[str], positions: Positions) -> EmbeddedSubscription:
         """A member of `group`; it connects at its first poll."""

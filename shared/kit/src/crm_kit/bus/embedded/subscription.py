@@ -14,13 +14,13 @@ from crm_kit.bus.embedded.assignment import assign_ranges, ownership_lock
 from crm_kit.bus.embedded.connection import FAILURES, TRANSIENT, Connection
 from crm_kit.bus.embedded.reader import Reader
 from crm_kit.bus.embedded.wakeup import GROUPS_CHANNEL, RECORDS_CHANNEL, announce
-from crm_kit.bus.port import COMMIT_SECONDS, REPLACED, Positions, StoredRecord, TopicPartition
+from crm_kit.bus.port import COMMIT_SECONDS, MAX_RECORD_BYTES, REPLACED, Positions, StoredRecord, TopicPartition
 from crm_kit.observability.recurring import Recurring
 
 logger = logging.getLogger(__name__)
 
 _LOOK_EVERY = 1.0
-"""Seconds after which a waiting poll looks by itself, in case a NOTIFY was lost."""
+"""Seconds after which a poll looks at all partitions, in case a NOTIFY was lost."""
 _HEARTBEAT = 3.0
 _HUNG_AFTER = timedelta(seconds=30)
 """A member whose session lives but that has not beaten for so long is cut off (a frozen process)."""
@@ -87,6 +87,9 @@ class EmbeddedSubscription:
         self._next: dict[TopicPartition, int] = {}
         self._wanted: frozenset[TopicPartition] = frozenset()
         self._wake = asyncio.Event()
+        self._news = set(self._topics)
+        """Topics that may hold unread records."""
+        self._look_at = 0.0
         self._regroup = True
         self._incomplete = False
         self._turn = 0
@@ -110,10 +113,10 @@ class EmbeddedSubscription:
         deadline = loop.time() + timeout
         while not self._closing.is_set():
             self._wake.clear()
-            pause = _LOOK_EVERY
             try:
                 async with self._reader.using:
                     batch = await self._read(max_records)
+                pause = self._look_at - loop.time()
                 self._backoff = _BACKOFF_FIRST
                 self._fault.is_over()
                 if batch:
@@ -148,6 +151,7 @@ class EmbeddedSubscription:
         """Read `tp` from `offset` on."""
         if tp in self._next:
             self._next[tp] = offset
+            self._news.add(tp.topic)
 
     async def commit(self, positions: Mapping[TopicPartition, int]) -> None:
         """Store positions for `EventLog.lag` in the background, the newest of each partition."""
@@ -229,6 +233,7 @@ class EmbeddedSubscription:
             self._connection.terminate()
         self._connection = None
         self._next.clear()
+        self._news.update(self._topics)
         self._wanted = frozenset()
         self._regroup = True
 
@@ -237,6 +242,7 @@ class EmbeddedSubscription:
 
     def _on_records(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         if payload in self._topics:
+            self._news.add(str(payload))
             self._wake.set()
 
     def _on_group(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
@@ -281,6 +287,7 @@ class EmbeddedSubscription:
             await self._unlock(connection, taken)
             raise
         self._next.update({tp: stored.get(tp, 0) for tp in taken})
+        self._news.update(tp.topic for tp in taken)
         await self._restart_replaced(connection, taken)
         logger.info("Group %s reads %d partitions, %d of them new", self._group, len(self._next), len(taken))
 
@@ -294,19 +301,30 @@ class EmbeddedSubscription:
                 self._next[tp] = 0
 
     async def _fetch(self, connection: Connection, max_records: int) -> dict[TopicPartition, list[StoredRecord]]:
-        if not self._next:
+        now = asyncio.get_running_loop().time()
+        if now >= self._look_at:
+            self._news.update(self._topics)
+            self._look_at = now + _LOOK_EVERY
+        partitions = [tp for tp in self._next if tp.topic in self._news]
+        if not partitions:
             return {}
-        partitions = list(self._next)
+        looked_at, self._news = self._news, set()  # of what comes from now on the next poll will hear
         # Whoever stands first may fill the whole batch, so each poll starts one further on.
         self._turn = (self._turn + 1) % len(partitions)
         partitions = partitions[self._turn :] + partitions[: self._turn]
-        rows = await connection.fetch(
-            _FETCH,
-            [tp.topic for tp in partitions],
-            [tp.partition for tp in partitions],
-            [self._next[tp] for tp in partitions],
-            max_records,
-        )
+        try:
+            rows = await connection.fetch(
+                _FETCH,
+                [tp.topic for tp in partitions],
+                [tp.partition for tp in partitions],
+                [self._next[tp] for tp in partitions],
+                max_records,
+            )
+        except BaseException:
+            self._news |= looked_at
+            raise
+        if len(rows) == max_records or sum(len(row[4] or b"") for row in rows) > _FETCH_BYTES - MAX_RECORD_BYTES:
+            self._news |= looked_at
         batch: dict[TopicPartition, list[StoredRecord]] = {}
         for row in rows:
             record = _stored(row)
