@@ -169,6 +169,39 @@ async def test_a_waiting_reader_is_woken_at_once(log: EmbeddedEventLog) -> None:
     assert sorted(delays)[5] < 0.3  # looking by itself once a second would take longer
 
 
+async def test_what_one_poll_leaves_the_next_has_at_once(log: EmbeddedEventLog) -> None:
+    """By polls that are shorter than the pause between two looks at everything."""
+    topics = ["left-a", "left-b", "left-c"]
+    await log.ensure_topics([TopicSpec(topic) for topic in topics])
+    ledger = Ledger()
+    async with joined(log, "left", topics, ledger) as member:
+        await member.step()
+        for topic in topics:
+            await log.publish(numbered(topic, ["k1", "k2"], [1, 2]))
+        await member.run(lambda: bool(ledger.effects))
+        while len(ledger.effects) < 12:
+            assert await member.step(max_records=1, wait=0.2) == 1
+        first = min(ledger.positions, key=str)
+        await member.subscription.seek(first, 0)
+        batch = await member.subscription.poll(500, 0.2)
+        assert [len(records) for records in batch.values()] == [ledger.positions[first]]
+
+
+async def test_a_record_of_which_nobody_was_told_is_found(log: EmbeddedEventLog, url: str) -> None:
+    await log.ensure_topics([TopicSpec("untold")])
+    ledger = Ledger()
+    connection = await asyncpg.connect(url)
+    async with joined(log, "untold", ["untold"], ledger) as member:
+        await member.step()
+        async with connection.transaction():  # by its tables alone, as after a NOTIFY that was lost
+            await connection.execute(
+                "update topic_partition set next_offset = 1 where topic = 'untold' and partition = 0"
+            )
+            await connection.execute("insert into record values ('untold', 0, 0, 'k', 'v', '{}', now())")
+        await member.run(lambda: len(ledger.effects) == 1)
+    await connection.close()
+
+
 class TestCompaction:
     @pytest.fixture
     def url(self, event_log_database: Callable[[], str]) -> str:

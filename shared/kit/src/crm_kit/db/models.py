@@ -1,11 +1,13 @@
 """Columns that every entity has, as plain mixins: each service has a registry of its own."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import DateTime, Index, Text, false, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
+
+_UNSET: Final = object()
 
 
 def utc_now() -> datetime:
@@ -83,3 +85,13 @@ class EntityRow(TenantRow):
     version: int = Field(default=0, nullable=False)
     created_at: datetime = Field(default_factory=utc_now, sa_type=Moment, nullable=False)
     updated_at: datetime = Field(default_factory=utc_now, sa_type=Moment, nullable=False)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """What is there already is not set: SQLAlchemy would look at the row once more before it finds so itself.
+
+        By how it is spelled, since Python would call `1` and `True` equal, in a list too.
+        """
+        old = self.__dict__.get(name, _UNSET)
+        if type(old) is type(value) and old == value and repr(old) == repr(value):
+            return
+        super().__setattr__(name, value)

@@ -182,7 +182,7 @@ class _Together(Generic[RowT, WriteT, EntityT]):
         require(self._caller, f"{self._resource.permission}:update")
         row = self._rows.get(entity_id) or await self._resource.lock(self._session, entity_id)
         changed = await change(self._session, self._resource, row, data, self._caller)
-        if self._found and not changed.is_stale:
+        if self._found and row.version != changed.before.version:
             self._forget(changed.before)
             self._forget(self._resource.events.snapshot(row))
         return _Done(200, row.id, row.version, changed.is_stale)
