@@ -13,6 +13,7 @@ from sqlalchemy import text
 from crm_kit.audit.sealer import AuditSealer
 from crm_kit.bus import AccessRefused, EventLog, TopicSpec, open_event_log
 from crm_kit.db.session import Database
+from crm_kit.db.surplus import close_surplus
 from crm_kit.dead_letters.gauge import LetterGauge
 from crm_kit.http.idempotency import RETENTION
 from crm_kit.inbox import ConsumerRunner
@@ -103,6 +104,7 @@ class Runtime:
         self._spawn("start", self._start)
         self.database.meter(self.manifest.name, "app")
         self.system.meter(self.manifest.name, "system")
+        self._spawn("surplus", partial(close_surplus, [self.database.surplus, self.system.surplus]))
         try:
             yield
         finally:

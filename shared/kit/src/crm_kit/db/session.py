@@ -33,6 +33,7 @@ from crm_kit.db.connecting import (
 )
 from crm_kit.db.sql import Sql
 from crm_kit.db.standing import Kept, Standing, StandingCache, marks_of
+from crm_kit.db.surplus import Surplus
 from crm_kit.observability import metrics
 
 if TYPE_CHECKING:
@@ -345,6 +346,7 @@ class Database:
         if by_transaction:
             local = by_transaction_settings(wanted)
             event.listen(self._engine.sync_engine, "connect", partial(_set_by_transaction, local))
+        self.surplus = Surplus(self._engine)
         self.standings = StandingCache()
         self._read_engine = self._engine.execution_options(postgresql_readonly=True)
 
