@@ -53,7 +53,9 @@ def _get(tenant: Tenant, path: str, more: bytes = b"", version: str = "1.1") -> 
     return f"GET {path} HTTP/{version}\r\nhost: x\r\nauthorization: {who}\r\n".encode() + more + b"\r\n"
 
 
-@pytest.mark.parametrize("more", [b"", b'if-none-match: "1"\r\n', b'if-none-match: "9"\r\n'])
+@pytest.mark.parametrize(
+    "more", [b"", b'if-none-match: "1"\r\n', b'if-none-match: W/"1"\r\n', b'if-none-match: "9"\r\n']
+)
 async def test_both_ways_send_the_same(toy: ServiceUnderTest, more: bytes) -> None:
     tenant = toy.tenant()
     path = await _note(tenant)
