@@ -144,14 +144,17 @@ async def test_pages_are_the_sorted_list_in_pieces(
     some=st.lists(parcels, max_size=15),
     sort=sorts,
     limit=st.integers(1, 6),
-    bounds=st.tuples(st.integers(1, 20), st.integers(0, 5)),
+    bounds=st.tuples(st.integers(1, 20), st.integers(0, 5), st.integers(1, 20)),
 )
 async def test_pages_of_a_search_are_what_it_finds_in_pieces(
-    connection: AsyncConnection, some: list[dict[str, Any]], sort: list[str], limit: int, bounds: tuple[int, int]
+    connection: AsyncConnection, some: list[dict[str, Any]], sort: list[str], limit: int, bounds: tuple[int, int, int]
 ) -> None:
     """Whether they are found while walking the list, or all at once."""
     rows = [{"id": f"{number:03}", **row} for number, row in enumerate(some)]
-    search = Search(Parcel.label == "王", by_grams=Parcel.label.like("王"), walked=bounds[0], often=bounds[1])
+    walked, often, glimpsed = bounds
+    search = Search(
+        Parcel.label == "王", by_grams=Parcel.label.like("王"), walked=walked, often=often, glimpsed=glimpsed
+    )
     pages, cursor = [], None
     async with _session(connection) as session:
         if rows:
@@ -171,7 +174,7 @@ async def test_what_has_no_value_stands_behind_what_the_walk_did_not_reach(conne
     made = {"created_at": START}
     rows = [{**made, "id": f"a{n}", "weight": n, "label": "王" if n == 5 else "李"} for n in range(6)]
     rows += [{**made, "id": f"b{n}", "weight": None, "label": "王"} for n in range(4)]
-    search = Search(Parcel.label == "王", by_grams=Parcel.label.like("王"), walked=3)
+    search = Search(Parcel.label == "王", by_grams=Parcel.label.like("王"), walked=3, glimpsed=3)
     async with _session(connection) as session:
         await session.execute(sa.insert(Parcel), rows)
         request = PageRequest(parse_sort(["weight"], FIELDS), 2)

@@ -314,8 +314,9 @@ async def fetch_rows(
 
 
 def place_of(row: sa.Row[Any], sort: Sort) -> list[SortValue]:
-    """The values of the sort's fields of a row that `fetch_rows` gave."""
-    return [convert(value, key.field.type) for value, key in zip(tuple(row)[1:], sort, strict=True)]
+    """The values of the sort's fields of a row that `fetch_rows` gave; what stands behind them is somebody else's."""
+    values = tuple(row)[1 : 1 + len(sort)]
+    return [convert(value, key.field.type) for value, key in zip(values, sort, strict=True)]
 
 
 def sort_columns(sort: Sort) -> list[sa.Label[Any]]:
