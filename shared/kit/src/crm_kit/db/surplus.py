@@ -43,9 +43,9 @@ class Surplus:
         taken: list[AsyncConnection] = []
         closed = 0
         try:
-            if spare > 0:
-                for _ in range(self._open - self._pool.checkedout()):
-                    taken.append(await self._engine.connect())
+            idle = self._open - self._pool.checkedout() if spare > 0 else 0
+            while len(taken) < idle and self._pool.checkedin():  # never waits for one: requests do
+                taken.append(await self._engine.connect())
             for _ in range(min(spare, len(taken))):
                 connection = taken.pop()
                 await connection.run_sync(Connection.detach)
