@@ -47,9 +47,8 @@ class Surplus:
             while len(taken) < idle and self._pool.checkedin():  # never waits for one: requests do
                 taken.append(await self._engine.connect())
             for _ in range(min(spare, len(taken))):
-                connection = taken.pop()
-                await connection.run_sync(Connection.detach)
-                await connection.close()
+                await taken[-1].run_sync(Connection.detach)
+                await taken.pop().close()
                 closed += 1
         finally:
             for connection in reversed(taken):
