@@ -19,7 +19,6 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction, make_transient_to_detached
-from sqlalchemy.pool import QueuePool
 from sqlmodel import SQLModel
 
 from crm_kit.db.connecting import (
@@ -46,9 +45,9 @@ _LONGEST_SECONDS: Final = 900
 
 _NOW = text("select clock_timestamp()")
 _PLAN_ANEW = text("select set_config('plan_cache_mode', 'force_custom_plan', true)")
-_SET_TENANT = Sql("select set_config('app.tenant_id', :tenant_id, true) as turned")
-_BEGIN_FOR = Sql("select begin_for_tenant(:tenant_id, false) as turned")
-_FOLLOW = Sql("select follow_tenant(:tenant_id) as turned")
+_SET_TENANT = Sql("select set_config('app.tenant_id', :tenant_id, true)")
+_BEGIN_FOR = Sql("select begin_for_tenant(:tenant_id, false)")
+_FOLLOW = Sql("select follow_tenant(:tenant_id) as is_followed")
 
 
 class ReadSession:
@@ -60,6 +59,7 @@ class ReadSession:
         self._standings = standings
         self._driver: Connection | None = None
         self._known: dict[Hashable, Any] = {}
+        self._is_followed: bool | None = None
         self.sights: Sights | None = None
         """Of a request whose caller may not see everything; None elsewhere."""
 
@@ -111,14 +111,11 @@ class ReadSession:
         if tenant_id != self._tenant_id:
             await self._turn(tenant_id, _SET_TENANT)
 
-    async def _turn(self, tenant_id: str, statement: Sql) -> Any:
-        return (await self._turn_by(statement, tenant_id, {}))[0]["turned"]
-
-    async def _turn_by(self, statement: Sql, tenant_id: str, values: Mapping[str, Any]) -> Sequence[Any]:
+    async def _turn(self, tenant_id: str, statement: Sql, **values: Any) -> Sequence[Any]:
         await self._settle()
         self._known.clear()
         await self._session.flush()
-        self._tenant_id = tenant_id
+        self._tenant_id, self._is_followed = tenant_id, None
         return await self.fetch(statement, {"tenant_id": tenant_id, **values})
 
     async def scalars(self, statement: Executable, parameters: Any = None) -> ScalarResult[Any]:
@@ -184,11 +181,15 @@ class WriteSession(ReadSession):
         """Turns a consumer's transaction, whose batch holds several tenants' events, to another; False where nothing of it may
         come to be any more, since it is deleted.
         """
-        return bool(await self._turn(tenant_id, _FOLLOW))
+        if self._is_followed is None or tenant_id != self._tenant_id:
+            await self.follow_tenant_by(_FOLLOW, tenant_id)
+        return bool(self._is_followed)
 
-    async def follow_tenant_by(self, statement: Sql, tenant_id: str, values: Mapping[str, Any]) -> Sequence[Any]:
-        """As `follow_tenant`, by a statement that calls `follow_tenant(:tenant_id)` beside what else it does; its rows."""
-        return await self._turn_by(statement, tenant_id, values)
+    async def follow_tenant_by(self, statement: Sql, tenant_id: str, **values: Any) -> Sequence[Any]:
+        """As `follow_tenant`, by a statement that tells it as `is_followed`, beside what else it does; its rows."""
+        rows = await self._turn(tenant_id, statement, **values)
+        self._is_followed = all(row["is_followed"] for row in rows)
+        return rows
 
     async def _settle(self) -> None:
         if self.put_off is not None:
@@ -268,7 +269,8 @@ class WriteSession(ReadSession):
                 yield
                 await self._settle()
         except BaseException:
-            self.put_off, self._known = None, known  # the locks of the block are gone
+            # The locks of the block are gone, and a tenant to which it has turned.
+            self.put_off, self._known, self._is_followed = None, known, None
             raise
 
     async def connection(self) -> AsyncConnection:
@@ -352,8 +354,7 @@ class Database:
 
     def meter(self, service: str, pool: str) -> None:
         """From now on metrics tell how many of its connections are in use."""
-        found = self._engine.pool
-        assert isinstance(found, QueuePool), "SQLAlchemy's own for asynchronous engines"
+        found = self.surplus.pool
         metrics.POOL_LIMIT.labels(service, pool).set(found.size())
         metrics.POOL_CONNECTIONS.labels(service, pool, "in_use").set_function(found.checkedout)
         metrics.POOL_CONNECTIONS.labels(service, pool, "idle").set_function(found.checkedin)

@@ -21,7 +21,7 @@ class Surplus:
         pool = engine.pool
         assert isinstance(pool, QueuePool), "SQLAlchemy's own for asynchronous engines"
         self._engine = engine
-        self._pool = pool
+        self.pool = pool
         self._open = self._needed = 0
         event.listen(engine.sync_engine, "connect", self._on_open)
         event.listen(engine.sync_engine, "close", self._on_close)
@@ -35,7 +35,7 @@ class Surplus:
         self._open -= 1
 
     def _on_checkout(self, *_: object) -> None:
-        self._needed = max(self._needed, self._pool.checkedout())
+        self._needed = max(self._needed, self.pool.checkedout())
 
     async def close(self) -> int:
         """Closes what was not in use at any one time since the last call, but for one; how many those were."""
@@ -43,8 +43,8 @@ class Surplus:
         taken: list[AsyncConnection] = []
         closed = 0
         try:
-            idle = self._open - self._pool.checkedout() if spare > 0 else 0
-            while len(taken) < idle and self._pool.checkedin():  # never waits for one: requests do
+            idle = self._open - self.pool.checkedout() if spare > 0 else 0
+            while len(taken) < idle and self.pool.checkedin():  # never waits for one: requests do
                 taken.append(await self._engine.connect())
             for _ in range(min(spare, len(taken))):
                 await taken[-1].run_sync(Connection.detach)
@@ -53,7 +53,7 @@ class Surplus:
         finally:
             for connection in reversed(taken):
                 await connection.close()
-            self._needed = self._pool.checkedout()
+            self._needed = self.pool.checkedout()
         return closed
 
 

@@ -6,8 +6,8 @@ list, a little way first, and for a bounded number of rows where that was promis
 finds are read and sorted. What it finds by the thousand, as after an import of many others, is walked for once more, further.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -52,90 +52,89 @@ async def fetch_found(
 ) -> Page[Row]:
     """As `fetch_page`, of those of the statement's rows for which the condition holds."""
     after = None if request.cursor is None else cursors.read(request.sort, request.cursor)
-    wanted = request.limit + 1
-    found: Sequence[sa.Row[Any]] = ()
-    if await _is_promising(session, statement, request.sort, after, search, wanted):
-        found = await _walked(session, statement, request.sort, after, search, wanted)
-    if len(found) < wanted:
-        by_grams = _by_grams(statement, request.sort, after, search)
-        found, are_all = await _first_of(session, statement, request.sort, by_grams, search.often, wanted)
-        if not are_all:
-            further = replace(search, walked=search.walked * _FURTHER)
-            found = await _walked(session, statement, request.sort, after, further, wanted)
-            if len(found) < wanted:
-                in_order = _in_order(by_grams.subquery("found"), request.sort).limit(wanted)
-                found = (await session.execute(_rows(statement, in_order, request.sort))).all()
-    return page_of(found, request, cursors)
+    finder = _Finder(session, statement, request.sort, after, search, request.limit + 1)
+    return page_of(await finder.find(), request, cursors)
 
 
-async def _first_of(
-    session: Session, statement: Select[Row], sort: Sort, by_grams: Select[Any], often: int, wanted: int
-) -> tuple[Sequence[sa.Row[Any]], bool]:
-    """The first of what the index finds, and whether that was no more than `often`: else there may be others before them."""
-    some = by_grams.limit(often + 1).cte("some").prefix_with("materialized", dialect="postgresql")
-    count = sa.select(sa.func.count()).select_from(some).scalar_subquery()
-    in_order = _in_order(some, sort).limit(wanted)
-    found = (await session.execute(_rows(statement, in_order, sort).add_columns(count))).all()
-    return found, not found or found[0][-1] <= often
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """`after`: the place of the cursor. `wanted`: rows, one more than the page holds."""
 
+    session: Session
+    statement: Select[Any]
+    sort: Sort
+    after: Sequence[SortValue] | None
+    search: Search
+    wanted: int
 
-async def _is_promising(
-    session: Session,
-    statement: Select[Row],
-    sort: Sort,
-    after: Sequence[SortValue] | None,
-    search: Search,
-    wanted: int,
-) -> bool:
-    """Whether a walk may fill the page, by what the first rows of it hold."""
-    begun = replace(search, walked=search.glimpsed)
-    near = _near(next(iter(walks(statement, sort, after))), sort, begun).subquery("near")
-    held: int = (await session.execute(sa.select(sa.func.count()).select_from(near))).scalar_one()
-    return 4 * held * search.walked >= wanted * search.glimpsed
+    async def find(self) -> Sequence[sa.Row[Any]]:
+        """The first of all for which it holds, as many as are wanted."""
+        found: Sequence[sa.Row[Any]] = ()
+        if await self._is_promising():
+            found = await self._walked(self.search.walked)
+        if len(found) == self.wanted:
+            return found
+        found, are_all = await self._first_of_some()
+        if are_all:
+            return found
+        found = await self._walked(self.search.walked * _FURTHER)
+        return found if len(found) == self.wanted else await self._rows(self._by_grams().subquery("found"))
 
+    async def _is_promising(self) -> bool:
+        """Whether a walk may fill the page, by what the first rows of it hold."""
+        near = self._near(next(iter(self._ways())), self.search.glimpsed).order_by(None).subquery("near")
+        held: int = (await self.session.execute(sa.select(sa.func.count()).select_from(near))).scalar_one()
+        return 4 * held * self.search.walked >= self.wanted * self.search.glimpsed
 
-async def _walked(
-    session: Session,
-    statement: Select[Row],
-    sort: Sort,
-    after: Sequence[SortValue] | None,
-    search: Search,
-    wanted: int,
-) -> Sequence[sa.Row[Any]]:
-    """The first of those for which it holds, as far as the walk goes; `wanted` of them, or it may have missed some."""
-    found: list[sa.Row[Any]] = []
-    ways = list(walks(statement, sort, after))
-    for walk in ways:
-        near = _near(walk, sort, search).limit(wanted - len(found))
-        found += (await session.execute(_rows(statement, near, sort))).all()
-        if len(found) == wanted or walk is ways[-1]:
-            break
-        if await _are_more(session, walk.with_only_columns(*sort_columns(sort)), search.walked):
-            break  # what comes next stands behind rows that were not looked at
-    return found
+    async def _walked(self, rows: int) -> Sequence[sa.Row[Any]]:
+        """The first of those for which it holds, as far as the walk goes; as many as are wanted, or it may have missed some."""
+        found: list[sa.Row[Any]] = []
+        ways = list(self._ways())
+        for walk in ways:
+            near = self._near(walk, rows).limit(self.wanted - len(found))
+            found += (await self.session.execute(_rows(self.statement, near, self.sort))).all()
+            if len(found) == self.wanted or walk is ways[-1]:
+                break
+            if await _are_more(self.session, walk.with_only_columns(*sort_columns(self.sort)), rows):
+                break  # what comes next stands behind rows that were not looked at
+        return found
+
+    def _ways(self) -> Iterable[Select[Any]]:
+        return walks(self.statement, self.sort, self.after)
+
+    def _near(self, walk: Select[Any], rows: int) -> Select[Any]:
+        """The ids of those for which it holds among the next rows of a walk."""
+        holds = self.search.holds.label("holds")
+        walked = walk.with_only_columns(*sort_columns(self.sort), holds).limit(rows).subquery("walked")
+        return _in_order(walked, self.sort).where(walked.c.holds)
+
+    async def _first_of_some(self) -> tuple[Sequence[sa.Row[Any]], bool]:
+        """The first of what the index finds, and whether that was no more than `often`: else others may stand before them."""
+        some = (
+            self._by_grams().limit(self.search.often + 1).cte("some").prefix_with("materialized", dialect="postgresql")
+        )
+        count = sa.select(sa.func.count()).select_from(some).scalar_subquery()
+        found = await self._rows(some, count)
+        return found, not found or found[0][-1] <= self.search.often
+
+    def _by_grams(self) -> Select[Any]:
+        """What all for which it holds are sorted by, in no order."""
+        found = self.statement.with_only_columns(*sort_columns(self.sort)).where(self.search.by_grams)
+        if self.after is not None:
+            found = found.where(after_values(self.sort, self.after))
+        # OFFSET keeps PostgreSQL from seeing that some of them are enough: it would walk the list for them.
+        return found.offset(0)
+
+    async def _rows(self, found: sa.Subquery | sa.CTE, *more: ColumnElement[Any]) -> Sequence[sa.Row[Any]]:
+        """The first of those that were found."""
+        in_order = _in_order(found, self.sort).limit(self.wanted)
+        return (await self.session.execute(_rows(self.statement, in_order, self.sort).add_columns(*more))).all()
 
 
 async def _are_more(session: Session, rows: Select[Any], number: int) -> bool:
     some = rows.limit(number + 1).subquery("some")
     counted: int = (await session.execute(sa.select(sa.func.count()).select_from(some))).scalar_one()
     return counted > number
-
-
-def _near(walk: Select[Any], sort: Sort, search: Search) -> Select[Any]:
-    """The ids of those for which it holds among the next rows of a walk."""
-    walked = (
-        walk.with_only_columns(*sort_columns(sort), search.holds.label("holds")).limit(search.walked).subquery("walked")
-    )
-    return _in_order(walked, sort).where(walked.c.holds)
-
-
-def _by_grams(statement: Select[Any], sort: Sort, after: Sequence[SortValue] | None, search: Search) -> Select[Any]:
-    """What all for which it holds are sorted by, in no order."""
-    found = statement.with_only_columns(*sort_columns(sort)).where(search.by_grams)
-    if after is not None:
-        found = found.where(after_values(sort, after))
-    # OFFSET keeps PostgreSQL from seeing that some of them are enough: it would walk the list for them.
-    return found.offset(0)
 
 
 def _in_order(rows: sa.Subquery | sa.CTE, sort: Sort) -> Select[Any]:

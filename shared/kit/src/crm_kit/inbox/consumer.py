@@ -12,8 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from types import MappingProxyType
-from typing import Final
 
 import structlog
 from crm_contracts.envelope import Event
@@ -36,7 +34,6 @@ _LONGEST_REST_SECONDS = 0.1
 _ATTEMPTS = 3
 _STALLED_SECONDS = 120.0
 _LAG_SECONDS = 5.0
-_TO_NONE: Final[Mapping[str, bool]] = MappingProxyType({})
 
 log = structlog.get_logger(__name__)
 
@@ -162,21 +159,16 @@ class ConsumerRunner:
     async def _attempt(self, items: Sequence[_Item], positions: Mapping[TopicPartition, int], *, singly: bool) -> None:
         first = min(item.tenant_id for item in items)
         async with self._database.write(None) as session:
-            is_followed = await self._positions.advance(session, self.name, positions, first)
-            await self._apply(session, items, singly=singly, turned={first: is_followed})
+            await self._positions.advance(session, self.name, positions, first)
+            await self._apply(session, items, singly=singly)
 
-    async def _apply(
-        self, session: WriteSession, items: Sequence[_Item], *, singly: bool, turned: Mapping[str, bool] = _TO_NONE
-    ) -> None:
-        """`turned`: to which tenant the session was turned, and whether that is followed."""
+    async def _apply(self, session: WriteSession, items: Sequence[_Item], *, singly: bool) -> None:
         backlog = len(items) >= self._consumer.backlog
         by_tenant = sorted(items, key=lambda item: item.tenant_id)  # stable: the order within a tenant stays
         for tenant_id, group in groupby(by_tenant, key=lambda item: item.tenant_id):
-            is_followed = turned.get(tenant_id)
-            if is_followed is None:
-                is_followed = await session.follow_tenant(tenant_id)
-            if is_followed:
-                await self._apply_of_tenant(session, list(group), singly=singly, backlog=backlog)
+            if not await session.follow_tenant(tenant_id):
+                continue
+            await self._apply_of_tenant(session, list(group), singly=singly, backlog=backlog)
 
     async def _apply_of_tenant(
         self, session: WriteSession, items: Sequence[_Item], *, singly: bool, backlog: bool

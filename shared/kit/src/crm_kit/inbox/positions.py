@@ -60,7 +60,7 @@ class StoredPositions:
 
     async def advance(
         self, session: WriteSession, group: str, positions: Mapping[TopicPartition, int], tenant_id: str
-    ) -> bool:
+    ) -> None:
         """Moves the positions within the transaction of `session`, and turns that to a tenant as `follow_tenant` does.
 
         Raises Fenced if one is not where we left it.
@@ -69,18 +69,15 @@ class StoredPositions:
         rows = await session.follow_tenant_by(
             _ADVANCE,
             tenant_id,
-            {
-                "consumer": group,
-                "topics": [tp.topic for tp in order],
-                "partitions": [tp.partition for tp in order],
-                "offsets": [positions[tp] for tp in order],
-                "expected": [self._believed.get(tp, 0) for tp in order],
-            },
+            consumer=group,
+            topics=[tp.topic for tp in order],
+            partitions=[tp.partition for tp in order],
+            offsets=[positions[tp] for tp in order],
+            expected=[self._believed.get(tp, 0) for tp in order],
         )
         moved = {TopicPartition(row["topic"], row["partition"]) for row in rows}
         if missed := [tp for tp in order if tp not in moved]:
             raise Fenced(missed)
-        return all(row["is_followed"] for row in rows)
 
     def committed(self, positions: Mapping[TopicPartition, int]) -> None:
         """The transaction that advanced them was committed."""

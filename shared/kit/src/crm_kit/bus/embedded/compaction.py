@@ -77,8 +77,8 @@ class Compaction:
             return removed + await self._drop_tombstones(self._policy.tombstone_retention)
         finally:
             if not self._connection.is_closed():
-                await self._connection.execute("reset plan_cache_mode")
                 await self._connection.execute("select pg_advisory_unlock($1)", COMPACTION_LOCK)
+                await self._connection.execute("reset plan_cache_mode")
 
     async def _compact(self, topic: str, partition: int, upto: int) -> int:
         removed = 0

@@ -87,9 +87,10 @@ class EmbeddedSubscription:
         self._next: dict[TopicPartition, int] = {}
         self._wanted: frozenset[TopicPartition] = frozenset()
         self._wake = asyncio.Event()
-        self._news = set(self._topics)
-        """Topics that may hold unread records."""
+        self._news: set[str] = set()
+        """Topics that may hold unread records, beside those at which a look is due."""
         self._look_at = 0.0
+        """When all are looked at, by the loop's clock."""
         self._regroup = True
         self._incomplete = False
         self._turn = 0
@@ -233,7 +234,7 @@ class EmbeddedSubscription:
             self._connection.terminate()
         self._connection = None
         self._next.clear()
-        self._news.update(self._topics)
+        self._look_at = 0.0
         self._wanted = frozenset()
         self._regroup = True
 
@@ -287,7 +288,7 @@ class EmbeddedSubscription:
             await self._unlock(connection, taken)
             raise
         self._next.update({tp: stored.get(tp, 0) for tp in taken})
-        self._news.update(tp.topic for tp in taken)
+        self._look_at = 0.0
         await self._restart_replaced(connection, taken)
         logger.info("Group %s reads %d partitions, %d of them new", self._group, len(self._next), len(taken))
 
