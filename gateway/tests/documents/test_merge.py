@@ -127,3 +127,17 @@ def test_answers_of_one_name_mean_the_same() -> None:
     documents["b"]["components"]["responses"]["X"] = other
     with pytest.raises(CannotMerge, match="b and another service mean different answers by X"):
         merge(documents, info={})
+
+
+def test_names_that_must_look_like_something_exclude_all_others() -> None:
+    schemas = openapi()["components"]["schemas"]
+    assert not [name for name, schema in schemas.items() if _leaves_names_open(schema)]
+
+
+def _leaves_names_open(schema: Any) -> bool:
+    if isinstance(schema, list):
+        return any(map(_leaves_names_open, schema))
+    if not isinstance(schema, dict):
+        return False
+    is_open = "patternProperties" in schema and "additionalProperties" not in schema
+    return is_open or any(map(_leaves_names_open, schema.values()))

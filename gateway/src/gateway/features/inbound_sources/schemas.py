@@ -32,6 +32,7 @@ Secret = Annotated[
     Field(description="What the sender signs with, or shows; made by us if left out. It is in no answer but this one"),
 ]
 Topic = Annotated[str, StringConstraints(strict=True, pattern=r"^[\x21-\x7e]{1,200}$")]
+Mappings = Annotated[dict[Topic, TopicMapping], Field(max_length=200, json_schema_extra=by_name)]
 Members = Annotated[
     dict[Target, list[Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_.]{0,99}$")]]],
     Field(max_length=20, json_schema_extra=by_name, examples=[{"contacts": ["custom.credit_limit"]}]),
@@ -168,12 +169,7 @@ class InboundSourceWrite(Input):
     ] = None
     currency: Annotated[Currency | None, Field(description="Of prices that name none")] = None
     mappings: Annotated[
-        dict[Topic, TopicMapping] | None,
-        Field(
-            max_length=200,
-            json_schema_extra=by_name,
-            description="By topic, `*` for all others; in place of the ready ones of the kind",
-        ),
+        Mappings | None, Field(description="By topic, `*` for all others; in place of the ready ones of the kind")
     ] = None
     system_of_record: SystemOfRecordWrite = SystemOfRecordWrite()
     on_ambiguous: OnAmbiguous = "park"
