@@ -24,7 +24,7 @@ from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 from crm_testkit.soak.memory import proportional_mb
 from dataset import Dataset, Filler
-from freshness import freshness
+from freshness import freshness, stack_with_commit_times
 from idle import idle_stack
 from imports import compared
 from load import Outcome, drive
@@ -107,7 +107,7 @@ async def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     async with AsyncExitStack() as opened:
         folder = opened.enter_context(temporary_run_dir())
         result: dict[str, Any] = {"machine": _machine(), "make run": await idle_stack()}
-        stack = await opened.enter_async_context(LocalStack(Configuration(run_dir=folder)))
+        stack = await opened.enter_async_context(stack_with_commit_times(Configuration(run_dir=folder)))
         print(json.dumps(result, ensure_ascii=False), flush=True)
         headers = {"Authorization": f"Bearer {stack.dev['api_key']}"}
         client = await opened.enter_async_context(
@@ -121,8 +121,9 @@ async def measure(chosen: argparse.Namespace) -> dict[str, Any]:
             await quiet(stack)
             await _at(bench, stack, references, dataset, chosen.only)
             if not chosen.only:
-                fresh = await freshness(client, rate=200, seconds=15, kind="patch")
-                result.setdefault("change to view at 200 writes/s, ms", {})[str(size)] = fresh
+                for kind in ("create", "patch"):
+                    fresh = await freshness(client, rate=200, seconds=15, kind=kind, commits_of=stack)
+                    result.setdefault("to view at 200 writes/s, ms", {})[f"{kind}, {size}"] = fresh
         if not chosen.only:
             result["import"] = await compared(stack, client, _IMPORTED_ROWS)
         result["memory at the end, MB"] = {name: round(proportional_mb(pid)) for name, pid in stack.pids.items()}

@@ -10,7 +10,8 @@ import argparse
 import asyncio
 import itertools
 import re
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -93,23 +94,24 @@ async def commit_to_view(stack: LocalStack, began: datetime) -> dict[str, float]
     }
 
 
-def keep_commit_times(run_dir: Path) -> None:
-    """PostgreSQL remembers them from its next start on."""
-    [configuration] = run_dir.rglob("postgresql.auto.conf")
-    with configuration.open("a") as file:
+@asynccontextmanager
+async def stack_with_commit_times(configuration: Configuration) -> AsyncIterator[LocalStack]:
+    """A stack whose PostgreSQL remembers when what was committed."""
+    async with LocalStack(configuration):
+        pass
+    [settings] = configuration.run_dir.rglob("postgresql.auto.conf")
+    with settings.open("a") as file:
         file.write("track_commit_timestamp = on\n")
+    async with LocalStack(configuration) as stack:
+        yield stack
 
 
 async def main(bus: str, rates: list[float], kinds: list[str], seconds: float) -> None:
     with ExitStack() as opened:
         folder = opened.enter_context(temporary_run_dir())
         kafka = opened.enter_context(RealKafka(Path(folder) / "kafka")).bootstrap_servers if bus == "kafka" else ""
-        run_dir = Path(folder) / "run"
-        configuration = Configuration(run_dir=run_dir, bus="kafka" if kafka else "embedded", kafka=kafka)
-        async with LocalStack(configuration):
-            pass
-        keep_commit_times(run_dir)
-        async with LocalStack(configuration) as stack:
+        configuration = Configuration(run_dir=Path(folder) / "run", bus="kafka" if kafka else "embedded", kafka=kafka)
+        async with stack_with_commit_times(configuration) as stack:
             headers = {"Authorization": f"Bearer {stack.dev['api_key']}"}
             async with httpx.AsyncClient(base_url=stack.urls["gateway"], headers=headers, timeout=30) as client:
                 await asyncio.sleep(2)
