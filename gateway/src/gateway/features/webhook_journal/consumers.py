@@ -17,4 +17,12 @@ async def _append(session: WriteSession, events: Sequence[Event]) -> None:
         await repository.append(session, fresh)
 
 
-JOURNAL = Consumer(name="gateway.webhooks", topics=TOPICS, handle=_append, order="pass", passes_on=True)
+JOURNAL = Consumer(
+    name="gateway.webhooks",
+    topics=TOPICS,
+    handle=_append,
+    order="pass",
+    # A delivery may be a tenth of a second later; the views, whose projection shares the process, may not.
+    gather_seconds=0.1,
+    passes_on=True,
+)

@@ -39,7 +39,7 @@ class Search:
     walked: int = 10_000
     """Rows. What more than one in two hundred has fills a page of 50 by then; others are some thousands of a million."""
     glimpsed: int = 2_000
-    """Rows of which so many must have it as would fill a quarter of the page by `walked`; else nobody walks."""
+    """Rows of which so many must have it as would fill half of the page by `walked`; else nobody walks."""
     often: int = 5_000
     """Rows that are still read and sorted at once; of more the page is looked for among twelve times as many as `walked`."""
 
@@ -84,7 +84,7 @@ class _Finder:
         """Whether a walk may fill the page, by what the first rows of it hold."""
         near = self._near(next(iter(self._ways())), self.search.glimpsed).order_by(None).subquery("near")
         held: int = (await self.session.execute(sa.select(sa.func.count()).select_from(near))).scalar_one()
-        return 4 * held * self.search.walked >= self.wanted * self.search.glimpsed
+        return 2 * held * self.search.walked >= self.wanted * self.search.glimpsed
 
     async def _walked(self, rows: int) -> Sequence[sa.Row[Any]]:
         """The first of those for which it holds, as far as the walk goes; as many as are wanted, or it may have missed some."""
