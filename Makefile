@@ -49,7 +49,7 @@ tenant-delete: $(VENV)/.ready ## delete a read-only tenant, for good: make tenan
 	@$(BIN)/python -m crm_local tenant-delete "$(tenant)" "$(certificate)" $(if $(filter yes,$(confirm)),--confirm)
 
 # Tests with real processes share two cores with one another. What fails is told, and counts if it fails by itself, too.
-two-at-a-time = $(BIN)/python -m pytest -n 2 --dist loadfile $(1) \
+two-at-a-time = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(1) \
   || { echo 'What failed, once more and by itself:'; $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(1); }
 
 test: check ## everything: checks, unit, integration, conformance, both event logs, end to end; T="path -k word" for a part

@@ -5,6 +5,8 @@ from crm_local.configuration import Bus
 from crm_testkit.chaos.planted import BUGS, programs
 from crm_testkit.chaos.rounds import chaos_stack, play
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("bus", ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])

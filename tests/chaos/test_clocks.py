@@ -18,7 +18,7 @@ from crm_testkit.smtp import MailServer
 from crm_testkit.whole_stack import bearer
 from crm_testkit.writers import until
 
-pytestmark = pytest.mark.skipif(not can_move_clocks(), reason="needs a C compiler and LD_PRELOAD")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(not can_move_clocks(), reason="needs a C compiler and LD_PRELOAD")]
 
 
 class Clinic:

@@ -10,8 +10,11 @@ from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 from crm_testkit.one_of_everything import CONTACTS, DUPLICATES, INBOUND_DELIVERIES, JOBS, make_one_of_everything
 from crm_testkit.whole_stack import Relata, new_tenant, running_stack
+
+pytestmark = pytest.mark.long
 
 LOG = "/v1/audit-log"
 SERVICES = {"gateway", "contacts", "pipeline", "tickets", "campaigns"}

@@ -15,6 +15,8 @@ from crm_testkit.stand_in import Reply
 from crm_testkit.webhooks import until
 from crm_testkit.whole_stack import Relata
 
+pytestmark = pytest.mark.long
+
 Json = dict[str, Any]
 SOURCES = "/v1/inbound-sources"
 _ORDERS = 330

@@ -25,6 +25,8 @@ from crm_testkit.soak.memory import peak_mb
 from crm_testkit.whole_stack import bearer
 from crm_testkit.writers import check, read_all, until
 
+pytestmark = pytest.mark.long
+
 _CONTACTS = 40
 _VERSIONS = 500
 _ROLES = {"contacts": "api,consume,timers", "gateway": "api,relay,timers"}

@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 from crm_local.configuration import Configuration
 from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 from crm_testkit.history import History, check_once, check_views
 from crm_testkit.whole_stack import Relata, bearer
+
+pytestmark = pytest.mark.long
 
 
 async def test_a_restored_backup_holds_every_write_once_and_views_equal_the_services(on_embedded: Relata) -> None:

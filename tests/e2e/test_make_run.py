@@ -19,6 +19,8 @@ import pytest
 from crm_local.ports import find_free_ports
 from crm_local.run_folder import temporary_run_dir
 
+pytestmark = pytest.mark.long
+
 _CHECKOUT = Path(__file__).parents[2]
 _PROCESSES = {"gateway", "contacts", "pipeline", "tickets", "campaigns"}
 _MARK = "RELATA_TEST_RUN"

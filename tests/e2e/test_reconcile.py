@@ -9,9 +9,12 @@ from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 from crm_contracts.ids import new_id
 from crm_testkit.listener import listen
 from crm_testkit.whole_stack import Relata, differences
+
+pytestmark = pytest.mark.long
 
 
 async def reconcile(relata: Relata, *arguments: str) -> tuple[int | None, list[str]]:

@@ -7,11 +7,14 @@ from typing import Any
 
 import asyncpg
 import httpx
+import pytest
 import pytest_asyncio
 from crm_testkit.one_of_everything import CONTACTS, DEALS, create
 from crm_testkit.passing_time import let_pass
 from crm_testkit.whole_stack import Relata
 from crm_testkit.writers import until
+
+pytestmark = pytest.mark.long
 
 Json = dict[str, Any]
 RULES, REQUESTS, HOLDS = "/v1/retention-rules", "/v1/privacy-requests", "/v1/legal-holds"

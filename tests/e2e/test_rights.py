@@ -13,6 +13,8 @@ from crm_testkit.rights_matrix import MatrixRole, shown
 from crm_testkit.rights_world import EVERYBODY, Company, Trial
 from crm_testkit.whole_stack import Relata, differences
 
+pytestmark = pytest.mark.long
+
 BUSINESS = ["customers", "contacts", "accounts", "activities", "consents", "deals", "orders", "invoices", "payments",
             "tickets"]  # fmt: skip
 

@@ -13,11 +13,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
+import pytest
 from crm_testkit.rights_model import ROLES, Json, Model, Person, own_roles
 from crm_testkit.whole_stack import Relata, bearer
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+pytestmark = pytest.mark.long
 
 _SETTLED_WITHIN = 20.0
 _HELD = st.lists(st.sampled_from(sorted(ROLES)), max_size=2, unique=True)

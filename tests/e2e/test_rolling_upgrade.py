@@ -24,6 +24,8 @@ from crm_testkit.rolling.release import CONTRACT, EXPAND, write_next_release
 from crm_testkit.rolling.stack import RollingStack
 from crm_testkit.whole_stack import differences
 
+pytestmark = pytest.mark.long
+
 _NAME = "小梅"
 _LABELLED = {"address": "mei@example.com", "primary": True, "verified": False, "label": "work"}
 _SETTLED_SECONDS = 60.0

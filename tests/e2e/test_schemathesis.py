@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from crm_testkit.whole_stack import Relata
 
+pytestmark = pytest.mark.long
+
 _HERE = Path(__file__).parent
 _EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "20"))
 _PHASES = os.environ.get("SCHEMATHESIS_PHASES", "examples,fuzzing,stateful")

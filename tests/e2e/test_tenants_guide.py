@@ -15,6 +15,8 @@ from crm_testkit.guides import guide
 from crm_testkit.new_feature import ROOT
 from crm_testkit.whole_stack import Relata, new_tenant
 
+pytestmark = pytest.mark.long
+
 
 def _lines(beginning: str) -> list[str]:
     blocks = re.findall(r"```sh\n(.*?)```", guide("tenants.md"), re.S)

@@ -11,7 +11,7 @@ from crm_delivery.confined.pods import bytes_of
 from crm_delivery.objects import read
 
 # Building the libraries takes most of it.
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

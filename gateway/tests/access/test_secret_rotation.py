@@ -22,6 +22,8 @@ from gateway.manifest import MANIFEST
 from joserfc.jwk import OKPKey
 from standardwebhooks import Webhook
 
+pytestmark = pytest.mark.long
+
 OLD = "the-old-secret-0123456789-abcdefgh"
 NEW = "the-new-secret-9876543210-hgfedcba"
 

@@ -19,6 +19,8 @@ from gateway.base import METADATA
 from gateway.features.customers.compose import Facts, compose
 from sqlalchemy import text
 
+pytestmark = pytest.mark.long
+
 Stack = Any
 OwnStack = Callable[..., AbstractAsyncContextManager[Stack]]
 Tenant = Any

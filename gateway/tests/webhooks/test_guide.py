@@ -17,6 +17,8 @@ from crm_testkit.new_feature import ROOT
 from crm_testkit.stand_in import closed_url
 from crm_testkit.webhooks import Hooks, place
 
+pytestmark = pytest.mark.long
+
 TEXT = (ROOT / "docs/webhooks.md").read_text(encoding="utf-8")
 RUN = {
     "python": ("receiver.py", ["python3", "receiver.py"]),

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import pytest
 from crm_testkit.service import ServiceUnderTest
 from crm_testkit.smtp import Delivery
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
+
+pytestmark = pytest.mark.long
 
 Shop = Any  # the fixture's class lives in conftest.py, which is no module to import from
 

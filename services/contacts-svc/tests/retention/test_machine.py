@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 import httpx
+import pytest
 from crm_kit.http.principal import Principal
 from crm_testkit.passing_time import let_pass
 from crm_testkit.service import ALL_SCOPES, ServiceUnderTest
@@ -21,6 +22,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+
+pytestmark = pytest.mark.long
 
 A_DAY: Final = 24
 _GONE: Final = {"erase": "erased", "delete": "not_found"}

@@ -36,6 +36,8 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import select
 from starlette.responses import Response
 
+pytestmark = pytest.mark.long
+
 OURS, ME, MATE = TeamId.new(), UserId.new(), UserId.new()
 RESOURCES = ["contacts", "accounts", "activities", "consents"]
 

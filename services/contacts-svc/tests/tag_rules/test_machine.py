@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import asyncpg
 import httpx
+import pytest
 from crm_contracts.ids import new_id
 from crm_contracts.registry import ORDER
 from crm_kit.http.principal import Principal
@@ -18,6 +19,8 @@ from crm_testkit.tagged_contacts import cny, days_ago, event
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+pytestmark = pytest.mark.long
 
 Json = dict[str, Any]
 

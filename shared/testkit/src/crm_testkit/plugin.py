@@ -31,3 +31,8 @@ def pytest_configure() -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is long comes first; all else stays as it was collected."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
