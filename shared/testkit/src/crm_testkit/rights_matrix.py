@@ -101,15 +101,23 @@ class Matrix:
     everything: httpx.AsyncClient
     findings: list[str] = field(default_factory=list)
     compared: int = 0
+    _there: dict[str, set[str]] = field(default_factory=dict)
 
     async def reading(
-        self, client: httpx.AsyncClient, role: MatrixRole, distances: Mapping[str, str], operation: MatrixOperation
+        self,
+        client: httpx.AsyncClient,
+        role: MatrixRole,
+        distances: Mapping[str, str],
+        operation: MatrixOperation,
+        *,
+        lasts: bool = False,
     ) -> None:
-        """`distances`: how far each owner's records are from whom the client acts for."""
-        whole = await self.everything.request(operation.method, operation.path, json=operation.body)
+        """`distances`: how far each owner's records are from whom the client acts for. `lasts`: whether what is there stays
+        the same from one role to the next.
+        """
+        there = await self._marks_in(operation, lasts=lasts)
         answer = await client.request(operation.method, operation.path, json=operation.body)
         self.compared += 1
-        there = self.marks.found_in(whole.text)
         wanted = {mark for mark in there if self._is_seen(role, self.marks.of[mark], distances)}
         found = self.marks.found_in(answer.text)
         if not self._may(role, operation):
@@ -122,6 +130,14 @@ class Matrix:
             self._find(role, operation, f"shows {self.marks.of[mark]}")
         for mark in sorted(wanted - found):
             self._find(role, operation, f"keeps back {self.marks.of[mark]}")
+
+    async def _marks_in(self, operation: MatrixOperation, *, lasts: bool) -> set[str]:
+        """As everything is told."""
+        key = f"{operation} {operation.body}"
+        if not lasts or key not in self._there:
+            whole = await self.everything.request(operation.method, operation.path, json=operation.body)
+            self._there[key] = self.marks.found_in(whole.text)
+        return self._there[key]
 
     async def probes(self, operations: Iterable[tuple[MatrixOperation, Json]], whose: str) -> list[Probe]:
         """Of lists and searches, the filters by which a marked member of this owner's records can be asked for."""
@@ -142,7 +158,7 @@ class Matrix:
     ) -> None:
         """Who does not see the member must not find the record by it."""
         if self._is_seen(role, self.marks.of[probe.mark], distances):
-            await self.reading(client, role, distances, probe.operation)
+            await self.reading(client, role, distances, probe.operation, lasts=True)
             return
         answer = await client.request(probe.operation.method, probe.operation.path, json=probe.operation.body)
         self.compared += 1

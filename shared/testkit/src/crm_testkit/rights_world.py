@@ -1,5 +1,6 @@
 """A company whose records belong to different people, each record with its marks (`rights_matrix.py`)."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -241,6 +242,9 @@ class Company:
         return ids
 
 
+_TOGETHER: Final = 5
+"""Requests of which none waits for another."""
+
 _NEVER_ASKED: Final = ("/v1/tenants", "/v1/customers/lookup")
 """The first are the installation's administrator's; the second says nothing without a parameter, and is tried elsewhere."""
 
@@ -295,17 +299,23 @@ class Trial:
         self._probes = await self.matrix.probes([(_asked(one, one.path), one.spec) for one in lists], "a stranger's")
 
     async def of(self, role: MatrixRole, client: httpx.AsyncClient) -> None:
-        for probe in self._probes:
-            await self.matrix.filtering(client, role, DISTANCES, probe)
+        for begin in range(0, len(self._probes), _TOGETHER):
+            some = self._probes[begin : begin + _TOGETHER]
+            await asyncio.gather(*(self.matrix.filtering(client, role, DISTANCES, probe) for probe in some))
         for operation in self._operations:
-            for whose, place in _places(operation, self._company):
-                asked = _asked(operation, place)
-                if operation.reads:
-                    await self.matrix.reading(client, role, DISTANCES, asked)
-                elif operation.takes_version:
-                    await self.matrix.changing(client, role, asked, DISTANCES[whose])
-                elif operation.path.endswith("/batch") and ":" in asked.permission:
-                    await self._batch(client, role, operation)
+            places = _places(operation, self._company)
+            await asyncio.gather(*(self._try(client, role, operation, *place) for place in places))
+
+    async def _try(
+        self, client: httpx.AsyncClient, role: MatrixRole, operation: Operation, whose: str, place: str
+    ) -> None:
+        asked = _asked(operation, place)
+        if operation.reads:
+            await self.matrix.reading(client, role, DISTANCES, asked, lasts=whose != EVERYBODY)
+        elif operation.takes_version:
+            await self.matrix.changing(client, role, asked, DISTANCES[whose])
+        elif operation.path.endswith("/batch") and ":" in asked.permission:
+            await self._batch(client, role, operation)
 
     async def _batch(self, client: httpx.AsyncClient, role: MatrixRole, operation: Operation) -> None:
         collection = operation.path.removesuffix("/batch")
