@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -31,6 +32,7 @@ def run(
     manifest: Manifest, authenticator: AuthenticatorFactory | None = None, runtime_type: type[Runtime] = Runtime
 ) -> None:
     """The whole of a service's `__main__.py`. What is wrong with the settings is said in one line."""
+    gc.enable()  # the embedded stack imports without it
     arguments = _parser(manifest).parse_args()
     try:
         code = _printed(manifest, arguments)

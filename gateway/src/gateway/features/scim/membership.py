@@ -1,5 +1,7 @@
 """A PATCH of a group. Its members are a set of ids here: a team may have thousands, and a request name as many. Pure."""
 
+from __future__ import annotations  # the library builds a model for each that an annotation names, in 50 ms
+
 from collections.abc import Mapping
 from typing import Any, Final
 

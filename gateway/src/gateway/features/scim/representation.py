@@ -1,5 +1,7 @@
 """Users and teams as SCIM's resources, and the answers that carry them."""
 
+from __future__ import annotations  # the library builds a model for each that an annotation names, in 50 ms
+
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 

@@ -1,5 +1,7 @@
 """From a request to what it asks for, as the library reads it."""
 
+from __future__ import annotations  # the library builds a model for each that an annotation names, in 50 ms
+
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 

@@ -1,5 +1,7 @@
 """What identity providers do with users and groups: each by the use cases of users and teams."""
 
+from __future__ import annotations  # the library builds a model for each that an annotation names, in 50 ms
+
 from collections.abc import Collection, Mapping
 from typing import Final
 
