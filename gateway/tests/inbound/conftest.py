@@ -15,16 +15,21 @@ from crm_testkit.stand_in import Asked, Reply
 Register = Callable[..., Awaitable[Shop]]
 
 
-@pytest.fixture
-def register(door: Door, tenant: Keyholder) -> Register:
+@pytest_asyncio.fixture
+async def register(door: Door, tenant: Keyholder) -> AsyncIterator[Register]:
     """Registers a source of a kind."""
+    made: list[str] = []
 
     async def make(kind: str = "shopify", **more: Any) -> Shop:
         answer = await tenant.client.post("/v1/inbound-sources", json={"name": "Shop", "kind": kind, **more})
         assert answer.status_code == 201, answer.text
+        made.append(answer.json()["id"])
         return Shop(door.service.anonymous(), answer.json())
 
-    return make
+    yield make
+    # Or what failed here is tried again while other tests look at what the services are asked.
+    for source_id in made:
+        await tenant.client.delete(f"/v1/inbound-sources/{source_id}")
 
 
 def nobody_is_there(asked: Asked) -> Reply:
