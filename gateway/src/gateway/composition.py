@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from crm_kit.http.principal import Principal
 from crm_kit.runtime import Runtime
@@ -28,6 +28,8 @@ from gateway.features.rate_limits import repository as buckets
 from gateway.features.sign_in.usecases import TenantProvider, find_provider, sign_in
 from gateway.proxy.table import packaged_table
 from gateway.settings import GatewaySettings
+
+_SERVING_POLL_SECONDS: Final = 0.05
 
 
 def make_authenticator(runtime: Runtime) -> GatewayAuthenticator:
@@ -116,6 +118,8 @@ async def access_lifespan(app: FastAPI, runtime: Runtime) -> AsyncIterator[None]
     usage, limits = authenticator.usage, _share_limits(runtime, settings, authenticator.limiters)
 
     async def fetch() -> list[tuple[str, str]]:
+        while not runtime.serves:  # its tables may not be there yet
+            await asyncio.sleep(_SERVING_POLL_SECONDS)
         async with runtime.system.read(None) as session:
             return await all_allowed(session)
 
