@@ -274,11 +274,7 @@ async def _send(request: FastRequest, answer: FastAnswer, exchange: RequestRespo
     if stream is None and status not in _WITHOUT_BODY and b"content-length" not in said:
         headers.append((b"content-length", b"%d" % len(body)))
     added: Added = request.scope.get(ADDED, NOTHING)
-    if (
-        stream is None
-        and exchange is not None
-        and answer_whole(exchange, status, headers, said, body, added.lines(said))
-    ):
+    if stream is None and exchange is not None and answer_whole(exchange, status, headers, body, added.lines(said)):
         return
     headers += added.missing(said)
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -11,8 +11,7 @@ EXCHANGE: Final = "relata_exchange"
 ADDED: Final = "relata_added"
 """In the scope: Added, which goes with whatever is answered by that way."""
 
-_NEVER: Final = frozenset({b"transfer-encoding", b"connection"})
-"""What is uvicorn's to say."""
+_NEVER: Final = (b"\r\ntransfer-encoding: ", b"\r\nconnection: ")
 
 _STATUS: Final = {status: line.rstrip() for status, line in STATUS_LINE.items()}
 
@@ -23,10 +22,10 @@ class Added:
     """Headers of every answer, unless it has its own; put together once. Raises ValueError for one that is more than a line."""
 
     def __init__(self, headers: Sequence[Header] = ()) -> None:
+        if not _are_single(_lines(headers), len(headers)):
+            raise ValueError("a header is one line")
         self._headers = headers
         self._names = frozenset(name for name, _ in headers)
-        if not _are_single(_lines(headers), len(headers)) or not _NEVER.isdisjoint(self._names):
-            raise ValueError("a header is one line, and not uvicorn's to say")
         self._lines = _lines(headers)
 
     def missing(self, said: Iterable[bytes]) -> list[Header]:
@@ -43,8 +42,13 @@ def _lines(headers: Iterable[Header]) -> bytes:
 
 
 def _are_single(lines: bytes, count: int) -> bool:
-    """Whether nothing ends a line but what `_lines` put there."""
-    return lines.count(b"\n") == count and lines.count(b"\r") == count and b"\0" not in lines
+    """Whether nothing ends a line but what `_lines` put there, and nothing is uvicorn's to say."""
+    return (
+        lines.count(b"\n") == count
+        and lines.count(b"\r") == count
+        and b"\0" not in lines
+        and not any(name in lines for name in _NEVER)
+    )
 
 
 NOTHING: Final = Added()
@@ -60,25 +64,19 @@ class Protocol(HttpToolsProtocol):
 
 
 def answer_whole(
-    exchange: RequestResponseCycle,
-    status: int,
-    headers: Sequence[Header],
-    said: Set[bytes],
-    body: bytes,
-    added: bytes = b"",
+    exchange: RequestResponseCycle, status: int, headers: Sequence[Header], body: bytes, added: bytes = b""
 ) -> bool:
     """False, and nothing was sent, where uvicorn must look at it: a client that is slow or says good-bye, HTTP/1.0, HEAD,
-    or a head that is not of one line for each header. `said`: the headers' names, in lower case; without a body there is no
-    Content-Length. `added`: further lines, of Added.
+    or a head that is not of one line for each header. Names are in lower case; without a body there is no Content-Length.
+    `added`: further lines, of Added.
     """
     if exchange.disconnected:
         return True
     paused = exchange.flow.write_paused or exchange.response_started
-    if paused or not exchange.keep_alive or exchange.scope["method"] == "HEAD" or not _NEVER.isdisjoint(said):
+    if paused or not exchange.keep_alive or exchange.scope["method"] == "HEAD":
         return False
-    every = [*exchange.default_headers, *headers]
-    lines = _lines(every)
-    if not _are_single(lines, len(every)):
+    lines = _lines((*exchange.default_headers, *headers))
+    if not _are_single(lines, len(exchange.default_headers) + len(headers)):
         return False
     exchange.response_started = True
     exchange.transport.write(b"".join((_STATUS[status], lines, added, b"\r\n\r\n", body)))
