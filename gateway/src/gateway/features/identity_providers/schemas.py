@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from crm_contracts.ids import TeamId
 from crm_contracts.sign_in import ProviderStatus
-from crm_contracts.types import Input, Name, Text
+from crm_contracts.types import Input, Name, Text, by_name
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -102,9 +102,7 @@ class IdentityProviderWrite(Input):
         ),
     ] = ["at+jwt"]
     leeway_seconds: Annotated[int, Field(strict=True, ge=0, le=60)] = 30
-    required_claims: Annotated[
-        dict[ClaimName, ClaimValue], Field(max_length=10, json_schema_extra={"additionalProperties": False})
-    ] = {}
+    required_claims: Annotated[dict[ClaimName, ClaimValue], Field(max_length=10, json_schema_extra=by_name)] = {}
     claims: ClaimNamesWrite = ClaimNamesWrite()
     teams: Annotated[list[TeamMappingWrite], Field(max_length=200)] = []
     roles: Annotated[list[RoleMappingWrite], Field(max_length=200)] = []
