@@ -33,7 +33,7 @@ def serve() -> None:
     """Until standard input is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor
     signal.signal(signal.SIGCHLD, lambda *_: _tell_ended())
-    gc.disable()  # what imports make is not garbage: `crm_kit.cli` looks for some again once a service is imported, too
+    gc.disable()  # nothing that is imported is garbage; `crm_kit.cli` turns it on again once a service is imported, too
     for name in _IMPORTED:
         importlib.import_module(name)
     # A collection would write to every object, and so copy the page that it shares.

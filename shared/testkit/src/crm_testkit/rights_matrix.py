@@ -110,7 +110,7 @@ class Matrix:
         distances: Mapping[str, str],
         operation: MatrixOperation,
         *,
-        lasts: bool = False,
+        lasts: bool,
     ) -> None:
         """`distances`: how far each owner's records are from whom the client acts for. `lasts`: whether what is there stays
         the same from one role to the next.
@@ -132,7 +132,7 @@ class Matrix:
             self._find(role, operation, f"keeps back {self.marks.of[mark]}")
 
     async def _marks_in(self, operation: MatrixOperation, *, lasts: bool) -> set[str]:
-        """As everything is told."""
+        """Of what is there, as everything is told."""
         key = f"{operation} {operation.body}"
         if not lasts or key not in self._there:
             whole = await self.everything.request(operation.method, operation.path, json=operation.body)
