@@ -140,6 +140,7 @@ async def test_a_stale_view_is_composed_for_its_reader(stack: Stack) -> None:
     contacts = [world.create("contact", account_id=account["id"])["id"] for _ in range(5)]
     await apply(database, world.tenant_id, [event for _, event in world.events])
     world.events.clear()
+    known = {"If-None-Match": (await tenant.client.get(f"/v1/customers/{contacts[3]}")).headers["ETag"]}
     for number, contact_id in enumerate(contacts):
         world.update(contact_id, title=f"T{number}")
         world.create("ticket", contact_id=contact_id)
@@ -147,6 +148,8 @@ async def test_a_stale_view_is_composed_for_its_reader(stack: Stack) -> None:
     await pile_up(database, world.tenant_id, [event for _, event in world.events])
     for one in (contacts[2], account["id"]):
         assert content(await tenant.read(f"/v1/customers/{one}")) == expected(world)[one]
+    renewed = await tenant.client.get(f"/v1/customers/{contacts[3]}", headers=known)
+    assert content(renewed.json()) == expected(world)[contacts[3]]
     await until_composed(database, world.tenant_id)
     await assert_composed(database, world)
 

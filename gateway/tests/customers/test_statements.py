@@ -26,13 +26,18 @@ async def _apply(stack: Stack, world: World) -> None:
         await project(session, events)
 
 
-async def test_a_view_is_read_by_one_statement(stack: Stack, count: CountStatements) -> None:
+async def test_a_view_is_read_by_one_statement_and_its_version_too(stack: Stack, count: CountStatements) -> None:
     tenant, world = stack.tenant()
     contact = world.create("contact")["id"]
     await _apply(stack, world)
     path = f"/v1/customers/{contact}"
-    await tenant.read(path)  # connects
+    tag = (await tenant.client.get(path)).headers["ETag"]  # connects
     assert await count(lambda: tenant.read(path)) == 1
+    known = {"If-None-Match": tag}
+    assert (await tenant.client.get(path, headers=known)).status_code == 304
+    assert await count(lambda: tenant.client.get(path, headers=known)) == 1
+    others = {"If-None-Match": '"4711"'}
+    assert await count(lambda: tenant.client.get(path, headers=others)) == 2
 
 
 async def test_new_persons_take_as_many_statements_as_one_of_them(stack: Stack, count: CountStatements) -> None:

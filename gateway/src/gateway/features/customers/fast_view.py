@@ -32,6 +32,11 @@ async def _answer(request: FastRequest) -> FastAnswer | None:
     if recent.of(principal.tenant_id, customer_id):
         return None
     reader: ViewReader = state.view_reader
+    if b"if-none-match" in request.headers and principal.rights is None and principal.may("read"):
+        version = await reader.read_fresh_version(principal.tenant_id, customer_id)
+        known = FastAnswer.not_modified(request, version) if version is not None else None
+        if known is not None:
+            return known
     view = await reader.read_fresh(principal.tenant_id, customer_id)
     if view is None:
         return None

@@ -1,7 +1,7 @@
 """The hot path: one prepared statement, one round trip for all who ask at once, and the stored bytes go out as they are.
 
-`read_customer_views` is a function in the database (security invoker): it sets the tenant for its own transaction and
-then reads, so row-level security holds without a BEGIN and a COMMIT around it.
+Functions in the database (security invoker) set the tenant for their own transaction and then read, so row-level security
+holds without a BEGIN and a COMMIT around it.
 """
 
 import asyncio
@@ -28,7 +28,9 @@ from gateway.features.customers.backlog import refresh_stale
 from gateway.recent_writes import CONSISTENCY_TOKEN
 from gateway.upstream import SERVICE_OF
 
-_READ = "select id, version, doc, stale from read_customer_views($1, $2)"
+_READ: Final = "select id, version, doc, stale from read_customer_views($1, $2)"
+_READ_FRESH: Final = "select id, version, doc from read_fresh_customer_views($1, $2)"
+_READ_FRESH_VERSIONS: Final = "select id, version from read_fresh_customer_versions($1, $2)"
 _ATTEMPTS: Final = 3
 _POLL_SECONDS: Final = (0.008, 0.04)
 
@@ -46,7 +48,9 @@ class ViewReader:
     def __init__(self, pool: StatementPool, refresh: Callable[[str, str], Awaitable[None]]) -> None:
         self._pool = pool
         self._refresh = refresh
-        self._rows: GatheredReads[asyncpg.Record] = GatheredReads(self._fetch)
+        self._rows: GatheredReads[asyncpg.Record] = GatheredReads(partial(self._fetch, _READ))
+        self._fresh: GatheredReads[asyncpg.Record] = GatheredReads(partial(self._fetch, _READ_FRESH))
+        self._fresh_versions: GatheredReads[asyncpg.Record] = GatheredReads(partial(self._fetch, _READ_FRESH_VERSIONS))
 
     async def read(self, tenant_id: str, customer_id: str) -> View | None:
         """Raises Unavailable."""
@@ -58,17 +62,22 @@ class ViewReader:
 
     async def read_fresh(self, tenant_id: str, customer_id: str) -> View | None:
         """None for one that is not there, or is stale. Raises Unavailable."""
-        row = await self._row(tenant_id, customer_id)
-        return None if row["stale"] or row["doc"] is None else View(row["version"], row["doc"])
+        row = await self._fresh.get(tenant_id, customer_id)
+        return View(row["version"], row["doc"]) if row is not None else None
+
+    async def read_fresh_version(self, tenant_id: str, customer_id: str) -> int | None:
+        """Of what `read_fresh` would read, which PostgreSQL then need not send."""
+        row = await self._fresh_versions.get(tenant_id, customer_id)
+        return row["version"] if row is not None else None
 
     async def _row(self, tenant_id: str, customer_id: str) -> "asyncpg.Record":
         row = await self._rows.get(tenant_id, customer_id)
         assert row is not None, "the function answers one row for each"
         return row
 
-    async def _fetch(self, tenant_id: str, customer_ids: Sequence[str]) -> "Mapping[str, asyncpg.Record]":
+    async def _fetch(self, query: str, tenant_id: str, customer_ids: Sequence[str]) -> "Mapping[str, asyncpg.Record]":
         try:
-            rows = await self._pool.fetch(_READ, tenant_id, customer_ids)
+            rows = await self._pool.fetch(query, tenant_id, customer_ids)
         except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError) as error:
             raise _unavailable() from error
         except (asyncpg.TooManyConnectionsError, OSError, TimeoutError) as error:

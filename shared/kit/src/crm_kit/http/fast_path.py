@@ -125,15 +125,22 @@ class FastAnswer(NamedTuple):
     @classmethod
     def of_version(cls, request: FastRequest, version: int, body: Callable[[], bytes]) -> Self:
         """A representation in JSON with its ETag; 304 where the client has it. Raises InvalidEntityTags."""
-        tag = etag.entity_tag(version).encode()
-        headers = [(b"etag", tag)]
+        tag = (b"etag", etag.entity_tag(version).encode())
+        return cls.not_modified(request, version) or cls(
+            HTTPStatus.OK, [(b"content-type", b"application/json"), tag], body()
+        )
+
+    @classmethod
+    def not_modified(cls, request: FastRequest, version: int) -> Self | None:
+        """304 where the client has this version. Raises InvalidEntityTags."""
         known = request.headers.get(b"if-none-match")
+        if known is None:
+            return None
+        tag = etag.entity_tag(version).encode()
         # Proxies that compress weaken it.
-        if known is not None and (
-            known in (tag, b"W/" + tag) or not etag.if_none_match(known.decode("latin-1"), version)
-        ):
-            return cls(HTTPStatus.NOT_MODIFIED, headers, b"")
-        return cls(HTTPStatus.OK, [(b"content-type", b"application/json"), *headers], body())
+        if known not in (tag, b"W/" + tag) and etag.if_none_match(known.decode("latin-1"), version):
+            return None
+        return cls(HTTPStatus.NOT_MODIFIED, [(b"etag", tag)], b"")
 
 
 _NEVER_WITH: Final = frozenset({b"transfer-encoding", b"range", b"expect", b"upgrade"}) | CHAIN_HEADERS
