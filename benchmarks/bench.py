@@ -24,6 +24,7 @@ from crm_local.run_folder import temporary_run_dir
 from crm_local.stack import LocalStack
 from crm_testkit.soak.memory import proportional_mb
 from dataset import Dataset, Filler
+from event_path import event_path
 from freshness import freshness, stack_with_commit_times
 from idle import idle_stack
 from imports import compared
@@ -35,6 +36,8 @@ from settling import caught_up, quiet
 from writes import cpu_seconds
 
 _IMPORTED_ROWS = 100_000
+_CUSTOMERS, _EVENTS = 2_000, 60_000
+"""On the event path."""
 
 
 class Bench:
@@ -127,7 +130,9 @@ async def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         if not chosen.only:
             result["import"] = await compared(stack, client, _IMPORTED_ROWS)
         result["memory at the end, MB"] = {name: round(proportional_mb(pid)) for name, pid in stack.pids.items()}
-        return result | {"rows": bench.rows}
+    if not chosen.only:
+        result["event path"] = await event_path("kafka", _CUSTOMERS, _EVENTS)
+    return result | {"rows": bench.rows}
 
 
 async def _at(bench: Bench, stack: LocalStack, references: References, dataset: Dataset, only: str) -> None:

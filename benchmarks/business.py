@@ -1,5 +1,6 @@
 """A made-up business: its records, and a server with the gateway's database for benchmarks that need no whole stack."""
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,16 +10,20 @@ from crm_contracts.ids import TenantId
 from crm_kit.bus import Record
 from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.db.migrations import migrate
-from crm_kit.db.provision import EventLogDatabase, ServiceDatabase, ServiceUrls, provision
-from crm_kit.settings import ServiceSettings
+from crm_kit.db.provision import EventLogDatabase, ServiceDatabase, provision
 from crm_testkit.customer_world import World, moment, money
 from gateway.base import METADATA
+from gateway.settings import GatewaySettings
+from joserfc.jwk import OKPKey
 
 import gateway
 
 _CUSTOMERS_A_TENANT = 1000
 _CONTACTS_AN_ACCOUNT = 9
 _WHAT_HAPPENS = "update update change change order deal ticket consent message activity".split()
+_SECRET = "only-for-benchmarks-0123456789abcdef"
+_NOBODY = "http://127.0.0.1:9"
+"""The services are not there."""
 _NAMES = ("欧阳晓梅", "王伟", "Anna Bauer", "José Ünal")
 
 
@@ -71,26 +76,38 @@ def _members(kind: str, at: str) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Stage:
-    """A server with the two databases, and nothing running on them."""
+    """A server with the two databases, and nothing running on them; `kafka`: where events go in place of the embedded log."""
 
-    urls: ServiceUrls
+    app_url: str
+    system_url: str
+    owner_url: str
     event_log_url: str
+    signing_key_file: str
+    kafka: str | None = None
 
     @property
-    def settings(self) -> ServiceSettings:
-        return ServiceSettings(
-            database_url=self.urls.app,
-            system_database_url=self.urls.system,
-            owner_database_url=self.urls.owner,
+    def settings(self) -> GatewaySettings:
+        return GatewaySettings(
+            database_url=self.app_url,
+            system_database_url=self.system_url,
+            owner_database_url=self.owner_url,
             event_log_url=self.event_log_url,
+            kafka_bootstrap_servers=self.kafka,
+            bus="kafka" if self.kafka else "embedded",
             environment="development",
-            secret="only-for-benchmarks-0123456789abcdef",
+            secret=_SECRET,
+            admin_key=_SECRET,
+            signing_key_file=self.signing_key_file,
+            **dict.fromkeys(("contacts_url", "pipeline_url", "tickets_url", "campaigns_url"), _NOBODY),
         )
 
 
-async def set_up(server: EmbeddedPostgres) -> Stage:
+async def set_up(server: EmbeddedPostgres, folder: Path) -> Stage:
+    """`folder`: for the key that signs internal tokens."""
     view, events = ServiceDatabase("gateway", "owner", "app", "system"), EventLogDatabase("event_log")
     await provision(server.superuser_url(), view, events)
     urls = view.urls(server.superuser_url())
     await migrate(Path(gateway.__file__).parents[2] / "migrations", METADATA, urls.owner)
-    return Stage(urls, events.url(server.superuser_url()))
+    key = folder / "signing-key.json"
+    key.write_text(json.dumps(OKPKey.generate_key("Ed25519", {"kid": "bench"}, private=True).as_dict(private=True)))
+    return Stage(urls.app, urls.system, urls.owner, events.url(server.superuser_url()), str(key))

@@ -18,15 +18,16 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import orjson
 import psutil
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from business import business, set_up
+from business import Stage, business, set_up
 from crm_kit.bus import EventLog, Record, TopicSpec
 from crm_kit.bus.embedded import EmbeddedEventLog
 from crm_kit.bus.kafka import KafkaEventLog
@@ -34,7 +35,7 @@ from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.outbox import Relay
 from crm_kit.outbox.table import shard_of
 from crm_kit.runtime import Runtime
-from crm_kit.settings import ServiceSettings
+from crm_kit.serving import collect_seldom
 from crm_testkit.kafka_broker import RealKafka
 from crm_testkit.postgres import make_open_folder
 from gateway.features.customers.consumers import VIEW
@@ -47,48 +48,31 @@ _UNFINISHED = "select exists (select from outbox) or exists (select from stale_c
 _TOPICS = [topic.name for topic in VIEW.topics]
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """What a process must know; handed over as JSON in its environment."""
-
-    app_url: str
-    system_url: str
-    event_log_url: str
-    kafka: str | None
-
-    def event_log(self) -> EventLog:
-        return KafkaEventLog(self.kafka) if self.kafka else EmbeddedEventLog(self.event_log_url)
+def log_of(stage: Stage) -> EventLog:
+    return KafkaEventLog(stage.kafka) if stage.kafka else EmbeddedEventLog(stage.event_log_url)
 
 
 # --- the processes that are measured
 
 
-async def relay(addresses: Addresses) -> None:
-    log = addresses.event_log()
+async def relay(stage: Stage) -> None:
+    log = log_of(stage)
     await log.start()
-    await Relay(addresses.system_url, log, service="benchmark").run()
+    await Relay(stage.system_url, log, service="benchmark").run()
 
 
-async def consume(addresses: Addresses) -> None:
+async def consume(stage: Stage) -> None:
     """The gateway without its HTTP side."""
-    settings = ServiceSettings(
-        database_url=addresses.app_url,
-        system_database_url=addresses.system_url,
-        event_log_url=addresses.event_log_url,
-        kafka_bootstrap_servers=addresses.kafka,
-        bus="kafka" if addresses.kafka else "embedded",
-        environment="development",
-        secret="only-for-benchmarks-0123456789abcdef",
-    )
-    async with Runtime(MANIFEST, settings, ["consume"]).running():
+    async with Runtime(MANIFEST, stage.settings, ["consume"]).running():
+        collect_seldom()
         await asyncio.Event().wait()
 
 
-async def bare_produce(addresses: Addresses) -> None:
+async def bare_produce(stage: Stage) -> None:
     """Sends what stands in the outbox, five thousand at a time, each thousand awaited."""
-    connection = await asyncpg.connect(addresses.system_url)
+    connection = await asyncpg.connect(stage.system_url)
     producer = AIOKafkaProducer(
-        bootstrap_servers=addresses.kafka, acks="all", enable_idempotence=True, max_batch_size=262_144
+        bootstrap_servers=stage.kafka, acks="all", enable_idempotence=True, max_batch_size=262_144
     )
     await producer.start()
     after = 0
@@ -110,9 +94,9 @@ async def bare_produce(addresses: Addresses) -> None:
     await producer.stop()
 
 
-async def bare_consume(addresses: Addresses, expected: int) -> None:
+async def bare_consume(stage: Stage, expected: int) -> None:
     consumer = AIOKafkaConsumer(
-        _BARE_TOPIC, bootstrap_servers=addresses.kafka, group_id="bare", auto_offset_reset="earliest",
+        _BARE_TOPIC, bootstrap_servers=stage.kafka, group_id="bare", auto_offset_reset="earliest",
         enable_auto_commit=False,
     )  # fmt: skip
     await consumer.start()
@@ -131,8 +115,8 @@ async def bare_consume(addresses: Addresses, expected: int) -> None:
 
 
 @contextmanager
-def process(role: str, addresses: Addresses, *arguments: str) -> Iterator[psutil.Popen]:
-    environment = {**os.environ, "EVENT_PATH": json.dumps(addresses.__dict__)}
+def process(role: str, stage: Stage, *arguments: str) -> Iterator[psutil.Popen]:
+    environment = {**os.environ, "EVENT_PATH": json.dumps(asdict(stage))}
     command = [sys.executable, __file__, "--role", role, *arguments]
     child = psutil.Popen(command, env=environment, stdout=subprocess.PIPE if role == "bare_consume" else None)
     try:
@@ -219,19 +203,19 @@ async def until_applied(server: EmbeddedPostgres, log: EventLog, usage: Usage) -
         await connection.close()
 
 
-def tell(what: str, events: int, seconds: float, cpu: dict[str, float]) -> None:
-    each = ", ".join(f"{name} {spent / events * 1e6:.0f}" for name, spent in cpu.items())
-    print(f"{what}: {events:,} events in {seconds:.1f} s, {events / seconds:,.0f} events/s; CPU µs an event: {each}")
+def told(events: int, seconds: float, cpu: Mapping[str, float]) -> dict[str, Any]:
+    each = {name: round(spent / events * 1e6) for name, spent in cpu.items()}
+    return {"events/s": round(events / seconds), "CPU µs an event": each}
 
 
-async def measure_bare(addresses: Addresses, broker: psutil.Process, events: int) -> float:
-    admin = KafkaEventLog(addresses.kafka or "")
+async def measure_bare(stage: Stage, broker: psutil.Process, events: int) -> dict[str, Any]:
+    admin = KafkaEventLog(stage.kafka or "")
     await admin.start()
     await admin.ensure_topics([TopicSpec(_BARE_TOPIC)])
     await admin.close()
     with (
-        process("bare_consume", addresses, "--events", str(events)) as consumer,
-        process("bare_produce", addresses) as producer,
+        process("bare_consume", stage, "--events", str(events)) as consumer,
+        process("bare_produce", stage) as producer,
     ):
         usage = Usage({"producer": producer, "consumer": consumer, "kafka": broker})
         spent = usage.spent()
@@ -239,53 +223,59 @@ async def measure_bare(addresses: Addresses, broker: psutil.Process, events: int
             spent = usage.spent()
             await asyncio.sleep(0.05)
         seconds = float(consumer.stdout.read())
-    tell("bare aiokafka", events, seconds, spent)
-    return events / seconds
+    return told(events, seconds, spent)
 
 
 async def measure_path(
-    server: EmbeddedPostgres, addresses: Addresses, events: int, consumers: int, servers: Mapping[str, psutil.Process]
-) -> float:
-    log = addresses.event_log()
+    server: EmbeddedPostgres, stage: Stage, events: int, consumers: int, servers: Mapping[str, psutil.Process]
+) -> dict[str, Any]:
+    log = log_of(stage)
     await log.start()
     await log.ensure_topics([TopicSpec(name) for name in _TOPICS])
-    with ExitStack() as stack:
+    with ExitStack() as opened:
         consuming = {
-            f"consumer {number}": stack.enter_context(process("consume", addresses))
-            for number in range(1, consumers + 1)
+            f"consumer {number}": opened.enter_context(process("consume", stage)) for number in range(1, consumers + 1)
         }
         await asyncio.sleep(_JOINED_WITHIN)
-        relaying = {"relay": stack.enter_context(process("relay", addresses))}
+        relaying = {"relay": opened.enter_context(process("relay", stage))}
         await until_moving(server)
         began = time.perf_counter()
         usage = Usage({**relaying, **consuming, **servers})
         await until_applied(server, log, usage)
         seconds, spent = time.perf_counter() - began, usage.spent()
     await log.close()
-    print("largest:", ", ".join(f"{name} {usage.peak_mb[name]:.0f} MB" for name in (*relaying, *consuming)))
-    tell(f"relay to view, {'Kafka' if addresses.kafka else 'embedded log'}", events, seconds, spent)
-    return events / seconds
+    largest = {name: round(usage.peak_mb[name]) for name in (*relaying, *consuming)}
+    return told(events, seconds, spent) | {"largest, MB": largest}
 
 
-async def main(bus: str, customers: int, events: int, consumers: int) -> None:
-    with ExitStack() as stack:
-        folder = stack.enter_context(make_open_folder())
+async def event_path(bus: str, customers: int, events: int, consumers: int = 1) -> dict[str, Any]:
+    """`bus`: kafka, beside R5, or embedded, which is also taken where there is no real Kafka."""
+    with ExitStack() as opened:
+        folder = opened.enter_context(make_open_folder())
         server = EmbeddedPostgres(folder / "postgres").start()
-        stack.callback(server.stop)
-        postgres = postmaster(folder / "postgres")
-        stage = await set_up(server)
-        kafka = stack.enter_context(RealKafka(folder / "kafka")) if bus == "kafka" else None
-        addresses = Addresses(
-            stage.urls.app, stage.urls.system, stage.event_log_url, kafka.bootstrap_servers if kafka else None
-        )
+        opened.callback(server.stop)
+        servers = {"postgres": postmaster(folder / "postgres")}
+        stage = await set_up(server, folder)
+        kafka = opened.enter_context(RealKafka(folder / "kafka")) if bus == "kafka" else None
         filled = await fill(server, customers, events)
-        if kafka is None:
-            await measure_path(server, addresses, filled, consumers, {"postgres": postgres})
-            return
-        broker = next(one for one in psutil.process_iter(["name"]) if one.name() == "java")
-        bare = await measure_bare(addresses, broker, filled)
-        ours = await measure_path(server, addresses, filled, consumers, {"postgres": postgres, "kafka": broker})
-        print(f"relay to view / bare: {ours / bare:.2f}")
+        if kafka is None or not kafka.is_real:
+            return {
+                "bus": "embedded",
+                "events": filled,
+                **await measure_path(server, stage, filled, consumers, servers),
+            }
+        stage = replace(stage, kafka=kafka.bootstrap_servers)
+        servers["kafka"] = broker_of(kafka)
+        bare = await measure_bare(stage, servers["kafka"], filled)
+        ours = await measure_path(server, stage, filled, consumers, servers)
+        of_bare = round(ours["events/s"] / bare["events/s"], 3)
+        return {"bus": kafka.description, "events": filled, **ours, "bare aiokafka (R5)": bare, "of R5": of_bare}
+
+
+def broker_of(kafka: RealKafka) -> psutil.Process:
+    port = int(kafka.bootstrap_servers.rpartition(":")[2])
+    brokers = (one for one in psutil.process_iter(["name"]) if one.name() == "java")
+    return next(one for one in brokers if any(each.laddr.port == port for each in one.net_connections("tcp")))
 
 
 def postmaster(folder: Path) -> psutil.Process:
@@ -294,12 +284,12 @@ def postmaster(folder: Path) -> psutil.Process:
 
 
 def run_role(role: str, events: int) -> None:
-    addresses = Addresses(**json.loads(os.environ["EVENT_PATH"]))
+    stage = Stage(**json.loads(os.environ["EVENT_PATH"]))
     roles = {
-        "relay": lambda: relay(addresses),
-        "consume": lambda: consume(addresses),
-        "bare_produce": lambda: bare_produce(addresses),
-        "bare_consume": lambda: bare_consume(addresses, events),
+        "relay": lambda: relay(stage),
+        "consume": lambda: consume(stage),
+        "bare_produce": lambda: bare_produce(stage),
+        "bare_consume": lambda: bare_consume(stage, events),
     }
     uvloop.run(roles[role]())  # as the services do
 
@@ -315,4 +305,5 @@ if __name__ == "__main__":
     if chosen.role:
         run_role(chosen.role, chosen.events)
     else:
-        asyncio.run(main(chosen.bus, chosen.customers, chosen.events, chosen.consumers))
+        found = asyncio.run(event_path(chosen.bus, chosen.customers, chosen.events, chosen.consumers))
+        print(json.dumps(found, indent=1, ensure_ascii=False))

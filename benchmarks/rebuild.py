@@ -70,7 +70,7 @@ async def main(customers: int, events: int, profile: bool) -> int:
     with make_open_folder() as folder:
         server = EmbeddedPostgres(folder / "postgres").start()
         try:
-            stage = await set_up(server)
+            stage = await set_up(server, folder)
             log = EmbeddedEventLog(stage.event_log_url, compaction_interval=0)
             await log.start()
             await fill(log, customers, events)

@@ -2,7 +2,7 @@
 
 R1 Starlette that says hello; R2 FastAPI and asyncpg that read one JSONB row by its primary key; R3 the same that insert
 two rows in one transaction; R4 `COPY` of contacts into a table with contact's own indexes. What the gateway adds is told
-by the same request sent to the service itself (R6). R5, a bare aiokafka loop, is `event_path.py`'s.
+by the same request sent to the service itself (R6). R5, a bare aiokafka producer and consumer, is `event_path.py`'s.
 """
 
 import asyncio

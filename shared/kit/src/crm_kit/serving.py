@@ -19,6 +19,13 @@ _YOUNG_OBJECTS = 5_000
 """Between two looks of the garbage collector at what is new; Python's own 700 is a handful of requests."""
 
 
+def collect_seldom() -> None:
+    """What was loaded stays: were it looked through again and again, each time would hold every request up for 100 ms."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
+
+
 class Server(uvicorn.Server):
     """On SIGTERM it goes unready, later stops listening, answers what was begun, and ends with code 0.
 
@@ -48,10 +55,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What was loaded stays: were it looked through again and again, each time would hold every request up for 100 ms.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(_YOUNG_OBJECTS, 10, 10)
+        collect_seldom()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)

@@ -92,6 +92,6 @@ class EntityRow(TenantRow):
         By how it is spelled, since Python would call `1` and `True` equal, in a list too.
         """
         old = self.__dict__.get(name, _UNSET)
-        if type(old) is type(value) and old == value and repr(old) == repr(value):
+        if old is value or (type(old) is type(value) and old == value and repr(old) == repr(value)):
             return
         super().__setattr__(name, value)
