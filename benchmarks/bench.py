@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import psutil
@@ -40,6 +40,13 @@ _CUSTOMERS, _EVENTS = 2_000, 60_000
 """On the event path."""
 
 
+class Used(NamedTuple):
+    """CPU seconds a request: of all processes, and PostgreSQL's among them."""
+
+    all: float
+    postgres: float
+
+
 class Bench:
     """One stack and its references; `rows` is what was measured."""
 
@@ -54,7 +61,7 @@ class Bench:
         self, operation: Operation, references: dict[ReferenceName, Callable[[], Requests]], size: int
     ) -> None:
         """Measures it in turns with what it is set against."""
-        turns: list[tuple[Outcome, float, dict[ReferenceName, float]]] = []
+        turns: list[tuple[Outcome, Used, dict[ReferenceName, float]]] = []
         per_request = operation.make().per_request
         for _ in range(self._rounds):
             others = {}
@@ -72,7 +79,8 @@ class Bench:
             "contacts": size,
             **{name: round(value, 3) for name, value in asdict(mine).items()},
             "per_second": round(mine.requests_per_second * per_request, 1),
-            "cpu_ms": round(cpu * 1000 / per_request, 3),
+            "cpu_ms": round(cpu.all * 1000 / per_request, 3),
+            "postgres_ms": round(cpu.postgres * 1000 / per_request, 3),
             "ratios": {
                 name: round(statistics.median(turn[2][name] for turn in turns), 3) for name in operation.against
             },
@@ -83,11 +91,10 @@ class Bench:
         self.rows.append(row)
         print(json.dumps(row, ensure_ascii=False), flush=True)
 
-    async def _drive(self, asked: Requests, operation: Operation, pids: dict[str, int]) -> tuple[Outcome, float]:
-        """And CPU seconds a request."""
+    async def _drive(self, asked: Requests, operation: Operation, pids: dict[str, int]) -> tuple[Outcome, Used]:
         watched = {**pids, "postgres": self._stack.pids["postgres"]}
         await drive(asked.url, asked.requests, connections=operation.connections, seconds=0.5, warm_up=False)
-        before = cpu_seconds(watched).total()
+        before = cpu_seconds(watched)
         outcome = await drive(
             asked.url,
             asked.requests,
@@ -95,7 +102,11 @@ class Bench:
             seconds=self._seconds * operation.times_as_long,
             warm_up=False,
         )
-        return outcome, (cpu_seconds(watched).total() - before) / max(1, outcome.requests)
+        spent = cpu_seconds(watched)
+        spent.subtract(before)
+        postgres = sum(seconds for name, seconds in spent.items() if name.startswith("postgres"))
+        requests = max(1, outcome.requests)
+        return outcome, Used(spent.total() / requests, postgres / requests)
 
 
 def _internal_tokens(stack: LocalStack) -> Callable[[], str]:

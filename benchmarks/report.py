@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_HEAD = ["operation", "contacts", "/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "client", "ratio (aim)"]
+_HEAD = ["operation", "contacts", "/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "PostgreSQL's", "client", "ratio (aim)"]
 _BEGIN, _END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 _BAR, _ROW, _LEFT, _WIDTH = 14, 22, 330, 760
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """In Markdown. `CPU ms`: of all processes and PostgreSQL for one; `client`: the share of a core it took to ask."""
+    """In Markdown. `CPU ms`: of all processes for one, and what of it is PostgreSQL's; `client`: the share of a core it took
+    to ask.
+    """
     lines = ["| " + " | ".join(_HEAD) + " |", "|" + "---|" * len(_HEAD)]
     for row in rows:
         cells = [
@@ -19,6 +21,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
             f"{row['per_second']:,.0f}",
             *(f"{row[share]:.1f}" for share in ("p50", "p95", "p99")),
             f"{row['cpu_ms']:.2f}",
+            f"{row['postgres_ms']:.2f}",
             f"{row['client_share']:.2f}",
             _against(row),
         ]
