@@ -28,9 +28,7 @@ import psutil
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from business import Stage, business, set_up
-from crm_kit.bus import EventLog, Record, TopicSpec
-from crm_kit.bus.embedded import EmbeddedEventLog
-from crm_kit.bus.kafka import KafkaEventLog
+from crm_kit.bus import EventLog, Record, TopicSpec, open_event_log
 from crm_kit.db.embedded import EmbeddedPostgres
 from crm_kit.outbox import Relay
 from crm_kit.outbox.table import shard_of
@@ -48,15 +46,11 @@ _UNFINISHED = "select exists (select from outbox) or exists (select from stale_c
 _TOPICS = [topic.name for topic in VIEW.topics]
 
 
-def log_of(stage: Stage) -> EventLog:
-    return KafkaEventLog(stage.kafka) if stage.kafka else EmbeddedEventLog(stage.event_log_url)
-
-
 # --- the processes that are measured
 
 
 async def relay(stage: Stage) -> None:
-    log = log_of(stage)
+    log = open_event_log(stage.settings)
     await log.start()
     await Relay(stage.system_url, log, service="benchmark").run()
 
@@ -209,7 +203,7 @@ def told(events: int, seconds: float, cpu: Mapping[str, float]) -> dict[str, Any
 
 
 async def measure_bare(stage: Stage, broker: psutil.Process, events: int) -> dict[str, Any]:
-    admin = KafkaEventLog(stage.kafka or "")
+    admin = open_event_log(stage.settings)
     await admin.start()
     await admin.ensure_topics([TopicSpec(_BARE_TOPIC)])
     await admin.close()
@@ -229,7 +223,7 @@ async def measure_bare(stage: Stage, broker: psutil.Process, events: int) -> dic
 async def measure_path(
     server: EmbeddedPostgres, stage: Stage, events: int, consumers: int, servers: Mapping[str, psutil.Process]
 ) -> dict[str, Any]:
-    log = log_of(stage)
+    log = open_event_log(stage.settings)
     await log.start()
     await log.ensure_topics([TopicSpec(name) for name in _TOPICS])
     with ExitStack() as opened:
@@ -259,23 +253,14 @@ async def event_path(bus: str, customers: int, events: int, consumers: int = 1) 
         kafka = opened.enter_context(RealKafka(folder / "kafka")) if bus == "kafka" else None
         filled = await fill(server, customers, events)
         if kafka is None or not kafka.is_real:
-            return {
-                "bus": "embedded",
-                "events": filled,
-                **await measure_path(server, stage, filled, consumers, servers),
-            }
+            ours = await measure_path(server, stage, filled, consumers, servers)
+            return {"bus": "embedded", "events": filled, **ours}
         stage = replace(stage, kafka=kafka.bootstrap_servers)
-        servers["kafka"] = broker_of(kafka)
+        servers["kafka"] = next(one for one in psutil.Process().children(recursive=True) if one.name() == "java")
         bare = await measure_bare(stage, servers["kafka"], filled)
         ours = await measure_path(server, stage, filled, consumers, servers)
         of_bare = round(ours["events/s"] / bare["events/s"], 3)
         return {"bus": "kafka", "events": filled, **ours, "bare aiokafka (R5)": bare, "of R5": of_bare}
-
-
-def broker_of(kafka: RealKafka) -> psutil.Process:
-    port = int(kafka.bootstrap_servers.rpartition(":")[2])
-    brokers = (one for one in psutil.process_iter(["name"]) if one.name() == "java")
-    return next(one for one in brokers if any(each.laddr.port == port for each in one.net_connections("tcp")))
 
 
 def postmaster(folder: Path) -> psutil.Process:

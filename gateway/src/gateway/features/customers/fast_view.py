@@ -34,9 +34,11 @@ async def _answer(request: FastRequest) -> FastAnswer | None:
     reader: ViewReader = state.view_reader
     if b"if-none-match" in request.headers and principal.rights is None and principal.may("read"):
         version = await reader.read_fresh_version(principal.tenant_id, customer_id)
-        known = FastAnswer.not_modified(request, version) if version is not None else None
-        if known is not None:
-            return known
+        if version is None:
+            return None
+        unchanged = FastAnswer.not_modified(request, version)
+        if unchanged is not None:
+            return unchanged
     view = await reader.read_fresh(principal.tenant_id, customer_id)
     if view is None:
         return None

@@ -125,10 +125,11 @@ class FastAnswer(NamedTuple):
     @classmethod
     def of_version(cls, request: FastRequest, version: int, body: Callable[[], bytes]) -> Self:
         """A representation in JSON with its ETag; 304 where the client has it. Raises InvalidEntityTags."""
-        tag = (b"etag", etag.entity_tag(version).encode())
-        return cls.not_modified(request, version) or cls(
-            HTTPStatus.OK, [(b"content-type", b"application/json"), tag], body()
-        )
+        unchanged = cls.not_modified(request, version)
+        if unchanged is not None:
+            return unchanged
+        tag = etag.entity_tag(version).encode()
+        return cls(HTTPStatus.OK, [(b"content-type", b"application/json"), (b"etag", tag)], body())
 
     @classmethod
     def not_modified(cls, request: FastRequest, version: int) -> Self | None:
